@@ -1,0 +1,14 @@
+#include "isa.h"
+
+const dnn_isa *dnn_isa_available(int i)
+{
+    const dnn_isa *found[2];
+    int n = 0;
+#ifdef DNN_X86
+    /* The compiler's check includes that the operating system saves the registers. */
+    __builtin_cpu_init();
+    if (__builtin_cpu_supports("avx2") && __builtin_cpu_supports("fma")) found[n++] = &dnn_isa_avx2;
+#endif
+    found[n++] = &dnn_isa_generic;
+    return i < n ? found[i] : NULL;
+}

@@ -1,0 +1,559 @@
+/* All operations of ops.h, for one type `real`. Included by ops_isa.h once with
+ * REAL_IS_FLOAT 1 and once with 0; NAME(x) gives each copy its own names.
+ *
+ * Loops are plain C that compilers vectorise: no branches, no calls but fma and sqrt,
+ * and no dependence on the register width. ELEMENTWISE promises that iterations are
+ * independent, which holds because an output is either its input or apart from it.
+ */
+
+#if REAL_IS_FLOAT
+#define real float
+#define bits_t uint32_t
+#define NAME(x) x##_f32
+#define FMA __builtin_fmaf
+#define SQRT __builtin_sqrtf
+#define FABS __builtin_fabsf
+#define REAL_MAX FLT_MAX
+#define REAL_TINY FLT_MIN
+#define REAL(x) x##f
+#define MANTISSA_BITS 23
+#define EXPONENT_BIAS 127
+#else
+#define real double
+#define bits_t uint64_t
+#define NAME(x) x##_f64
+#define FMA __builtin_fma
+#define SQRT __builtin_sqrt
+#define FABS __builtin_fabs
+#define REAL_MAX DBL_MAX
+#define REAL_TINY DBL_MIN
+#define REAL(x) x
+#define MANTISSA_BITS 52
+#define EXPONENT_BIAS 1023
+#endif
+
+enum {
+    NAME(LANES) = DNN_LANE_BYTES / sizeof(real),
+    /* Elements treated together, so that the passes over them stay in the L1 cache. */
+    NAME(BLOCK) = 2048,
+};
+#define LANES NAME(LANES)
+#define BLOCK NAME(BLOCK)
+
+INLINE bits_t NAME(to_bits)(real x)
+{
+    bits_t b;
+    memcpy(&b, &x, sizeof b);
+    return b;
+}
+
+INLINE real NAME(from_bits)(bits_t b)
+{
+    real x;
+    memcpy(&x, &b, sizeof x);
+    return x;
+}
+
+/* ------------------------------------------------------------------ exp, log, sigmoid */
+
+/* Adding 1.5 * 2^MANTISSA_BITS rounds to an integer, which then stands in the low bits. */
+#if REAL_IS_FLOAT
+#define ROUND_TO_INT 0x1.8p23f
+#else
+#define ROUND_TO_INT 0x1.8p52
+#endif
+
+/* 2^k for the integer k in the low bits of `shifted`; the other bits are shifted out. */
+INLINE real NAME(power_of_two)(real shifted)
+{
+    return NAME(from_bits)((NAME(to_bits)(shifted) + EXPONENT_BIAS) << MANTISSA_BITS);
+}
+
+/* exp(x) = 2^n exp(r), |r| <= ln(2) / 2, with exp(r) = 1 + r + r^2 Q(r); Q is a minimax
+ * polynomial (float: relative error 2^-29 of exp(r), double: 2^-59). 2^n is applied as
+ * two factors, so that subnormal results are rounded once. NaN passes through, because
+ * comparisons with it are false.
+ *
+ * Largest error against the correctly rounded result (tests/test_vector_math.py, and
+ * benchmarks/ulp_scan.py for every float): float 1 ULP. */
+INLINE real NAME(exp_one)(real x)
+{
+#if REAL_IS_FLOAT
+    const real lowest = -104.0f, highest = 89.0f, log2_e = 0x1.715476p0f;
+    const real ln2_hi = 0x1.62e8p-1f, ln2_lo = -0x1.e8082ep-16f;
+#else
+    const real lowest = -746.0, highest = 710.0, log2_e = 0x1.71547652b82fep0;
+    const real ln2_hi = 0x1.62e42fefa4p-1, ln2_lo = -0x1.8432a1b0e2634p-43;
+#endif
+    x = x < lowest ? lowest : x;
+    x = x > highest ? highest : x;
+    real n = FMA(x, log2_e, ROUND_TO_INT) - ROUND_TO_INT;
+    real r = FMA(n, -ln2_lo, FMA(n, -ln2_hi, x));
+#if REAL_IS_FLOAT
+    real q = 0x1.6a72p-10f;
+    q = FMA(q, r, 0x1.126c7cp-7f);
+    q = FMA(q, r, 0x1.555908p-5f);
+    q = FMA(q, r, 0x1.55540cp-3f);
+    q = FMA(q, r, 0x1.fffffap-2f);
+#else
+    real q = 0x1.ad676b5ae500ap-26;
+    q = FMA(q, r, 0x1.28b32a22b382dp-22);
+    q = FMA(q, r, 0x1.71df4462be43cp-19);
+    q = FMA(q, r, 0x1.a01992b41c63bp-16);
+    q = FMA(q, r, 0x1.a01a0110a0efdp-13);
+    q = FMA(q, r, 0x1.6c16c1878d3c5p-10);
+    q = FMA(q, r, 0x1.1111111130d28p-7);
+    q = FMA(q, r, 0x1.555555554f32bp-5);
+    q = FMA(q, r, 0x1.55555555554a2p-3);
+    q = FMA(q, r, 0x1.000000000001p-1);
+#endif
+    real exp_r = REAL(1.0) + FMA(r * r, q, r);
+    real half = FMA(n, REAL(0.5), ROUND_TO_INT);
+    real rest = (n - (half - ROUND_TO_INT)) + ROUND_TO_INT;
+    return exp_r * NAME(power_of_two)(half) * NAME(power_of_two)(rest);
+}
+
+/* log(x) = k ln(2) + log(1 + f), 1 + f in [sqrt(1/2), sqrt(2)), and with s = f / (2 + f)
+ * log(1 + f) = 2 atanh(s) = f - f^2/2 + s (f^2/2 + R(s^2)). log(0) = -inf, log(x < 0) is
+ * NaN. Largest error against the correctly rounded result: float 1 ULP. */
+INLINE real NAME(log_one)(real x)
+{
+#if REAL_IS_FLOAT
+    const real ln2_hi = 0x1.62e8p-1f, ln2_lo = -0x1.e8082ep-16f;
+    const bits_t sqrt_half = 0x3f3504f3u;
+    const real int_to_real = 0x1p23f, raise = 0x1p24f;
+#else
+    const real ln2_hi = 0x1.62e42fefa4p-1, ln2_lo = -0x1.8432a1b0e2634p-43;
+    const bits_t sqrt_half = 0x3fe6a09e667f3bcdu;
+    const real int_to_real = 0x1p52, raise = 0x1p54;
+#endif
+    const bits_t mantissa_mask = ((bits_t)1 << MANTISSA_BITS) - 1;
+    const bits_t bias = (bits_t)EXPONENT_BIAS << MANTISSA_BITS;
+    int subnormal = x < REAL_TINY;
+    real normal = x * (subnormal ? raise : REAL(1.0));
+    real raised_by = subnormal ? (real)(MANTISSA_BITS == 23 ? 24 : 54) : REAL(0.0);
+    bits_t b = NAME(to_bits)(normal) - sqrt_half + bias;
+    real biased_k = NAME(from_bits)((b >> MANTISSA_BITS) | NAME(to_bits)(int_to_real));
+    real k = (biased_k - int_to_real) - (EXPONENT_BIAS + raised_by);
+    real f = NAME(from_bits)((b & mantissa_mask) + sqrt_half) - REAL(1.0);
+    real s = f / (REAL(2.0) + f), z = s * s;
+#if REAL_IS_FLOAT
+    real R = 0x1.ce5d06p-3f;
+    R = FMA(R, z, 0x1.24c214p-2f);
+    R = FMA(R, z, 0x1.99986cp-2f);
+    R = FMA(R, z, 0x1.555556p-1f);
+#else
+    real R = 0x1.2b5bf656d32aep-3;
+    R = FMA(R, z, 0x1.39fe18244b1ffp-3);
+    R = FMA(R, z, 0x1.7462b6a5b8437p-3);
+    R = FMA(R, z, 0x1.c71c62dfd01f6p-3);
+    R = FMA(R, z, 0x1.2492492df3acdp-2);
+    R = FMA(R, z, 0x1.99999999952fep-2);
+    R = FMA(R, z, 0x1.5555555555558p-1);
+#endif
+    R *= z;
+    real half_square = REAL(0.5) * f * f;
+    real low = FMA(s, half_square + R, k * ln2_lo);
+    real y = FMA(k, ln2_hi, f - (half_square - low));
+    y = x == 0 ? -(real)INFINITY : y;
+    y = x < 0 ? (real)NAN : y;
+    return x <= REAL_MAX ? y : x;
+}
+
+/* With e = exp(-|x|) <= 1 nothing overflows: 1 / (1 + e), or e / (1 + e) for x < 0.
+ * Largest error against the correctly rounded result: float 2 ULP. */
+INLINE real NAME(sigmoid_one)(real x)
+{
+    real e = NAME(exp_one)(-FABS(x));
+    return (x < 0 ? e : REAL(1.0)) / (REAL(1.0) + e);
+}
+
+static void NAME(exp)(ptrdiff_t n, const void *x_, void *y_)
+{
+    const real *x = x_;
+    real *y = y_;
+    ELEMENTWISE
+    for (ptrdiff_t i = 0; i < n; i++) y[i] = NAME(exp_one)(x[i]);
+}
+
+static void NAME(log)(ptrdiff_t n, const void *x_, void *y_)
+{
+    const real *x = x_;
+    real *y = y_;
+    ELEMENTWISE
+    for (ptrdiff_t i = 0; i < n; i++) y[i] = NAME(log_one)(x[i]);
+}
+
+static void NAME(sigmoid)(ptrdiff_t n, const void *x_, void *y_)
+{
+    const real *x = x_;
+    real *y = y_;
+    ELEMENTWISE
+    for (ptrdiff_t i = 0; i < n; i++) y[i] = NAME(sigmoid_one)(x[i]);
+}
+
+static void NAME(sigmoid_backward)(ptrdiff_t n, const void *da_, const void *a_, void *dz_)
+{
+    const real *da = da_, *a = a_;
+    real *dz = dz_;
+    ELEMENTWISE
+    for (ptrdiff_t i = 0; i < n; i++) dz[i] = da[i] * (a[i] * (REAL(1.0) - a[i]));
+}
+
+/* ------------------------------------------------------------------------ reductions */
+
+/* Element i goes to lane i % LANES; the lanes are then folded in halves. */
+INLINE real NAME(fold_sum)(real *lane)
+{
+    for (int width = LANES / 2; width > 0; width /= 2)
+        for (int j = 0; j < width; j++) lane[j] += lane[j + width];
+    return lane[0];
+}
+
+INLINE real NAME(row_sum)(ptrdiff_t n, const real *x)
+{
+    real lane[LANES] = {0};
+    ptrdiff_t i = 0;
+    for (; i + LANES <= n; i += LANES)
+        for (int j = 0; j < LANES; j++) lane[j] += x[i + j];
+    for (int j = 0; i + j < n; j++) lane[j] += x[i + j];
+    return NAME(fold_sum)(lane);
+}
+
+INLINE real NAME(row_dot)(ptrdiff_t n, const real *x, const real *y)
+{
+    real lane[LANES] = {0};
+    ptrdiff_t i = 0;
+    for (; i + LANES <= n; i += LANES)
+        for (int j = 0; j < LANES; j++) lane[j] = FMA(x[i + j], y[i + j], lane[j]);
+    for (int j = 0; i + j < n; j++) lane[j] = FMA(x[i + j], y[i + j], lane[j]);
+    return NAME(fold_sum)(lane);
+}
+
+INLINE real NAME(row_max)(ptrdiff_t n, const real *x)
+{
+    real lane[LANES];
+    ptrdiff_t i = 0;
+    for (int j = 0; j < LANES; j++) lane[j] = x[0];
+    for (; i + LANES <= n; i += LANES)
+        for (int j = 0; j < LANES; j++) lane[j] = x[i + j] > lane[j] ? x[i + j] : lane[j];
+    for (int j = 0; i + j < n; j++) lane[j] = x[i + j] > lane[j] ? x[i + j] : lane[j];
+    for (int width = LANES / 2; width > 0; width /= 2)
+        for (int j = 0; j < width; j++)
+            lane[j] = lane[j + width] > lane[j] ? lane[j + width] : lane[j];
+    return lane[0];
+}
+
+static void NAME(column_sums)(ptrdiff_t rows, ptrdiff_t cols, const void *x_, void *out_)
+{
+    const real *x = x_;
+    real *restrict out = out_;
+    for (ptrdiff_t c = 0; c < cols; c++) out[c] = 0;
+    for (ptrdiff_t r = 0; r < rows; r++, x += cols)
+        for (ptrdiff_t c = 0; c < cols; c++) out[c] += x[c];
+}
+
+static double NAME(sum_squares)(ptrdiff_t n, const void *x)
+{
+    return (double)NAME(row_dot)(n, x, x);
+}
+
+/* ---------------------------------------------------------------------- bias and norm */
+
+static void NAME(add_bias)(ptrdiff_t rows, ptrdiff_t cols, const void *b_, void *z_)
+{
+    const real *restrict b = b_;
+    real *restrict z = z_;
+    for (ptrdiff_t r = 0; r < rows; r++, z += cols)
+        for (ptrdiff_t c = 0; c < cols; c++) z[c] += b[c];
+}
+
+static void NAME(add_bias_sigmoid)(ptrdiff_t rows, ptrdiff_t cols, const void *b_, void *z_)
+{
+    const real *restrict b = b_;
+    real *restrict z = z_;
+    for (ptrdiff_t r = 0; r < rows; r++, z += cols)
+        for (ptrdiff_t c = 0; c < cols; c++) z[c] = NAME(sigmoid_one)(z[c] + b[c]);
+}
+
+static void NAME(norm)(ptrdiff_t rows, ptrdiff_t cols, const void *x_, const ptrdiff_t *index,
+                       const void *mean_, const void *scale_, void *out_)
+{
+    const real *mean = mean_, *scale = scale_;
+    real *out = out_;
+    for (ptrdiff_t r = 0; r < rows; r++, out += cols) {
+        const real *x = (const real *)x_ + (index ? index[r] : r) * cols;
+        if (!mean) {
+            memmove(out, x, (size_t)cols * sizeof(real));
+            continue;
+        }
+        ELEMENTWISE
+        for (ptrdiff_t c = 0; c < cols; c++) out[c] = (x[c] - mean[c]) / scale[c];
+    }
+}
+
+static void NAME(norm_backward)(ptrdiff_t rows, ptrdiff_t cols, const void *da_,
+                                const void *scale_, void *dx_)
+{
+    const real *da = da_, *scale = scale_;
+    real *dx = dx_;
+    for (ptrdiff_t r = 0; r < rows; r++, da += cols, dx += cols) {
+        ELEMENTWISE
+        for (ptrdiff_t c = 0; c < cols; c++) dx[c] = da[c] / scale[c];
+    }
+}
+
+/* --------------------------------------------------------- softmax and cross-entropy */
+
+/* s = z - max(z), kept finite: the difference of two finite numbers can overflow. */
+INLINE void NAME(shift_row)(ptrdiff_t cols, const real *z, real *s)
+{
+    real top = NAME(row_max)(cols, z);
+    ELEMENTWISE
+    for (ptrdiff_t c = 0; c < cols; c++) {
+        real d = z[c] - top;
+        s[c] = d < -REAL_MAX ? -REAL_MAX : d;
+    }
+}
+
+/* Rows that make up a block of the passes below. */
+INLINE ptrdiff_t NAME(rows_in_block)(ptrdiff_t rows, ptrdiff_t cols)
+{
+    ptrdiff_t fit = cols < BLOCK ? BLOCK / cols : 1;
+    return rows < fit ? rows : fit;
+}
+
+/* Short rows would leave vector registers half empty, so exp runs over a block at once. */
+static void NAME(softmax)(ptrdiff_t rows, ptrdiff_t cols, const void *z_, void *p_)
+{
+    const real *z = z_;
+    real *p = p_;
+    while (rows > 0) {
+        ptrdiff_t m = NAME(rows_in_block)(rows, cols);
+        for (ptrdiff_t r = 0; r < m; r++) NAME(shift_row)(cols, z + r * cols, p + r * cols);
+        NAME(exp)(m * cols, p, p);
+        for (ptrdiff_t r = 0; r < m; r++) {
+            real *row = p + r * cols;
+            real total = NAME(row_sum)(cols, row);
+            for (ptrdiff_t c = 0; c < cols; c++) row[c] /= total;
+        }
+        rows -= m, z += m * cols, p += m * cols;
+    }
+}
+
+static void NAME(log_softmax)(ptrdiff_t rows, ptrdiff_t cols, const void *z_, void *out_)
+{
+    const real *z = z_;
+    real *out = out_;
+    for (; rows > 0; rows--, z += cols, out += cols) {
+        real buffer[BLOCK], lane[LANES] = {0};
+        NAME(shift_row)(cols, z, out);
+        for (ptrdiff_t start = 0; start < cols; start += BLOCK) {
+            ptrdiff_t n = cols - start < BLOCK ? cols - start : BLOCK, i = 0;
+            NAME(exp)(n, out + start, buffer);
+            for (; i + LANES <= n; i += LANES)
+                for (int j = 0; j < LANES; j++) lane[j] += buffer[i + j];
+            for (int j = 0; i + j < n; j++) lane[j] += buffer[i + j];
+        }
+        real log_total = NAME(log_one)(NAME(fold_sum)(lane));
+        for (ptrdiff_t c = 0; c < cols; c++) {
+            real d = out[c] - log_total;
+            out[c] = d < -REAL_MAX ? -REAL_MAX : d;
+        }
+    }
+}
+
+static void NAME(softmax_backward)(ptrdiff_t rows, ptrdiff_t cols, const void *dp_,
+                                   const void *p_, void *dz_)
+{
+    const real *dp = dp_, *p = p_;
+    real *dz = dz_;
+    for (; rows > 0; rows--, dp += cols, p += cols, dz += cols) {
+        real dot = NAME(row_dot)(cols, dp, p);
+        ELEMENTWISE
+        for (ptrdiff_t c = 0; c < cols; c++) dz[c] = p[c] * (dp[c] - dot);
+    }
+}
+
+INLINE double NAME(factor)(double scale, const real *weight, ptrdiff_t r)
+{
+    return weight ? scale * (double)weight[r] : scale;
+}
+
+/* A probability that has underflowed to 0 counts as the smallest normal number. */
+INLINE real NAME(positive)(real p)
+{
+    return p < REAL_TINY ? REAL_TINY : p;
+}
+
+static void NAME(cross_entropy)(ptrdiff_t rows, ptrdiff_t cols, const void *p_,
+                                const ptrdiff_t *label, const void *L_, double scale,
+                                const void *weight, double *row_loss)
+{
+    const real *p = p_, *L = L_;
+    for (ptrdiff_t r = 0; r < rows; r++, p += cols) {
+        double loss = 0.0;
+        if (label) {
+            loss = -(double)NAME(log_one)(NAME(positive)(p[label[r]]));
+        } else {
+            real buffer[BLOCK];
+            for (ptrdiff_t start = 0; start < cols; start += BLOCK) {
+                ptrdiff_t n = cols - start < BLOCK ? cols - start : BLOCK;
+                for (ptrdiff_t i = 0; i < n; i++)
+                    buffer[i] = NAME(log_one)(NAME(positive)(p[start + i]));
+                loss -= (double)NAME(row_dot)(n, L + r * cols + start, buffer);
+            }
+        }
+        row_loss[r] = NAME(factor)(scale, weight, r) * loss;
+    }
+}
+
+static void NAME(cross_entropy_backward)(ptrdiff_t rows, ptrdiff_t cols, const void *p_,
+                                         const ptrdiff_t *label, const void *L_, double scale,
+                                         const void *weight, void *dp_)
+{
+    const real *p = p_, *L = L_;
+    real *dp = dp_;
+    for (ptrdiff_t r = 0; r < rows; r++, p += cols, dp += cols) {
+        real factor = (real)NAME(factor)(scale, weight, r);
+        if (label) {
+            real d = -factor / NAME(positive)(p[label[r]]);
+            for (ptrdiff_t c = 0; c < cols; c++) dp[c] = 0;
+            dp[label[r]] = d;
+        } else {
+            const real *row = L + r * cols;
+            ELEMENTWISE
+            for (ptrdiff_t c = 0; c < cols; c++)
+                dp[c] = -factor * row[c] / NAME(positive)(p[c]);
+        }
+    }
+}
+
+static void NAME(softmax_cross_entropy)(ptrdiff_t rows, ptrdiff_t cols, const void *z_,
+                                        const ptrdiff_t *label, const void *L_, double scale,
+                                        const void *weight_, double *row_loss, void *dz_)
+{
+    const real *z = z_, *L = L_, *weight = weight_;
+    real *dz = dz_;
+    real total[BLOCK], log_total[BLOCK];
+    while (rows > 0) {
+        ptrdiff_t m = NAME(rows_in_block)(rows, cols);
+        /* log p_i = s_i - log(total), so -sum L_i log p_i = sum L_i log(total) - sum L_i s_i;
+         * the second sum is taken while the row still holds s. */
+        for (ptrdiff_t r = 0; r < m; r++) {
+            real *s = dz + r * cols;
+            NAME(shift_row)(cols, z + r * cols, s);
+            row_loss[r] = label ? -(double)s[label[r]] : -(double)NAME(row_dot)(cols, L + r * cols, s);
+        }
+        NAME(exp)(m * cols, dz, dz);
+        for (ptrdiff_t r = 0; r < m; r++) total[r] = NAME(row_sum)(cols, dz + r * cols);
+        NAME(log)(m, total, log_total);
+        for (ptrdiff_t r = 0; r < m; r++) {
+            real *row = dz + r * cols;
+            double factor = NAME(factor)(scale, weight, r);
+            real f = (real)factor, mass = label ? REAL(1.0) : NAME(row_sum)(cols, L + r * cols);
+            row_loss[r] = factor * ((double)mass * (double)log_total[r] + row_loss[r]);
+            if (label) {
+                real to_p = f / total[r];
+                for (ptrdiff_t c = 0; c < cols; c++) row[c] *= to_p;
+                row[label[r]] -= f;
+            } else {
+                const real *labels = L + r * cols;
+                real to_p = mass / total[r];
+                ELEMENTWISE
+                for (ptrdiff_t c = 0; c < cols; c++) row[c] = f * FMA(row[c], to_p, -labels[c]);
+            }
+        }
+        rows -= m, z += m * cols, dz += m * cols, row_loss += m;
+        if (label) label += m; else L += m * cols;
+        if (weight) weight += m;
+    }
+}
+
+/* ---------------------------------------------------------------------- solver updates */
+
+static void NAME(sgd)(ptrdiff_t n, double rate_, double decay_, const void *g_, void *w_)
+{
+    const real *restrict g = g_;
+    real *restrict w = w_, rate = (real)rate_, decay = (real)decay_;
+    for (ptrdiff_t i = 0; i < n; i++) w[i] = FMA(-rate, FMA(decay, w[i], g[i]), w[i]);
+}
+
+static void NAME(momentum)(ptrdiff_t n, double rate_, double decay_, double momentum_,
+                           const void *g_, void *v_, void *w_)
+{
+    const real *restrict g = g_;
+    real *restrict v = v_, *restrict w = w_;
+    real rate = (real)rate_, decay = (real)decay_, momentum = (real)momentum_;
+    for (ptrdiff_t i = 0; i < n; i++) {
+        v[i] = FMA(-rate, FMA(decay, w[i], g[i]), momentum * v[i]);
+        w[i] += v[i];
+    }
+}
+
+static void NAME(nesterov)(ptrdiff_t n, double rate_, double decay_, double momentum_,
+                           const void *g_, void *v_, void *w_)
+{
+    const real *restrict g = g_;
+    real *restrict v = v_, *restrict w = w_;
+    real rate = (real)rate_, decay = (real)decay_, momentum = (real)momentum_;
+    for (ptrdiff_t i = 0; i < n; i++) {
+        real step = -rate * FMA(decay, w[i], g[i]);
+        v[i] = FMA(momentum, v[i], step);
+        w[i] += FMA(momentum, v[i], step);
+    }
+}
+
+static void NAME(adam)(ptrdiff_t n, double rate_, double decay_, double beta1_, double beta2_,
+                       double epsilon_, const void *g_, void *m_, void *v_, void *w_)
+{
+    const real *restrict g = g_;
+    real *restrict m = m_, *restrict v = v_, *restrict w = w_;
+    real rate = (real)rate_, decay = (real)decay_, epsilon = (real)epsilon_;
+    real beta1 = (real)beta1_, beta2 = (real)beta2_;
+    real rest1 = (real)(1.0 - beta1_), rest2 = (real)(1.0 - beta2_);
+    for (ptrdiff_t i = 0; i < n; i++) {
+        real d = FMA(decay, w[i], g[i]);
+        m[i] = FMA(beta1, m[i], rest1 * d);
+        v[i] = FMA(beta2, v[i], rest2 * (d * d));
+        w[i] = FMA(-rate, m[i] / (SQRT(v[i]) + epsilon), w[i]);
+    }
+}
+
+static const dnn_ops NAME(ops) = {
+    .exp = NAME(exp),
+    .log = NAME(log),
+    .sigmoid = NAME(sigmoid),
+    .sigmoid_backward = NAME(sigmoid_backward),
+    .add_bias = NAME(add_bias),
+    .add_bias_sigmoid = NAME(add_bias_sigmoid),
+    .column_sums = NAME(column_sums),
+    .sum_squares = NAME(sum_squares),
+    .norm = NAME(norm),
+    .norm_backward = NAME(norm_backward),
+    .softmax = NAME(softmax),
+    .log_softmax = NAME(log_softmax),
+    .softmax_backward = NAME(softmax_backward),
+    .cross_entropy = NAME(cross_entropy),
+    .cross_entropy_backward = NAME(cross_entropy_backward),
+    .softmax_cross_entropy = NAME(softmax_cross_entropy),
+    .sgd = NAME(sgd),
+    .momentum = NAME(momentum),
+    .nesterov = NAME(nesterov),
+    .adam = NAME(adam),
+};
+
+#undef real
+#undef bits_t
+#undef NAME
+#undef FMA
+#undef SQRT
+#undef FABS
+#undef REAL_MAX
+#undef REAL_TINY
+#undef REAL
+#undef MANTISSA_BITS
+#undef EXPONENT_BIAS
+#undef ROUND_TO_INT
+#undef LANES
+#undef BLOCK

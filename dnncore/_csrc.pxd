@@ -1,0 +1,67 @@
+"""The C layer (csrc/), for the other compiled modules of this package only."""
+
+cdef extern from "ops.h" nogil:
+    # `void *` is float* in dnn_isa.f32 and double* in dnn_isa.f64; ops.h documents each.
+    ctypedef struct dnn_ops:
+        void (*exp)(Py_ssize_t n, const void* x, void* y) noexcept nogil
+        void (*log)(Py_ssize_t n, const void* x, void* y) noexcept nogil
+        void (*sigmoid)(Py_ssize_t n, const void* x, void* y) noexcept nogil
+        void (*sigmoid_backward)(Py_ssize_t n, const void* da, const void* a,
+                                 void* dz) noexcept nogil
+        void (*add_bias)(Py_ssize_t rows, Py_ssize_t cols, const void* b,
+                         void* z) noexcept nogil
+        void (*add_bias_sigmoid)(Py_ssize_t rows, Py_ssize_t cols, const void* b,
+                                 void* z) noexcept nogil
+        void (*column_sums)(Py_ssize_t rows, Py_ssize_t cols, const void* x,
+                            void* out) noexcept nogil
+        double (*sum_squares)(Py_ssize_t n, const void* x) noexcept nogil
+        void (*norm)(Py_ssize_t rows, Py_ssize_t cols, const void* x, const Py_ssize_t* index,
+                     const void* mean, const void* scale, void* out) noexcept nogil
+        void (*norm_backward)(Py_ssize_t rows, Py_ssize_t cols, const void* da,
+                              const void* scale, void* dx) noexcept nogil
+        void (*softmax)(Py_ssize_t rows, Py_ssize_t cols, const void* z, void* p) noexcept nogil
+        void (*log_softmax)(Py_ssize_t rows, Py_ssize_t cols, const void* z,
+                            void* log_p) noexcept nogil
+        void (*softmax_backward)(Py_ssize_t rows, Py_ssize_t cols, const void* dp,
+                                 const void* p, void* dz) noexcept nogil
+        void (*cross_entropy)(Py_ssize_t rows, Py_ssize_t cols, const void* p,
+                              const Py_ssize_t* label, const void* L, double scale,
+                              const void* weight, double* row_loss) noexcept nogil
+        void (*cross_entropy_backward)(Py_ssize_t rows, Py_ssize_t cols, const void* p,
+                                       const Py_ssize_t* label, const void* L, double scale,
+                                       const void* weight, void* dp) noexcept nogil
+        void (*softmax_cross_entropy)(Py_ssize_t rows, Py_ssize_t cols, const void* z,
+                                      const Py_ssize_t* label, const void* L, double scale,
+                                      const void* weight, double* row_loss,
+                                      void* dz) noexcept nogil
+        void (*sgd)(Py_ssize_t n, double rate, double decay, const void* g,
+                    void* w) noexcept nogil
+        void (*momentum)(Py_ssize_t n, double rate, double decay, double momentum,
+                         const void* g, void* v, void* w) noexcept nogil
+        void (*nesterov)(Py_ssize_t n, double rate, double decay, double momentum,
+                         const void* g, void* v, void* w) noexcept nogil
+        void (*adam)(Py_ssize_t n, double rate, double decay, double beta1, double beta2,
+                     double epsilon, const void* g, void* m, void* v, void* w) noexcept nogil
+
+    ctypedef struct dnn_isa:
+        const char* name
+        dnn_ops f32
+        dnn_ops f64
+
+    const dnn_isa* dnn_isa_available(int i)
+
+
+ctypedef fused real:
+    float
+    double
+
+# The instruction set in use, chosen when the package is imported.
+cdef const dnn_isa* isa
+
+
+cdef inline const dnn_ops* ops_for(const real* array) noexcept nogil:
+    """The operations for the type of `array`, which is not read."""
+    if real is float:
+        return &isa.f32
+    else:
+        return &isa.f64

@@ -1,0 +1,88 @@
+"""Choice of the instruction set for csrc/, and hooks by which the tests reach it."""
+
+import os
+
+import numpy as np
+
+cdef const dnn_isa* _find(str name) noexcept:
+    cdef int i = 0
+    cdef const dnn_isa* found = dnn_isa_available(0)
+    while found != NULL and found.name.decode() != name:
+        i += 1
+        found = dnn_isa_available(i)
+    return found
+
+
+def available():
+    """Names of the instruction sets that can run here, the best one first."""
+    names = []
+    while dnn_isa_available(len(names)) != NULL:
+        names.append(dnn_isa_available(len(names)).name.decode())
+    return tuple(names)
+
+
+def selected():
+    """Name of the instruction set in use."""
+    return isa.name.decode()
+
+
+def select(str name):
+    """Switch the whole process to one instruction set. For tests; not thread-safe."""
+    global isa
+    found = _find(name)
+    if found == NULL:
+        raise ValueError(f"name must be one of {available()}, got {name!r}")
+    isa = found
+
+
+def _select_at_import():
+    disabled = os.environ.get("DNNCORE_DISABLE_CPU_FEATURES", "").lower().replace(",", " ").split()
+    unknown = set(disabled) - {"avx2"}
+    if unknown:
+        import warnings
+
+        warnings.warn(
+            f"DNNCORE_DISABLE_CPU_FEATURES names unknown features {sorted(unknown)}; "
+            "known: avx2",
+            RuntimeWarning,
+            stacklevel=2,
+        )
+    select(next(name for name in available() if name not in disabled))
+
+
+_select_at_import()
+
+
+ctypedef void (*elementwise)(Py_ssize_t n, const void* x, void* y) noexcept nogil
+
+
+cdef object _apply(elementwise f32, elementwise f64, x):
+    out = np.empty_like(x)
+    cdef const float[::1] x32
+    cdef const double[::1] x64
+    cdef float[::1] y32
+    cdef double[::1] y64
+    if x.size == 0:
+        return out
+    if x.dtype == np.float32:
+        x32, y32 = x, out
+        f32(x32.shape[0], &x32[0], &y32[0])
+    else:
+        x64, y64 = x, out
+        f64(x64.shape[0], &x64[0], &y64[0])
+    return out
+
+
+def exp(x):
+    """exp of a contiguous 1-D float32 or float64 array."""
+    return _apply(isa.f32.exp, isa.f64.exp, x)
+
+
+def log(x):
+    """log of a contiguous 1-D float32 or float64 array."""
+    return _apply(isa.f32.log, isa.f64.log, x)
+
+
+def sigmoid(x):
+    """sigmoid of a contiguous 1-D float32 or float64 array."""
+    return _apply(isa.f32.sigmoid, isa.f64.sigmoid, x)

@@ -1,0 +1,56 @@
+"""Forward and backward kernels for your own nogil code.
+
+    from dnncore.kernels cimport c_affine, c_sigmoid
+
+All matrices are row-major and contiguous; outputs come last and are written whole.
+Nothing is checked, allocated or raised. Row and column counts must fit a C int, and
+columns must be at least 1. float and double are both served; the types must not be mixed.
+"""
+
+ctypedef fused real:
+    float
+    double
+
+# out = (x - mean) / scale                        x, out (n, m); mean, scale (m,)
+cdef void c_norm(Py_ssize_t n, Py_ssize_t m, const real* x, const real* mean,
+                 const real* scale, real* out) noexcept nogil
+# dx = da / scale
+cdef void c_norm_backward(Py_ssize_t n, Py_ssize_t m, const real* da, const real* scale,
+                          real* dx) noexcept nogil
+
+# z = a W + b                                     a (n, k); W (k, m); b (m,); z (n, m)
+cdef void c_affine(Py_ssize_t n, Py_ssize_t k, Py_ssize_t m, const real* a, const real* W,
+                   const real* b, real* z) noexcept nogil
+# da = dz W^T, dW = a^T dz, db = column sums of dz; an output that is NULL is left out
+cdef void c_affine_backward(Py_ssize_t n, Py_ssize_t k, Py_ssize_t m, const real* dz,
+                            const real* a, const real* W, real* da, real* dW,
+                            real* db) noexcept nogil
+
+# a = 1 / (1 + exp(-z)), n elements; a may be z
+cdef void c_sigmoid(Py_ssize_t n, const real* z, real* a) noexcept nogil
+# dz = da * a * (1 - a); dz may be da
+cdef void c_sigmoid_backward(Py_ssize_t n, const real* da, const real* a,
+                             real* dz) noexcept nogil
+
+# Row-wise on (n, m); the output may be the first input
+cdef void c_softmax(Py_ssize_t n, Py_ssize_t m, const real* z, real* p) noexcept nogil
+cdef void c_log_softmax(Py_ssize_t n, Py_ssize_t m, const real* z, real* log_p) noexcept nogil
+# dz = p * (dp - sum_j dp_j p_j)
+cdef void c_softmax_backward(Py_ssize_t n, Py_ssize_t m, const real* dp, const real* p,
+                             real* dz) noexcept nogil
+
+# Cross-entropy. Labels: label[r] in [0, m), or, if label is NULL, the rows of L (n, m).
+# Row r counts with scale * weight[r] (weight NULL: ones); row_loss has n elements, whose
+# sum is the loss. For a mean over n rows, scale = 1 / n.
+cdef void c_cross_entropy(Py_ssize_t n, Py_ssize_t m, const real* p, const Py_ssize_t* label,
+                          const real* L, double scale, const real* weight,
+                          double* row_loss) noexcept nogil
+cdef void c_cross_entropy_backward(Py_ssize_t n, Py_ssize_t m, const real* p,
+                                   const Py_ssize_t* label, const real* L, double scale,
+                                   const real* weight, real* dp) noexcept nogil
+# From logits, stable for any: row_loss as above, dz = scale * weight[r] * (p sum_i L_i - L).
+# dz may be z.
+cdef void c_softmax_cross_entropy(Py_ssize_t n, Py_ssize_t m, const real* z,
+                                  const Py_ssize_t* label, const real* L, double scale,
+                                  const real* weight, double* row_loss,
+                                  real* dz) noexcept nogil

@@ -1,0 +1,614 @@
+"""Forward and backward kernels of the layers, checked against :mod:`dnncore.reference`.
+
+Rows are samples and every matrix is row-major. float32 and float64 are computed each in its
+own precision and never mixed. Inputs of any layout are accepted (others than contiguous ones
+are copied); ``out`` must be contiguous. For Cython, ``kernels.pxd`` declares the same
+functions on pointers, without the GIL, under the prefix ``c_``.
+"""
+
+import numpy as np
+
+cimport cython
+
+from ._blas cimport matmul, matmul_nt, matmul_tn
+from ._csrc cimport ops_for
+
+# --------------------------------------------------------------------- nogil functions
+
+cdef void c_norm(Py_ssize_t n, Py_ssize_t m, const real* x, const real* mean,
+                 const real* scale, real* out) noexcept nogil:
+    ops_for(x).norm(n, m, x, NULL, mean, scale, out)
+
+
+cdef void c_norm_backward(Py_ssize_t n, Py_ssize_t m, const real* da, const real* scale,
+                          real* dx) noexcept nogil:
+    ops_for(da).norm_backward(n, m, da, scale, dx)
+
+
+cdef void c_affine(Py_ssize_t n, Py_ssize_t k, Py_ssize_t m, const real* a, const real* W,
+                   const real* b, real* z) noexcept nogil:
+    matmul(<int> n, <int> m, <int> k, a, W, z)
+    ops_for(a).add_bias(n, m, b, z)
+
+
+cdef void c_affine_backward(Py_ssize_t n, Py_ssize_t k, Py_ssize_t m, const real* dz,
+                            const real* a, const real* W, real* da, real* dW,
+                            real* db) noexcept nogil:
+    if da != NULL:
+        matmul_nt(<int> n, <int> k, <int> m, dz, W, da)
+    if dW != NULL:
+        matmul_tn(<int> k, <int> m, <int> n, a, <int> k, dz, dW)
+    if db != NULL:
+        ops_for(dz).column_sums(n, m, dz, db)
+
+
+cdef void c_sigmoid(Py_ssize_t n, const real* z, real* a) noexcept nogil:
+    ops_for(z).sigmoid(n, z, a)
+
+
+cdef void c_sigmoid_backward(Py_ssize_t n, const real* da, const real* a,
+                             real* dz) noexcept nogil:
+    ops_for(da).sigmoid_backward(n, da, a, dz)
+
+
+cdef void c_softmax(Py_ssize_t n, Py_ssize_t m, const real* z, real* p) noexcept nogil:
+    ops_for(z).softmax(n, m, z, p)
+
+
+cdef void c_log_softmax(Py_ssize_t n, Py_ssize_t m, const real* z, real* log_p) noexcept nogil:
+    ops_for(z).log_softmax(n, m, z, log_p)
+
+
+cdef void c_softmax_backward(Py_ssize_t n, Py_ssize_t m, const real* dp, const real* p,
+                             real* dz) noexcept nogil:
+    ops_for(dp).softmax_backward(n, m, dp, p, dz)
+
+
+cdef void c_cross_entropy(Py_ssize_t n, Py_ssize_t m, const real* p, const Py_ssize_t* label,
+                          const real* L, double scale, const real* weight,
+                          double* row_loss) noexcept nogil:
+    ops_for(p).cross_entropy(n, m, p, label, L, scale, weight, row_loss)
+
+
+cdef void c_cross_entropy_backward(Py_ssize_t n, Py_ssize_t m, const real* p,
+                                   const Py_ssize_t* label, const real* L, double scale,
+                                   const real* weight, real* dp) noexcept nogil:
+    ops_for(p).cross_entropy_backward(n, m, p, label, L, scale, weight, dp)
+
+
+cdef void c_softmax_cross_entropy(Py_ssize_t n, Py_ssize_t m, const real* z,
+                                  const Py_ssize_t* label, const real* L, double scale,
+                                  const real* weight, double* row_loss,
+                                  real* dz) noexcept nogil:
+    ops_for(z).softmax_cross_entropy(n, m, z, label, L, scale, weight, row_loss, dz)
+
+
+# --------------------------------------------------------------- checks at the boundary
+
+cdef object _INT_MAX = 2**31 - 1  # BLAS counts in C ints
+
+
+cdef object _input(str name, x):
+    """`x` as a contiguous, aligned float32 or float64 array."""
+    x = np.asarray(x)
+    if x.dtype != np.float32 and x.dtype != np.float64:
+        raise TypeError(f"{name} must be a float32 or float64 array, got {x.dtype}")
+    return np.require(x, requirements=("C", "A"))
+
+
+cdef object _matrix(str name, x):
+    x = _input(name, x)
+    if x.ndim != 2 or x.shape[1] == 0:
+        raise ValueError(
+            f"{name} must have shape (n_rows, n_columns) with at least 1 column, got {x.shape}"
+        )
+    if max(x.shape) > _INT_MAX:
+        raise ValueError(f"{name} must have at most {_INT_MAX} rows and columns, got {x.shape}")
+    return x
+
+
+cdef object _like(str name, x, tuple shape, str other, dtype):
+    """`x` as an array of the given shape, of the dtype of the argument `other`."""
+    x = _input(name, x)
+    if x.dtype != dtype:
+        raise TypeError(f"{name} must have dtype {dtype}, like {other}, got {x.dtype}")
+    if x.shape != shape:
+        raise ValueError(f"{name} must have shape {shape} to go with {other}, got {x.shape}")
+    return x
+
+
+cdef object _output(str name, out, tuple shape, dtype, in_place, tuple apart):
+    """A new array, or `out` once it is sure that it can be written.
+
+    `out` may be the array `in_place`, and must not touch any array of `apart`.
+    """
+    if out is None:
+        return np.empty(shape, dtype)
+    if not isinstance(out, np.ndarray):
+        raise TypeError(f"{name} must be a NumPy array, got {type(out).__name__}")
+    if out.dtype != dtype:
+        raise TypeError(f"{name} must have dtype {dtype}, got {out.dtype}")
+    if out.shape != shape:
+        raise ValueError(f"{name} must have shape {shape}, got {out.shape}")
+    if not (out.flags.c_contiguous and out.flags.aligned and out.flags.writeable):
+        raise ValueError(f"{name} must be C-contiguous, aligned and writeable")
+    if in_place is not None and np.may_share_memory(out, in_place):
+        if out.ctypes.data != in_place.ctypes.data:
+            raise ValueError(f"{name} must not overlap an input in part")
+    for other in apart:
+        if np.may_share_memory(out, other):
+            raise ValueError(f"{name} must not overlap another array of the call")
+    return out
+
+
+cdef tuple _outputs(out, Py_ssize_t n):
+    if out is None:
+        return (None,) * n
+    if not isinstance(out, tuple) or len(out) != n:
+        raise TypeError(f"out must be a tuple of {n} arrays, got {out!r:.80}")
+    return out
+
+
+@cython.final
+cdef class _Labels:
+    """Checked labels and weights of the rows of a matrix (n, m)."""
+
+    cdef readonly object label, L, weight
+    cdef readonly double scale
+
+    def __init__(self, L, sample_weight, tuple shape, str other, dtype):
+        L = np.asarray(L)
+        self.label, self.L, self.weight, self.scale = None, None, None, 0.0
+        if L.ndim == 2:
+            self.L = _like("L", L, shape, other, dtype)
+        else:
+            self.label = _class_indices(L, shape)
+        n = shape[0]
+        if sample_weight is not None:
+            self.weight = _weights(sample_weight, n, dtype)
+        if n > 0:
+            total = float(n) if self.weight is None else float(np.sum(self.weight, dtype=float))
+            self.scale = 1.0 / total
+
+    def arrays(self):
+        return tuple(x for x in (self.label, self.L, self.weight) if x is not None)
+
+
+cdef object _class_indices(L, tuple shape):
+    n, m = shape
+    if L.dtype.kind not in "iu":
+        raise TypeError(
+            f"L must be integer class indices (n,) or label rows (n, m), got {L.dtype}"
+            f" of shape {L.shape}"
+        )
+    if L.shape != (n,):
+        raise ValueError(f"L must have shape {(n,)} or {shape}, got {L.shape}")
+    bad = np.flatnonzero((L < 0) | (L >= m))
+    if bad.size:
+        raise ValueError(f"L must lie in [0, {m}), got {L[bad[0]]} in row {bad[0]}")
+    return np.ascontiguousarray(L, dtype=np.intp)
+
+
+cdef object _weights(sample_weight, Py_ssize_t n, dtype):
+    weight = np.asarray(sample_weight)
+    if weight.dtype.kind not in "fiub":
+        raise TypeError(f"sample_weight must be real numbers, got {weight.dtype}")
+    if weight.shape != (n,):
+        raise ValueError(f"sample_weight must have shape {(n,)}, got {weight.shape}")
+    weight = np.require(weight, dtype, ("C", "A"))
+    if not np.all((weight >= 0) & np.isfinite(weight)):
+        raise ValueError("sample_weight must be finite and not negative")
+    if n > 0 and not weight.any():
+        raise ValueError("sample_weight must not be all zero")
+    return weight
+
+
+cdef inline const real* _data(const real[::1] x) noexcept:
+    """The address of the first element, NULL for none."""
+    return &x[0] if x is not None and x.shape[0] > 0 else NULL
+
+
+cdef const Py_ssize_t* _index_data(const Py_ssize_t[::1] x) noexcept:
+    return &x[0] if x is not None and x.shape[0] > 0 else NULL
+
+
+# ------------------------------------------------------------------- Python functions
+
+# Each has a fused part `_name` that turns flat views into pointers.
+
+def _norm(Py_ssize_t n, Py_ssize_t m, const real[::1] x, const real[::1] mean,
+          const real[::1] scale, real[::1] out):
+    with nogil:
+        c_norm(n, m, &x[0], &mean[0], &scale[0], &out[0])
+
+
+def norm(x, mean, scale, *, out=None):
+    """Standardise each feature: ``(x - mean) / scale``.
+
+    Parameters
+    ----------
+    x : array (n, m) of float32 or float64
+    mean, scale : array (m,), same dtype
+        `scale` must not contain zeros.
+    out : array (n, m), same dtype, optional
+        Written and returned; may be `x`.
+
+    Returns
+    -------
+    array (n, m)
+
+    Raises
+    ------
+    TypeError, ValueError
+        If a dtype or a shape does not fit. So in every function of this module.
+    """
+    x = _matrix("x", x)
+    n, m = x.shape
+    mean = _like("mean", mean, (m,), "x", x.dtype)
+    scale = _like("scale", scale, (m,), "x", x.dtype)
+    out = _output("out", out, x.shape, x.dtype, x, (mean, scale))
+    if n:
+        _norm(n, m, x.ravel(), mean, scale, out.ravel())
+    return out
+
+
+def _norm_backward(Py_ssize_t n, Py_ssize_t m, const real[::1] da, const real[::1] scale,
+                   real[::1] out):
+    with nogil:
+        c_norm_backward(n, m, &da[0], &scale[0], &out[0])
+
+
+def norm_backward(da, scale, *, out=None):
+    """Gradient of :func:`norm` with respect to x: ``da / scale``.
+
+    Parameters
+    ----------
+    da : array (n, m) of float32 or float64
+        Gradient of the loss with respect to the output of norm.
+    scale : array (m,), same dtype
+    out : array (n, m), same dtype, optional
+        Written and returned; may be `da`.
+
+    Returns
+    -------
+    array (n, m)
+    """
+    da = _matrix("da", da)
+    n, m = da.shape
+    scale = _like("scale", scale, (m,), "da", da.dtype)
+    out = _output("out", out, da.shape, da.dtype, da, (scale,))
+    if n:
+        _norm_backward(n, m, da.ravel(), scale, out.ravel())
+    return out
+
+
+def _affine(Py_ssize_t n, Py_ssize_t k, Py_ssize_t m, const real[::1] a, const real[::1] W,
+            const real[::1] b, real[::1] out):
+    with nogil:
+        c_affine(n, k, m, &a[0], &W[0], &b[0], &out[0])
+
+
+def affine(a, W, b, *, out=None):
+    """``z = a W + b``, the bias being added to every row.
+
+    Parameters
+    ----------
+    a : array (n, k) of float32 or float64
+    W : array (k, m), same dtype
+    b : array (m,), same dtype
+    out : array (n, m), same dtype, optional
+        Written and returned; must not overlap an input.
+
+    Returns
+    -------
+    z : array (n, m)
+    """
+    a = _matrix("a", a)
+    W = _matrix("W", W)
+    n, k = a.shape
+    m = W.shape[1]
+    W = _like("W", W, (k, m), "a", a.dtype)
+    b = _like("b", b, (m,), "a and W", a.dtype)
+    out = _output("out", out, (n, m), a.dtype, None, (a, W, b))
+    if n:
+        _affine(n, k, m, a.ravel(), W.ravel(), b, out.ravel())
+    return out
+
+
+def _affine_backward(Py_ssize_t n, Py_ssize_t k, Py_ssize_t m, const real[::1] dz,
+                     const real[::1] a, const real[::1] W, real[::1] da, real[::1] dW,
+                     real[::1] db):
+    with nogil:
+        c_affine_backward(n, k, m, &dz[0], &a[0], &W[0], &da[0], &dW[0], &db[0])
+
+
+def affine_backward(dz, a, W, *, out=None):
+    """Gradients of :func:`affine`: ``da = dz W^T``, ``dW = a^T dz``, ``db = sum_rows dz``.
+
+    Parameters
+    ----------
+    dz : array (n, m) of float32 or float64
+        Gradient of the loss with respect to z.
+    a : array (n, k), same dtype
+    W : array (k, m), same dtype
+    out : tuple of three arrays (n, k), (k, m), (m,), same dtype, optional
+        Written and returned; each may be None, and none may overlap another array.
+
+    Returns
+    -------
+    da : array (n, k)
+    dW : array (k, m)
+    db : array (m,)
+    """
+    dz = _matrix("dz", dz)
+    a = _matrix("a", a)
+    n, m = dz.shape
+    k = a.shape[1]
+    a = _like("a", a, (n, k), "dz", dz.dtype)
+    W = _like("W", W, (k, m), "dz and a", dz.dtype)
+    da, dW, db = _outputs(out, 3)
+    da = _output("out[0]", da, (n, k), dz.dtype, None, (dz, a, W))
+    dW = _output("out[1]", dW, (k, m), dz.dtype, None, (dz, a, W, da))
+    db = _output("out[2]", db, (m,), dz.dtype, None, (dz, a, W, da, dW))
+    if n:
+        _affine_backward(n, k, m, dz.ravel(), a.ravel(), W.ravel(), da.ravel(), dW.ravel(), db)
+    else:
+        dW[...] = 0
+        db[...] = 0
+    return da, dW, db
+
+
+def _sigmoid(const real[::1] z, real[::1] out):
+    with nogil:
+        c_sigmoid(z.shape[0], &z[0], &out[0])
+
+
+def sigmoid(z, *, out=None):
+    """``1 / (1 + exp(-z))``, elementwise, to 2 ULP in float32.
+
+    Parameters
+    ----------
+    z : array of float32 or float64, any shape
+    out : array, same shape and dtype, optional
+        Written and returned; may be `z`.
+
+    Returns
+    -------
+    array, like `z`
+    """
+    z = _input("z", z)
+    out = _output("out", out, z.shape, z.dtype, z, ())
+    if z.size:
+        _sigmoid(z.ravel(), out.ravel())
+    return out
+
+
+def _sigmoid_backward(const real[::1] da, const real[::1] a, real[::1] out):
+    with nogil:
+        c_sigmoid_backward(da.shape[0], &da[0], &a[0], &out[0])
+
+
+def sigmoid_backward(da, a, *, out=None):
+    """Gradient of :func:`sigmoid` from its output a: ``dz = da * a * (1 - a)``.
+
+    Parameters
+    ----------
+    da : array of float32 or float64, any shape
+    a : array, same shape and dtype
+    out : array, same shape and dtype, optional
+        Written and returned; may be `da`.
+
+    Returns
+    -------
+    dz : array, like `da`
+    """
+    da = _input("da", da)
+    a = _like("a", a, da.shape, "da", da.dtype)
+    out = _output("out", out, da.shape, da.dtype, da, (a,))
+    if da.size:
+        _sigmoid_backward(da.ravel(), a.ravel(), out.ravel())
+    return out
+
+
+def _softmax(Py_ssize_t n, Py_ssize_t m, const real[::1] z, real[::1] out):
+    with nogil:
+        c_softmax(n, m, &z[0], &out[0])
+
+
+def softmax(z, *, out=None):
+    """``p_i = exp(z_i) / sum_j exp(z_j)`` in every row, finite for any finite z.
+
+    Parameters
+    ----------
+    z : array (n, m) of float32 or float64
+    out : array (n, m), same dtype, optional
+        Written and returned; may be `z`.
+
+    Returns
+    -------
+    p : array (n, m)
+    """
+    z = _matrix("z", z)
+    n, m = z.shape
+    out = _output("out", out, z.shape, z.dtype, z, ())
+    if n:
+        _softmax(n, m, z.ravel(), out.ravel())
+    return out
+
+
+def _log_softmax(Py_ssize_t n, Py_ssize_t m, const real[::1] z, real[::1] out):
+    with nogil:
+        c_log_softmax(n, m, &z[0], &out[0])
+
+
+def log_softmax(z, *, out=None):
+    """``z_i - log sum_j exp(z_j)`` in every row, finite for any finite z.
+
+    Parameters
+    ----------
+    z : array (n, m) of float32 or float64
+    out : array (n, m), same dtype, optional
+        Written and returned; may be `z`.
+
+    Returns
+    -------
+    array (n, m)
+    """
+    z = _matrix("z", z)
+    n, m = z.shape
+    out = _output("out", out, z.shape, z.dtype, z, ())
+    if n:
+        _log_softmax(n, m, z.ravel(), out.ravel())
+    return out
+
+
+def _softmax_backward(Py_ssize_t n, Py_ssize_t m, const real[::1] dp, const real[::1] p,
+                      real[::1] out):
+    with nogil:
+        c_softmax_backward(n, m, &dp[0], &p[0], &out[0])
+
+
+def softmax_backward(dp, p, *, out=None):
+    """Gradient of :func:`softmax` from its output p: ``dz_i = p_i (dp_i - sum_j dp_j p_j)``.
+
+    This is dp times the whole Jacobian ``diag(p) - p p^T``, not its diagonal alone.
+
+    Parameters
+    ----------
+    dp : array (n, m) of float32 or float64
+    p : array (n, m), same dtype
+    out : array (n, m), same dtype, optional
+        Written and returned; may be `dp`.
+
+    Returns
+    -------
+    dz : array (n, m)
+    """
+    dp = _matrix("dp", dp)
+    n, m = dp.shape
+    p = _like("p", p, (n, m), "dp", dp.dtype)
+    out = _output("out", out, dp.shape, dp.dtype, dp, (p,))
+    if n:
+        _softmax_backward(n, m, dp.ravel(), p.ravel(), out.ravel())
+    return out
+
+
+cdef object _flat(x):
+    return None if x is None else x.ravel()
+
+
+def _cross_entropy(Py_ssize_t n, Py_ssize_t m, const real[::1] p,
+                   const Py_ssize_t[::1] label, const real[::1] L, double scale,
+                   const real[::1] weight, double[::1] row_loss):
+    cdef const Py_ssize_t* label_data = _index_data(label)
+    cdef const real* L_data = _data(L)
+    cdef const real* weight_data = _data(weight)
+    with nogil:
+        c_cross_entropy(n, m, &p[0], label_data, L_data, scale, weight_data, &row_loss[0])
+
+
+def cross_entropy(p, L, *, sample_weight=None):
+    """Mean cross-entropy ``-(1 / sum w) sum_rows w sum_i L_i log p_i``.
+
+    A probability below the smallest normal number of its type counts as that number, so that
+    the loss stays finite. From logits, :func:`softmax_cross_entropy` is exact.
+
+    Parameters
+    ----------
+    p : array (n, m) of float32 or float64
+        Probabilities.
+    L : integer array (n,) or array (n, m) of the dtype of p
+        Class indices, or a row of label probabilities for each sample.
+    sample_weight : array (n,), optional
+        Weights w of the rows, not negative and not all zero.
+
+    Returns
+    -------
+    float
+        0.0 for no rows.
+    """
+    p = _matrix("p", p)
+    n, m = p.shape
+    labels = _Labels(L, sample_weight, (n, m), "p", p.dtype)
+    row_loss = np.empty(n)
+    if n:
+        _cross_entropy(n, m, p.ravel(), labels.label, _flat(labels.L), labels.scale,
+                       labels.weight, row_loss)
+    return float(row_loss.sum())
+
+
+def _cross_entropy_backward(Py_ssize_t n, Py_ssize_t m, const real[::1] p,
+                            const Py_ssize_t[::1] label, const real[::1] L, double scale,
+                            const real[::1] weight, real[::1] out):
+    cdef const Py_ssize_t* label_data = _index_data(label)
+    cdef const real* L_data = _data(L)
+    cdef const real* weight_data = _data(weight)
+    with nogil:
+        c_cross_entropy_backward(n, m, &p[0], label_data, L_data, scale, weight_data, &out[0])
+
+
+def cross_entropy_backward(p, L, *, sample_weight=None, out=None):
+    """Gradient of :func:`cross_entropy` with respect to p: ``-(w / sum w) L / p``.
+
+    Parameters
+    ----------
+    p, L, sample_weight
+        As in :func:`cross_entropy`.
+    out : array (n, m), same dtype, optional
+        Written and returned; may be `p`.
+
+    Returns
+    -------
+    dp : array (n, m)
+    """
+    p = _matrix("p", p)
+    n, m = p.shape
+    labels = _Labels(L, sample_weight, (n, m), "p", p.dtype)
+    out = _output("out", out, p.shape, p.dtype, p, labels.arrays())
+    if n:
+        _cross_entropy_backward(n, m, p.ravel(), labels.label, _flat(labels.L), labels.scale,
+                                labels.weight, out.ravel())
+    return out
+
+
+def _softmax_cross_entropy(Py_ssize_t n, Py_ssize_t m, const real[::1] z,
+                           const Py_ssize_t[::1] label, const real[::1] L, double scale,
+                           const real[::1] weight, double[::1] row_loss, real[::1] out):
+    cdef const Py_ssize_t* label_data = _index_data(label)
+    cdef const real* L_data = _data(L)
+    cdef const real* weight_data = _data(weight)
+    with nogil:
+        c_softmax_cross_entropy(n, m, &z[0], label_data, L_data, scale, weight_data,
+                                &row_loss[0], &out[0])
+
+
+def softmax_cross_entropy(z, L, *, sample_weight=None, out=None):
+    """Mean cross-entropy of ``p = softmax(z)`` and its gradient, in one pass from the logits.
+
+    ``dz = (w / sum w) (p sum_i L_i - L)``. Finite for any finite z: the logarithm is taken of
+    a sum of exponentials that is at least 1, never of p.
+
+    Parameters
+    ----------
+    z : array (n, m) of float32 or float64
+        Logits.
+    L, sample_weight
+        As in :func:`cross_entropy`.
+    out : array (n, m), same dtype, optional
+        Gets dz; may be `z`.
+
+    Returns
+    -------
+    loss : float
+        0.0 for no rows.
+    dz : array (n, m)
+    """
+    z = _matrix("z", z)
+    n, m = z.shape
+    labels = _Labels(L, sample_weight, (n, m), "z", z.dtype)
+    out = _output("out", out, z.shape, z.dtype, z, labels.arrays())
+    row_loss = np.empty(n)
+    if n:
+        _softmax_cross_entropy(n, m, z.ravel(), labels.label, _flat(labels.L), labels.scale,
+                               labels.weight, row_loss, out.ravel())
+    return float(row_loss.sum()), out

@@ -1,0 +1,49 @@
+"""The extension modules. Everything else about the package is in pyproject.toml."""
+
+import os
+
+from Cython.Build import cythonize
+from setuptools import Extension, setup
+
+# DNNCORE_DEBUG=1: bounds-checked Cython, assertions in C, symbols for gdb.
+DEBUG = os.environ.get("DNNCORE_DEBUG", "0") not in ("", "0")
+
+# Results must not depend on the instruction set, so multiply-adds are never contracted
+# silently. errno and floating-point traps are not used; ignoring them frees the vectoriser
+# and changes no value.
+C_FLAGS = ["-std=c11", "-ffp-contract=off", "-fno-math-errno", "-fno-trapping-math"]
+C_FLAGS += ["-O1", "-g", "-UNDEBUG"] if DEBUG else ["-O3", "-g0"]
+
+DIRECTIVES = {
+    "language_level": 3,
+    "binding": True,
+    "freethreading_compatible": True,
+    "embedsignature": False,
+    "boundscheck": DEBUG,
+    "wraparound": False,
+    "initializedcheck": DEBUG,
+    "cdivision": not DEBUG,
+}
+
+
+def extension(name: str, c_sources: tuple[str, ...] = ()) -> Extension:
+    return Extension(
+        f"dnncore.{name}",
+        [f"dnncore/{name}.pyx", *(f"csrc/{source}" for source in c_sources)],
+        include_dirs=["csrc"],
+        depends=[f"csrc/{header}" for header in os.listdir("csrc") if header.endswith(".h")],
+        extra_compile_args=C_FLAGS,
+        extra_link_args=["-pthread"],
+    )
+
+
+setup(
+    ext_modules=cythonize(
+        [
+            extension("_csrc", ("isa.c", "isa_generic.c", "isa_avx2.c")),
+            extension("kernels"),
+        ],
+        compiler_directives=DIRECTIVES,
+        build_dir="build/cython-debug" if DEBUG else "build/cython",
+    )
+)
