@@ -2,6 +2,7 @@
 
 import os
 
+import numpy as np
 from Cython.Build import cythonize
 from setuptools import Extension, setup
 
@@ -30,7 +31,8 @@ def extension(name: str, c_sources: tuple[str, ...] = ()) -> Extension:
     return Extension(
         f"dnncore.{name}",
         [f"dnncore/{name}.pyx", *(f"csrc/{source}" for source in c_sources)],
-        include_dirs=["csrc"],
+        include_dirs=["csrc", np.get_include()],
+        define_macros=[("NPY_NO_DEPRECATED_API", "NPY_2_0_API_VERSION")],
         depends=[f"csrc/{header}" for header in os.listdir("csrc") if header.endswith(".h")],
         extra_compile_args=C_FLAGS,
         extra_link_args=["-pthread"],
@@ -42,6 +44,7 @@ setup(
         [
             extension("_csrc", ("isa.c", "isa_generic.c", "isa_avx2.c")),
             extension("kernels"),
+            extension("_engine", ("team.c",)),
         ],
         compiler_directives=DIRECTIVES,
         build_dir="build/cython-debug" if DEBUG else "build/cython",

@@ -8,7 +8,7 @@ functions on pointers, without the GIL, under the prefix ``c_``.
 
 import numpy as np
 
-cimport cython
+from ._validation import array_like, labels, matrix, output, outputs, real_array
 
 from ._blas cimport matmul, matmul_nt, matmul_tn
 from ._csrc cimport ops_for
@@ -83,125 +83,7 @@ cdef void c_softmax_cross_entropy(Py_ssize_t n, Py_ssize_t m, const real* z,
     ops_for(z).softmax_cross_entropy(n, m, z, label, L, scale, weight, row_loss, dz)
 
 
-# --------------------------------------------------------------- checks at the boundary
-
-cdef object _INT_MAX = 2**31 - 1  # BLAS counts in C ints
-
-
-cdef object _input(str name, x):
-    """`x` as a contiguous, aligned float32 or float64 array."""
-    x = np.asarray(x)
-    if x.dtype != np.float32 and x.dtype != np.float64:
-        raise TypeError(f"{name} must be a float32 or float64 array, got {x.dtype}")
-    return np.require(x, requirements=("C", "A"))
-
-
-cdef object _matrix(str name, x):
-    x = _input(name, x)
-    if x.ndim != 2 or x.shape[1] == 0:
-        raise ValueError(
-            f"{name} must have shape (n_rows, n_columns) with at least 1 column, got {x.shape}"
-        )
-    if max(x.shape) > _INT_MAX:
-        raise ValueError(f"{name} must have at most {_INT_MAX} rows and columns, got {x.shape}")
-    return x
-
-
-cdef object _like(str name, x, tuple shape, str other, dtype):
-    """`x` as an array of the given shape, of the dtype of the argument `other`."""
-    x = _input(name, x)
-    if x.dtype != dtype:
-        raise TypeError(f"{name} must have dtype {dtype}, like {other}, got {x.dtype}")
-    if x.shape != shape:
-        raise ValueError(f"{name} must have shape {shape} to go with {other}, got {x.shape}")
-    return x
-
-
-cdef object _output(str name, out, tuple shape, dtype, in_place, tuple apart):
-    """A new array, or `out` once it is sure that it can be written.
-
-    `out` may be the array `in_place`, and must not touch any array of `apart`.
-    """
-    if out is None:
-        return np.empty(shape, dtype)
-    if not isinstance(out, np.ndarray):
-        raise TypeError(f"{name} must be a NumPy array, got {type(out).__name__}")
-    if out.dtype != dtype:
-        raise TypeError(f"{name} must have dtype {dtype}, got {out.dtype}")
-    if out.shape != shape:
-        raise ValueError(f"{name} must have shape {shape}, got {out.shape}")
-    if not (out.flags.c_contiguous and out.flags.aligned and out.flags.writeable):
-        raise ValueError(f"{name} must be C-contiguous, aligned and writeable")
-    if in_place is not None and np.may_share_memory(out, in_place):
-        if out.ctypes.data != in_place.ctypes.data:
-            raise ValueError(f"{name} must not overlap an input in part")
-    for other in apart:
-        if np.may_share_memory(out, other):
-            raise ValueError(f"{name} must not overlap another array of the call")
-    return out
-
-
-cdef tuple _outputs(out, Py_ssize_t n):
-    if out is None:
-        return (None,) * n
-    if not isinstance(out, tuple) or len(out) != n:
-        raise TypeError(f"out must be a tuple of {n} arrays, got {out!r:.80}")
-    return out
-
-
-@cython.final
-cdef class _Labels:
-    """Checked labels and weights of the rows of a matrix (n, m)."""
-
-    cdef readonly object label, L, weight
-    cdef readonly double scale
-
-    def __init__(self, L, sample_weight, tuple shape, str other, dtype):
-        L = np.asarray(L)
-        self.label, self.L, self.weight, self.scale = None, None, None, 0.0
-        if L.ndim == 2:
-            self.L = _like("L", L, shape, other, dtype)
-        else:
-            self.label = _class_indices(L, shape)
-        n = shape[0]
-        if sample_weight is not None:
-            self.weight = _weights(sample_weight, n, dtype)
-        if n > 0:
-            total = float(n) if self.weight is None else float(np.sum(self.weight, dtype=float))
-            self.scale = 1.0 / total
-
-    def arrays(self):
-        return tuple(x for x in (self.label, self.L, self.weight) if x is not None)
-
-
-cdef object _class_indices(L, tuple shape):
-    n, m = shape
-    if L.dtype.kind not in "iu":
-        raise TypeError(
-            f"L must be integer class indices (n,) or label rows (n, m), got {L.dtype}"
-            f" of shape {L.shape}"
-        )
-    if L.shape != (n,):
-        raise ValueError(f"L must have shape {(n,)} or {shape}, got {L.shape}")
-    bad = np.flatnonzero((L < 0) | (L >= m))
-    if bad.size:
-        raise ValueError(f"L must lie in [0, {m}), got {L[bad[0]]} in row {bad[0]}")
-    return np.ascontiguousarray(L, dtype=np.intp)
-
-
-cdef object _weights(sample_weight, Py_ssize_t n, dtype):
-    weight = np.asarray(sample_weight)
-    if weight.dtype.kind not in "fiub":
-        raise TypeError(f"sample_weight must be real numbers, got {weight.dtype}")
-    if weight.shape != (n,):
-        raise ValueError(f"sample_weight must have shape {(n,)}, got {weight.shape}")
-    weight = np.require(weight, dtype, ("C", "A"))
-    if not np.all((weight >= 0) & np.isfinite(weight)):
-        raise ValueError("sample_weight must be finite and not negative")
-    if n > 0 and not weight.any():
-        raise ValueError("sample_weight must not be all zero")
-    return weight
-
+# ------------------------------------------------------------------- Python functions
 
 cdef inline const real* _data(const real[::1] x) noexcept:
     """The address of the first element, NULL for none."""
@@ -211,8 +93,6 @@ cdef inline const real* _data(const real[::1] x) noexcept:
 cdef const Py_ssize_t* _index_data(const Py_ssize_t[::1] x) noexcept:
     return &x[0] if x is not None and x.shape[0] > 0 else NULL
 
-
-# ------------------------------------------------------------------- Python functions
 
 # Each has a fused part `_name` that turns flat views into pointers.
 
@@ -242,11 +122,11 @@ def norm(x, mean, scale, *, out=None):
     TypeError, ValueError
         If a dtype or a shape does not fit. So in every function of this module.
     """
-    x = _matrix("x", x)
+    x = matrix("x", x)
     n, m = x.shape
-    mean = _like("mean", mean, (m,), "x", x.dtype)
-    scale = _like("scale", scale, (m,), "x", x.dtype)
-    out = _output("out", out, x.shape, x.dtype, x, (mean, scale))
+    mean = array_like("mean", mean, (m,), "x", x.dtype)
+    scale = array_like("scale", scale, (m,), "x", x.dtype)
+    out = output("out", out, x.shape, x.dtype, in_place=x, apart=(mean, scale))
     if n:
         _norm(n, m, x.ravel(), mean, scale, out.ravel())
     return out
@@ -273,10 +153,10 @@ def norm_backward(da, scale, *, out=None):
     -------
     array (n, m)
     """
-    da = _matrix("da", da)
+    da = matrix("da", da)
     n, m = da.shape
-    scale = _like("scale", scale, (m,), "da", da.dtype)
-    out = _output("out", out, da.shape, da.dtype, da, (scale,))
+    scale = array_like("scale", scale, (m,), "da", da.dtype)
+    out = output("out", out, da.shape, da.dtype, in_place=da, apart=(scale,))
     if n:
         _norm_backward(n, m, da.ravel(), scale, out.ravel())
     return out
@@ -303,13 +183,13 @@ def affine(a, W, b, *, out=None):
     -------
     z : array (n, m)
     """
-    a = _matrix("a", a)
-    W = _matrix("W", W)
+    a = matrix("a", a)
+    W = matrix("W", W)
     n, k = a.shape
     m = W.shape[1]
-    W = _like("W", W, (k, m), "a", a.dtype)
-    b = _like("b", b, (m,), "a and W", a.dtype)
-    out = _output("out", out, (n, m), a.dtype, None, (a, W, b))
+    W = array_like("W", W, (k, m), "a", a.dtype)
+    b = array_like("b", b, (m,), "a and W", a.dtype)
+    out = output("out", out, (n, m), a.dtype, apart=(a, W, b))
     if n:
         _affine(n, k, m, a.ravel(), W.ravel(), b, out.ravel())
     return out
@@ -340,16 +220,16 @@ def affine_backward(dz, a, W, *, out=None):
     dW : array (k, m)
     db : array (m,)
     """
-    dz = _matrix("dz", dz)
-    a = _matrix("a", a)
+    dz = matrix("dz", dz)
+    a = matrix("a", a)
     n, m = dz.shape
     k = a.shape[1]
-    a = _like("a", a, (n, k), "dz", dz.dtype)
-    W = _like("W", W, (k, m), "dz and a", dz.dtype)
-    da, dW, db = _outputs(out, 3)
-    da = _output("out[0]", da, (n, k), dz.dtype, None, (dz, a, W))
-    dW = _output("out[1]", dW, (k, m), dz.dtype, None, (dz, a, W, da))
-    db = _output("out[2]", db, (m,), dz.dtype, None, (dz, a, W, da, dW))
+    a = array_like("a", a, (n, k), "dz", dz.dtype)
+    W = array_like("W", W, (k, m), "dz and a", dz.dtype)
+    da, dW, db = outputs(out, 3)
+    da = output("out[0]", da, (n, k), dz.dtype, apart=(dz, a, W))
+    dW = output("out[1]", dW, (k, m), dz.dtype, apart=(dz, a, W, da))
+    db = output("out[2]", db, (m,), dz.dtype, apart=(dz, a, W, da, dW))
     if n:
         _affine_backward(n, k, m, dz.ravel(), a.ravel(), W.ravel(), da.ravel(), dW.ravel(), db)
     else:
@@ -376,8 +256,8 @@ def sigmoid(z, *, out=None):
     -------
     array, like `z`
     """
-    z = _input("z", z)
-    out = _output("out", out, z.shape, z.dtype, z, ())
+    z = real_array("z", z)
+    out = output("out", out, z.shape, z.dtype, in_place=z)
     if z.size:
         _sigmoid(z.ravel(), out.ravel())
     return out
@@ -402,9 +282,9 @@ def sigmoid_backward(da, a, *, out=None):
     -------
     dz : array, like `da`
     """
-    da = _input("da", da)
-    a = _like("a", a, da.shape, "da", da.dtype)
-    out = _output("out", out, da.shape, da.dtype, da, (a,))
+    da = real_array("da", da)
+    a = array_like("a", a, da.shape, "da", da.dtype)
+    out = output("out", out, da.shape, da.dtype, in_place=da, apart=(a,))
     if da.size:
         _sigmoid_backward(da.ravel(), a.ravel(), out.ravel())
     return out
@@ -428,9 +308,9 @@ def softmax(z, *, out=None):
     -------
     p : array (n, m)
     """
-    z = _matrix("z", z)
+    z = matrix("z", z)
     n, m = z.shape
-    out = _output("out", out, z.shape, z.dtype, z, ())
+    out = output("out", out, z.shape, z.dtype, in_place=z)
     if n:
         _softmax(n, m, z.ravel(), out.ravel())
     return out
@@ -454,9 +334,9 @@ def log_softmax(z, *, out=None):
     -------
     array (n, m)
     """
-    z = _matrix("z", z)
+    z = matrix("z", z)
     n, m = z.shape
-    out = _output("out", out, z.shape, z.dtype, z, ())
+    out = output("out", out, z.shape, z.dtype, in_place=z)
     if n:
         _log_softmax(n, m, z.ravel(), out.ravel())
     return out
@@ -484,10 +364,10 @@ def softmax_backward(dp, p, *, out=None):
     -------
     dz : array (n, m)
     """
-    dp = _matrix("dp", dp)
+    dp = matrix("dp", dp)
     n, m = dp.shape
-    p = _like("p", p, (n, m), "dp", dp.dtype)
-    out = _output("out", out, dp.shape, dp.dtype, dp, (p,))
+    p = array_like("p", p, (n, m), "dp", dp.dtype)
+    out = output("out", out, dp.shape, dp.dtype, in_place=dp, apart=(p,))
     if n:
         _softmax_backward(n, m, dp.ravel(), p.ravel(), out.ravel())
     return out
@@ -527,13 +407,13 @@ def cross_entropy(p, L, *, sample_weight=None):
     float
         0.0 for no rows.
     """
-    p = _matrix("p", p)
+    p = matrix("p", p)
     n, m = p.shape
-    labels = _Labels(L, sample_weight, (n, m), "p", p.dtype)
+    y = labels("L", L, sample_weight, (n, m), "p", p.dtype)
     row_loss = np.empty(n)
     if n:
-        _cross_entropy(n, m, p.ravel(), labels.label, _flat(labels.L), labels.scale,
-                       labels.weight, row_loss)
+        _cross_entropy(n, m, p.ravel(), y.label, _flat(y.L), y.scale,
+                       y.weight, row_loss)
     return float(row_loss.sum())
 
 
@@ -561,13 +441,13 @@ def cross_entropy_backward(p, L, *, sample_weight=None, out=None):
     -------
     dp : array (n, m)
     """
-    p = _matrix("p", p)
+    p = matrix("p", p)
     n, m = p.shape
-    labels = _Labels(L, sample_weight, (n, m), "p", p.dtype)
-    out = _output("out", out, p.shape, p.dtype, p, labels.arrays())
+    y = labels("L", L, sample_weight, (n, m), "p", p.dtype)
+    out = output("out", out, p.shape, p.dtype, in_place=p, apart=y.arrays)
     if n:
-        _cross_entropy_backward(n, m, p.ravel(), labels.label, _flat(labels.L), labels.scale,
-                                labels.weight, out.ravel())
+        _cross_entropy_backward(n, m, p.ravel(), y.label, _flat(y.L), y.scale,
+                                y.weight, out.ravel())
     return out
 
 
@@ -603,12 +483,12 @@ def softmax_cross_entropy(z, L, *, sample_weight=None, out=None):
         0.0 for no rows.
     dz : array (n, m)
     """
-    z = _matrix("z", z)
+    z = matrix("z", z)
     n, m = z.shape
-    labels = _Labels(L, sample_weight, (n, m), "z", z.dtype)
-    out = _output("out", out, z.shape, z.dtype, z, labels.arrays())
+    y = labels("L", L, sample_weight, (n, m), "z", z.dtype)
+    out = output("out", out, z.shape, z.dtype, in_place=z, apart=y.arrays)
     row_loss = np.empty(n)
     if n:
-        _softmax_cross_entropy(n, m, z.ravel(), labels.label, _flat(labels.L), labels.scale,
-                               labels.weight, row_loss, out.ravel())
+        _softmax_cross_entropy(n, m, z.ravel(), y.label, _flat(y.L), y.scale,
+                               y.weight, row_loss, out.ravel())
     return float(row_loss.sum()), out

@@ -1,0 +1,91 @@
+"""Largest error of the float32 exp, log and sigmoid, over every float32 bit pattern.
+
+The error is the distance, in representable numbers (ULP), from the correctly rounded result,
+for which float64 rounded to float32 stands. NaN and infinite results count like numbers next to
+the largest one, so that a wrong one is a huge error.
+"""
+
+import argparse
+import time
+from collections.abc import Callable, Iterator
+
+import numpy as np
+from numpy.typing import NDArray
+
+from dnncore import _csrc
+
+N_PATTERNS = 2**32
+BLOCK = 2**20
+
+
+def sigmoid(x: NDArray[np.float64]) -> NDArray[np.float64]:
+    return np.exp(np.minimum(x, 0)) / (1 + np.exp(-np.abs(x)))
+
+
+FLOAT64: dict[str, Callable[[NDArray[np.float64]], NDArray[np.float64]]] = {
+    "exp": np.exp,
+    "log": np.log,
+    "sigmoid": sigmoid,
+}
+
+
+def float32_blocks(stride: int) -> Iterator[NDArray[np.float32]]:
+    """Every `stride`-th float32, in the order of the bit patterns."""
+    for start in range(0, N_PATTERNS, BLOCK * stride):
+        stop = min(start + BLOCK * stride, N_PATTERNS)
+        yield np.arange(start, stop, stride, dtype=np.uint32).view(np.float32)
+
+
+def ordinal(x: NDArray[np.float32]) -> NDArray[np.int64]:
+    """Number of the float32 in increasing order: neighbours differ by 1, -0 is +0.
+
+    All NaN share one number, far beyond infinity.
+    """
+    i = x.view(np.int32).astype(np.int64)
+    return np.where(np.isnan(x), 2 * N_PATTERNS, np.where(i < 0, -(2**31) - i, i))
+
+
+def largest_error(name: str, stride: int) -> tuple[int, np.float32]:
+    """Largest ULP error of the function, and the first input that has it."""
+    function = getattr(_csrc, name)
+    worst, where = -1, np.float32(np.nan)
+    for x in float32_blocks(stride):
+        with np.errstate(all="ignore"):
+            expected = FLOAT64[name](x.astype(np.float64)).astype(np.float32)
+        error = np.abs(ordinal(function(x)) - ordinal(expected))
+        i = error.argmax()
+        if error[i] > worst:
+            worst, where = int(error[i]), x[i]
+    return worst, where
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    parser.add_argument(
+        "--function",
+        choices=[*FLOAT64, "all"],
+        default="all",
+        help="what to scan (default: all)",
+    )
+    parser.add_argument(
+        "--stride",
+        type=int,
+        default=1,
+        help="scan every STRIDE-th pattern (default: 1, which takes @@@ minutes a function)",
+    )
+    arguments = parser.parse_args()
+    if arguments.stride < 1:
+        parser.error(f"--stride must be at least 1, got {arguments.stride}")
+
+    print(f"instruction set {_csrc.selected()}, stride {arguments.stride}")
+    for name in FLOAT64 if arguments.function == "all" else [arguments.function]:
+        start = time.perf_counter()
+        worst, where = largest_error(name, arguments.stride)
+        seconds = time.perf_counter() - start
+        print(f"{name:8} {worst} ULP at {where} ({float(where).hex()}), {seconds:.1f} s")
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,38 @@
+from typing import Any
+
+from numpy import intp
+from numpy.typing import NDArray
+
+SCORING_ROWS: int
+
+class Engine:
+    def __init__(
+        self,
+        layer_sizes: tuple[int, ...],
+        parameters: NDArray[Any],
+        mean: NDArray[Any] | None,
+        scale: NDArray[Any] | None,
+        batch_size: int,
+        n_threads: int,
+        training: bool = True,
+    ) -> None: ...
+    def score(self, X: NDArray[Any], out: NDArray[Any], as_logits: bool = False) -> None: ...
+    def train_epoch(
+        self,
+        X: NDArray[Any],
+        label: NDArray[intp] | None,
+        L: NDArray[Any] | None,
+        sample_weight: NDArray[Any] | None,
+        order: NDArray[intp],
+        update: str,
+        state1: NDArray[Any],
+        state2: NDArray[Any],
+        *,
+        rate: float,
+        alpha: float,
+        steps_before: int,
+        momentum: float = 0.0,
+        beta1: float = 0.0,
+        beta2: float = 0.0,
+        epsilon: float = 0.0,
+    ) -> float: ...

@@ -1,0 +1,443 @@
+"""Training and scoring without the GIL, on the buffers of one network.
+
+A training step has two phases. In phase A a thread takes its rows of the mini-batch through
+every layer forward and every delta backward. In phase B it owns some rows of every weight
+matrix, computes their gradient over the whole batch and updates them. A barrier follows each.
+Nothing is allocated, and every sum has one order whatever the number of threads, up to the
+order inside BLAS.
+"""
+
+import threading
+
+import numpy as np
+
+cimport numpy as cnp
+from cpython.exc cimport PyErr_CheckSignals
+from libc.math cimport pow, sqrt
+
+from ._csrc cimport ops_for, real
+from ._layers cimport (
+    ADAM, MOMENTUM, NESTEROV, SGD, Step, apply_update, layer_delta, layer_forward, layer_update,
+)
+
+cnp.import_array()
+
+
+cdef extern from "team.h" nogil:
+    ctypedef struct dnn_team:
+        pass
+    ctypedef void (*dnn_team_work)(void* arg, dnn_team* team, int thread) noexcept nogil
+    void dnn_team_run(int n_threads, dnn_team_work work, void* arg)
+    int dnn_team_size(const dnn_team* team)
+    void dnn_team_barrier(dnn_team* team)
+    double dnn_seconds()
+
+
+# Threads own weights in blocks of so many rows. The penalty is summed per block, which
+# makes its value independent of the number of threads.
+cdef enum:
+    BLOCK_ROWS = 16
+
+cdef double SIGNAL_INTERVAL = 0.1  # seconds between looks for Ctrl-C
+SCORING_ROWS = 256  # rows that are scored together: their activations stay in the cache
+
+
+# Where things are, in elements. Layer l = 0 .. n_layers - 1 goes from sizes[l] to
+# sizes[l + 1]. rows[l] is the place of a_l in a buffer of activations (a_0: the normalised
+# input; the last: logits) and of its delta in a buffer of deltas.
+ctypedef struct Layout:
+    int n_layers
+    const Py_ssize_t* sizes
+    const Py_ssize_t* weights
+    const Py_ssize_t* biases
+    const Py_ssize_t* rows
+
+
+# All that the threads of one call share. `void*` is float* or double*.
+ctypedef struct Job:
+    Layout layout
+    void* parameters
+    const void* mean
+    const void* scale
+    const void* X
+    Py_ssize_t n_samples
+    Py_ssize_t batch_size
+    void* activations
+    # Scoring
+    void* out
+    bint as_logits
+    # Training
+    const Py_ssize_t* order
+    const Py_ssize_t* label
+    const void* L
+    const void* sample_weight
+    void* deltas
+    void* gradient
+    void* state1
+    void* state2
+    Py_ssize_t* batch_label
+    void* batch_L
+    void* batch_weight
+    double* row_loss
+    double* block_penalty
+    Step step
+    double alpha
+    Py_ssize_t steps_before
+    double loss
+    bint watch_signals
+    bint stop
+    void* engine
+
+
+# ------------------------------------------------------------------------- one mini-batch
+
+cdef inline Py_ssize_t _share(Py_ssize_t n, int thread, int n_threads) noexcept nogil:
+    """Where the part of a thread begins when n things are divided."""
+    return n * thread // n_threads
+
+
+cdef inline void _forward(const Layout* at, const real* parameters, real* activations,
+                          Py_ssize_t first, Py_ssize_t last, real* logits) noexcept nogil:
+    """Rows [first, last) of a_0 go through every layer; `logits` takes the last one's."""
+    cdef Py_ssize_t k, m
+    cdef real* out
+    cdef int l
+    for l in range(at.n_layers):
+        k, m = at.sizes[l], at.sizes[l + 1]
+        out = logits if l == at.n_layers - 1 else activations + at.rows[l + 1] + first * m
+        layer_forward(last - first, k, m, <const real*> activations + at.rows[l] + first * k,
+                      parameters + at.weights[l], parameters + at.biases[l],
+                      l < at.n_layers - 1, out)
+
+
+cdef inline void _backward(const Layout* at, const real* parameters, const real* activations,
+                           real* deltas, Py_ssize_t first, Py_ssize_t last) noexcept nogil:
+    """From the delta of the last layer, rows [first, last) of every other."""
+    cdef Py_ssize_t k, m
+    cdef int l
+    for l in range(at.n_layers - 1, 0, -1):
+        k, m = at.sizes[l], at.sizes[l + 1]
+        layer_delta(last - first, k, m, <const real*> deltas + at.rows[l + 1] + first * m,
+                    parameters + at.weights[l], activations + at.rows[l] + first * k,
+                    deltas + at.rows[l] + first * k)
+
+
+cdef void _phase_a(Job* job, Py_ssize_t start, Py_ssize_t first, Py_ssize_t last,
+                   double weight_of_batch, real* parameters) noexcept nogil:
+    """Rows [first, last) of the batch that begins at `start`: all activations and deltas."""
+    cdef const Layout* at = &job.layout
+    cdef Py_ssize_t n = last - first, m = at.sizes[at.n_layers], r, sample
+    cdef real* activations = <real*> job.activations
+    cdef real* deltas = <real*> job.deltas
+    cdef real* logits = deltas + at.rows[at.n_layers] + first * m
+    cdef real* batch_weight = <real*> job.batch_weight + first
+    cdef real* batch_L = <real*> job.batch_L
+    cdef const Py_ssize_t* index = job.order + start + first
+    cdef double scale = 1.0 / weight_of_batch if weight_of_batch > 0.0 else 0.0
+    if n == 0:
+        return
+    ops_for(parameters).norm(n, at.sizes[0], job.X, index, job.mean, job.scale,
+                             activations + first * at.sizes[0])
+    if job.label != NULL:
+        for r in range(n):
+            job.batch_label[first + r] = job.label[index[r]]
+    else:
+        ops_for(parameters).norm(n, m, job.L, index, NULL, NULL, batch_L + first * m)
+    if job.sample_weight != NULL:
+        for r in range(n):
+            batch_weight[r] = (<const real*> job.sample_weight)[index[r]]
+    _forward(at, parameters, activations, first, last, logits)
+    ops_for(parameters).softmax_cross_entropy(
+        n, m, logits,
+        job.batch_label + first if job.label != NULL else NULL,
+        batch_L + first * m, scale,
+        batch_weight if job.sample_weight != NULL else NULL,
+        job.row_loss + first, logits)
+    _backward(at, parameters, activations, deltas, first, last)
+
+
+cdef void _phase_b(Job* job, const Step* step, Py_ssize_t n, int thread, int n_threads,
+                   real* parameters) noexcept nogil:
+    """This thread's rows of every weight matrix: penalty, gradient, update."""
+    cdef const Layout* at = &job.layout
+    cdef const real* activations = <const real*> job.activations
+    cdef const real* deltas = <const real*> job.deltas
+    cdef real* gradient = <real*> job.gradient
+    cdef real* state1 = <real*> job.state1
+    cdef real* state2 = <real*> job.state2
+    cdef double* penalty = job.block_penalty
+    cdef Py_ssize_t k, m, W, b, first, last, row, n_blocks, block
+    cdef int l
+    for l in range(at.n_layers):
+        k, m, W, b = at.sizes[l], at.sizes[l + 1], at.weights[l], at.biases[l]
+        n_blocks = (k + BLOCK_ROWS - 1) // BLOCK_ROWS
+        first = _share(n_blocks, thread, n_threads)
+        last = _share(n_blocks, thread + 1, n_threads)
+        if job.alpha > 0.0:
+            for block in range(first, last):
+                row = block * BLOCK_ROWS
+                penalty[block] = ops_for(parameters).sum_squares(
+                    (min(row + BLOCK_ROWS, k) - row) * m, parameters + W + row * m)
+        penalty += n_blocks
+        layer_update(step, n, k, m, first * BLOCK_ROWS, min(last * BLOCK_ROWS, k),
+                     activations + at.rows[l], deltas + at.rows[l + 1], gradient + W,
+                     state1 + W, state2 + W, parameters + W)
+        if thread == l % n_threads:
+            ops_for(parameters).column_sums(n, m, deltas + at.rows[l + 1], gradient + b)
+            apply_update(step, 0.0, m, <const real*> gradient + b, state1 + b, state2 + b,
+                         parameters + b)
+
+
+# ------------------------------------------------------------------------------ one epoch
+
+cdef inline double _weight_of_batch(const Job* job, Py_ssize_t start, Py_ssize_t n,
+                                    const real* parameters) noexcept nogil:
+    cdef const real* weight = <const real*> job.sample_weight
+    cdef double total = 0.0
+    cdef Py_ssize_t r
+    if weight == NULL:
+        return <double> n
+    for r in range(start, start + n):
+        total += weight[job.order[r]]
+    return total
+
+
+cdef inline double _penalty(const Job* job) noexcept nogil:
+    cdef Py_ssize_t n_blocks = 0, block
+    cdef double total = 0.0
+    cdef int l
+    for l in range(job.layout.n_layers):
+        n_blocks += (job.layout.sizes[l] + BLOCK_ROWS - 1) // BLOCK_ROWS
+    for block in range(n_blocks):
+        total += job.block_penalty[block]
+    return 0.5 * job.alpha * total
+
+
+cdef inline double _row_losses(const Job* job, Py_ssize_t n) noexcept nogil:
+    cdef double total = 0.0
+    cdef Py_ssize_t r
+    for r in range(n):
+        total += job.row_loss[r]
+    return total
+
+
+cdef inline Step _step_of(const Job* job, Py_ssize_t step_number,
+                          double weight_of_batch) noexcept nogil:
+    cdef Step step = job.step
+    step.decay = job.alpha / weight_of_batch if weight_of_batch > 0.0 else 0.0
+    if step.update == ADAM:
+        step.rate *= (sqrt(1.0 - pow(step.beta2, <double> step_number))
+                      / (1.0 - pow(step.beta1, <double> step_number)))
+    return step
+
+
+cdef void _train(Job* job, dnn_team* team, int thread, real* parameters) noexcept nogil:
+    cdef int n_threads = dnn_team_size(team)
+    cdef Py_ssize_t start = 0, n, step_number = job.steps_before
+    cdef double weight_of_batch, looked = dnn_seconds(), now
+    cdef Step step
+    while start < job.n_samples and not job.stop:
+        n = min(job.batch_size, job.n_samples - start)
+        step_number += 1
+        weight_of_batch = _weight_of_batch(job, start, n, <const real*> parameters)
+        step = _step_of(job, step_number, weight_of_batch)
+        _phase_a(job, start, _share(n, thread, n_threads), _share(n, thread + 1, n_threads),
+                 weight_of_batch, parameters)
+        dnn_team_barrier(team)
+        if thread == 0:
+            # Between the barriers nobody writes row_loss, and nobody reads `stop`.
+            job.loss += _row_losses(job, n) * <double> n
+            if job.watch_signals:
+                now = dnn_seconds()
+                if now - looked > SIGNAL_INTERVAL:
+                    looked = now
+                    job.stop = _interrupted(job)
+        _phase_b(job, &step, n, thread, n_threads, parameters)
+        dnn_team_barrier(team)
+        if thread == 0 and job.alpha > 0.0 and weight_of_batch > 0.0:
+            job.loss += _penalty(job) / weight_of_batch * <double> n
+        start += n
+
+
+cdef bint _interrupted(Job* job) noexcept with gil:
+    try:
+        PyErr_CheckSignals()
+    except BaseException as error:  # whatever a signal handler raises ends the epoch
+        (<Engine> job.engine)._interrupt = error
+        return True
+    return False
+
+
+cdef void _train_f32(void* job, dnn_team* team, int thread) noexcept nogil:
+    _train(<Job*> job, team, thread, <float*> (<Job*> job).parameters)
+
+
+cdef void _train_f64(void* job, dnn_team* team, int thread) noexcept nogil:
+    _train(<Job*> job, team, thread, <double*> (<Job*> job).parameters)
+
+
+# -------------------------------------------------------------------------------- scoring
+
+cdef void _score(Job* job, dnn_team* team, int thread, real* parameters) noexcept nogil:
+    """Each thread scores its part of the rows, block by block, in its part of the buffer."""
+    cdef const Layout* at = &job.layout
+    cdef int n_threads = dnn_team_size(team)
+    cdef Py_ssize_t m = at.sizes[at.n_layers], k = at.sizes[0], n
+    cdef Py_ssize_t row = _share(job.n_samples, thread, n_threads)
+    cdef Py_ssize_t end = _share(job.n_samples, thread + 1, n_threads)
+    cdef Py_ssize_t first = job.batch_size * thread
+    cdef real* activations = <real*> job.activations
+    cdef real* out
+    while row < end:
+        n = min(job.batch_size, end - row)
+        out = <real*> job.out + row * m
+        ops_for(parameters).norm(n, k, <const real*> job.X + row * k, NULL, job.mean, job.scale,
+                                 activations + first * k)
+        _forward(at, parameters, activations, first, first + n, out)
+        if not job.as_logits:
+            ops_for(parameters).softmax(n, m, out, out)
+        row += n
+
+
+cdef void _score_f32(void* job, dnn_team* team, int thread) noexcept nogil:
+    _score(<Job*> job, team, thread, <float*> (<Job*> job).parameters)
+
+
+cdef void _score_f64(void* job, dnn_team* team, int thread) noexcept nogil:
+    _score(<Job*> job, team, thread, <double*> (<Job*> job).parameters)
+
+
+# ---------------------------------------------------------------------------- from Python
+
+cdef inline void* _data(object array) noexcept:
+    return NULL if array is None else cnp.PyArray_DATA(array)
+
+
+cdef class Engine:
+    """Buffers for batches of at most `batch_size` rows of one network.
+
+    Arguments are trusted: arrays are C-contiguous and aligned, of the dtype of `parameters`
+    unless said otherwise, and of the shapes given. One call at a time.
+
+    Parameters
+    ----------
+    layer_sizes : tuple of int
+    parameters : array (n_parameters,)
+        W_1 (row-major), b_1, W_2, ...; shared, and changed by training.
+    mean, scale : array (layer_sizes[0],) or None
+    batch_size : int
+    n_threads : int
+    training : bool
+        Whether buffers for the backward pass are made.
+    """
+
+    cdef Py_ssize_t[::1] _sizes, _weights, _biases, _rows
+    cdef object _parameters, _mean, _scale
+    cdef Py_ssize_t _batch_size
+    cdef int _n_threads
+    cdef object _activations, _deltas, _gradient, _batch_label, _batch_L, _batch_weight
+    cdef object _row_loss, _block_penalty
+    cdef object _interrupt
+
+    def __init__(self, layer_sizes, parameters, mean, scale, batch_size, n_threads,
+                 training=True):
+        sizes = np.array(layer_sizes, dtype=np.intp)
+        ends = np.cumsum((sizes[:-1] + 1) * sizes[1:])
+        dtype = parameters.dtype
+        self._sizes = sizes
+        self._biases = ends - sizes[1:]
+        self._weights = self._biases - sizes[:-1] * sizes[1:]
+        self._parameters, self._mean, self._scale = parameters, mean, scale
+        self._batch_size = batch_size
+        self._n_threads = n_threads if not training else min(n_threads, batch_size)
+        capacity = batch_size if training else batch_size * n_threads
+        self._rows = np.concatenate([[0], np.cumsum(sizes * capacity)])[:-1].astype(np.intp)
+        self._activations = np.empty(int(sizes[:-1].sum()) * capacity, dtype)
+        if training:
+            self._deltas = np.empty(int(sizes.sum()) * capacity, dtype)
+            self._gradient = np.empty_like(parameters)
+            self._batch_label = np.empty(batch_size, np.intp)
+            self._batch_L = np.empty(batch_size * sizes[-1], dtype)
+            self._batch_weight = np.empty(batch_size, dtype)
+            self._row_loss = np.empty(batch_size)
+            self._block_penalty = np.zeros(int((-(-sizes[:-1] // BLOCK_ROWS)).sum()))
+
+    cdef Job _job(self, X) noexcept:
+        cdef Job job
+        job.layout.n_layers = <int> (self._sizes.shape[0] - 1)
+        job.layout.sizes = &self._sizes[0]
+        job.layout.weights = &self._weights[0]
+        job.layout.biases = &self._biases[0]
+        job.layout.rows = &self._rows[0]
+        job.parameters = _data(self._parameters)
+        job.mean, job.scale = _data(self._mean), _data(self._scale)
+        job.X = _data(X)
+        job.n_samples = X.shape[0]
+        job.batch_size = self._batch_size
+        job.activations = _data(self._activations)
+        job.engine = <void*> self
+        return job
+
+    def score(self, X, out, as_logits=False):
+        """Probabilities, or logits, of the rows of X into `out` (n, n_outputs)."""
+        cdef Job job = self._job(X)
+        cdef dnn_team_work work = _score_f32 if X.dtype == np.float32 else _score_f64
+        cdef int n_threads = min(self._n_threads, max(1, -(-X.shape[0] // self._batch_size)))
+        job.out = _data(out)
+        job.as_logits = as_logits
+        with nogil:
+            dnn_team_run(n_threads, work, &job)
+
+    def train_epoch(self, X, label, L, sample_weight, order, str update, state1, state2, *,
+                    double rate, double alpha, Py_ssize_t steps_before, double momentum=0.0,
+                    double beta1=0.0, double beta2=0.0, double epsilon=0.0):
+        """One pass over the rows X[order] in batches; returns the mean loss of the rows.
+
+        Parameters
+        ----------
+        X : array (n_samples, layer_sizes[0])
+        label : intp array (n_samples,) or None
+        L : array (n_samples, layer_sizes[-1]), where label is None
+        sample_weight : array (n_samples,) or None
+        order : intp array (n,)
+        update : {'sgd', 'momentum', 'nesterov', 'adam'}
+        state1, state2 : array like parameters
+            Velocity, or Adam's two moments; changed. What the update does not use may be
+            any such array.
+        rate, alpha, momentum, beta1, beta2, epsilon : float
+            Learning rate, L2 penalty, and constants of the update.
+        steps_before : int
+            Updates made before this epoch (for Adam's bias correction).
+
+        Raises
+        ------
+        KeyboardInterrupt
+            On Ctrl-C in the main thread, after the step under way.
+        """
+        cdef Job job = self._job(X)
+        cdef dnn_team_work work = _train_f32 if X.dtype == np.float32 else _train_f64
+        job.n_samples = order.shape[0]
+        job.order = <const Py_ssize_t*> _data(order)
+        job.label = <const Py_ssize_t*> _data(label)
+        job.L, job.sample_weight = _data(L), _data(sample_weight)
+        job.deltas, job.gradient = _data(self._deltas), _data(self._gradient)
+        job.state1, job.state2 = _data(state1), _data(state2)
+        job.batch_label = <Py_ssize_t*> _data(self._batch_label)
+        job.batch_L, job.batch_weight = _data(self._batch_L), _data(self._batch_weight)
+        job.row_loss = <double*> _data(self._row_loss)
+        job.block_penalty = <double*> _data(self._block_penalty)
+        job.step.update = {"sgd": SGD, "momentum": MOMENTUM, "nesterov": NESTEROV,
+                           "adam": ADAM}[update]
+        job.step.rate, job.step.momentum = rate, momentum
+        job.step.beta1, job.step.beta2, job.step.epsilon = beta1, beta2, epsilon
+        job.alpha = alpha
+        job.steps_before = steps_before
+        job.loss = 0.0
+        job.watch_signals = threading.current_thread() is threading.main_thread()
+        job.stop = False
+        self._interrupt = None
+        with nogil:
+            dnn_team_run(self._n_threads, work, &job)
+        if self._interrupt is not None:
+            raise self._interrupt
+        return job.loss / job.n_samples

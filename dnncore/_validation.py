@@ -1,0 +1,219 @@
+"""Checks of arguments at the Python boundary; below it nothing is checked again.
+
+Each function returns the argument in the form that the compiled code takes (C-contiguous and
+aligned, copied only if it is not), or raises an error that names the argument, what came and
+what was expected.
+"""
+
+from __future__ import annotations
+
+import numbers
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import ArrayLike, DTypeLike, NDArray
+
+INT_MAX = 2**31 - 1  # BLAS counts in C ints
+
+
+def real_array(name: str, x: ArrayLike) -> NDArray[Any]:
+    """`x` as a contiguous float32 or float64 array of any shape."""
+    x = np.asarray(x)
+    if x.dtype != np.float32 and x.dtype != np.float64:
+        raise TypeError(f"{name} must be a float32 or float64 array, got {x.dtype}")
+    return np.require(x, requirements=("C", "A"))
+
+
+def matrix(name: str, x: ArrayLike) -> NDArray[Any]:
+    """`x` as a real array (n_rows, n_columns) with at least one column."""
+    x = real_array(name, x)
+    if x.ndim != 2 or x.shape[1] == 0:
+        raise ValueError(
+            f"{name} must have shape (n_rows, n_columns) with at least 1 column, got {x.shape}"
+        )
+    if max(x.shape) > INT_MAX:
+        raise ValueError(f"{name} must have at most {INT_MAX} rows and columns, got {x.shape}")
+    return x
+
+
+def array_like(
+    name: str, x: ArrayLike, shape: tuple[int, ...], other: str, dtype: DTypeLike
+) -> NDArray[Any]:
+    """`x` as an array of a given shape, and of the dtype of the argument `other`."""
+    x = real_array(name, x)
+    if x.dtype != dtype:
+        raise TypeError(f"{name} must have dtype {dtype}, like {other}, got {x.dtype}")
+    if x.shape != shape:
+        raise ValueError(f"{name} must have shape {shape} to go with {other}, got {x.shape}")
+    return x
+
+
+def finite_matrix(name: str, x: ArrayLike, n_columns: int, dtype: DTypeLike) -> NDArray[Any]:
+    """`x` as a finite real array (n_rows, n_columns) of one dtype."""
+    x = matrix(name, x)
+    if x.dtype != dtype:
+        raise TypeError(f"{name} must have dtype {dtype}, like the network, got {x.dtype}")
+    if x.shape[1] != n_columns:
+        raise ValueError(f"{name} must have {n_columns} columns, got shape {x.shape}")
+    # A finite sum proves finite terms, without a temporary array; the reverse does not hold.
+    with np.errstate(over="ignore", invalid="ignore"):
+        proved = np.isfinite(x.sum())
+    if not proved and not np.isfinite(x).all():
+        row, column = np.argwhere(~np.isfinite(x))[0]
+        raise ValueError(
+            f"{name} must be finite, got {x[row, column]} in row {row}, column {column}"
+        )
+    return x
+
+
+def output(
+    name: str,
+    out: NDArray[Any] | None,
+    shape: tuple[int, ...],
+    dtype: DTypeLike,
+    *,
+    in_place: NDArray[Any] | None = None,
+    apart: tuple[NDArray[Any], ...] = (),
+) -> NDArray[Any]:
+    """A new array, or `out` once it is sure that it can be written.
+
+    `out` may be the array `in_place` itself, and must not touch any array of `apart`.
+    """
+    if out is None:
+        return np.empty(shape, dtype)
+    if not isinstance(out, np.ndarray):
+        raise TypeError(f"{name} must be a NumPy array, got {type(out).__name__}")
+    if out.dtype != dtype:
+        raise TypeError(f"{name} must have dtype {dtype}, got {out.dtype}")
+    if out.shape != shape:
+        raise ValueError(f"{name} must have shape {shape}, got {out.shape}")
+    if not (out.flags.c_contiguous and out.flags.aligned and out.flags.writeable):
+        raise ValueError(f"{name} must be C-contiguous, aligned and writeable")
+    same = in_place is not None and out.ctypes.data == in_place.ctypes.data
+    if in_place is not None and not same and np.may_share_memory(out, in_place):
+        raise ValueError(f"{name} must be an input or apart from it, not overlap it in part")
+    if any(np.may_share_memory(out, other) for other in apart):
+        raise ValueError(f"{name} must not overlap another array of the call")
+    return out
+
+
+def outputs(out: tuple[NDArray[Any] | None, ...] | None, n: int) -> tuple[Any, ...]:
+    """The members of a tuple of `n` output arrays, each of which may be None."""
+    if out is None:
+        return (None,) * n
+    if not isinstance(out, tuple) or len(out) != n:
+        raise TypeError(f"out must be a tuple of {n} arrays, got {out!r:.80}")
+    return out
+
+
+@dataclass(frozen=True)
+class Labels:
+    """Checked labels and weights of n samples.
+
+    Attributes
+    ----------
+    label : intp array (n,) or None
+        Class indices.
+    L : array (n, m) or None
+        Label rows, where `label` is None.
+    weight : array (n,) or None
+        Sample weights; None stands for ones.
+    scale : float
+        One over the sum of the weights; 0 for no samples.
+    """
+
+    label: NDArray[np.intp] | None
+    L: NDArray[Any] | None
+    weight: NDArray[Any] | None
+    scale: float
+
+    @property
+    def arrays(self) -> tuple[NDArray[Any], ...]:
+        return tuple(x for x in (self.label, self.L, self.weight) if x is not None)
+
+
+def labels(
+    name: str,
+    y: ArrayLike,
+    sample_weight: ArrayLike | None,
+    shape: tuple[int, int],
+    other: str,
+    dtype: DTypeLike,
+) -> Labels:
+    """Class indices (n,) or label rows (n, m) for the matrix `other` of shape (n, m)."""
+    y = np.asarray(y)
+    label, L = None, None
+    if y.ndim == 2:
+        L = array_like(name, y, shape, other, dtype)
+    else:
+        label = _class_indices(name, y, shape)
+    n = shape[0]
+    weight = None if sample_weight is None else _weights(sample_weight, n, dtype)
+    total = float(n) if weight is None else float(weight.sum(dtype=np.float64))
+    return Labels(label, L, weight, 1.0 / total if n else 0.0)
+
+
+def _class_indices(name: str, y: NDArray[Any], shape: tuple[int, int]) -> NDArray[np.intp]:
+    n, m = shape
+    if y.dtype.kind not in "iu":
+        raise TypeError(
+            f"{name} must be integer class indices {(n,)} or label rows {shape}, "
+            f"got {y.dtype} of shape {y.shape}"
+        )
+    if y.shape != (n,):
+        raise ValueError(f"{name} must have shape {(n,)} or {shape}, got {y.shape}")
+    bad = np.flatnonzero((y < 0) | (y >= m))
+    if bad.size:
+        raise ValueError(f"{name} must lie in [0, {m}), got {y[bad[0]]} in row {bad[0]}")
+    return np.ascontiguousarray(y, dtype=np.intp)
+
+
+def _weights(sample_weight: ArrayLike, n: int, dtype: DTypeLike) -> NDArray[Any]:
+    weight = np.asarray(sample_weight)
+    if weight.dtype.kind not in "fiub":
+        raise TypeError(f"sample_weight must be real numbers, got {weight.dtype}")
+    if weight.shape != (n,):
+        raise ValueError(f"sample_weight must have shape {(n,)}, got {weight.shape}")
+    weight = np.require(weight, dtype, ("C", "A"))
+    if not ((weight >= 0) & np.isfinite(weight)).all():
+        raise ValueError("sample_weight must be finite and not negative")
+    if n > 0 and not weight.any():
+        raise ValueError("sample_weight must not be all zero")
+    return weight
+
+
+def number(
+    name: str,
+    value: object,
+    *,
+    low: float = -np.inf,
+    high: float = np.inf,
+    low_open: bool = False,
+    high_open: bool = False,
+) -> float:
+    """A real number in an interval."""
+    if isinstance(value, (bool, np.bool_)) or not isinstance(value, numbers.Real):
+        raise TypeError(f"{name} must be a number, got {value!r}")
+    x = float(value)
+    inside = (low < x if low_open else low <= x) and (x < high if high_open else x <= high)
+    if not inside:
+        interval = f"{'(' if low_open else '['}{low}, {high}{')' if high_open else ']'}"
+        raise ValueError(f"{name} must lie in {interval}, got {value!r}")
+    return x
+
+
+def integer(name: str, value: object, *, low: int, high: int = INT_MAX) -> int:
+    """A whole number in [low, high]."""
+    if isinstance(value, (bool, np.bool_)) or not isinstance(value, numbers.Integral):
+        raise TypeError(f"{name} must be an integer, got {value!r}")
+    if not low <= int(value) <= high:
+        raise ValueError(f"{name} must lie in [{low}, {high}], got {value!r}")
+    return int(value)
+
+
+def choice(name: str, value: object, options: tuple[str, ...]) -> str:
+    """One of several strings."""
+    if not isinstance(value, str) or value not in options:
+        raise ValueError(f"{name} must be one of {options}, got {value!r}")
+    return value

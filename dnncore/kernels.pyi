@@ -1,0 +1,54 @@
+from typing import Any, TypeVar
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+_Real = TypeVar("_Real", np.float32, np.float64)
+_Labels = NDArray[np.integer[Any]] | NDArray[_Real]
+
+def norm(
+    x: NDArray[_Real],
+    mean: NDArray[_Real],
+    scale: NDArray[_Real],
+    *,
+    out: NDArray[_Real] | None = None,
+) -> NDArray[_Real]: ...
+def norm_backward(
+    da: NDArray[_Real], scale: NDArray[_Real], *, out: NDArray[_Real] | None = None
+) -> NDArray[_Real]: ...
+def affine(
+    a: NDArray[_Real], W: NDArray[_Real], b: NDArray[_Real], *, out: NDArray[_Real] | None = None
+) -> NDArray[_Real]: ...
+def affine_backward(
+    dz: NDArray[_Real],
+    a: NDArray[_Real],
+    W: NDArray[_Real],
+    *,
+    out: tuple[NDArray[_Real] | None, NDArray[_Real] | None, NDArray[_Real] | None] | None = None,
+) -> tuple[NDArray[_Real], NDArray[_Real], NDArray[_Real]]: ...
+def sigmoid(z: NDArray[_Real], *, out: NDArray[_Real] | None = None) -> NDArray[_Real]: ...
+def sigmoid_backward(
+    da: NDArray[_Real], a: NDArray[_Real], *, out: NDArray[_Real] | None = None
+) -> NDArray[_Real]: ...
+def softmax(z: NDArray[_Real], *, out: NDArray[_Real] | None = None) -> NDArray[_Real]: ...
+def log_softmax(z: NDArray[_Real], *, out: NDArray[_Real] | None = None) -> NDArray[_Real]: ...
+def softmax_backward(
+    dp: NDArray[_Real], p: NDArray[_Real], *, out: NDArray[_Real] | None = None
+) -> NDArray[_Real]: ...
+def cross_entropy(
+    p: NDArray[_Real], L: _Labels[_Real], *, sample_weight: ArrayLike | None = None
+) -> float: ...
+def cross_entropy_backward(
+    p: NDArray[_Real],
+    L: _Labels[_Real],
+    *,
+    sample_weight: ArrayLike | None = None,
+    out: NDArray[_Real] | None = None,
+) -> NDArray[_Real]: ...
+def softmax_cross_entropy(
+    z: NDArray[_Real],
+    L: _Labels[_Real],
+    *,
+    sample_weight: ArrayLike | None = None,
+    out: NDArray[_Real] | None = None,
+) -> tuple[float, NDArray[_Real]]: ...

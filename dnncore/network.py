@@ -1,0 +1,385 @@
+"""A dense network: its parameters in one flat vector, forward, loss and gradients."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import ArrayLike, DTypeLike, NDArray
+
+from . import _validation as check
+from . import kernels
+from ._engine import SCORING_ROWS, Engine
+from ._moments import Moments
+from ._threads import resolve_n_threads, single_threaded_blas
+
+ALIGNMENT = 64  # bytes: a cache line
+
+
+@dataclass(frozen=True)
+class Forward:
+    """Every quantity of a forward pass over n rows.
+
+    Attributes
+    ----------
+    a : list of arrays
+        ``a[0]`` is the normalised input (n, n_features), ``a[l]`` the output of hidden
+        layer l, ``sigmoid(z[l - 1])``.
+    z : list of arrays
+        ``z[l] = a[l] W[l] + b[l]``; the last are the logits.
+    p : array (n, n_outputs)
+        ``softmax(z[-1])``.
+    """
+
+    a: list[NDArray[Any]]
+    z: list[NDArray[Any]]
+    p: NDArray[Any]
+
+
+@dataclass(frozen=True)
+class Gradients:
+    """The loss over n rows, and its derivatives.
+
+    Attributes
+    ----------
+    loss : float
+    flat : array (n_parameters,)
+        Derivatives with respect to ``Network.parameters``, in the same order.
+    coefs, intercepts : list of arrays
+        Views of `flat`, shaped like ``Network.coefs_`` and ``Network.intercepts_``.
+    deltas : list of arrays
+        ``deltas[l]``: derivative with respect to ``Forward.z[l]``.
+    dx : array (n, n_features)
+        Derivative with respect to the input rows, through norm.
+    """
+
+    loss: float
+    flat: NDArray[Any]
+    coefs: list[NDArray[Any]]
+    intercepts: list[NDArray[Any]]
+    deltas: list[NDArray[Any]]
+    dx: NDArray[Any]
+
+
+class Network:
+    """Norm, then (Affine, Sigmoid) for every hidden layer, then Affine, Softmax.
+
+    Parameters
+    ----------
+    layer_sizes : sequence of int
+        (n_features, hidden sizes ..., n_outputs); at least two entries.
+    dtype : {numpy.float64, numpy.float32}
+        Of the parameters and of all arrays given and returned. The two are never mixed.
+    seed : int, optional
+        Of the initial weights. Without it they differ from one network to the next.
+
+    Attributes
+    ----------
+    layer_sizes : tuple of int
+    dtype : numpy.dtype
+    parameters : array (n_parameters,)
+        All parameters, ``W_1`` (row by row), ``b_1``, ``W_2``, ...; 64-byte aligned.
+    coefs_, intercepts_ : list of arrays (n_in, n_out) and (n_out,)
+        Views of `parameters`.
+    mean_, scale_ : array (n_features,) or None
+        Of norm; None where the network has no norm.
+    moments_ : Moments or None
+        What `mean_` and `scale_` come from, if :meth:`update_norm` made them.
+
+    Notes
+    -----
+    Weights and biases of a layer start uniform in +-sqrt(2 / (n_in + n_out)) (Glorot and
+    Bengio 2010, for the logistic function), drawn from ``numpy.random.RandomState(seed)`` in
+    the order in which scikit-learn's ``MLPClassifier(activation='logistic')`` draws them, so
+    that both start from the same weights. That stream is frozen in NumPy.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from dnncore import Network
+    >>> network = Network((4, 8, 3), seed=0)
+    >>> network.predict_proba(np.zeros((1, 4))).shape
+    (1, 3)
+    """
+
+    layer_sizes: tuple[int, ...]
+    dtype: np.dtype[Any]
+    parameters: NDArray[Any]
+    coefs_: list[NDArray[Any]]
+    intercepts_: list[NDArray[Any]]
+    mean_: NDArray[Any] | None
+    scale_: NDArray[Any] | None
+    moments_: Moments | None
+
+    def __init__(
+        self,
+        layer_sizes: Sequence[int],
+        *,
+        dtype: DTypeLike = np.float64,
+        seed: int | np.random.RandomState | None = None,
+    ) -> None:
+        sizes = tuple(check.integer("layer_sizes", size, low=1) for size in layer_sizes)
+        if len(sizes) < 2:
+            raise ValueError(f"layer_sizes must have at least 2 entries, got {layer_sizes!r}")
+        if np.dtype(dtype) not in (np.float32, np.float64):
+            raise TypeError(f"dtype must be float32 or float64, got {np.dtype(dtype)}")
+        self.layer_sizes = sizes
+        self.dtype = np.dtype(dtype)
+        self.mean_ = self.scale_ = self.moments_ = None
+        n_parameters = sum((k + 1) * m for k, m in zip(sizes[:-1], sizes[1:], strict=True))
+        self._adopt(_aligned_zeros(n_parameters, self.dtype))
+        is_state = isinstance(seed, np.random.RandomState)
+        self._initialise(seed if is_state else np.random.RandomState(seed))
+
+    def _adopt(self, parameters: NDArray[Any]) -> None:
+        """Make `parameters` the vector that the views show."""
+        self.parameters = parameters
+        self.coefs_, self.intercepts_ = self.views(parameters)
+
+    def _initialise(self, random: Any) -> None:
+        for W, b in zip(self.coefs_, self.intercepts_, strict=True):
+            bound = np.sqrt(2.0 / sum(W.shape))
+            W[...] = random.uniform(-bound, bound, W.shape)
+            b[...] = random.uniform(-bound, bound, b.shape)
+
+    def views(self, flat: NDArray[Any]) -> tuple[list[NDArray[Any]], list[NDArray[Any]]]:
+        """Weights and biases as views of a vector that is laid out like `parameters`."""
+        coefs, intercepts, start = [], [], 0
+        for k, m in zip(self.layer_sizes[:-1], self.layer_sizes[1:], strict=True):
+            coefs.append(flat[start : start + k * m].reshape(k, m))
+            intercepts.append(flat[start + k * m : start + (k + 1) * m])
+            start += (k + 1) * m
+        return coefs, intercepts
+
+    @property
+    def n_parameters(self) -> int:
+        """Number of weights and biases."""
+        return int(self.parameters.size)
+
+    def __repr__(self) -> str:
+        norm = "" if self.mean_ is None else ", with norm"
+        return f"Network({self.layer_sizes}, dtype={self.dtype}{norm})"
+
+    def __getstate__(self) -> dict[str, Any]:
+        names = ("layer_sizes", "dtype", "mean_", "scale_", "moments_", "parameters")
+        return {name: getattr(self, name) for name in names}
+
+    def __setstate__(self, state: dict[str, Any]) -> None:
+        self.__dict__.update(state)
+        parameters = _aligned_zeros(state["parameters"].size, self.dtype)
+        parameters[...] = state["parameters"]
+        self._adopt(parameters)
+
+    # ------------------------------------------------------------------------------ norm
+
+    def set_norm(self, mean: ArrayLike | None, scale: ArrayLike | None) -> None:
+        """Give norm its mean and scale, or take norm away (None, None).
+
+        Parameters
+        ----------
+        mean, scale : array (n_features,) or None
+            Converted to the dtype of the network. Finite; `scale` positive.
+
+        Raises
+        ------
+        ValueError
+            If only one is None, a shape is wrong or a value is not allowed.
+        """
+        if mean is None or scale is None:
+            if mean is not scale:
+                raise ValueError("mean and scale must both be arrays or both be None")
+            self.mean_ = self.scale_ = self.moments_ = None
+            return
+        shape = (self.layer_sizes[0],)
+        mean, scale = np.array(mean, self.dtype), np.array(scale, self.dtype)
+        for name, x in (("mean", mean), ("scale", scale)):
+            if x.shape != shape:
+                raise ValueError(f"{name} must have shape {shape}, got {x.shape}")
+            if not np.isfinite(x).all():
+                raise ValueError(f"{name} must be finite")
+        if not (scale > 0).all():
+            raise ValueError(f"scale must be positive, got {scale.min()}")
+        self.mean_, self.scale_, self.moments_ = mean, scale, None
+
+    def update_norm(self, X: ArrayLike, sample_weight: NDArray[Any] | None = None) -> None:
+        """Let norm standardise the rows of X together with those of earlier calls.
+
+        Parameters
+        ----------
+        X : array (n, n_features), of the dtype of the network
+        sample_weight : array (n,), optional
+            A weight counts as so many repetitions of the row.
+
+        Notes
+        -----
+        A constant feature gets scale 1. Mean and scale that :meth:`set_norm` gave are
+        forgotten: it does not say how many rows they stand for.
+        """
+        X = self._check_input(X)
+        moments = self.moments_ or Moments.empty(self.layer_sizes[0])
+        moments.update(X, sample_weight)
+        self.mean_ = moments.mean.astype(self.dtype)
+        self.scale_ = moments.scale(self.dtype)
+        self.moments_ = moments
+
+    # --------------------------------------------------------------------------- scoring
+
+    def predict_proba(self, X: ArrayLike, *, n_threads: int | None = None) -> NDArray[Any]:
+        """Class probabilities of the rows of X.
+
+        Parameters
+        ----------
+        X : array (n, n_features), of the dtype of the network
+        n_threads : int, optional
+            Default: as many as the work occupies.
+
+        Returns
+        -------
+        array (n, n_outputs)
+
+        Raises
+        ------
+        TypeError, ValueError
+            If X has another dtype or number of columns, or is not finite.
+        """
+        return self._score(X, False, n_threads)
+
+    def decision_function(self, X: ArrayLike, *, n_threads: int | None = None) -> NDArray[Any]:
+        """Logits (n, n_outputs) of the rows of X; otherwise as :meth:`predict_proba`."""
+        return self._score(X, True, n_threads)
+
+    def _score(self, X: ArrayLike, as_logits: bool, n_threads: int | None) -> NDArray[Any]:
+        X = self._check_input(X)
+        n = X.shape[0]
+        threads = resolve_n_threads(n_threads, n * self.n_parameters)
+        out = np.empty((n, self.layer_sizes[-1]), self.dtype)
+        engine = Engine(
+            self.layer_sizes, self.parameters, self.mean_, self.scale_,
+            max(1, min(n, SCORING_ROWS)), threads, training=False,
+        )  # fmt: skip
+        with single_threaded_blas():
+            engine.score(X, out, as_logits)
+        return out
+
+    # -------------------------------------------------------------- forward and backward
+
+    def forward(self, X: ArrayLike) -> Forward:
+        """Every quantity of the forward pass, layer by layer.
+
+        Parameters
+        ----------
+        X : array (n, n_features), of the dtype of the network
+
+        Returns
+        -------
+        Forward
+        """
+        X = self._check_input(X)
+        if self.mean_ is None or self.scale_ is None:
+            a, z = [X], []
+        else:
+            a, z = [kernels.norm(X, self.mean_, self.scale_)], []
+        for W, b in zip(self.coefs_, self.intercepts_, strict=True):
+            if z:
+                a.append(kernels.sigmoid(z[-1]))
+            z.append(kernels.affine(a[-1], W, b))
+        return Forward(a, z, kernels.softmax(z[-1]))
+
+    def loss(
+        self,
+        X: ArrayLike,
+        y: ArrayLike,
+        *,
+        sample_weight: ArrayLike | None = None,
+        alpha: float = 0.0,
+    ) -> float:
+        """Mean cross-entropy and L2 penalty.
+
+        ``-(1 / sum w) sum_rows w sum_i L_i log p_i + alpha / (2 sum w) sum W^2``
+
+        Parameters
+        ----------
+        X : array (n, n_features), of the dtype of the network
+        y : integer array (n,) or array (n, n_outputs) of the dtype of the network
+            Class indices, or a row of label probabilities for each sample.
+        sample_weight : array (n,), optional
+            Weights w, not negative and not all zero.
+        alpha : float
+            L2 penalty of the weights (not of the biases).
+
+        Returns
+        -------
+        float
+        """
+        logits = self.decision_function(X)
+        decay = self._decay(alpha, y, sample_weight, logits)
+        loss, _ = kernels.softmax_cross_entropy(logits, y, sample_weight=sample_weight, out=logits)
+        return loss + self._penalty(decay)
+
+    def gradients(
+        self,
+        X: ArrayLike,
+        y: ArrayLike,
+        *,
+        sample_weight: ArrayLike | None = None,
+        alpha: float = 0.0,
+    ) -> Gradients:
+        """Loss and its derivatives by back-propagation, layer by layer.
+
+        Parameters
+        ----------
+        X, y, sample_weight, alpha
+            As in :meth:`loss`.
+
+        Returns
+        -------
+        Gradients
+        """
+        forward = self.forward(X)
+        logits = forward.z[-1]
+        decay = self._decay(alpha, y, sample_weight, logits)
+        loss, dz = kernels.softmax_cross_entropy(logits, y, sample_weight=sample_weight)
+        flat = np.empty_like(self.parameters)
+        coefs, intercepts = self.views(flat)
+        deltas = [dz]
+        for layer in reversed(range(len(self.coefs_))):
+            W, a = self.coefs_[layer], forward.a[layer]
+            da, dW, db = kernels.affine_backward(deltas[0], a, W)
+            coefs[layer][...] = dW + self.dtype.type(decay) * W
+            intercepts[layer][...] = db
+            if layer > 0:
+                deltas.insert(0, kernels.sigmoid_backward(da, a))
+        dx = da if self.scale_ is None else kernels.norm_backward(da, self.scale_)
+        return Gradients(loss + self._penalty(decay), flat, coefs, intercepts, deltas, dx)
+
+    def _decay(
+        self, alpha: float, y: ArrayLike, sample_weight: ArrayLike | None, logits: NDArray[Any]
+    ) -> float:
+        """alpha over the weight of the rows; y and sample_weight are checked by the way."""
+        shape = (logits.shape[0], logits.shape[1])
+        labels = check.labels("y", y, sample_weight, shape, "the rows of X", self.dtype)
+        return check.number("alpha", alpha, low=0.0) * labels.scale
+
+    def _penalty(self, decay: float) -> float:
+        return 0.5 * decay * sum(float(np.vdot(W, W)) for W in self.coefs_)
+
+    def _check_input(self, X: ArrayLike) -> NDArray[Any]:
+        return check.finite_matrix("X", X, self.layer_sizes[0], self.dtype)
+
+    # ---------------------------------------------------------------------------- saving
+
+    def save(self, path: str | os.PathLike[str]) -> None:
+        """Write the network to a safetensors file; :func:`dnncore.load` reads it."""
+        from .modelfile import save
+
+        save(self, path)
+
+
+def _aligned_zeros(n: int, dtype: np.dtype[Any]) -> NDArray[Any]:
+    """A vector that begins on a cache line."""
+    buffer = np.zeros(n * dtype.itemsize + ALIGNMENT, np.uint8)
+    start = -buffer.ctypes.data % ALIGNMENT
+    return buffer[start : start + n * dtype.itemsize].view(dtype)

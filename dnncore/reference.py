@@ -1,0 +1,429 @@
+"""The kernels in plain NumPy: the formulas of back-propagation, one line each.
+
+Rows are samples. A function and its ``_backward`` belong together: if the loss depends on the
+output y of ``f(x)``, then ``f_backward`` turns d loss / d y into d loss / d x. Following
+the chain of layers forward, and then backward, is all there is to back-propagation::
+
+    x0 = norm(x, mean, scale)
+    z1 = affine(x0, W1, b1)
+    a1 = sigmoid(z1)
+    z2 = affine(a1, W2, b2)
+    loss, dz2 = softmax_cross_entropy(z2, L)
+
+    da1, dW2, db2 = affine_backward(dz2, a1, W2)
+    dz1 = sigmoid_backward(da1, a1)
+    dx0, dW1, db1 = affine_backward(dz1, x0, W1)
+    dx = norm_backward(dx0, scale)
+
+Names and signatures are those of :mod:`dnncore.kernels`, which the tests compare with this
+module. Everything is computed in the type of the arguments, float32 or float64; finite
+arguments never give NaN or infinity where the functions have a finite value.
+
+A wrong dtype raises `TypeError`, a wrong shape or value `ValueError`. Results go to `out` if
+it is given, and are returned.
+"""
+
+from typing import Any, TypeVar
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+Real = TypeVar("Real", np.float32, np.float64)
+Labels = NDArray[np.integer[Any]] | NDArray[Real]
+
+__all__ = [
+    "affine",
+    "affine_backward",
+    "cross_entropy",
+    "cross_entropy_backward",
+    "log_softmax",
+    "norm",
+    "norm_backward",
+    "sigmoid",
+    "sigmoid_backward",
+    "softmax",
+    "softmax_backward",
+    "softmax_cross_entropy",
+]
+
+
+def norm(
+    x: NDArray[Real],
+    mean: NDArray[Real],
+    scale: NDArray[Real],
+    *,
+    out: NDArray[Real] | None = None,
+) -> NDArray[Real]:
+    """Standardise each feature: ``(x - mean) / scale``.
+
+    Parameters
+    ----------
+    x : array (n, m)
+    mean, scale : array (m,)
+    out : array (n, m), optional
+
+    Returns
+    -------
+    array (n, m)
+    """
+    x = _matrix("x", x)
+    mean = _like("mean", mean, x.shape[1:], "x", x)
+    scale = _like("scale", scale, x.shape[1:], "x", x)
+    return _result((x - mean) / scale, out)
+
+
+def norm_backward(
+    da: NDArray[Real], scale: NDArray[Real], *, out: NDArray[Real] | None = None
+) -> NDArray[Real]:
+    """``dx = da / scale``.
+
+    Parameters
+    ----------
+    da : array (n, m)
+        Gradient with respect to the output of :func:`norm`.
+    scale : array (m,)
+    out : array (n, m), optional
+
+    Returns
+    -------
+    dx : array (n, m)
+    """
+    da = _matrix("da", da)
+    scale = _like("scale", scale, da.shape[1:], "da", da)
+    return _result(da / scale, out)
+
+
+def affine(
+    a: NDArray[Real], W: NDArray[Real], b: NDArray[Real], *, out: NDArray[Real] | None = None
+) -> NDArray[Real]:
+    """``z = a W + b``.
+
+    Parameters
+    ----------
+    a : array (n, k)
+    W : array (k, m)
+    b : array (m,)
+    out : array (n, m), optional
+
+    Returns
+    -------
+    z : array (n, m)
+    """
+    a, W = _matrix("a", a), _matrix("W", W)
+    W = _like("W", W, (a.shape[1], W.shape[1]), "a", a)
+    b = _like("b", b, W.shape[1:], "W", a)
+    return _result(a @ W + b, out)
+
+
+def affine_backward(
+    dz: NDArray[Real],
+    a: NDArray[Real],
+    W: NDArray[Real],
+    *,
+    out: tuple[NDArray[Real] | None, NDArray[Real] | None, NDArray[Real] | None] | None = None,
+) -> tuple[NDArray[Real], NDArray[Real], NDArray[Real]]:
+    """``da = dz W^T``, ``dW = a^T dz``, ``db = sum_rows dz``.
+
+    Parameters
+    ----------
+    dz : array (n, m)
+        Gradient with respect to the output of :func:`affine`.
+    a : array (n, k)
+    W : array (k, m)
+    out : tuple of three arrays, optional
+        Each may be None.
+
+    Returns
+    -------
+    da : array (n, k)
+    dW : array (k, m)
+    db : array (m,)
+    """
+    dz, a = _matrix("dz", dz), _matrix("a", a)
+    a = _like("a", a, (dz.shape[0], a.shape[1]), "dz", dz)
+    W = _like("W", W, (a.shape[1], dz.shape[1]), "a and dz", dz)
+    if out is None:
+        out = (None, None, None)
+    if not isinstance(out, tuple) or len(out) != 3:
+        raise TypeError(f"out must be a tuple of 3 arrays, got {type(out).__name__}")
+    return (
+        _result(dz @ W.T, out[0], "out[0]"),
+        _result(a.T @ dz, out[1], "out[1]"),
+        _result(dz.sum(axis=0), out[2], "out[2]"),
+    )
+
+
+def sigmoid(z: NDArray[Real], *, out: NDArray[Real] | None = None) -> NDArray[Real]:
+    """``a = 1 / (1 + exp(-z))``, which is ``exp(z) / (1 + exp(z))``.
+
+    Parameters
+    ----------
+    z : array, any shape
+    out : array, same shape, optional
+
+    Returns
+    -------
+    a : array, same shape
+    """
+    z = _array("z", z)
+    # The first form for z >= 0 and the second for z < 0: exp of a positive number can overflow.
+    return _result(np.exp(np.minimum(z, 0)) / (1 + np.exp(-np.abs(z))), out)
+
+
+def sigmoid_backward(
+    da: NDArray[Real], a: NDArray[Real], *, out: NDArray[Real] | None = None
+) -> NDArray[Real]:
+    """``dz = da * a * (1 - a)``.
+
+    Parameters
+    ----------
+    da : array, any shape
+        Gradient with respect to the output of :func:`sigmoid`.
+    a : array, same shape
+        That output.
+    out : array, same shape, optional
+
+    Returns
+    -------
+    dz : array, same shape
+    """
+    da = _array("da", da)
+    a = _like("a", a, da.shape, "da", da)
+    return _result(da * (a * (1 - a)), out)
+
+
+def softmax(z: NDArray[Real], *, out: NDArray[Real] | None = None) -> NDArray[Real]:
+    """``p_i = exp(z_i) / sum_j exp(z_j)`` in every row.
+
+    Parameters
+    ----------
+    z : array (n, m)
+    out : array (n, m), optional
+
+    Returns
+    -------
+    p : array (n, m)
+    """
+    e = np.exp(_shift(_matrix("z", z)))
+    return _result(e / e.sum(axis=1, keepdims=True), out)
+
+
+def log_softmax(z: NDArray[Real], *, out: NDArray[Real] | None = None) -> NDArray[Real]:
+    """``log p_i = z_i - log sum_j exp(z_j)`` in every row.
+
+    Parameters
+    ----------
+    z : array (n, m)
+    out : array (n, m), optional
+
+    Returns
+    -------
+    log_p : array (n, m)
+    """
+    s = _shift(_matrix("z", z))
+    return _result(s - np.log(np.exp(s).sum(axis=1, keepdims=True)), out)
+
+
+def softmax_backward(
+    dp: NDArray[Real], p: NDArray[Real], *, out: NDArray[Real] | None = None
+) -> NDArray[Real]:
+    """``dz_i = p_i (dp_i - sum_j dp_j p_j)`` in every row.
+
+    This is dp times the Jacobian ``d p_i / d z_j = p_i (delta_ij - p_j)``: every logit moves
+    every probability.
+
+    Parameters
+    ----------
+    dp : array (n, m)
+        Gradient with respect to the output of :func:`softmax`.
+    p : array (n, m)
+        That output.
+    out : array (n, m), optional
+
+    Returns
+    -------
+    dz : array (n, m)
+    """
+    dp = _matrix("dp", dp)
+    p = _like("p", p, dp.shape, "dp", dp)
+    return _result(p * (dp - (dp * p).sum(axis=1, keepdims=True)), out)
+
+
+def cross_entropy(
+    p: NDArray[Real], L: Labels[Real], *, sample_weight: ArrayLike | None = None
+) -> float:
+    """``-(1 / sum w) sum_rows w sum_i L_i log p_i``, 0 for no rows.
+
+    Parameters
+    ----------
+    p : array (n, m)
+        Probabilities. Those below the smallest normal number count as that number.
+    L : array (n,) of integers, or array (n, m)
+        The class of each row, or its distribution over the classes.
+    sample_weight : array (n,), optional
+        The weights w >= 0, not all zero; ones if not given.
+
+    Returns
+    -------
+    float
+    """
+    p = _matrix("p", p)
+    L, w = _label_rows(L, p, "p"), _weights(sample_weight, p)
+    return _weighted_loss(w, L, np.log(_positive(p)))
+
+
+def cross_entropy_backward(
+    p: NDArray[Real],
+    L: Labels[Real],
+    *,
+    sample_weight: ArrayLike | None = None,
+    out: NDArray[Real] | None = None,
+) -> NDArray[Real]:
+    """``dp = -(w / sum w) L / p``.
+
+    Parameters
+    ----------
+    p, L, sample_weight
+        As in :func:`cross_entropy`.
+    out : array (n, m), optional
+
+    Returns
+    -------
+    dp : array (n, m)
+    """
+    p = _matrix("p", p)
+    L, w = _label_rows(L, p, "p"), _weights(sample_weight, p)
+    return _result(-w[:, np.newaxis].astype(p.dtype) * L / _positive(p), out)
+
+
+def softmax_cross_entropy(
+    z: NDArray[Real],
+    L: Labels[Real],
+    *,
+    sample_weight: ArrayLike | None = None,
+    out: NDArray[Real] | None = None,
+) -> tuple[float, NDArray[Real]]:
+    """Loss of ``p = softmax(z)`` and its gradient ``dz = (w / sum w) (p sum_i L_i - L)``.
+
+    The division by p in :func:`cross_entropy_backward` cancels the p in front of
+    :func:`softmax_backward`, so that nothing is lost where p underflows.
+
+    Parameters
+    ----------
+    z : array (n, m)
+        Logits.
+    L, sample_weight
+        As in :func:`cross_entropy`.
+    out : array (n, m), optional
+        Gets dz.
+
+    Returns
+    -------
+    loss : float
+    dz : array (n, m)
+    """
+    z = _matrix("z", z)
+    L, w = _label_rows(L, z, "z"), _weights(sample_weight, z)
+    dz = w[:, np.newaxis].astype(z.dtype) * (softmax(z) * L.sum(axis=1, keepdims=True) - L)
+    return _weighted_loss(w, L, log_softmax(z)), _result(dz, out)
+
+
+# ------------------------------------------------------------------ parts of the formulas
+
+
+def _shift(z: NDArray[Real]) -> NDArray[Real]:
+    """``s = z - max(z)``: the same softmax, of numbers whose exp cannot overflow."""
+    top: NDArray[Real] = z.max(axis=1, keepdims=True)
+    with np.errstate(over="ignore"):  # the difference of two finite numbers can overflow
+        s = z - top
+    return s.clip(min=np.finfo(z.dtype).min)
+
+
+def _positive(p: NDArray[Real]) -> NDArray[Real]:
+    return p.clip(min=np.finfo(p.dtype).tiny)
+
+
+def _weighted_loss(w: NDArray[np.float64], L: NDArray[Real], log_p: NDArray[Real]) -> float:
+    return float(np.sum(w * np.sum(-L * log_p, axis=1, dtype=np.float64)))
+
+
+def _label_rows(L: Labels[Real], p: NDArray[Real], other: str) -> NDArray[Real]:
+    """Label rows as they are, classes as one-hot rows."""
+    labels = np.asarray(L)
+    if labels.ndim == 2:
+        return _like("L", labels, p.shape, other, p)
+    if labels.dtype.kind not in "iu":
+        raise TypeError(
+            f"L must be integers (n,) or rows (n, m) of {p.dtype}, got {labels.dtype}"
+            f" of shape {labels.shape}"
+        )
+    n, m = p.shape
+    if labels.shape != (n,):
+        raise ValueError(f"L must have shape {(n,)} or {(n, m)}, got {labels.shape}")
+    bad = np.flatnonzero((labels < 0) | (labels >= m))
+    if bad.size:
+        raise ValueError(f"L must lie in [0, {m}), got {labels[bad[0]]} in row {bad[0]}")
+    one_hot = np.zeros_like(p)
+    one_hot[np.arange(n), labels] = 1
+    return one_hot
+
+
+def _weights(sample_weight: ArrayLike | None, p: NDArray[Real]) -> NDArray[np.float64]:
+    """``w / sum w``."""
+    n = p.shape[0]
+    w = np.ones(n) if sample_weight is None else np.asarray(sample_weight)
+    if w.dtype.kind not in "fiub":
+        raise TypeError(f"sample_weight must be real numbers, got {w.dtype}")
+    if w.shape != (n,):
+        raise ValueError(f"sample_weight must have shape {(n,)}, got {w.shape}")
+    with np.errstate(over="ignore"):
+        w = w.astype(p.dtype).astype(np.float64)
+    if not np.all((w >= 0) & np.isfinite(w)):
+        raise ValueError("sample_weight must be finite and not negative")
+    if n > 0 and not w.any():
+        raise ValueError("sample_weight must not be all zero")
+    w /= w.max(initial=0)  # so that the sum neither overflows nor is subnormal
+    w /= w.sum()
+    return w
+
+
+# ---------------------------------------------------------------------------------- checks
+
+
+def _array(name: str, x: ArrayLike) -> NDArray[Any]:
+    x = np.asarray(x)
+    if x.dtype not in (np.float32, np.float64):
+        raise TypeError(f"{name} must be a float32 or float64 array, got {x.dtype}")
+    return x
+
+
+def _matrix(name: str, x: ArrayLike) -> NDArray[Any]:
+    x = _array(name, x)
+    if x.ndim != 2 or x.shape[1] == 0:
+        raise ValueError(f"{name} must have shape (rows, columns > 0), got {x.shape}")
+    return x
+
+
+def _like(
+    name: str, x: ArrayLike, shape: tuple[int, ...], other: str, array: NDArray[Real]
+) -> NDArray[Real]:
+    x = _array(name, x)
+    if x.dtype != array.dtype:
+        raise TypeError(f"{name} must have dtype {array.dtype}, like {other}, got {x.dtype}")
+    if x.shape != shape:
+        raise ValueError(f"{name} must have shape {shape} to go with {other}, got {x.shape}")
+    return x
+
+
+def _result(value: NDArray[Real], out: NDArray[Real] | None, name: str = "out") -> NDArray[Real]:
+    value = np.asarray(value)
+    if out is None:
+        return value
+    if not isinstance(out, np.ndarray):
+        raise TypeError(f"{name} must be a NumPy array, got {type(out).__name__}")
+    if out.dtype != value.dtype:
+        raise TypeError(f"{name} must have dtype {value.dtype}, got {out.dtype}")
+    if out.shape != value.shape:
+        raise ValueError(f"{name} must have shape {value.shape}, got {out.shape}")
+    out[...] = value
+    return out
