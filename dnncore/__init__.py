@@ -1,1 +1,70 @@
-"""Dense neural-network classifiers on a CPU, trained and served at the speed of the hardware."""
+"""Dense neural-network classifiers on a CPU, trained and served at the speed of the hardware.
+
+``DNNClassifier`` is the scikit-learn estimator, ``Network`` and ``training.Trainer`` are what
+it is made of, ``kernels`` are the forward and backward functions of each layer, and
+``reference`` is the same in plain NumPy.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+try:
+    from . import kernels
+except ModuleNotFoundError as error:
+    raise ImportError(
+        "the compiled modules of dnncore are missing; in a source tree run "
+        "'pip install .' and leave its folder, or 'pip install -e .'"
+    ) from error
+except TypeError as error:
+    # Cython's check of a C function's signature. Builds of SciPy with 64-bit BLAS integers
+    # have other signatures.
+    raise ImportError(
+        "this build of dnncore cannot call the BLAS of the installed SciPy, which was built "
+        "with another BLAS interface (64-bit integers?); install an ordinary build of SciPy, "
+        f"or build dnncore against this one: {error}"
+    ) from error
+
+from ._config import show_config
+from ._version import __version__
+from .network import Network
+
+if TYPE_CHECKING:
+    from . import reference, training
+    from .classifier import DNNClassifier
+    from .modelfile import load
+
+__all__ = [
+    "DNNClassifier",
+    "Network",
+    "__version__",
+    "kernels",
+    "load",
+    "reference",
+    "show_config",
+    "training",
+]
+
+
+def __getattr__(name: str) -> Any:
+    """Import what needs an optional package, or is rarely needed, at its first use."""
+    from importlib import import_module
+
+    if name in ("reference", "training"):
+        return import_module(f".{name}", __name__)
+    if name == "load":
+        return import_module(".modelfile", __name__).load
+    if name == "DNNClassifier":
+        try:
+            return import_module(".classifier", __name__).DNNClassifier
+        except ModuleNotFoundError as error:
+            if error.name != "sklearn":
+                raise
+            raise ImportError(
+                "DNNClassifier needs scikit-learn: pip install 'dnncore[sklearn]'"
+            ) from error
+    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+
+
+def __dir__() -> list[str]:
+    return sorted(__all__)

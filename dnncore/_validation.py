@@ -149,7 +149,7 @@ def labels(
     else:
         label = _class_indices(name, y, shape)
     n = shape[0]
-    weight = None if sample_weight is None else _weights(sample_weight, n, dtype)
+    weight = None if sample_weight is None else weights(sample_weight, n, dtype)
     total = float(n) if weight is None else float(weight.sum(dtype=np.float64))
     return Labels(label, L, weight, 1.0 / total if n else 0.0)
 
@@ -169,7 +169,8 @@ def _class_indices(name: str, y: NDArray[Any], shape: tuple[int, int]) -> NDArra
     return np.ascontiguousarray(y, dtype=np.intp)
 
 
-def _weights(sample_weight: ArrayLike, n: int, dtype: DTypeLike) -> NDArray[Any]:
+def weights(sample_weight: ArrayLike, n: int, dtype: DTypeLike) -> NDArray[Any]:
+    """Weights of n samples: finite, not negative, not all zero; converted to `dtype`."""
     weight = np.asarray(sample_weight)
     if weight.dtype.kind not in "fiub":
         raise TypeError(f"sample_weight must be real numbers, got {weight.dtype}")

@@ -22,6 +22,9 @@ DEFAULT_BATCH_SIZE = 200
 ADAPTIVE_DIVISOR = 5.0  # as in scikit-learn: the adaptive rate is divided by this ...
 ADAPTIVE_LOWEST = 1e-6  # ... until it is this low
 
+# Vectors that each update keeps: the velocity, or Adam's two moments.
+N_STATES = {"sgd": 0, "momentum": 1, "nesterov": 1, "adam": 2}
+
 
 class DivergenceWarning(UserWarning):
     """Training met a loss or a parameter that is not finite, and went back an epoch."""
@@ -201,20 +204,43 @@ class Trainer:
         n_threads: int | None = None,
     ) -> None:
         self.network = network
-        self.solver = solver if solver is not None else Adam()
+        self.history = History()
+        self._rng = np.random.default_rng(seed)
+        self._no_improvement = 0
+        self.configure(
+            solver, alpha=alpha, batch_size=batch_size, shuffle=shuffle, n_threads=n_threads
+        )
+
+    def configure(
+        self,
+        solver: SGD | Adam | None = None,
+        *,
+        alpha: float = 1e-4,
+        batch_size: int = DEFAULT_BATCH_SIZE,
+        shuffle: bool = True,
+        n_threads: int | None = None,
+    ) -> None:
+        """Change settings (as in the constructor) between epochs.
+
+        The learning rate starts anew if the solver changes, and the solver's state if the new
+        solver has another kind of state.
+        """
+        solver = solver if solver is not None else Adam()
         self.alpha = check.number("alpha", alpha, low=0.0)
         self.batch_size = check.integer("batch_size", batch_size, low=1)
         self.shuffle = shuffle
-        work = self.batch_size * network.n_parameters * 3  # forward, deltas, gradient
+        work = self.batch_size * self.network.n_parameters * 3  # forward, deltas, gradient
         self.n_threads = resolve_n_threads(n_threads, work)
-        self.learning_rate = float(self.solver.learning_rate_init)
-        self.history = History()
-        self._rng = np.random.default_rng(seed)
-        self._steps = 0
-        self._no_improvement = 0
-        # Velocity, or the two moments of Adam.
-        n_states = {"sgd": 0, "momentum": 1, "nesterov": 1, "adam": 2}[self.solver.update]
-        self._state = [np.zeros_like(network.parameters) for _ in range(n_states)]
+        previous: SGD | Adam | None = getattr(self, "solver", None)
+        if solver == previous:
+            return
+        self.solver = solver
+        self.learning_rate = float(solver.learning_rate_init)
+        if previous is None or N_STATES[solver.update] != N_STATES[previous.update]:
+            self._steps = 0
+            self._state = [
+                np.zeros_like(self.network.parameters) for _ in range(N_STATES[solver.update])
+            ]
 
     # ------------------------------------------------------------------------- one epoch
 
@@ -295,7 +321,7 @@ class Trainer:
         validate: Callable[[], float] | None = None,
         early_stopping: bool = False,
         callback: Callable[[EpochInfo], object] | None = None,
-    ) -> bool:
+    ) -> str:
         """Train until the loss, or the validation score, no longer improves.
 
         Parameters
@@ -318,8 +344,8 @@ class Trainer:
 
         Returns
         -------
-        bool
-            Whether training stopped before `max_iter` because nothing improved.
+        {'converged', 'max_iter', 'diverged'}
+            How training ended; 'converged': nothing improved any more.
 
         Raises
         ------
@@ -343,7 +369,6 @@ class Trainer:
             raise ValueError("early_stopping needs validate")
         engine, history = self._engine(X), self.history
         best = self.network.parameters.copy() if early_stopping else None
-        self._no_improvement = 0
         try:
             for epoch in range(1, max_iter + 1):
                 before = self._snapshot()
@@ -351,7 +376,7 @@ class Trainer:
                 if not (np.isfinite(loss) and np.isfinite(self.network.parameters).all()):
                     self._restore(before)
                     self._warn_of_divergence(epoch)
-                    return False
+                    return "diverged"
                 history.n_iter += 1
                 history.t += X.shape[0]
                 history.loss_curve.append(loss)
@@ -363,8 +388,8 @@ class Trainer:
                 if callback is not None:
                     callback(EpochInfo(epoch, max_iter, loss, score, self.learning_rate))
                 if self._no_improvement > patience and self._stop_or_slow_down(epoch):
-                    return True
-            return False
+                    return "converged"
+            return "max_iter"
         finally:
             if best is not None:
                 self.network.parameters[...] = best

@@ -1,0 +1,3 @@
+from dnncore.cli import main
+
+raise SystemExit(main())
