@@ -14,6 +14,7 @@ from ._validation import integer
 # Below so many multiply-adds per thread and step, a second thread's share does not pay for
 # the two barriers and the cache lines that travel.
 WORK_PER_THREAD = 1_000_000
+MAX_THREADS = 256  # as in csrc/team.c
 
 
 def available_cpus() -> int:
@@ -26,7 +27,7 @@ def available_cpus() -> int:
 def resolve_n_threads(n_threads: int | None, work: int) -> int:
     """`n_threads` itself, or for None as many as `work` multiply-adds a step occupy."""
     if n_threads is not None:
-        return integer("n_threads", n_threads, low=1, high=256)
+        return integer("n_threads", n_threads, low=1, high=MAX_THREADS)
     return max(1, min(available_cpus(), work // WORK_PER_THREAD))
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numbers
 import os
 import warnings
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from typing import Any
 
@@ -20,6 +20,7 @@ from sklearn.utils.validation import check_consistent_length, check_is_fitted, v
 
 from . import _validation as check
 from . import kernels
+from ._threads import MAX_THREADS
 from .network import Network
 from .training import DEFAULT_BATCH_SIZE, SGD, Adam, EpochInfo, History, Trainer
 
@@ -163,12 +164,12 @@ class DNNClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
 
     def fit(
         self,
-        X: ArrayLike,
-        y: ArrayLike,
+        X: Any,
+        y: Any,
         sample_weight: ArrayLike | None = None,
         *,
-        X_val: ArrayLike | None = None,
-        y_val: ArrayLike | None = None,
+        X_val: Any = None,
+        y_val: Any = None,
     ) -> DNNClassifier:
         """Train until nothing improves, or for `max_iter` epochs.
 
@@ -203,6 +204,7 @@ class DNNClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
             On Ctrl-C, which ends training; the model is usable.
         """
         with self._as_before_on_error():
+            self._validate_params()
             resume = bool(self.warm_start) and hasattr(self, "network_")
             X, label = self._check_training_rows(X, y, resume, self.classes_ if resume else None)
             if resume and len(np.unique(label)) != len(self.classes_):
@@ -239,10 +241,10 @@ class DNNClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
 
     def partial_fit(
         self,
-        X: ArrayLike,
-        y: ArrayLike,
+        X: Any,
+        y: Any,
         sample_weight: ArrayLike | None = None,
-        classes: ArrayLike | None = None,
+        classes: Any = None,
     ) -> DNNClassifier:
         """Train one epoch on the rows given, and let norm take them in.
 
@@ -264,6 +266,7 @@ class DNNClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
             If an argument or a parameter does not fit; the model is as before.
         """
         with self._as_before_on_error():
+            self._validate_params()
             if self.early_stopping:
                 raise ValueError("partial_fit does not support early_stopping=True")
             resume = hasattr(self, "network_")
@@ -278,15 +281,15 @@ class DNNClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
 
     @contextmanager
     def _as_before_on_error(self) -> Iterator[None]:
-        before = dict(vars(self))
+        before = dict(self.__dict__)
         try:
             yield
         except BaseException:
-            vars(self).clear()
-            vars(self).update(before)
+            self.__dict__.clear()
+            self.__dict__.update(before)
             raise
 
-    def _all_classes(self, classes: ArrayLike | None, resume: bool) -> NDArray[Any]:
+    def _all_classes(self, classes: Any, resume: bool) -> Any:
         """The classes of a call to partial_fit."""
         if classes is None and not resume:
             raise ValueError("classes must be passed on the first call to partial_fit.")
@@ -298,7 +301,7 @@ class DNNClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
         return classes
 
     def _check_training_rows(
-        self, X: ArrayLike, y: ArrayLike, resume: bool, classes: NDArray[Any] | None
+        self, X: Any, y: Any, resume: bool, classes: NDArray[Any] | None
     ) -> tuple[NDArray[Any], NDArray[np.intp]]:
         """Rows as an array, labels as indices of `classes_`: the ones given, or those of y."""
         dtype = self.network_.dtype if resume else (np.float64, np.float32)
@@ -320,7 +323,7 @@ class DNNClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
         return check.weights(sample_weight, X.shape[0], X.dtype)
 
     def _check_validation_rows(
-        self, X_val: ArrayLike | None, y_val: ArrayLike | None, dtype: np.dtype[Any]
+        self, X_val: Any, y_val: Any, dtype: np.dtype[Any]
     ) -> tuple[Any, Any]:
         if (X_val is None) != (y_val is None):
             raise ValueError("X_val and y_val must be given together")
@@ -335,12 +338,11 @@ class DNNClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
         self, X: Any, label: Any, weight: Any, random: np.random.RandomState
     ) -> tuple[Any, Any, Any, Any, Any]:
         """Training and validation rows and labels, and the weights of the training rows."""
-        fraction = check.number(
-            "validation_fraction", self.validation_fraction,
-            low=0.0, high=1.0, low_open=True, high_open=True,
-        )  # fmt: skip
         rows, rows_val = train_test_split(
-            np.arange(X.shape[0]), test_size=fraction, stratify=label, random_state=random
+            np.arange(X.shape[0]),
+            test_size=self.validation_fraction,
+            stratify=label,
+            random_state=random,
         )
         weight = None if weight is None else check.weights(weight[rows], len(rows), X.dtype)
         return X[rows], X[rows_val], label[rows], label[rows_val], weight
@@ -349,14 +351,11 @@ class DNNClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
         self, X: NDArray[Any], random: np.random.RandomState, resume: bool
     ) -> Trainer:
         """The trainer of the last call if there is one to go on with, else a new one."""
-        hidden = self.hidden_layer_sizes
-        hidden = (hidden,) if isinstance(hidden, numbers.Integral) else tuple(hidden)
-        hidden = tuple(check.integer("hidden_layer_sizes", size, low=1) for size in hidden)
-        sizes = (X.shape[1], *hidden, len(self.classes_))
+        sizes = (X.shape[1], *self._hidden(), len(self.classes_))
         settings: dict[str, Any] = {
             "solver": self._solver(),
             "alpha": self.alpha,
-            "batch_size": DEFAULT_BATCH_SIZE if self.batch_size == "auto" else self.batch_size,
+            "batch_size": self._batch_size(),
             "shuffle": bool(self.shuffle),
             "n_threads": self.n_threads,
         }
@@ -373,6 +372,36 @@ class DNNClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
         if resume:
             trainer.history = self.history_
         return trainer
+
+    def _validate_params(self) -> None:
+        """Check every parameter, whether or not this fit uses it."""
+        self._hidden()
+        self._solver()
+        check.number("alpha", self.alpha, low=0.0)
+        check.integer("batch_size", self._batch_size(), low=1)
+        check.integer("max_iter", self.max_iter, low=1)
+        check.number("tol", self.tol, low=0.0)
+        check.integer("n_iter_no_change", self.n_iter_no_change, low=1)
+        check.number(
+            "validation_fraction", self.validation_fraction,
+            low=0.0, high=1.0, low_open=True, high_open=True,
+        )  # fmt: skip
+        check_random_state(self.random_state)
+        if self.n_threads is not None:
+            check.integer("n_threads", self.n_threads, low=1, high=MAX_THREADS)
+        if self.callback is not None and not callable(self.callback):
+            raise TypeError(f"callback must be callable or None, got {self.callback!r}")
+
+    def _hidden(self) -> tuple[int, ...]:
+        sizes = self.hidden_layer_sizes
+        if isinstance(sizes, numbers.Integral):
+            sizes = (int(sizes),)
+        elif isinstance(sizes, str) or not isinstance(sizes, Iterable):
+            raise TypeError(f"hidden_layer_sizes must be an int or ints, got {sizes!r}")
+        return tuple(check.integer("hidden_layer_sizes", size, low=1) for size in sizes)
+
+    def _batch_size(self) -> Any:
+        return DEFAULT_BATCH_SIZE if self.batch_size == "auto" else self.batch_size
 
     def _solver(self) -> SGD | Adam:
         if check.choice("solver", self.solver, ("adam", "sgd")) == "adam":
@@ -403,11 +432,17 @@ class DNNClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
         network: Network,
         classes: NDArray[Any],
         feature_names: NDArray[Any] | None,
-        history: History,
+        loss_curve: Sequence[float],
+        validation_scores: Sequence[float] | None,
+        n_iter: int,
+        t: int,
     ) -> None:
         """Become the fitted model that a file describes."""
+        losses, scores = list(loss_curve), list(validation_scores or ())
         self.network_ = network
-        self.history_ = history
+        self.history_ = History(
+            losses, scores, min(losses, default=np.inf), max(scores, default=-np.inf), n_iter, t
+        )
         self.classes_ = classes
         self.n_features_in_ = network.layer_sizes[0]
         if feature_names is not None:
@@ -415,7 +450,7 @@ class DNNClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
 
     # -------------------------------------------------------------------------- scoring
 
-    def decision_function(self, X: ArrayLike) -> NDArray[Any]:
+    def decision_function(self, X: Any) -> NDArray[Any]:
         """Logits, the confidence before softmax.
 
         Parameters
@@ -431,7 +466,7 @@ class DNNClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
         logits = self._logits(X)
         return logits[:, 1] - logits[:, 0] if len(self.classes_) == 2 else logits
 
-    def predict(self, X: ArrayLike) -> NDArray[Any]:
+    def predict(self, X: Any) -> NDArray[Any]:
         """The most probable class of each row.
 
         Parameters
@@ -442,10 +477,10 @@ class DNNClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
         -------
         array (n_samples,)
         """
-        best = self._logits(X).argmax(axis=1)
-        return self.classes_[best]
+        labels: NDArray[Any] = self.classes_[self._logits(X).argmax(axis=1)]
+        return labels
 
-    def predict_proba(self, X: ArrayLike) -> NDArray[Any]:
+    def predict_proba(self, X: Any) -> NDArray[Any]:
         """Class probabilities, in the order of `classes_`.
 
         Parameters
@@ -459,7 +494,7 @@ class DNNClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
         logits = self._logits(X)
         return kernels.softmax(logits, out=logits)
 
-    def predict_log_proba(self, X: ArrayLike) -> NDArray[Any]:
+    def predict_log_proba(self, X: Any) -> NDArray[Any]:
         """Logarithms of the class probabilities, computed from the logits: always finite.
 
         Parameters
@@ -473,7 +508,7 @@ class DNNClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
         logits = self._logits(X)
         return kernels.log_softmax(logits, out=logits)
 
-    def _logits(self, X: ArrayLike) -> NDArray[Any]:
+    def _logits(self, X: Any) -> NDArray[Any]:
         check_is_fitted(self)
         X = validate_data(self, X, dtype=self.network_.dtype, order="C", reset=False)
         return self.network_.decision_function(X, n_threads=self.n_threads)

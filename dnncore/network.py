@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 from collections.abc import Sequence
 from dataclasses import dataclass
+from itertools import pairwise
 from typing import Any
 
 import numpy as np
@@ -129,17 +130,18 @@ class Network:
         self.layer_sizes = sizes
         self.dtype = np.dtype(dtype)
         self.mean_ = self.scale_ = self.moments_ = None
-        n_parameters = sum((k + 1) * m for k, m in zip(sizes[:-1], sizes[1:], strict=True))
+        n_parameters = sum((k + 1) * m for k, m in pairwise(sizes))
         self._adopt(_aligned_zeros(n_parameters, self.dtype))
-        is_state = isinstance(seed, np.random.RandomState)
-        self._initialise(seed if is_state else np.random.RandomState(seed))
+        if not isinstance(seed, np.random.RandomState):
+            seed = np.random.RandomState(seed)
+        self._initialise(seed)
 
     def _adopt(self, parameters: NDArray[Any]) -> None:
         """Make `parameters` the vector that the views show."""
         self.parameters = parameters
         self.coefs_, self.intercepts_ = self.views(parameters)
 
-    def _initialise(self, random: Any) -> None:
+    def _initialise(self, random: np.random.RandomState) -> None:
         for W, b in zip(self.coefs_, self.intercepts_, strict=True):
             bound = np.sqrt(2.0 / sum(W.shape))
             W[...] = random.uniform(-bound, bound, W.shape)
@@ -148,7 +150,7 @@ class Network:
     def views(self, flat: NDArray[Any]) -> tuple[list[NDArray[Any]], list[NDArray[Any]]]:
         """Weights and biases as views of a vector that is laid out like `parameters`."""
         coefs, intercepts, start = [], [], 0
-        for k, m in zip(self.layer_sizes[:-1], self.layer_sizes[1:], strict=True):
+        for k, m in pairwise(self.layer_sizes):
             coefs.append(flat[start : start + k * m].reshape(k, m))
             intercepts.append(flat[start + k * m : start + (k + 1) * m])
             start += (k + 1) * m
@@ -278,10 +280,10 @@ class Network:
         Forward
         """
         X = self._check_input(X)
-        if self.mean_ is None or self.scale_ is None:
-            a, z = [X], []
-        else:
-            a, z = [kernels.norm(X, self.mean_, self.scale_)], []
+        if self.mean_ is not None and self.scale_ is not None:
+            X = kernels.norm(X, self.mean_, self.scale_)
+        a: list[NDArray[Any]] = [X]
+        z: list[NDArray[Any]] = []
         for W, b in zip(self.coefs_, self.intercepts_, strict=True):
             if z:
                 a.append(kernels.sigmoid(z[-1]))
@@ -316,7 +318,9 @@ class Network:
         """
         logits = self.decision_function(X)
         decay = self._decay(alpha, y, sample_weight, logits)
-        loss, _ = kernels.softmax_cross_entropy(logits, y, sample_weight=sample_weight, out=logits)
+        loss, _ = kernels.softmax_cross_entropy(
+            logits, np.asarray(y), sample_weight=sample_weight, out=logits
+        )
         return loss + self._penalty(decay)
 
     def gradients(
@@ -341,7 +345,9 @@ class Network:
         forward = self.forward(X)
         logits = forward.z[-1]
         decay = self._decay(alpha, y, sample_weight, logits)
-        loss, dz = kernels.softmax_cross_entropy(logits, y, sample_weight=sample_weight)
+        loss, dz = kernels.softmax_cross_entropy(
+            logits, np.asarray(y), sample_weight=sample_weight
+        )
         flat = np.empty_like(self.parameters)
         coefs, intercepts = self.views(flat)
         deltas = [dz]

@@ -559,9 +559,10 @@ def test_wrong_shapes_are_refused(case, module):
 
 
 @each_module
-@pytest.mark.parametrize("name", [case[0] for case in CASES if not case[0].startswith("sigmoid")])
-def test_no_columns_are_refused(name, module):
-    case = next(case for case in CASES if case[0] == name)
+@each_case
+def test_no_columns_are_refused(case, module):
+    if case[0].startswith("sigmoid"):
+        pytest.skip("takes any shape")
     arguments = make_arguments(case, 5, 17, np.float32)
     first = next(iter(arguments))
     with pytest.raises(ValueError, match=f"^{first} must have shape"):

@@ -1,0 +1,323 @@
+"""Every backward function against central differences of its forward function, in float64.
+
+(f(x + h) - f(x - h)) / 2h differs from f'(x) by h^2 |f'''| / 6 through truncation and by up to
+u |f| / h through rounding, if f is known to the relative accuracy u. The functions here are
+linear or have |f'''| <= |f| (sigmoid, softmax and, but for a constant, cross-entropy from
+logits), and u is a few eps. So h = eps^(1/3) makes both errors about eps^(2/3) |f|, and
+`assert_close` allows 8 of these: h^2 / 6 |f| is not even one, and u = 8 eps leaves room for exp,
+a sum and a division. The bound follows |f|, so that the derivatives of values next to 0 are
+compared as sharply as those of large ones.
+"""
+
+from collections.abc import Callable
+from types import ModuleType
+
+import numpy as np
+import pytest
+
+from dnncore import kernels, reference
+
+EPS = np.finfo(float).eps
+STEP = EPS ** (1 / 3)
+ERROR = 8 * EPS ** (2 / 3)
+
+# Astride the width of a vector (4 or 8 numbers) and the lanes of a sum (8).
+COLUMNS = (1, 2, 3, 7, 8, 9, 15, 16, 17, 31, 33, 65)
+
+each_columns = pytest.mark.parametrize("m", COLUMNS)
+each_kind_of_labels = pytest.mark.parametrize("labels", ["classes", "rows"])
+each_kind_of_weights = pytest.mark.parametrize("weighted", [False, True])
+
+
+@pytest.fixture(params=[kernels, reference], ids=lambda module: module.__name__)
+def module(request: pytest.FixtureRequest) -> ModuleType:
+    return request.param
+
+
+def jacobian(
+    f: Callable[[np.ndarray], np.ndarray | float], x: np.ndarray, step: float | np.ndarray = STEP
+) -> np.ndarray:
+    """d f / d x by central differences, of shape ``f(x).shape + x.shape``."""
+    step = np.broadcast_to(step, x.shape)
+    columns = []
+    for i in np.ndindex(x.shape):
+        low, high = x.copy(), x.copy()
+        low[i] -= step[i]
+        high[i] += step[i]
+        # Divided by the step that is left after rounding.
+        columns.append((np.asarray(f(high)) - np.asarray(f(low))) / (high[i] - low[i]))
+    return np.stack(columns, axis=-1).reshape(columns[0].shape + x.shape)
+
+
+def assert_close(gradient: np.ndarray, numerical: np.ndarray, size: np.ndarray | float) -> None:
+    """`size` stands for |f| in the bound above."""
+    assert gradient.shape == numerical.shape
+    bound = ERROR * np.broadcast_to(size, numerical.shape)
+    error = np.abs(gradient - numerical)
+    assert np.all(error <= bound), f"off by {np.max(error / bound)} times the bound"
+
+
+def normal(*shape: int) -> np.ndarray:
+    return np.random.default_rng(shape).normal(size=shape)
+
+
+def make_labels(labels: str, weighted: bool, n: int, m: int) -> dict[str, np.ndarray]:
+    rng = np.random.default_rng([n, m])
+    L = rng.integers(0, m, n) if labels == "classes" else rng.dirichlet(np.ones(m), n)
+    return {"L": L} | ({"sample_weight": rng.uniform(0.5, 2, n)} if weighted else {})
+
+
+# ----------------------------------------------------------------- function by function
+
+
+@each_columns
+def test_norm(m, module):
+    x, mean, scale, dy = normal(3, m), normal(m), np.exp(normal(m)), normal(m, 3).T
+    J = jacobian(lambda x: module.norm(x, mean, scale), x, step=1.0)
+    # The function is linear, so that a step of 1 does not truncate; what it rounds is about
+    # as large as the step or as y.
+    size = EPS / ERROR * 4 * np.abs(dy) * (1 + np.abs(x - mean)) / scale
+    assert_close(module.norm_backward(dy, scale), np.tensordot(dy, J, axes=2), size)
+
+
+@pytest.mark.parametrize("k", [1, 3, 8, 17])
+@each_columns
+def test_affine(m, k, module):
+    a, W, b, dz = normal(3, k), normal(k, m), normal(m), normal(m, 3).T
+    da, dW, db = module.affine_backward(dz, a, W)
+    # Linear, too. z and da, dW, db are sums of k + 1, m and 3 terms.
+    size = EPS / ERROR * (k + m + 4) * np.abs(dz) * (np.abs(a) @ np.abs(W) + np.abs(b) + 1)
+
+    def numerical(f, x):
+        return np.tensordot(dz, jacobian(f, x, step=1.0), axes=2)
+
+    assert_close(da, numerical(lambda a: module.affine(a, W, b), a), size.sum())
+    assert_close(dW, numerical(lambda W: module.affine(a, W, b), W), size.sum())
+    assert_close(db, numerical(lambda b: module.affine(a, W, b), b), size.sum())
+
+
+@each_columns
+def test_sigmoid(m, module):
+    z, da = 3 * normal(3, m), normal(m, 3).T
+    a = module.sigmoid(z)
+    J = jacobian(module.sigmoid, z)
+    assert_close(module.sigmoid_backward(da, a), np.tensordot(da, J, axes=2), np.abs(da) * a)
+
+
+def test_sigmoid_saturated(module):
+    z = np.array([-700.0, -300, -40, -20, 20, 40, 300, 700, -1e4, 1e4, -1e30, 1e30, -1e300, 1e300])
+    # Where z does not feel the usual step, sigmoid is constant over a larger one.
+    step = STEP * np.where(np.abs(z) > 1000, np.abs(z), 1)
+    a = module.sigmoid(z)
+    J = jacobian(module.sigmoid, z, step)
+    dz = module.sigmoid_backward(np.ones_like(z), a)
+    assert np.all(dz[z > 40] == 0)
+    assert np.all(dz[(z < 0) & (z > -1000)] > 0)
+    assert_close(dz, J.sum(axis=0), a)
+
+
+def check_softmax_jacobian(module: ModuleType, z: np.ndarray, step: float) -> None:
+    """Row i of the Jacobian is the gradient of p_i alone."""
+    m = z.size
+    p = module.softmax(z[np.newaxis])
+    J = jacobian(lambda z: module.softmax(z[np.newaxis])[0], z, step)
+    assert_close(module.softmax_backward(np.eye(m), np.repeat(p, m, axis=0)), J, p.T)
+
+
+@each_columns
+def test_softmax_whole_jacobian(m, module):
+    check_softmax_jacobian(module, 2 * normal(m), STEP)
+
+
+@each_columns
+def test_softmax_saturated(m, module):
+    # All p are normal numbers or 0.
+    check_softmax_jacobian(module, np.resize([0.0, 600, -30, 30, -600, 0], m), STEP)
+    # A step that such logits feel; they lie apart by much more, so that p is constant over it.
+    check_softmax_jacobian(module, np.linspace(-1e30, 1e30, m), 1e30 * STEP)
+    check_softmax_jacobian(module, np.linspace(-1e300, 1e300, m), 1e300 * STEP)
+
+
+@each_kind_of_weights
+@each_kind_of_labels
+@each_columns
+def test_cross_entropy(m, labels, weighted, module):
+    p = reference.softmax(2 * normal(3, m))
+    p[0, 0] = 1e-300
+    p[1, -1] = 1 - EPS
+    others = make_labels(labels, weighted, *p.shape)
+    # log p is smooth on the scale of p.
+    numerical = jacobian(lambda p: module.cross_entropy(p, **others), p, STEP * p)
+    loss = module.cross_entropy(p, **others)
+    assert_close(module.cross_entropy_backward(p, **others), numerical, (1 + loss) / p)
+
+
+@each_kind_of_weights
+@each_kind_of_labels
+@each_columns
+def test_softmax_cross_entropy(m, labels, weighted, module):
+    z = 2 * normal(3, m)
+    others = make_labels(labels, weighted, *z.shape)
+    numerical = jacobian(lambda z: module.softmax_cross_entropy(z, **others)[0], z)
+    loss, dz = module.softmax_cross_entropy(z, **others)
+    assert_close(dz, numerical, 1 + loss)
+
+
+@each_kind_of_labels
+@pytest.mark.parametrize("largest", [600.0, 1e5, 1e30, 1e300])
+@each_columns
+def test_softmax_cross_entropy_saturated(m, largest, labels, module):
+    z = np.linspace(-largest, largest, m)[np.newaxis]
+    # The step that the loss feels; the logits lie apart by much more.
+    step = STEP * largest
+    for label in range(m):
+        L = np.array([label])
+        if labels == "rows":
+            L = 0.75 * np.eye(m)[L] + 0.25 / m
+        numerical = jacobian(lambda z, L=L: module.softmax_cross_entropy(z, L)[0], z, step)
+        loss, dz = module.softmax_cross_entropy(z, L)
+        assert_close(dz, numerical, (1 + loss) / largest)
+
+
+@each_kind_of_weights
+@each_kind_of_labels
+@each_columns
+def test_fused_and_separate_gradients_agree(m, labels, weighted, module):
+    z = 2 * normal(17, m)
+    others = make_labels(labels, weighted, *z.shape)
+    p = module.softmax(z)
+    loss, dz = module.softmax_cross_entropy(z, **others)
+    separate = module.softmax_backward(module.cross_entropy_backward(p, **others), p)
+    # Of |dz| <= w / sum w <= 4 / 17, with a sum of m terms on both ways.
+    np.testing.assert_allclose(separate, dz, rtol=0, atol=(16 + m) * EPS * 4 / 17)
+    assert loss == pytest.approx(module.cross_entropy(p, **others), rel=(16 + m) * EPS)
+
+
+# -------------------------------------------------------------------- the whole network
+
+
+def network_loss_and_gradients(
+    module: ModuleType, x: np.ndarray, L: np.ndarray, parameters: dict[str, np.ndarray]
+) -> tuple[float, dict[str, np.ndarray]]:
+    """Norm, affine, sigmoid, affine, softmax, cross-entropy: forward, and backward."""
+    mean, scale, W1, b1, W2, b2 = parameters.values()
+    x0 = module.norm(x, mean, scale)
+    a1 = module.sigmoid(module.affine(x0, W1, b1))
+    loss, dz2 = module.softmax_cross_entropy(module.affine(a1, W2, b2), L)
+    da1, dW2, db2 = module.affine_backward(dz2, a1, W2)
+    dx0, dW1, db1 = module.affine_backward(module.sigmoid_backward(da1, a1), x0, W1)
+    return loss, {
+        "x": module.norm_backward(dx0, scale),
+        "W1": dW1,
+        "b1": db1,
+        "W2": dW2,
+        "b2": db2,
+    }
+
+
+def make_network() -> tuple[np.ndarray, np.ndarray, dict[str, np.ndarray]]:
+    """Five rows of three features, four hidden units, three classes."""
+    parameters = {
+        "mean": normal(3),
+        "scale": np.array([0.5, 1.0, 4.0]),
+        "W1": normal(3, 4),
+        "b1": normal(4),
+        "W2": normal(4, 3),
+        "b2": normal(3) / 2,
+    }
+    return normal(5, 3), np.array([0, 2, 1, 1, 0]), parameters
+
+
+@pytest.mark.parametrize("name", ["x", "W1", "b1", "W2", "b2"])
+def test_whole_network(name, module):
+    x, L, parameters = make_network()
+
+    def loss(value):
+        replaced = {name: value}
+        return network_loss_and_gradients(
+            module,
+            replaced.get("x", x),
+            L,
+            parameters | {k: v for k, v in replaced.items() if k != "x"},
+        )[0]
+
+    value, gradients = network_loss_and_gradients(module, x, L, parameters)
+    numerical = jacobian(loss, x if name == "x" else parameters[name])
+    # Each of the inner derivatives, scale among them, multiplies the third derivative.
+    assert_close(gradients[name], numerical, 8 * (1 + value))
+
+
+# -------------------------------------------------------- errata of the derivation notes
+# Each formula as it stands in the notes, the derivative that it should have been, by central
+# differences, and ours.
+
+
+def assert_wrong(formula: np.ndarray, numerical: np.ndarray) -> None:
+    assert formula.shape == numerical.shape
+    assert np.abs(formula - numerical).max() > 0.1
+
+
+P = np.array([[0.2, 0.3, 0.5], [0.7, 0.2, 0.1]])
+ROWS = np.array([[0.6, 0.3, 0.1], [0.2, 0.7, 0.1]])
+
+
+def test_erratum_cross_entropy_is_minus_L_log_p(module):
+    """The notes: the loss is z log L, its derivative -L / z (here p for z)."""
+    derivative_in_the_notes = -ROWS / P
+    loss_in_the_notes = jacobian(lambda p: float(np.sum(p * np.log(ROWS))), P)
+    without_minus = jacobian(lambda p: float(np.sum(ROWS * np.log(p))), P)
+    assert_wrong(derivative_in_the_notes, loss_in_the_notes)
+    assert_wrong(derivative_in_the_notes, without_minus)
+    # Ours is a mean over the rows.
+    numerical = jacobian(lambda p: 2 * module.cross_entropy(p, ROWS), P, STEP * P)
+    assert_close(derivative_in_the_notes, numerical, 4 / P)
+    assert_close(2 * module.cross_entropy_backward(P, ROWS), numerical, 4 / P)
+
+
+def test_erratum_softmax_jacobian_is_not_diagonal(module):
+    """The notes: dz = dp p (1 - p), which gives the wrong classes no gradient at all."""
+    z, label = np.log(P), np.array([0, 1])
+    p = module.softmax(z)
+    dp = module.cross_entropy_backward(p, label)
+    numerical = jacobian(lambda z: module.cross_entropy(module.softmax(z), label), z)
+
+    diagonal_only = dp * p * (1 - p)
+    wrong_classes = np.eye(3)[label] == 0
+    assert np.all(diagonal_only[wrong_classes] == 0)
+    assert np.all(numerical[wrong_classes] > 0.01)
+    assert_wrong(diagonal_only, numerical)
+    assert_close(module.softmax_backward(dp, p), numerical, 2)
+
+
+def test_erratum_delta_goes_back_through_W2(module):
+    """The notes: dz1 = dz2 a1 (1 - a1), without W2^T."""
+    z1, W2, b2, L = normal(2, 3), 3 * normal(3, 3), normal(3), np.array([0, 2])
+
+    def loss(z1):
+        return module.softmax_cross_entropy(module.affine(module.sigmoid(z1), W2, b2), L)[0]
+
+    a1 = module.sigmoid(z1)
+    dz2 = module.softmax_cross_entropy(module.affine(a1, W2, b2), L)[1]
+    numerical = jacobian(loss, z1)
+    assert_wrong(module.sigmoid_backward(dz2, a1), numerical)
+    da1 = module.affine_backward(dz2, a1, W2)[0]
+    assert_close(module.sigmoid_backward(da1, a1), numerical, 8 * (1 + loss(z1)))
+
+
+def test_erratum_weight_gradient_is_a_transposed_times_delta(module):
+    """The notes: dW = delta a^T; with rows as samples that even has another shape, unless there
+    are as many rows as inputs and outputs."""
+    a, W, b, dz = normal(3, 3), normal(3, 3), normal(3), 2 * normal(3, 3).T
+    numerical = np.tensordot(dz, jacobian(lambda W: module.affine(a, W, b), W), axes=2)
+    assert_wrong(dz @ a.T, numerical)
+    size = np.sum(np.abs(dz) * (np.abs(a) @ np.abs(W) + np.abs(b)))
+    assert_close(module.affine_backward(dz, a, W)[1], numerical, size)
+
+
+def test_erratum_norm_has_a_derivative(module):
+    """The notes go no further than the input of the first affine layer, as if dx = da."""
+    x, mean, scale, da = normal(2, 3), normal(3), np.array([0.5, 2.0, 4.0]), normal(3, 2).T
+    numerical = np.tensordot(da, jacobian(lambda x: module.norm(x, mean, scale), x), axes=2)
+    assert_wrong(da, numerical)
+    size = np.abs(da) * (1 + np.abs(x - mean)) / scale
+    assert_close(module.norm_backward(da, scale), numerical, size)
