@@ -82,6 +82,10 @@ def _report(message: str, status: int = ERROR) -> int:
     return status
 
 
+def _plural(count: int, noun: str) -> str:
+    return f"{count} {noun}" + ("" if count == 1 else "s")
+
+
 def _one_line(text: str) -> str:
     """Return `text` without line breaks and control characters, which names in a file may hold."""
     spaced = " ".join(text.split())
@@ -209,7 +213,7 @@ def _add_train(commands: Any) -> None:
         "--epochs",
         metavar="N",
         type=_count,
-        default=200,
+        default=100,
         help="passes over the training rows at most (default: %(default)s)",
     )
     network.add_argument(
@@ -223,7 +227,7 @@ def _add_train(commands: Any) -> None:
         "--learning-rate",
         metavar="F",
         type=_rate,
-        default=0.003,
+        default=0.005,
         help="step size of the solver (default: %(default)s)",
     )
     network.add_argument(
@@ -242,8 +246,9 @@ def _add_train(commands: Any) -> None:
     network.add_argument(
         "--early-stopping",
         action=argparse.BooleanOptionalAction,
-        help="stop when the validation accuracy no longer improves, and keep the weights of the "
-        "best epoch (default: on when there are validation rows)",
+        default=False,
+        help="stop when the validation accuracy, not the training loss, no longer improves, and "
+        "keep the weights of the best epoch (default: off)",
     )
     network.add_argument(
         "--dtype",
@@ -396,32 +401,38 @@ def _read_training(arguments: argparse.Namespace) -> _Data:
 
 
 def _divide(data: _Data, test_size: float, validation_fraction: float, seed: int) -> _Rows:
-    """Divide the rows class by class, so that each part has rows of every class."""
-    classes, codes, counts = np.unique(data.y, return_inverse=True, return_counts=True)
+    """Divide the rows into parts with the same shares of the classes."""
+    classes, counts = np.unique(data.y, return_counts=True)
     if len(classes) < 2:
         raise CommandError(f"all rows are of one class, {str(classes[0])!r}; training needs two")
     n_parts = 1 + (test_size > 0) + (validation_fraction > 0)
     rarest = int(np.argmin(counts))
     if counts[rarest] < n_parts:
         raise CommandError(
-            f"class {str(classes[rarest])!r} has {counts[rarest]} of the {n_parts} rows that it "
-            f"needs to be in each part; --test-size 0 and --validation-fraction 0 need fewer"
+            f"class {str(classes[rarest])!r} has {_plural(counts[rarest], 'row')}, too few to divide "
+            "into training, validation and test rows (--validation-fraction 0 and --test-size 0 "
+            "leave parts out)"
         )
-    random = np.random.default_rng(seed)
-    train, validation, test = [], [], []
-    for code, count in enumerate(counts):
-        members = random.permutation(np.flatnonzero(codes == code))
-        n_test = _share(test_size, count, leave=n_parts - 1)
-        n_validation = _share(validation_fraction, count - n_test, leave=1)
-        test.append(members[:n_test])
-        validation.append(members[n_test : n_test + n_validation])
-        train.append(members[n_test + n_validation :])
-    return _Rows(*(np.sort(np.concatenate(part)) for part in (train, validation, test)))
+    try:
+        rest, test = _split(np.arange(len(data.y)), data.y, test_size, seed)
+        train, validation = _split(rest, data.y, validation_fraction, seed)
+    except ValueError as error:
+        raise CommandError(f"{len(data.y)} rows cannot be divided: {error}") from error
+    if len(np.unique(data.y[train])) < len(classes):
+        raise CommandError("no training rows are left of some class; divide off smaller parts")
+    return _Rows(train, validation, test)
 
 
-def _share(fraction: float, count: int, leave: int) -> int:
-    """Return about a fraction of `count`: none for 0, else 1 or more, with `leave` left over."""
-    return min(max(1, round(fraction * count)), count - leave) if fraction > 0 else 0
+def _split(
+    rows: NDArray[np.intp], y: NDArray[Any], fraction: float, seed: int
+) -> tuple[NDArray[np.intp], NDArray[np.intp]]:
+    """Divide off a fraction of the rows, the same of every class."""
+    from sklearn.model_selection import train_test_split
+
+    if fraction == 0:
+        return rows, rows[:0]
+    rest, part = train_test_split(rows, test_size=fraction, stratify=y[rows], random_state=seed)
+    return rest, part
 
 
 def _fit(data: _Data, rows: _Rows, arguments: argparse.Namespace) -> tuple[DNNClassifier, bool]:
@@ -431,8 +442,7 @@ def _fit(data: _Data, rows: _Rows, arguments: argparse.Namespace) -> tuple[DNNCl
     from .classifier import DNNClassifier
 
     validate = len(rows.validation) > 0
-    early_stopping = validate if arguments.early_stopping is None else arguments.early_stopping
-    if early_stopping and not validate:
+    if arguments.early_stopping and not validate:
         raise CommandError("--early-stopping needs validation rows, got --validation-fraction 0")
     progress = _Progress(arguments.epochs, quiet=arguments.quiet)
     model = DNNClassifier(
@@ -443,7 +453,7 @@ def _fit(data: _Data, rows: _Rows, arguments: argparse.Namespace) -> tuple[DNNCl
         learning_rate_init=arguments.learning_rate,
         max_iter=arguments.epochs,
         random_state=arguments.seed,
-        early_stopping=early_stopping,
+        early_stopping=arguments.early_stopping,
         n_threads=arguments.threads,
         callback=progress,
     )

@@ -319,7 +319,8 @@ def _build_network(metadata: dict[str, Any], tensors: dict[str, NDArray[Any]]) -
 def _build_classifier(
     network: Network, metadata: dict[str, Any], tensors: dict[str, NDArray[Any]]
 ) -> DNNClassifier:
-    from dnncore.classifier import DNNClassifier
+    from .classifier import DNNClassifier
+    from .training import History
 
     classes = _build_classes(metadata["classes"], n_outputs=network.layer_sizes[-1])
     names = metadata["feature_names"]
@@ -337,15 +338,20 @@ def _build_classifier(
         model._validate_params()
     except ValueError as error:
         raise ModelFileError(f"params: {error}") from error
-    scores = tensors.get("history.validation_score")
+    loss = tensors["history.loss"].tolist()
+    scores = tensors.get("history.validation_score", np.zeros(0)).tolist()
     model._restore(
         network=network,
         classes=classes,
-        feature_names=names,
-        loss_curve=tensors["history.loss"].tolist(),
-        validation_scores=None if scores is None else scores.tolist(),
-        n_iter=metadata["n_iter"],
-        t=metadata["t"],
+        feature_names=None if names is None else np.array(names, dtype=object),
+        history=History(
+            loss_curve=loss,
+            validation_scores=scores,
+            best_loss=min(loss, default=np.inf),
+            best_validation_score=max(scores, default=-np.inf),
+            n_iter=metadata["n_iter"],
+            t=metadata["t"],
+        ),
     )
     return model
 

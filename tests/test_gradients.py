@@ -54,11 +54,13 @@ def assert_close(gradient: np.ndarray, numerical: np.ndarray, size: np.ndarray |
     assert gradient.shape == numerical.shape
     bound = ERROR * np.broadcast_to(size, numerical.shape)
     error = np.abs(gradient - numerical)
-    assert np.all(error <= bound), f"off by {np.max(error / bound)} times the bound"
+    i = np.unravel_index(np.argmax(error - bound), error.shape)
+    assert np.all(error <= bound), f"{gradient[i]} is not {numerical[i]} +- {bound[i]}"
 
 
-def normal(*shape: int) -> np.ndarray:
-    return np.random.default_rng(shape).normal(size=shape)
+def normals(*shapes: tuple[int, ...]) -> list[np.ndarray]:
+    rng = np.random.default_rng(0)
+    return [rng.normal(size=shape) for shape in shapes]
 
 
 def make_labels(labels: str, weighted: bool, n: int, m: int) -> dict[str, np.ndarray]:
@@ -72,7 +74,8 @@ def make_labels(labels: str, weighted: bool, n: int, m: int) -> dict[str, np.nda
 
 @each_columns
 def test_norm(m, module):
-    x, mean, scale, dy = normal(3, m), normal(m), np.exp(normal(m)), normal(m, 3).T
+    x, mean, scale, dy = normals((3, m), (m,), (m,), (3, m))
+    scale = np.exp(scale)
     J = jacobian(lambda x: module.norm(x, mean, scale), x, step=1.0)
     # The function is linear, so that a step of 1 does not truncate; what it rounds is about
     # as large as the step or as y.
@@ -83,7 +86,7 @@ def test_norm(m, module):
 @pytest.mark.parametrize("k", [1, 3, 8, 17])
 @each_columns
 def test_affine(m, k, module):
-    a, W, b, dz = normal(3, k), normal(k, m), normal(m), normal(m, 3).T
+    a, W, b, dz = normals((3, k), (k, m), (m,), (3, m))
     da, dW, db = module.affine_backward(dz, a, W)
     # Linear, too. z and da, dW, db are sums of k + 1, m and 3 terms.
     size = EPS / ERROR * (k + m + 4) * np.abs(dz) * (np.abs(a) @ np.abs(W) + np.abs(b) + 1)
@@ -98,7 +101,8 @@ def test_affine(m, k, module):
 
 @each_columns
 def test_sigmoid(m, module):
-    z, da = 3 * normal(3, m), normal(m, 3).T
+    z, da = normals((3, m), (3, m))
+    z *= 3
     a = module.sigmoid(z)
     J = jacobian(module.sigmoid, z)
     assert_close(module.sigmoid_backward(da, a), np.tensordot(da, J, axes=2), np.abs(da) * a)
@@ -121,12 +125,15 @@ def check_softmax_jacobian(module: ModuleType, z: np.ndarray, step: float) -> No
     m = z.size
     p = module.softmax(z[np.newaxis])
     J = jacobian(lambda z: module.softmax(z[np.newaxis])[0], z, step)
-    assert_close(module.softmax_backward(np.eye(m), np.repeat(p, m, axis=0)), J, p.T)
+    # z - max(z) is rounded, which changes its exponential by eps |z - max(z)|; where p is not 0
+    # this distance is below 746.
+    size = p.T * (1 + min(np.ptp(z), 746))
+    assert_close(module.softmax_backward(np.eye(m), np.repeat(p, m, axis=0)), J, size)
 
 
 @each_columns
 def test_softmax_whole_jacobian(m, module):
-    check_softmax_jacobian(module, 2 * normal(m), STEP)
+    check_softmax_jacobian(module, 2 * normals((m,))[0], STEP)
 
 
 @each_columns
@@ -142,7 +149,7 @@ def test_softmax_saturated(m, module):
 @each_kind_of_labels
 @each_columns
 def test_cross_entropy(m, labels, weighted, module):
-    p = reference.softmax(2 * normal(3, m))
+    p = reference.softmax(2 * normals((3, m))[0])
     p[0, 0] = 1e-300
     p[1, -1] = 1 - EPS
     others = make_labels(labels, weighted, *p.shape)
@@ -156,7 +163,7 @@ def test_cross_entropy(m, labels, weighted, module):
 @each_kind_of_labels
 @each_columns
 def test_softmax_cross_entropy(m, labels, weighted, module):
-    z = 2 * normal(3, m)
+    z = 2 * normals((3, m))[0]
     others = make_labels(labels, weighted, *z.shape)
     numerical = jacobian(lambda z: module.softmax_cross_entropy(z, **others)[0], z)
     loss, dz = module.softmax_cross_entropy(z, **others)
@@ -170,7 +177,7 @@ def test_softmax_cross_entropy_saturated(m, largest, labels, module):
     z = np.linspace(-largest, largest, m)[np.newaxis]
     # The step that the loss feels; the logits lie apart by much more.
     step = STEP * largest
-    for label in range(m):
+    for label in {0, m // 2, m - 1}:
         L = np.array([label])
         if labels == "rows":
             L = 0.75 * np.eye(m)[L] + 0.25 / m
@@ -183,7 +190,7 @@ def test_softmax_cross_entropy_saturated(m, largest, labels, module):
 @each_kind_of_labels
 @each_columns
 def test_fused_and_separate_gradients_agree(m, labels, weighted, module):
-    z = 2 * normal(17, m)
+    z = 2 * normals((17, m))[0]
     others = make_labels(labels, weighted, *z.shape)
     p = module.softmax(z)
     loss, dz = module.softmax_cross_entropy(z, **others)
@@ -196,55 +203,30 @@ def test_fused_and_separate_gradients_agree(m, labels, weighted, module):
 # -------------------------------------------------------------------- the whole network
 
 
-def network_loss_and_gradients(
-    module: ModuleType, x: np.ndarray, L: np.ndarray, parameters: dict[str, np.ndarray]
+def network(
+    module: ModuleType, L: np.ndarray, scale: np.ndarray, values: dict[str, np.ndarray]
 ) -> tuple[float, dict[str, np.ndarray]]:
-    """Norm, affine, sigmoid, affine, softmax, cross-entropy: forward, and backward."""
-    mean, scale, W1, b1, W2, b2 = parameters.values()
-    x0 = module.norm(x, mean, scale)
+    """Loss and gradients of norm, affine, sigmoid, affine, softmax and cross-entropy."""
+    x, W1, b1, W2, b2 = values.values()
+    x0 = module.norm(x, np.zeros_like(scale), scale)
     a1 = module.sigmoid(module.affine(x0, W1, b1))
     loss, dz2 = module.softmax_cross_entropy(module.affine(a1, W2, b2), L)
     da1, dW2, db2 = module.affine_backward(dz2, a1, W2)
     dx0, dW1, db1 = module.affine_backward(module.sigmoid_backward(da1, a1), x0, W1)
-    return loss, {
-        "x": module.norm_backward(dx0, scale),
-        "W1": dW1,
-        "b1": db1,
-        "W2": dW2,
-        "b2": db2,
-    }
-
-
-def make_network() -> tuple[np.ndarray, np.ndarray, dict[str, np.ndarray]]:
-    """Five rows of three features, four hidden units, three classes."""
-    parameters = {
-        "mean": normal(3),
-        "scale": np.array([0.5, 1.0, 4.0]),
-        "W1": normal(3, 4),
-        "b1": normal(4),
-        "W2": normal(4, 3),
-        "b2": normal(3) / 2,
-    }
-    return normal(5, 3), np.array([0, 2, 1, 1, 0]), parameters
+    dx = module.norm_backward(dx0, scale)
+    return loss, {"x": dx, "W1": dW1, "b1": db1, "W2": dW2, "b2": db2}
 
 
 @pytest.mark.parametrize("name", ["x", "W1", "b1", "W2", "b2"])
 def test_whole_network(name, module):
-    x, L, parameters = make_network()
+    shapes = {"x": (5, 3), "W1": (3, 4), "b1": (4,), "W2": (4, 3), "b2": (3,)}
+    values = dict(zip(shapes, normals(*shapes.values()), strict=True))
+    L, scale = np.array([0, 2, 1, 1, 0]), np.array([1.0, 2.0, 4.0])
 
-    def loss(value):
-        replaced = {name: value}
-        return network_loss_and_gradients(
-            module,
-            replaced.get("x", x),
-            L,
-            parameters | {k: v for k, v in replaced.items() if k != "x"},
-        )[0]
-
-    value, gradients = network_loss_and_gradients(module, x, L, parameters)
-    numerical = jacobian(loss, x if name == "x" else parameters[name])
-    # Each of the inner derivatives, scale among them, multiplies the third derivative.
-    assert_close(gradients[name], numerical, 8 * (1 + value))
+    loss, gradients = network(module, L, scale, values)
+    numerical = jacobian(lambda x: network(module, L, scale, values | {name: x})[0], values[name])
+    # No third derivative is far above the loss: weights, features and 1 / scale are about 1.
+    assert_close(gradients[name], numerical, 1 + loss)
 
 
 # -------------------------------------------------------- errata of the derivation notes
@@ -291,7 +273,8 @@ def test_erratum_softmax_jacobian_is_not_diagonal(module):
 
 def test_erratum_delta_goes_back_through_W2(module):
     """The notes: dz1 = dz2 a1 (1 - a1), without W2^T."""
-    z1, W2, b2, L = normal(2, 3), 3 * normal(3, 3), normal(3), np.array([0, 2])
+    z1, W2, b2 = normals((2, 3), (3, 3), (3,))
+    L = np.array([0, 2])
 
     def loss(z1):
         return module.softmax_cross_entropy(module.affine(module.sigmoid(z1), W2, b2), L)[0]
@@ -301,13 +284,13 @@ def test_erratum_delta_goes_back_through_W2(module):
     numerical = jacobian(loss, z1)
     assert_wrong(module.sigmoid_backward(dz2, a1), numerical)
     da1 = module.affine_backward(dz2, a1, W2)[0]
-    assert_close(module.sigmoid_backward(da1, a1), numerical, 8 * (1 + loss(z1)))
+    assert_close(module.sigmoid_backward(da1, a1), numerical, 1 + loss(z1))
 
 
 def test_erratum_weight_gradient_is_a_transposed_times_delta(module):
     """The notes: dW = delta a^T; with rows as samples that even has another shape, unless there
     are as many rows as inputs and outputs."""
-    a, W, b, dz = normal(3, 3), normal(3, 3), normal(3), 2 * normal(3, 3).T
+    a, W, b, dz = normals((3, 3), (3, 3), (3,), (3, 3))
     numerical = np.tensordot(dz, jacobian(lambda W: module.affine(a, W, b), W), axes=2)
     assert_wrong(dz @ a.T, numerical)
     size = np.sum(np.abs(dz) * (np.abs(a) @ np.abs(W) + np.abs(b)))
@@ -315,8 +298,9 @@ def test_erratum_weight_gradient_is_a_transposed_times_delta(module):
 
 
 def test_erratum_norm_has_a_derivative(module):
-    """The notes go no further than the input of the first affine layer, as if dx = da."""
-    x, mean, scale, da = normal(2, 3), normal(3), np.array([0.5, 2.0, 4.0]), normal(3, 2).T
+    """The notes leave it out, as if dx = da."""
+    x, mean, da = normals((2, 3), (3,), (2, 3))
+    scale = np.array([0.5, 2.0, 4.0])
     numerical = np.tensordot(da, jacobian(lambda x: module.norm(x, mean, scale), x), axes=2)
     assert_wrong(da, numerical)
     size = np.abs(da) * (1 + np.abs(x - mean)) / scale

@@ -1,0 +1,390 @@
+"""The engine and the trainer: scikit-learn's steps, threads, stopping, interruption."""
+
+import multiprocessing
+import os
+import signal
+import threading
+import warnings
+
+import numpy as np
+import pytest
+from sklearn.neural_network import MLPClassifier
+from threadpoolctl import threadpool_info
+
+from dnncore import Network
+from dnncore.training import SGD, Adam, DivergenceWarning, EpochInfo, Trainer
+
+SIZES = (13, 17, 9, 5)
+SOLVERS = {
+    "sgd": (SGD(0.1, momentum=0), {"solver": "sgd", "momentum": 0}),
+    "momentum": (SGD(0.1, nesterov=False), {"solver": "sgd", "nesterovs_momentum": False}),
+    "nesterov": (SGD(0.1), {"solver": "sgd"}),
+    "adam": (Adam(0.1), {"solver": "adam"}),
+    "invscaling": (
+        SGD(0.1, schedule="invscaling"),
+        {"solver": "sgd", "learning_rate": "invscaling"},
+    ),
+    "adaptive": (
+        SGD(0.1, schedule="adaptive"),
+        {"solver": "sgd", "learning_rate": "adaptive", "tol": 1.0, "n_iter_no_change": 1},
+    ),
+}
+
+
+def data(n=203, dtype=np.float64, sizes=SIZES):
+    rng = np.random.default_rng(0)
+    return rng.normal(size=(n, sizes[0])).astype(dtype), rng.integers(0, sizes[-1], n)
+
+
+def trained(X, y, weight=None, *, epochs=3, solver=None, dtype=np.float64, sizes=SIZES, **kwargs):
+    network = Network(sizes, dtype=dtype, seed=3)
+    trainer = Trainer(
+        network, solver or SGD(0.1), batch_size=kwargs.pop("batch_size", 32), **kwargs
+    )
+    for _ in range(epochs):
+        trainer.run_epoch(X, y, weight)
+    return network
+
+
+@pytest.mark.parametrize("n_threads", [1, 2, 3])
+@pytest.mark.parametrize("weighted", [False, True])
+@pytest.mark.parametrize("name", SOLVERS)
+def test_epochs_equal_those_of_scikit_learn(name, n_threads, weighted):
+    X, y = data()  # 203 rows in batches of 32: the last batch is short
+    weight = np.random.default_rng(1).random(len(X)) if weighted else None
+    solver, parameters = SOLVERS[name]
+    theirs = MLPClassifier(
+        SIZES[1:-1], activation="logistic", alpha=0.5, batch_size=32, shuffle=False,
+        random_state=3, learning_rate_init=0.1, max_iter=4, **parameters,
+    )  # fmt: skip
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # it has not converged
+        theirs.fit(X, y, weight)
+    network = Network(SIZES, seed=3)
+    trainer = Trainer(network, solver, alpha=0.5, batch_size=32, shuffle=False, n_threads=n_threads)
+    trainer.fit(
+        X, y, weight, max_iter=4,
+        tol=parameters.get("tol", 1e-4), n_iter_no_change=parameters.get("n_iter_no_change", 10),
+    )  # fmt: skip
+    for a, b in zip(
+        network.coefs_ + network.intercepts_, theirs.coefs_ + theirs.intercepts_, strict=True
+    ):
+        np.testing.assert_allclose(a, b, rtol=0, atol=1e-10)
+    np.testing.assert_allclose(trainer.history.loss_curve, theirs.loss_curve_, rtol=0, atol=1e-10)
+    assert trainer.history.t == theirs.t_
+
+
+@pytest.mark.parametrize("dtype", [np.float32, np.float64])
+@pytest.mark.parametrize("sizes", [(3, 2), (1, 1), (16, 15, 17, 33, 4), (65, 31, 2)])
+@pytest.mark.parametrize("rows", ["indices", "label rows", "weights"])
+def test_a_step_is_the_gradient(dtype, sizes, rows):
+    rng = np.random.default_rng(0)
+    X, y = data(19, dtype, sizes)
+    weight = rng.random(19).astype(dtype) if rows == "weights" else None
+    if rows == "label rows":
+        y = rng.random((19, sizes[-1])).astype(dtype)
+    network = Network(sizes, dtype=dtype, seed=0)
+    network.set_norm(rng.normal(size=sizes[0]), rng.uniform(1, 2, sizes[0]))
+    before = network.parameters.copy()
+    gradients = network.gradients(X, y, sample_weight=weight, alpha=0.1)
+    trainer = Trainer(network, SGD(0.5, momentum=0), alpha=0.1, batch_size=19, n_threads=2)
+    loss = trainer.run_epoch(X, y, weight)
+    tolerance = 100 * float(np.finfo(dtype).eps)
+    np.testing.assert_allclose(
+        network.parameters, before - 0.5 * gradients.flat, rtol=0, atol=tolerance
+    )
+    assert loss == pytest.approx(gradients.loss, rel=tolerance)
+
+
+@pytest.mark.parametrize("dtype", [np.float32, np.float64])
+@pytest.mark.parametrize("solver", [SGD(0.1), Adam(0.01)])
+def test_threads_change_nothing_but_rounding(dtype, solver):
+    X, y = data(500, dtype)
+    networks = [
+        trained(X, y, solver=solver, dtype=dtype, seed=0, n_threads=n) for n in (1, 2, 3, 4, 7)
+    ]
+    for network in networks[1:]:
+        np.testing.assert_allclose(
+            network.parameters, networks[0].parameters, rtol=0, atol=1000 * np.finfo(dtype).eps
+        )
+
+
+def test_same_seed_same_bits():
+    X, y = data()
+    a, b, other = (trained(X, y, seed=seed) for seed in (1, 1, 2))
+    assert np.array_equal(a.parameters, b.parameters)
+    assert not np.array_equal(a.parameters, other.parameters)
+
+
+def test_more_threads_than_rows():
+    X, y = data(2)
+    np.testing.assert_allclose(
+        trained(X, y, n_threads=8, seed=0).parameters, trained(X, y, n_threads=1, seed=0).parameters
+    )
+
+
+def test_one_hot_rows_equal_indices():
+    X, y = data()
+    rows = np.eye(SIZES[-1])[y]
+    a, b = trained(X, y, seed=0), trained(X, rows, seed=0)
+    np.testing.assert_allclose(a.parameters, b.parameters, rtol=0, atol=1e-13)
+
+
+def test_weights_are_repetitions_in_a_full_batch():
+    X, y = data(60)
+    weight = np.random.default_rng(0).integers(0, 4, 60)
+    options = {"alpha": 0.1, "batch_size": 1000, "shuffle": False}
+    a = trained(X, y, weight, **options)
+    b = trained(np.repeat(X, weight, axis=0), np.repeat(y, weight), **options)
+    np.testing.assert_allclose(a.parameters, b.parameters, rtol=0, atol=1e-12)
+
+
+def test_a_batch_without_weight_is_finite():
+    X, y = data(64)
+    weight = np.r_[np.zeros(32), np.ones(32)]
+    network = trained(X, y, weight, shuffle=False)
+    assert np.isfinite(network.parameters).all()
+
+
+def test_loss_falls_to_almost_zero_on_learnable_rows():
+    X, _ = data(200)
+    y = (X[:, 0] + X[:, 1] > 0).astype(int)
+    network = Network((13, 8, 2), seed=0)
+    trainer = Trainer(network, Adam(0.02), seed=0)
+    trainer.fit(X, y, max_iter=500, tol=0)
+    assert trainer.history.loss_curve[-1] < 0.01
+    assert (network.predict_proba(X).argmax(axis=1) == y).mean() == 1.0
+
+
+def test_two_and_two_epochs_equal_four():
+    X, y = data()
+    for solver in (SGD(0.1), Adam(0.01)):
+        four = trained(X, y, solver=solver, seed=5, epochs=4)
+        network = Network(SIZES, seed=3)
+        trainer = Trainer(network, solver, batch_size=32, seed=5)
+        for _ in range(2):
+            trainer.fit(X, y, max_iter=2)
+        assert np.array_equal(network.parameters, four.parameters)
+
+
+def test_fit_stops_when_nothing_improves():
+    X, y = data()
+    trainer = Trainer(Network(SIZES, seed=0), SGD(1e-9))
+    assert trainer.fit(X, y, max_iter=100, tol=1e-4, n_iter_no_change=3) == "converged"
+    assert trainer.history.n_iter == 5  # the first improves on infinity, then more than 3 do not
+    assert Trainer(Network(SIZES, seed=0)).fit(X, y, max_iter=2) == "max_iter"
+
+
+def test_early_stopping_keeps_the_best_parameters():
+    X, y = data()
+    network = Network(SIZES, seed=0)
+    trainer = Trainer(network, SGD(0.1))
+    scores = iter([0.1, 0.7, 0.5, 0.6, 0.2, 0.3])
+    seen = []
+
+    def validate():
+        seen.append(network.parameters.copy())
+        return next(scores)
+
+    end = trainer.fit(X, y, max_iter=9, validate=validate, early_stopping=True, n_iter_no_change=3)
+    assert end == "converged"
+    assert len(seen) == 6
+    assert np.array_equal(network.parameters, seen[1])
+    assert trainer.history.best_validation_score == 0.7
+
+
+def test_callback_is_told_of_every_epoch():
+    X, y = data()
+    told = []
+    trainer = Trainer(Network(SIZES, seed=0))
+    trainer.fit(X, y, max_iter=3, callback=told.append, validate=lambda: 0.5)
+    assert [info.epoch for info in told] == [1, 2, 3]
+    assert told[0] == EpochInfo(1, 3, trainer.history.loss_curve[0], 0.5, 0.001)
+
+
+def test_a_callback_that_fails_leaves_a_usable_network():
+    X, y = data()
+    network = Network(SIZES, seed=0)
+    with pytest.raises(ZeroDivisionError):
+        Trainer(network).fit(X, y, callback=lambda info: 1 / 0)
+    assert np.isfinite(network.predict_proba(X)).all()
+
+
+@pytest.mark.parametrize("dtype", [np.float32, np.float64])
+def test_divergence_goes_back_to_the_last_finite_epoch(dtype):
+    X, y = data(dtype=dtype)
+    network = Network(SIZES, dtype=dtype, seed=0)
+    trainer = Trainer(network, SGD(0.1))
+    trainer.fit(X, y, max_iter=2)
+    before = network.parameters.copy()
+    trainer.configure(SGD(1e300 if dtype == np.float64 else 1e38))
+    with pytest.warns(DivergenceWarning, match="learning_rate_init"):
+        assert trainer.fit(X * 1e3, y, max_iter=50, tol=0) == "diverged"
+    assert np.isfinite(network.parameters).all()
+    if trainer.history.n_iter == 2:
+        assert np.array_equal(network.parameters, before)
+    trainer.configure(SGD(0.01))
+    assert np.isfinite(trainer.run_epoch(X, y))
+
+
+@pytest.mark.parametrize(
+    ("change", "error", "words"),
+    [
+        ({"X": np.zeros((0, 13))}, ValueError, "at least 1 row"),
+        ({"X": np.full((203, 13), np.nan)}, ValueError, "nan in row 0"),
+        ({"y": np.full(203, 5)}, ValueError, r"\[0, 5\), got 5 in row 0"),
+        ({"y": np.full(203, -1)}, ValueError, "got -1"),
+        ({"y": np.zeros(203)}, TypeError, "integer class indices"),
+        ({"y": np.zeros(7, int)}, ValueError, "shape"),
+        ({"y": np.zeros((203, 4))}, ValueError, "shape"),
+        ({"y": np.full((203, 5), np.inf)}, ValueError, "y must be finite"),
+        ({"y": np.zeros((203, 5), np.float32)}, TypeError, "float64"),
+        ({"sample_weight": np.zeros(203)}, ValueError, "all zero"),
+        ({"sample_weight": -np.ones(203)}, ValueError, "negative"),
+        ({"sample_weight": np.ones(3)}, ValueError, "shape"),
+        ({"sample_weight": np.full(203, "a")}, TypeError, "sample_weight"),
+        ({"max_iter": 0}, ValueError, "max_iter"),
+        ({"max_iter": 1.5}, TypeError, "max_iter"),
+        ({"tol": -1}, ValueError, "tol"),
+        ({"n_iter_no_change": 0}, ValueError, "n_iter_no_change"),
+        ({"early_stopping": True}, ValueError, "needs validate"),
+    ],
+)
+def test_bad_arguments_of_fit_change_nothing(change, error, words):
+    X, y = data()
+    network = Network(SIZES, seed=0)
+    before = network.parameters.copy()
+    trainer = Trainer(network, SGD(0.1))
+    with pytest.raises(error, match=words):
+        trainer.fit(**({"X": X, "y": y} | change))
+    assert np.array_equal(network.parameters, before)
+    assert trainer.history.n_iter == 0
+
+
+@pytest.mark.parametrize(
+    ("make", "error", "words"),
+    [
+        (lambda: SGD(0), ValueError, r"learning_rate_init must lie in \(0"),
+        (lambda: SGD(np.nan), ValueError, "learning_rate_init"),
+        (lambda: SGD("a"), TypeError, "learning_rate_init"),
+        (lambda: SGD(momentum=1.1), ValueError, "momentum"),
+        (lambda: SGD(schedule="newbob"), ValueError, "learning_rate must be one of"),
+        (lambda: SGD(power_t=-1), ValueError, "power_t"),
+        (lambda: Adam(beta_1=1), ValueError, "beta_1"),
+        (lambda: Adam(beta_2=-0.1), ValueError, "beta_2"),
+        (lambda: Adam(epsilon=0), ValueError, "epsilon"),
+        (lambda: Trainer(Network((2, 2)), alpha=-1), ValueError, "alpha"),
+        (lambda: Trainer(Network((2, 2)), batch_size=0), ValueError, "batch_size"),
+        (lambda: Trainer(Network((2, 2)), n_threads=0), ValueError, "n_threads"),
+        (lambda: Trainer(Network((2, 2)), n_threads=True), TypeError, "n_threads"),
+    ],
+)
+def test_bad_settings(make, error, words):
+    with pytest.raises(error, match=words):
+        make()
+
+
+# ------------------------------------------------------ signals, processes, BLAS threads
+
+
+def long_training():
+    """Rows whose epoch takes far longer than a test may."""
+    rng = np.random.default_rng(0)
+    X = rng.normal(size=(20_000, 300)).astype(np.float32)
+    network = Network((300, 1000, 1000, 10), dtype=np.float32, seed=0)
+    return network, X, rng.integers(0, 10, len(X))
+
+
+@pytest.mark.parametrize("n_threads", [1, 2])
+def test_ctrl_c_ends_an_epoch_and_leaves_a_usable_network(n_threads):
+    network, X, y = long_training()
+    before = network.parameters.copy()
+    trainer = Trainer(network, SGD(0.01), n_threads=n_threads)
+    timer = threading.Timer(0.3, os.kill, (os.getpid(), signal.SIGINT))
+    timer.start()
+    try:
+        with pytest.raises(KeyboardInterrupt):
+            trainer.fit(X, y, max_iter=1000)
+    finally:
+        timer.cancel()
+        timer.join()
+    assert trainer.history.n_iter < 1000
+    assert not np.array_equal(network.parameters, before)
+    assert np.isfinite(network.predict_proba(X[:10])).all()
+    assert np.isfinite(trainer.run_epoch(X[:100], y[:100]))
+
+
+def test_a_signal_handler_that_raises_ends_the_epoch():
+    network, X, y = long_training()
+
+    def raise_timeout(signum, frame):
+        raise TimeoutError("from the handler")
+
+    previous = signal.signal(signal.SIGALRM, raise_timeout)
+    signal.setitimer(signal.ITIMER_REAL, 0.2)
+    try:
+        with pytest.raises(TimeoutError, match="from the handler"):
+            Trainer(network).fit(X, y, max_iter=1000)
+    finally:
+        signal.setitimer(signal.ITIMER_REAL, 0)
+        signal.signal(signal.SIGALRM, previous)
+
+
+def blas_threads():
+    return [
+        library["num_threads"] for library in threadpool_info() if library["user_api"] == "blas"
+    ]
+
+
+def test_blas_threads_are_left_as_they_were():
+    before = blas_threads()
+    X, y = data()
+    during = []
+    trainer = Trainer(Network(SIZES, seed=0))
+    trainer.fit(X, y, max_iter=2, callback=lambda info: during.append(blas_threads()))
+    assert blas_threads() == before
+    workers = [
+        threading.Thread(target=lambda: [trained(X, y, epochs=20) for _ in range(5)])
+        for _ in range(4)
+    ]
+    for worker in workers:
+        worker.start()
+    for worker in workers:
+        worker.join()
+    assert blas_threads() == before
+
+
+def test_trainers_in_several_threads_do_not_disturb_each_other():
+    X, y = data()
+    expected = trained(X, y, seed=0, n_threads=2).parameters
+    results = [None] * 6
+
+    def work(i):
+        results[i] = trained(X, y, seed=0, n_threads=2).parameters
+
+    workers = [threading.Thread(target=work, args=(i,)) for i in range(len(results))]
+    for worker in workers:
+        worker.start()
+    for worker in workers:
+        worker.join()
+    assert all(np.array_equal(result, expected) for result in results)
+
+
+def _train_in_child(queue):
+    X, y = data()
+    queue.put(trained(X, y, seed=0, n_threads=2).parameters)
+
+
+@pytest.mark.skipif(not hasattr(os, "fork"), reason="needs fork")
+@pytest.mark.filterwarnings("ignore:.*multi-threaded.*fork:DeprecationWarning")
+def test_fork_after_training():
+    X, y = data()
+    expected = trained(X, y, seed=0, n_threads=2).parameters
+    context = multiprocessing.get_context("fork")
+    queue = context.Queue()
+    child = context.Process(target=_train_in_child, args=(queue,))
+    child.start()
+    result = queue.get(timeout=60)
+    child.join(timeout=60)
+    assert child.exitcode == 0
+    assert np.array_equal(result, expected)

@@ -1,0 +1,216 @@
+"""exp, log and sigmoid of csrc/: errors in ULP, and the same bits from every instruction set.
+
+float32 goes over a fixed share of all bit patterns; benchmarks/ulp_scan.py goes over all of
+them and found the same largest errors. float64 is sampled, and held against long double.
+"""
+
+import os
+import subprocess
+import sys
+from collections.abc import Callable
+from functools import cache
+
+import numpy as np
+import pytest
+
+from dnncore import _csrc
+
+# Largest distance from the correctly rounded result, in representable numbers.
+ULP = {"exp": 1, "log": 1, "sigmoid": 2}
+
+# A prime, so that all exponents meet all low bits: 4 million patterns of 2^32.
+STRIDE = 1009
+
+each_function = pytest.mark.parametrize("name", ULP)
+each_dtype = pytest.mark.parametrize("dtype", [np.float32, np.float64])
+each_other_isa = pytest.mark.parametrize(
+    "isa", [isa for isa in _csrc.available() if isa != "generic"]
+)
+
+
+@pytest.fixture
+def select():
+    before = _csrc.selected()
+    yield _csrc.select
+    _csrc.select(before)
+
+
+@cache
+def float32_patterns() -> np.ndarray:
+    return np.arange(0, 2**32, STRIDE, dtype=np.uint32).view(np.float32)
+
+
+@cache
+def float64_samples() -> np.ndarray:
+    """Random bit patterns, and many numbers where the functions are not constant."""
+    rng = np.random.default_rng(0)
+    n = 100_000
+    return np.concatenate(
+        [
+            rng.integers(0, 2**64, n, dtype=np.uint64).view(np.float64),
+            rng.uniform(-746, 710, n),
+            rng.uniform(-745.2, -708.3, n),  # subnormal exp
+            rng.uniform(-5, 5, n),
+            rng.uniform(0.5, 2, n),  # log next to 0
+            1 + rng.uniform(-1e-6, 1e-6, n),
+            rng.uniform(-1e-6, 1e-6, n),
+        ]
+    )
+
+
+def special(dtype: type) -> np.ndarray:
+    """Zeros, infinities, NaN, the ends of the range, and both sides of every threshold of exp."""
+    info = np.finfo(dtype)
+    ends = [info.max, info.tiny, info.smallest_subnormal, info.eps, 1.0, 2.0, 0.5, 1e30, 0.0]
+    thresholds = [
+        np.log(dtype(2)) / 2,  # where the argument is reduced
+        np.log(info.max),  # where exp overflows
+        -np.log(info.tiny),  # where exp(-x) is subnormal
+        -np.log(info.smallest_subnormal) + np.log(dtype(2)),  # where it is 0
+        *([89.0, 104.0] if dtype is np.float32 else [710.0, 746.0]),  # where it is clipped
+    ]
+    x = np.array(ends + thresholds, dtype)
+    with np.errstate(over="ignore"):  # the number after the largest one is infinity
+        x = np.concatenate([x, np.nextafter(x, dtype(np.inf)), np.nextafter(x, dtype(-np.inf))])
+    return np.concatenate([x, -x, np.array([np.inf, -np.inf, np.nan], dtype)])
+
+
+def exact_sigmoid(x: np.ndarray) -> np.ndarray:
+    return np.exp(np.minimum(x, 0)) / (1 + np.exp(-np.abs(x)))
+
+
+EXACT: dict[str, Callable[[np.ndarray], np.ndarray]] = {
+    "exp": np.exp,
+    "log": np.log,
+    "sigmoid": exact_sigmoid,
+}
+
+
+def correctly_rounded(name: str, x: np.ndarray, wide: type) -> np.ndarray:
+    """By way of a type with so many more bits that rounding twice hardly ever matters."""
+    with np.errstate(all="ignore"):
+        return EXACT[name](x.astype(wide)).astype(x.dtype)
+
+
+def ordinal(x: np.ndarray) -> np.ndarray:
+    """Number of each float in increasing order: neighbours differ by 1, and -0 is +0."""
+    integer = np.dtype(f"i{x.itemsize}")
+    i = x.view(integer)
+    return np.where(i < 0, np.iinfo(integer).min - i, i).astype(np.int64)
+
+
+def assert_within_ulp(name: str, x: np.ndarray, wide: type) -> None:
+    actual, expected = getattr(_csrc, name)(x), correctly_rounded(name, x, wide)
+    assert actual.dtype == x.dtype
+    np.testing.assert_array_equal(np.isnan(actual), np.isnan(expected))
+    number = ~np.isnan(expected)
+    error = np.abs(ordinal(actual[number]) - ordinal(expected[number]))
+    worst = x[number][error.argmax()]
+    assert error.max() <= ULP[name], f"{error.max()} ULP at {worst} = {float(worst).hex()}"
+
+
+needs_long_double = pytest.mark.skipif(
+    np.finfo(np.longdouble).nmant < 63, reason="long double is no wider than double here"
+)
+
+
+@each_function
+def test_float32_error(name):
+    assert_within_ulp(name, float32_patterns(), np.float64)
+    assert_within_ulp(name, special(np.float32), np.float64)
+
+
+@needs_long_double
+@each_function
+def test_float64_error(name):
+    assert_within_ulp(name, float64_samples(), np.longdouble)
+    assert_within_ulp(name, special(np.float64), np.longdouble)
+
+
+@each_dtype
+def test_exact_values(dtype):
+    info = np.finfo(dtype)
+    inf, nan = dtype(np.inf), dtype(np.nan)
+    subnormal = info.smallest_subnormal
+
+    def check(function, pairs):
+        x, expected = np.array(pairs, dtype).T.copy()
+        np.testing.assert_array_equal(function(x), expected)
+
+    exp = [(0, 1), (-0.0, 1), (subnormal, 1), (-subnormal, 1)]
+    exp += [(inf, inf), (info.max, inf), (-inf, 0), (-info.max, 0), (nan, nan)]
+    check(_csrc.exp, exp)
+    log = [(1, 0), (inf, inf), (0, -inf), (-0.0, -inf), (nan, nan)]
+    log += [(-subnormal, nan), (-1, nan), (-info.max, nan), (-inf, nan)]
+    check(_csrc.log, log)
+    sigmoid = [(0, 0.5), (-0.0, 0.5), (subnormal, 0.5), (-subnormal, 0.5)]
+    sigmoid += [(inf, 1), (info.max, 1), (-inf, 0), (-info.max, 0), (nan, nan)]
+    check(_csrc.sigmoid, sigmoid)
+
+
+@each_dtype
+@each_function
+def test_results_do_not_depend_on_the_position(name, dtype):
+    """Vectors, and the numbers that are left at the end of a loop, go the same way."""
+    function = getattr(_csrc, name)
+    x = np.linspace(0.01, 20, 67, dtype=dtype)
+    whole = function(x)
+    for n in range(x.size + 1):
+        np.testing.assert_array_equal(function(x[:n]), whole[:n])
+        np.testing.assert_array_equal(function(x[n:]), whole[n:])
+
+
+@each_other_isa
+@each_function
+def test_instruction_sets_return_the_same_bits(name, isa, select):
+    function = getattr(_csrc, name)
+    for x in (
+        float32_patterns(),
+        float64_samples(),
+        special(np.float32),
+        special(np.float64),
+    ):
+        select("generic")
+        expected = function(x)
+        select(isa)
+        actual = function(x)
+        number = ~np.isnan(expected)
+        integer = f"u{x.itemsize}"
+        np.testing.assert_array_equal(np.isnan(actual), ~number)
+        np.testing.assert_array_equal(actual[number].view(integer), expected[number].view(integer))
+
+
+def test_instruction_sets_end_with_generic(select):
+    available = _csrc.available()
+    assert available[-1] == "generic"
+    assert len(set(available)) == len(available)
+    assert _csrc.selected() in available
+    for isa in available:
+        select(isa)
+        assert _csrc.selected() == isa
+    with pytest.raises(ValueError, match=r"^name must be one of .*'sse9'"):
+        select("sse9")
+    assert _csrc.selected() == available[-1]
+
+
+def selected_at_import(disabled: str) -> subprocess.CompletedProcess[str]:
+    return subprocess.run(
+        [sys.executable, "-c", "from dnncore import _csrc; print(_csrc.selected())"],
+        env=os.environ | {"DNNCORE_DISABLE_CPU_FEATURES": disabled},
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+
+
+def test_instruction_sets_can_be_disabled():
+    result = selected_at_import(" AVX2, avx2")
+    assert result.stdout.strip() == "generic"
+    assert result.stderr == ""
+
+
+def test_unknown_instruction_sets_are_warned_of():
+    result = selected_at_import("sse9")
+    assert result.stdout.strip() == _csrc.available()[0]
+    assert "RuntimeWarning" in result.stderr
+    assert "sse9" in result.stderr
