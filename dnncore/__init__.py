@@ -58,7 +58,7 @@ def __getattr__(name: str) -> Any:
         try:
             return import_module(".classifier", __name__).DNNClassifier
         except ModuleNotFoundError as error:
-            if error.name != "sklearn":
+            if (error.name or "").partition(".")[0] != "sklearn":
                 raise
             raise ImportError(
                 "DNNClassifier needs scikit-learn: pip install 'dnncore[sklearn]'"

@@ -67,7 +67,9 @@ def learning_curve(
         panels[1].yaxis.set_major_formatter(PercentFormatter(1.0))
         if kept_epoch is not None:
             best = validation_accuracy[kept_epoch - 1]
-            panels[1].plot(kept_epoch, best, "o", color=_SCORE, markersize=8, markeredgecolor="white")
+            panels[1].plot(
+                kept_epoch, best, "o", color=_SCORE, markersize=8, markeredgecolor="white"
+            )
             right = kept_epoch > 0.6 * len(loss)
             panels[1].annotate(
                 f"kept: epoch {kept_epoch}, {best:.1%}",

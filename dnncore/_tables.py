@@ -13,7 +13,7 @@ __all__ = ["TableError", "read_features", "read_training"]
 
 
 class TableError(ValueError):
-    """A file that is not a usable table; the message is one line that names the column and the line."""
+    """A file is no usable table; the message, one line, says in which column and line."""
 
 
 def read_training(
@@ -48,11 +48,15 @@ def read_training(
     """
     if _is_npz(path):
         if target is not None:
-            raise TableError("--target is for CSV files; an NPZ file holds its labels in an array y")
+            raise TableError(
+                "--target is for CSV files; an NPZ file holds its labels in an array y"
+            )
         X, y = _read_npz(path, "X", "y")
         X = _matrix(path, X, dtype)
         if y.shape != X.shape[:1]:
-            raise TableError(f"{path}: y must have shape {X.shape[:1]}, a label a row of X, got {y.shape}")
+            raise TableError(
+                f"{path}: y must have shape {X.shape[:1]}, a label a row of X, got {y.shape}"
+            )
         return X, _labels(y, f"{path}: y"), None
 
     if target is None:
@@ -60,7 +64,9 @@ def read_training(
     table = _read_csv(path)
     _check_columns(path, table, [target])
     if not _is_label_type(table.schema.field(target).type):
-        table = _read_csv(path, text_column=target)  # Labels such as true or 2024-01-01 stay as they are written.
+        table = _read_csv(
+            path, text_column=target
+        )  # Labels such as true or 2024-01-01 stay as they are written.
     names = [name for name in table.column_names if name != target]
     if not names:
         raise TableError(f"{path}: no feature columns beside the target {target!r}")
@@ -78,16 +84,19 @@ def read_features(
     Raises as `read_training`, and TableError if columns are missing or not `n_features` in number.
     """
     if _is_npz(path):
-        X = _matrix(path, *_read_npz(path, "X"), dtype)
+        (X,) = _read_npz(path, "X")
+        X = _matrix(path, X, dtype)
         if X.shape[1] != n_features:
-            raise TableError(f"{path}: X must have {n_features} columns, like the model, got {X.shape[1]}")
+            raise TableError(
+                f"{path}: X must have {n_features} columns, like the model, got {X.shape[1]}"
+            )
         return X
     table = _read_csv(path)
     names = table.column_names if feature_names is None else feature_names
     if len(names) != n_features:
         raise TableError(
-            f"{path}: the model has no feature names, so the file must have its {n_features} feature "
-            f"columns and no other, got {len(names)} columns"
+            f"{path}: the model has no feature names, so the file must have its "
+            f"{n_features} feature columns and no other, got {len(names)} columns"
         )
     _check_columns(path, table, names)
     _check_values_present(path, table, names)
@@ -99,14 +108,16 @@ def _is_npz(path: str) -> bool:
 
 
 def _labels(y: NDArray[Any], source: str) -> NDArray[Any]:
-    """Return `y` with integral floats as integers; refuse what is neither integer, string nor boolean."""
+    """Return `y`, whole floats as integers; refuse what is no integer, string or boolean."""
     if y.dtype.kind == "f":
         missing = np.isnan(y).sum()
         if missing:
             raise TableError(f"{source} has {_missing(missing)}")
         if not np.all(y == np.rint(y)) or np.abs(y).max(initial=0) > 2**53:
             example = y[np.argmax((y != np.rint(y)) | (np.abs(y) > 2**53))]
-            raise TableError(f"{source} must hold classes (integers or strings), got the number {example}")
+            raise TableError(
+                f"{source} must hold classes (integers or strings), got the number {example}"
+            )
         return y.astype(np.int64)
     if y.dtype.kind not in "biuUO":
         raise TableError(f"{source} must hold classes (integers or strings), got dtype {y.dtype}")
@@ -134,9 +145,13 @@ def _read_npz(path: str, *names: str) -> list[NDArray[Any]]:
                 raise TableError("it is a single array")
             missing = [name for name in names if name not in archive]
             if missing:
-                raise TableError(f"it has no array {missing[0]!r}, only {_listing(archive.files) or 'none'}")
+                raise TableError(
+                    f"it has no array {missing[0]!r}, only {_listing(archive.files) or 'none'}"
+                )
             return [archive[name] for name in names]
-        except Exception as error:  # A damaged file raises a dozen types out of zipfile, zlib and NumPy.
+        except (
+            Exception
+        ) as error:  # A damaged file raises a dozen types out of zipfile, zlib and NumPy.
             raise TableError(f"{path}: not a usable NPZ file: {error}") from error
 
 
@@ -168,7 +183,9 @@ def _read_csv(path: str, *, text_column: str | None = None) -> Any:
         import pyarrow as pa
         from pyarrow import csv
     except ImportError as error:
-        raise ImportError("CSV files need pyarrow: pip install 'dnncore[cli]'", name="pyarrow") from error
+        raise ImportError(
+            "CSV files need pyarrow: pip install 'dnncore[cli]'", name="pyarrow"
+        ) from error
     try:
         table = csv.read_csv(
             path,
@@ -190,7 +207,9 @@ def _read_csv(path: str, *, text_column: str | None = None) -> Any:
 def _is_label_type(kind: Any) -> bool:
     from pyarrow import types
 
-    return any(test(kind) for test in (types.is_integer, types.is_floating, types.is_string, types.is_null))
+    return any(
+        test(kind) for test in (types.is_integer, types.is_floating, types.is_string, types.is_null)
+    )
 
 
 def _check_columns(path: str, table: Any, names: Sequence[str]) -> None:
@@ -217,7 +236,9 @@ def _check_values_present(path: str, table: Any, names: Sequence[str]) -> None:
         )
 
 
-def _columns_to_matrix(path: str, table: Any, names: Sequence[str], dtype: np.dtype[Any]) -> NDArray[Any]:
+def _columns_to_matrix(
+    path: str, table: Any, names: Sequence[str], dtype: np.dtype[Any]
+) -> NDArray[Any]:
     X = np.empty((table.num_rows, len(names)), dtype=dtype)
     for index, name in enumerate(names):
         column = table.column(name)
@@ -228,7 +249,8 @@ def _columns_to_matrix(path: str, table: Any, names: Sequence[str], dtype: np.dt
             row = int(np.argmin(finite))
             line = _line_of_row(path, row)
             raise TableError(
-                f"{path}: column {name!r} must hold finite {dtype} numbers, got {column[row]} on line {line}"
+                f"{path}: column {name!r} must hold finite {dtype} numbers, "
+                f"got {column[row]} on line {line}"
             )
     return X
 
@@ -239,7 +261,11 @@ def _numbers(path: str, name: str, column: Any) -> NDArray[np.float64]:
     from pyarrow import compute, types
 
     row = 0  # Of a date, say, the first value is already no number.
-    if types.is_integer(column.type) or types.is_floating(column.type) or types.is_boolean(column.type):
+    if (
+        types.is_integer(column.type)
+        or types.is_floating(column.type)
+        or types.is_boolean(column.type)
+    ):
         return column.cast(pa.float64(), safe=False).to_numpy()  # type: ignore[no-any-return]
     if types.is_string(column.type):
         numbers = compute.utf8_trim_whitespace(column)  # A number after ", " is read as text.
@@ -247,9 +273,8 @@ def _numbers(path: str, name: str, column: Any) -> NDArray[np.float64]:
             return numbers.cast(pa.float64()).to_numpy()  # type: ignore[no-any-return]
         except pa.ArrowInvalid:
             row = next(row for row, value in enumerate(numbers) if not _is_number(value))
-    raise TableError(
-        f"{path}: column {name!r} must be numeric, got {str(column[row])!r} on line {_line_of_row(path, row)}"
-    )
+    value, line = str(column[row]), _line_of_row(path, row)
+    raise TableError(f"{path}: column {name!r} must be numeric, got {value!r} on line {line}")
 
 
 def _is_number(value: Any) -> bool:

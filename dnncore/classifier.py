@@ -479,7 +479,8 @@ class DNNClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
         -------
         array (n_samples,)
         """
-        labels: NDArray[Any] = self.classes_[self._logits(X).argmax(axis=1)]
+        best = self._logits(X).argmax(axis=1)
+        labels: NDArray[Any] = self.classes_[best]
         return labels
 
     def predict_proba(self, X: Any) -> NDArray[Any]:

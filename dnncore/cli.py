@@ -303,7 +303,7 @@ def _add_info(commands: Any) -> None:
 
 
 def _require_packages(extra: str, **packages: str) -> None:
-    """Raise unless all modules can be found; `packages` maps their names to those of distributions."""
+    """Raise unless all modules can be found; `packages` maps them to their distributions."""
     for module, distribution in packages.items():
         if importlib.util.find_spec(module) is None:
             raise CommandError(f"{distribution} is not installed: pip install 'dnncore[{extra}]'")
@@ -410,8 +410,8 @@ def _divide(data: _Data, test_size: float, validation_fraction: float, seed: int
     if counts[rarest] < n_parts:
         raise CommandError(
             f"class {str(classes[rarest])!r} has {_plural(counts[rarest], 'row')}, too few to divide "
-            "into training, validation and test rows (--validation-fraction 0 and --test-size 0 "
-            "leave parts out)"
+            "into training, validation and test rows; --validation-fraction 0 and --test-size 0 "
+            "leave parts out"
         )
     try:
         rest, test = _split(np.arange(len(data.y)), data.y, test_size, seed)
@@ -460,12 +460,15 @@ def _fit(data: _Data, rows: _Rows, arguments: argparse.Namespace) -> tuple[DNNCl
     with warnings.catch_warnings(record=True) as caught, progress:
         warnings.simplefilter("always")
         warnings.simplefilter("ignore", ConvergenceWarning)  # The user chose the epochs.
-        model.fit(
-            data.X[rows.train],
-            data.y[rows.train],
-            X_val=data.X[rows.validation] if validate else None,
-            y_val=data.y[rows.validation] if validate else None,
-        )
+        try:
+            model.fit(
+                data.X[rows.train],
+                data.y[rows.train],
+                X_val=data.X[rows.validation] if validate else None,
+                y_val=data.y[rows.validation] if validate else None,
+            )
+        except ValueError as error:
+            raise CommandError(str(error)) from error
     for warning in caught:
         _report(f"warning: {warning.message}")
     if model.n_iter_ == 0:
@@ -479,18 +482,16 @@ def _fit(data: _Data, rows: _Rows, arguments: argparse.Namespace) -> tuple[DNNCl
 
 def _kept_epoch(model: DNNClassifier) -> int | None:
     """Return the epoch, from 1, whose weights early stopping has kept."""
-    return int(np.argmax(model.validation_scores_)) + 1 if model.early_stopping else None
+    scores = model.validation_scores_
+    return int(np.argmax(scores)) + 1 if scores and model.early_stopping else None
 
 
 def _summary(model: DNNClassifier) -> str:
-    text = f"Trained {model.n_iter_} epochs: loss {model.loss_curve_[-1]:.4f}"
-    kept = _kept_epoch(model)
-    if kept is not None:
-        score = model.validation_scores_[kept - 1]
-        return f"{text}; kept epoch {kept}, validation accuracy {score:.4f}"
-    if model.validation_scores_:
-        return f"{text}, validation accuracy {model.validation_scores_[-1]:.4f}"
-    return text
+    text = f"Trained {_plural(model.n_iter_, 'epoch')}: loss {model.loss_curve_[-1]:.4f}"
+    scores, kept = model.validation_scores_, _kept_epoch(model)
+    if scores and kept:
+        return f"{text}; kept epoch {kept}, validation accuracy {scores[kept - 1]:.4f}"
+    return f"{text}, validation accuracy {scores[-1]:.4f}" if scores else text
 
 
 class _Progress:
@@ -582,7 +583,8 @@ def _draw(model: DNNClassifier, path: str, title: str, accuracy: str | None) -> 
         model.loss_curve_,
         model.validation_scores_,
         title=_one_line(title),
-        subtitle=f"{layers}, {model.solver}" + (f", held-out accuracy {accuracy}" if accuracy else ""),
+        subtitle=f"{layers}, {model.solver}"
+        + (f", held-out accuracy {accuracy}" if accuracy else ""),
         kept_epoch=_kept_epoch(model),
     )
     write_atomically(path, image)
@@ -628,9 +630,7 @@ def _classes(model: Network | DNNClassifier) -> NDArray[Any]:
     return model.classes_
 
 
-def _scores(
-    model: Network | DNNClassifier, X: NDArray[Any]
-) -> tuple[NDArray[Any], NDArray[Any]]:
+def _scores(model: Network | DNNClassifier, X: NDArray[Any]) -> tuple[NDArray[Any], NDArray[Any]]:
     """Return the predicted classes and the probabilities of the rows of X.
 
     The network is asked itself: the columns of X are in order, but the estimator would warn that

@@ -559,10 +559,10 @@ def test_wrong_shapes_are_refused(case, module):
 
 
 @each_module
-@each_case
+@pytest.mark.parametrize(
+    "case", [case for case in CASES if not case[0].startswith("sigmoid")], ids=case_id
+)
 def test_no_columns_are_refused(case, module):
-    if case[0].startswith("sigmoid"):
-        pytest.skip("takes any shape")
     arguments = make_arguments(case, 5, 17, np.float32)
     first = next(iter(arguments))
     with pytest.raises(ValueError, match=f"^{first} must have shape"):

@@ -1,0 +1,176 @@
+"""The package as it is imported, configured and cimported."""
+
+import importlib
+import json
+import subprocess
+import sys
+import sysconfig
+import textwrap
+
+import pytest
+
+import dnncore
+
+
+def run_python(code, **environment):
+    """Output of Python code in a process of its own, outside the source tree."""
+    import os
+
+    done = subprocess.run(
+        [sys.executable, "-c", textwrap.dedent(code)],
+        capture_output=True, text=True, timeout=120, cwd=os.path.expanduser("~"),
+        env={**os.environ, **environment},
+    )  # fmt: skip
+    return done.stdout, done.stderr, done.returncode
+
+
+def test_import_takes_no_optional_package():
+    out, err, _ = run_python(
+        """
+        import sys, json, dnncore
+        import dnncore.kernels, dnncore.network, dnncore.training, dnncore.reference
+        optional = ("sklearn", "matplotlib", "pandas", "rich", "safetensors", "pyarrow", "joblib")
+        print(json.dumps([name for name in optional if name in sys.modules]))
+        """
+    )
+    assert json.loads(out) == [], err
+
+
+def test_public_names():
+    for name in dnncore.__all__:
+        assert getattr(dnncore, name) is not None
+    assert set(dnncore.__all__) == set(dir(dnncore))
+    with pytest.raises(AttributeError, match="no attribute 'nonsense'"):
+        _ = dnncore.nonsense
+
+
+def test_classifier_without_scikit_learn():
+    out, _, _ = run_python(
+        """
+        import sys
+        sys.modules["sklearn"] = None
+        import dnncore
+        try:
+            dnncore.DNNClassifier
+        except ImportError as error:
+            print(error)
+        """
+    )
+    assert "pip install 'dnncore[sklearn]'" in out
+
+
+def test_scipy_with_another_blas_interface_is_refused():
+    # A stand-in for SciPy's BLAS module whose functions count in 64-bit integers.
+    out, _, _ = run_python(
+        """
+        import ctypes, sys, types
+        capsule = ctypes.pythonapi.PyCapsule_New
+        capsule.restype = ctypes.py_object
+        capsule.argtypes = [ctypes.c_void_p, ctypes.c_char_p, ctypes.c_void_p]
+        import scipy.linalg
+        from scipy.linalg import cython_blas
+        signature = b"void (char *, int64_t *)"
+        fake = types.ModuleType("scipy.linalg.cython_blas")
+        fake.__pyx_capi__ = {k: capsule(1, signature, None) for k in cython_blas.__pyx_capi__}
+        sys.modules["scipy.linalg.cython_blas"] = scipy.linalg.cython_blas = fake
+        try:
+            import dnncore
+        except ImportError as error:
+            print(error)
+        """
+    )
+    assert "64-bit integers" in out
+    assert "SciPy" in out
+
+
+def test_show_config(capsys):
+    config = dnncore.show_config("dicts")
+    assert config["versions"]["dnncore"] == dnncore.__version__
+    assert config["cpu"]["selected"] in config["cpu"]["instruction_sets"]
+    assert config["cpu"]["instruction_sets"][-1] == "generic"
+    assert any("scipy" in library["file"] for library in config["blas"]) or config["blas"] == []
+    json.dumps(config)
+    assert dnncore.show_config() is None
+    printed = capsys.readouterr().out
+    assert config["cpu"]["selected"] in printed
+    with pytest.raises(ValueError, match="mode"):
+        dnncore.show_config("xml")
+
+
+def test_cpu_features_can_be_switched_off():
+    code = "import dnncore; print(dnncore.show_config('dicts')['cpu']['selected'])"
+    every = ",".join(dnncore.show_config("dicts")["cpu"]["instruction_sets"][:-1])
+    out, err, _ = run_python(code, DNNCORE_DISABLE_CPU_FEATURES=every.upper())
+    assert out.strip() == "generic", err
+    _, err, status = run_python(code, DNNCORE_DISABLE_CPU_FEATURES="mmx")
+    assert status == 0
+    assert "unknown features ['mmx']" in err
+
+
+@pytest.mark.parametrize("name", ["kernels", "_csrc", "_engine"])
+def test_stubs_name_what_exists(name):
+    module = importlib.import_module(f"dnncore.{name}")
+    stub = importlib.resources.files("dnncore") / f"{name}.pyi"
+    import ast
+
+    for node in ast.parse(stub.read_text()).body:
+        if isinstance(node, ast.FunctionDef | ast.ClassDef):
+            assert hasattr(module, node.name)
+
+
+def test_kernels_can_be_cimported(tmp_path):
+    """A user's own extension calls the kernels without the GIL, for float and double."""
+    pytest.importorskip("Cython")
+    (tmp_path / "user.pyx").write_text(
+        textwrap.dedent(
+            """
+            # cython: language_level=3
+            from dnncore.kernels cimport c_affine, c_sigmoid, c_softmax_cross_entropy
+
+            def f32(const float[:, ::1] a, const float[:, ::1] W, const float[::1] b,
+                    float[:, ::1] out):
+                with nogil:
+                    c_affine(a.shape[0], a.shape[1], W.shape[1], &a[0, 0], &W[0, 0], &b[0],
+                             &out[0, 0])
+                    c_sigmoid(out.shape[0] * out.shape[1], &out[0, 0], &out[0, 0])
+
+            def f64(const double[:, ::1] z, const Py_ssize_t[::1] y, double[::1] loss,
+                    double[:, ::1] dz):
+                with nogil:
+                    c_softmax_cross_entropy(z.shape[0], z.shape[1], &z[0, 0], &y[0],
+                                            <const double*> NULL, 1.0 / z.shape[0],
+                                            <const double*> NULL, &loss[0], &dz[0, 0])
+            """
+        )
+    )
+    build = """
+        import pathlib
+        import dnncore
+        from Cython.Build import cythonize
+        from setuptools import Extension, setup
+        setup(ext_modules=cythonize([Extension("user", ["user.pyx"])], quiet=True,
+                                    include_path=[str(pathlib.Path(dnncore.__file__).parents[1])]),
+              script_args=["-q", "build_ext", "--inplace"])
+        """
+    done = subprocess.run(
+        [sys.executable, "-c", textwrap.dedent(build)], cwd=tmp_path, capture_output=True, text=True
+    )
+    assert done.returncode == 0, done.stderr
+    suffix = sysconfig.get_config_var("EXT_SUFFIX")
+    spec = importlib.util.spec_from_file_location("user", tmp_path / f"user{suffix}")
+    user = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(user)
+
+    import numpy as np
+
+    rng = np.random.default_rng(0)
+    a, W = rng.normal(size=(5, 4)).astype("f"), rng.normal(size=(4, 3)).astype("f")
+    b, out = np.ones(3, "f"), np.empty((5, 3), "f")
+    user.f32(a, W, b, out)
+    assert np.array_equal(out, dnncore.kernels.sigmoid(dnncore.kernels.affine(a, W, b)))
+    z, y = rng.normal(size=(5, 4)), np.arange(5) % 4
+    loss, dz = np.empty(5), np.empty((5, 4))
+    user.f64(z, y, loss, dz)
+    expected = dnncore.kernels.softmax_cross_entropy(z, y)
+    assert loss.sum() == pytest.approx(expected[0], rel=1e-15)
+    assert np.array_equal(dz, expected[1])
