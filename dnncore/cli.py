@@ -363,13 +363,14 @@ def _train(arguments: argparse.Namespace) -> int:
     model.save(arguments.output)
 
     predicted, _ = _scores(model, data.X[rows.test])
-    accuracy = f"{np.mean(predicted == data.y[rows.test]):.4f}" if len(rows.test) else None
+    actual = data.y[rows.test]
+    accuracy = float(np.mean(predicted == actual)) if len(actual) else None
     if plot is not None:
         _draw(model, plot, data.title, accuracy)
     if accuracy is not None:
         if not arguments.quiet:
-            _print_table(model.classes_, data.y[rows.test], predicted)
-        print(f"Held-out accuracy {accuracy} ({len(rows.test)} rows)")
+            _print_table(model.classes_, actual, predicted)
+        print(f"Held-out accuracy {accuracy:.4f} ({_plural(len(actual), 'row')})")
     print(f"Model written to {arguments.output}")
     if plot is not None:
         print(f"Learning curve written to {plot}")
@@ -409,9 +410,9 @@ def _divide(data: _Data, test_size: float, validation_fraction: float, seed: int
     rarest = int(np.argmin(counts))
     if counts[rarest] < n_parts:
         raise CommandError(
-            f"class {str(classes[rarest])!r} has {_plural(counts[rarest], 'row')}, too few to divide "
-            "into training, validation and test rows; --validation-fraction 0 and --test-size 0 "
-            "leave parts out"
+            f"class {str(classes[rarest])!r} has {_plural(counts[rarest], 'row')}, too few to "
+            "divide into training, validation and test rows; --validation-fraction 0 and "
+            "--test-size 0 leave parts out"
         )
     try:
         rest, test = _split(np.arange(len(data.y)), data.y, test_size, seed)
@@ -480,17 +481,12 @@ def _fit(data: _Data, rows: _Rows, arguments: argparse.Namespace) -> tuple[DNNCl
     return model, any("interrupted" in str(warning.message) for warning in caught)
 
 
-def _kept_epoch(model: DNNClassifier) -> int | None:
-    """Return the epoch, from 1, whose weights early stopping has kept."""
-    scores = model.validation_scores_
-    return int(np.argmax(scores)) + 1 if scores and model.early_stopping else None
-
-
 def _summary(model: DNNClassifier) -> str:
     text = f"Trained {_plural(model.n_iter_, 'epoch')}: loss {model.loss_curve_[-1]:.4f}"
-    scores, kept = model.validation_scores_, _kept_epoch(model)
-    if scores and kept:
-        return f"{text}; kept epoch {kept}, validation accuracy {scores[kept - 1]:.4f}"
+    scores = model.validation_scores_
+    if scores and model.early_stopping:
+        best = max(scores)
+        return f"{text}; kept epoch {scores.index(best) + 1}, validation accuracy {best:.4f}"
     return f"{text}, validation accuracy {scores[-1]:.4f}" if scores else text
 
 
@@ -575,17 +571,18 @@ def _print_table(classes: NDArray[Any], y: NDArray[Any], predicted: NDArray[Any]
     print(capture.get(), end="")
 
 
-def _draw(model: DNNClassifier, path: str, title: str, accuracy: str | None) -> None:
+def _draw(model: DNNClassifier, path: str, title: str, accuracy: float | None) -> None:
     from ._plot import learning_curve
 
-    layers = "-".join(map(str, model.network_.layer_sizes))
+    subtitle = "-".join(map(str, model.network_.layer_sizes)) + f", {model.solver}"
+    if accuracy is not None:
+        subtitle += f", held-out accuracy {accuracy:.1%}"
     image = learning_curve(
         model.loss_curve_,
         model.validation_scores_,
         title=_one_line(title),
-        subtitle=f"{layers}, {model.solver}"
-        + (f", held-out accuracy {accuracy}" if accuracy else ""),
-        kept_epoch=_kept_epoch(model),
+        subtitle=subtitle,
+        best_is_kept=bool(model.early_stopping),
     )
     write_atomically(path, image)
 
@@ -652,33 +649,38 @@ def _info(arguments: argparse.Namespace) -> int:
     network = model if isinstance(model, Network) else model.network_
     size = os.path.getsize(arguments.model)
     layers = "-".join(map(str, network.layer_sizes))
-    lines = {
+    facts = {
         "file": f"{arguments.model} ({size / 1000:.1f} kB)",
         "kind": type(model).__name__,
-        "layer sizes": f"{layers} ({network.n_parameters} parameters)",
+        "layer sizes": f"{layers} ({network.n_parameters} weights and biases)",
         "dtype": str(network.dtype),
         "norm": "no" if network.mean_ is None else "yes",
     }
-    if not isinstance(model, Network):
-        lines |= _classifier_lines(model)
-    width = max(map(len, lines)) + 2
-    for name, value in lines.items():
-        print(f"{name:{width}}{_one_line(value)}")
+    if isinstance(model, Network):
+        _print_facts(facts)
+        return OK
+    names = getattr(model, "feature_names_in_", None)
+    facts |= {
+        "classes": f"{len(model.classes_)}: {_start(model.classes_)} ({model.classes_.dtype})",
+        "features": f"{model.n_features_in_}: {'no names' if names is None else _start(names)}",
+        "trained": f"{_plural(model.n_iter_, 'epoch')}, {_plural(model.t_, 'row')} in all",
+    }
+    if model.loss_curve_:
+        facts["loss"] = f"{model.loss_curve_[-1]:.4f} in the last epoch"
+    if model.validation_scores_:
+        facts["validation"] = f"best accuracy {max(model.validation_scores_):.4f}"
+    _print_facts(facts)
+    params = model.get_params(deep=False)
+    del params["callback"]  # It is no part of a file.
+    print("parameters")
+    _print_facts({f"  {name}": repr(value) for name, value in params.items()})
     return OK
 
 
-def _classifier_lines(model: DNNClassifier) -> dict[str, str]:
-    names = getattr(model, "feature_names_in_", None)
-    lines = {
-        "classes": f"{len(model.classes_)} ({model.classes_.dtype}): {_start(model.classes_)}",
-        "features": f"{model.n_features_in_}" + ("" if names is None else f": {_start(names)}"),
-        "trained": f"{model.n_iter_} epochs, {model.t_} rows",
-    }
-    if model.loss_curve_:
-        lines["last loss"] = f"{model.loss_curve_[-1]:.4f}"
-    if model.validation_scores_:
-        lines["best validation accuracy"] = f"{max(model.validation_scores_):.4f}"
-    return lines | {f"  {name}": str(value) for name, value in model.get_params().items()}
+def _print_facts(facts: dict[str, str]) -> None:
+    width = max(map(len, facts)) + 2
+    for name, value in facts.items():
+        print(f"{name:{width}}{_one_line(value)}")
 
 
 def _start(values: NDArray[Any]) -> str:

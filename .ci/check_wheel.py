@@ -1,0 +1,31 @@
+"""Check what a wheel ships: no sources, all declarations and stubs, a small size."""
+
+import pathlib
+import sys
+import zipfile
+
+MAX_BYTES = 1_500_000
+
+wheel = pathlib.Path(sys.argv[1])
+shipped = set(zipfile.ZipFile(wheel).namelist())
+package = pathlib.Path(__file__).parents[1] / "dnncore"
+wanted = {
+    f"dnncore/{path.name}"
+    for pattern in ("*.py", "*.pxd", "*.pyi", "py.typed")
+    for path in package.glob(pattern)
+}
+compiled = {path.stem for path in package.glob("*.pyx")}
+faults = [f"missing: {name}" for name in sorted(wanted - shipped)]
+faults += [
+    f"missing: compiled dnncore.{name}"
+    for name in sorted(compiled)
+    if not any(file.startswith(f"dnncore/{name}.") and file.endswith(".so") for file in shipped)
+]
+faults += [
+    f"source: {name}" for name in sorted(shipped) if name.endswith((".pyx", ".c", ".h", ".cpp"))
+]
+if wheel.stat().st_size > MAX_BYTES:
+    faults.append(f"{wheel.stat().st_size} bytes, more than {MAX_BYTES}")
+if faults:
+    sys.exit("\n".join([wheel.name, *faults]))
+print(f"{wheel.name}: {wheel.stat().st_size} bytes, {len(shipped)} files")  # noqa: T201
