@@ -10,6 +10,7 @@
 
 #define ISA_SYMBOL dnn_isa_avx2
 #define ISA_NAME "avx2"
+#define ISA_AVX2
 #include "ops_isa.h"
 
 #if defined(__clang__)

@@ -21,6 +21,22 @@
 
 enum { DNN_LANE_BYTES = 64 };
 
+/* One step of a solver, from the gradient g + decay * w.
+ *   SGD:      w -= rate * g
+ *   MOMENTUM: v = momentum * v - rate * g;  w += v
+ *   NESTEROV: v = momentum * v - rate * g;  w += momentum * v - rate * g
+ *   ADAM:     m = beta1 m + (1 - beta1) g;  v = beta2 v + (1 - beta2) g^2;
+ *             w -= rate * m / (sqrt(v) + epsilon), bias correction being in `rate` */
+enum { DNN_SGD, DNN_MOMENTUM, DNN_NESTEROV, DNN_ADAM };
+
+typedef struct dnn_step {
+    int update;
+    double rate;
+    double decay; /* of weights; biases have none */
+    double momentum;
+    double beta1, beta2, epsilon;
+} dnn_step;
+
 typedef struct dnn_ops {
     /* y[i] = exp(x[i]), log(x[i]), 1 / (1 + exp(-x[i])). */
     void (*exp)(ptrdiff_t n, const void *x, void *y);
@@ -67,19 +83,24 @@ typedef struct dnn_ops {
                                   const ptrdiff_t *label, const void *L, double scale,
                                   const void *weight, double *row_loss, void *dz);
 
-    /* Solver updates of n parameters w from the gradient g + decay * w.
-     *   sgd:      w -= rate * g
-     *   momentum: v = momentum * v - rate * g;  w += v
-     *   nesterov: v = momentum * v - rate * g;  w += momentum * v - rate * g
-     *   adam:     m = beta1 m + (1 - beta1) g;  v = beta2 v + (1 - beta2) g^2;
-     *             w -= rate * m / (sqrt(v) + epsilon), bias correction being in `rate` */
-    void (*sgd)(ptrdiff_t n, double rate, double decay, const void *g, void *w);
-    void (*momentum)(ptrdiff_t n, double rate, double decay, double momentum, const void *g,
-                     void *v, void *w);
-    void (*nesterov)(ptrdiff_t n, double rate, double decay, double momentum, const void *g,
-                     void *v, void *w);
-    void (*adam)(ptrdiff_t n, double rate, double decay, double beta1, double beta2,
-                 double epsilon, const void *g, void *m, void *v, void *w);
+    /* n parameters w, their gradient g and the solver's state; see dnn_step. */
+    void (*update)(const dnn_step *step, double decay, ptrdiff_t n, const void *g, void *state1,
+                   void *state2, void *w);
+
+    /* The three products of a layer a (n, k) -> z (n, m) with weights W (k, m), each finished
+     * while its results are in the cache. Every result is one chain of multiply-adds over the
+     * inner dimension in ascending order. `scratch` has layer_scratch(n, k, m) elements.
+     *   forward: out = a W + b, or sigmoid(a W + b) if `hidden`
+     *   delta:   out = (dz W^T) a (1 - a)
+     *   gradient with update: rows [first, last) of W from a^T dz; state1, state2 like W */
+    size_t (*layer_scratch)(ptrdiff_t n, ptrdiff_t k, ptrdiff_t m);
+    void (*layer_forward)(ptrdiff_t n, ptrdiff_t k, ptrdiff_t m, const void *a, const void *W,
+                          const void *b, int hidden, void *scratch, void *out);
+    void (*layer_delta)(ptrdiff_t n, ptrdiff_t k, ptrdiff_t m, const void *dz, const void *W,
+                        const void *a, void *scratch, void *out);
+    void (*layer_update)(const dnn_step *step, ptrdiff_t n, ptrdiff_t k, ptrdiff_t m,
+                         ptrdiff_t first, ptrdiff_t last, const void *a, const void *dz,
+                         void *scratch, void *state1, void *state2, void *W);
 } dnn_ops;
 
 typedef struct dnn_isa {

@@ -14,6 +14,8 @@
 #define ELEMENTWISE _Pragma("GCC ivdep")
 #endif
 
+#include "simd.h"
+
 #define REAL_IS_FLOAT 1
 #include "ops_template.h"
 #undef REAL_IS_FLOAT

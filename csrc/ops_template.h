@@ -472,53 +472,49 @@ static void NAME(softmax_cross_entropy)(ptrdiff_t rows, ptrdiff_t cols, const vo
 
 /* ---------------------------------------------------------------------- solver updates */
 
-static void NAME(sgd)(ptrdiff_t n, double rate_, double decay_, const void *g_, void *w_)
+/* `update` is a constant where this is inlined. */
+INLINE void NAME(update_as)(int update, const dnn_step *step, double decay_, ptrdiff_t n,
+                            const real *restrict g, real *restrict s1, real *restrict s2,
+                            real *restrict w)
 {
-    const real *restrict g = g_;
-    real *restrict w = w_, rate = (real)rate_, decay = (real)decay_;
-    for (ptrdiff_t i = 0; i < n; i++) w[i] = FMA(-rate, FMA(decay, w[i], g[i]), w[i]);
-}
-
-static void NAME(momentum)(ptrdiff_t n, double rate_, double decay_, double momentum_,
-                           const void *g_, void *v_, void *w_)
-{
-    const real *restrict g = g_;
-    real *restrict v = v_, *restrict w = w_;
-    real rate = (real)rate_, decay = (real)decay_, momentum = (real)momentum_;
-    for (ptrdiff_t i = 0; i < n; i++) {
-        v[i] = FMA(-rate, FMA(decay, w[i], g[i]), momentum * v[i]);
-        w[i] += v[i];
-    }
-}
-
-static void NAME(nesterov)(ptrdiff_t n, double rate_, double decay_, double momentum_,
-                           const void *g_, void *v_, void *w_)
-{
-    const real *restrict g = g_;
-    real *restrict v = v_, *restrict w = w_;
-    real rate = (real)rate_, decay = (real)decay_, momentum = (real)momentum_;
-    for (ptrdiff_t i = 0; i < n; i++) {
-        real step = -rate * FMA(decay, w[i], g[i]);
-        v[i] = FMA(momentum, v[i], step);
-        w[i] += FMA(momentum, v[i], step);
-    }
-}
-
-static void NAME(adam)(ptrdiff_t n, double rate_, double decay_, double beta1_, double beta2_,
-                       double epsilon_, const void *g_, void *m_, void *v_, void *w_)
-{
-    const real *restrict g = g_;
-    real *restrict m = m_, *restrict v = v_, *restrict w = w_;
-    real rate = (real)rate_, decay = (real)decay_, epsilon = (real)epsilon_;
-    real beta1 = (real)beta1_, beta2 = (real)beta2_;
-    real rest1 = (real)(1.0 - beta1_), rest2 = (real)(1.0 - beta2_);
+    const real rate = (real)step->rate, decay = (real)decay_, momentum = (real)step->momentum;
+    const real beta1 = (real)step->beta1, rest1 = (real)(1.0 - step->beta1);
+    const real beta2 = (real)step->beta2, rest2 = (real)(1.0 - step->beta2);
+    const real epsilon = (real)step->epsilon;
     for (ptrdiff_t i = 0; i < n; i++) {
         real d = FMA(decay, w[i], g[i]);
-        m[i] = FMA(beta1, m[i], rest1 * d);
-        v[i] = FMA(beta2, v[i], rest2 * (d * d));
-        w[i] = FMA(-rate, m[i] / (SQRT(v[i]) + epsilon), w[i]);
+        if (update == DNN_SGD) {
+            w[i] = FMA(-rate, d, w[i]);
+        } else if (update == DNN_ADAM) {
+            s1[i] = FMA(beta1, s1[i], rest1 * d);
+            s2[i] = FMA(beta2, s2[i], rest2 * (d * d));
+            w[i] = FMA(-rate, s1[i] / (SQRT(s2[i]) + epsilon), w[i]);
+        } else {
+            real move = FMA(momentum, s1[i], -rate * d);
+            s1[i] = move;
+            w[i] += update == DNN_NESTEROV ? FMA(momentum, move, -rate * d) : move;
+        }
     }
 }
+
+INLINE void NAME(update_row)(const dnn_step *step, double decay, ptrdiff_t n, const real *g,
+                             real *s1, real *s2, real *w)
+{
+    switch (step->update) {
+    case DNN_SGD: NAME(update_as)(DNN_SGD, step, decay, n, g, s1, s2, w); break;
+    case DNN_MOMENTUM: NAME(update_as)(DNN_MOMENTUM, step, decay, n, g, s1, s2, w); break;
+    case DNN_NESTEROV: NAME(update_as)(DNN_NESTEROV, step, decay, n, g, s1, s2, w); break;
+    default: NAME(update_as)(DNN_ADAM, step, decay, n, g, s1, s2, w);
+    }
+}
+
+static void NAME(update)(const dnn_step *step, double decay, ptrdiff_t n, const void *g,
+                         void *state1, void *state2, void *w)
+{
+    NAME(update_row)(step, decay, n, g, state1, state2, w);
+}
+
+#include "matmul_template.h"
 
 static const dnn_ops NAME(ops) = {
     .exp = NAME(exp),
@@ -537,10 +533,11 @@ static const dnn_ops NAME(ops) = {
     .cross_entropy = NAME(cross_entropy),
     .cross_entropy_backward = NAME(cross_entropy_backward),
     .softmax_cross_entropy = NAME(softmax_cross_entropy),
-    .sgd = NAME(sgd),
-    .momentum = NAME(momentum),
-    .nesterov = NAME(nesterov),
-    .adam = NAME(adam),
+    .update = NAME(update),
+    .layer_scratch = NAME(layer_scratch),
+    .layer_forward = NAME(layer_forward),
+    .layer_delta = NAME(layer_delta),
+    .layer_update = NAME(layer_update),
 };
 
 #undef real

@@ -1,6 +1,18 @@
 """The C layer (csrc/), for the other compiled modules of this package only."""
 
 cdef extern from "ops.h" nogil:
+    enum:
+        DNN_SGD, DNN_MOMENTUM, DNN_NESTEROV, DNN_ADAM
+
+    ctypedef struct dnn_step:
+        int update
+        double rate
+        double decay
+        double momentum
+        double beta1
+        double beta2
+        double epsilon
+
     # `void *` is float* in dnn_isa.f32 and double* in dnn_isa.f64; ops.h documents each.
     ctypedef struct dnn_ops:
         void (*exp)(Py_ssize_t n, const void* x, void* y) noexcept nogil
@@ -34,14 +46,19 @@ cdef extern from "ops.h" nogil:
                                       const Py_ssize_t* label, const void* L, double scale,
                                       const void* weight, double* row_loss,
                                       void* dz) noexcept nogil
-        void (*sgd)(Py_ssize_t n, double rate, double decay, const void* g,
-                    void* w) noexcept nogil
-        void (*momentum)(Py_ssize_t n, double rate, double decay, double momentum,
-                         const void* g, void* v, void* w) noexcept nogil
-        void (*nesterov)(Py_ssize_t n, double rate, double decay, double momentum,
-                         const void* g, void* v, void* w) noexcept nogil
-        void (*adam)(Py_ssize_t n, double rate, double decay, double beta1, double beta2,
-                     double epsilon, const void* g, void* m, void* v, void* w) noexcept nogil
+        void (*update)(const dnn_step* step, double decay, Py_ssize_t n, const void* g,
+                       void* state1, void* state2, void* w) noexcept nogil
+        size_t (*layer_scratch)(Py_ssize_t n, Py_ssize_t k, Py_ssize_t m) noexcept nogil
+        void (*layer_forward)(Py_ssize_t n, Py_ssize_t k, Py_ssize_t m, const void* a,
+                              const void* W, const void* b, bint hidden, void* scratch,
+                              void* out) noexcept nogil
+        void (*layer_delta)(Py_ssize_t n, Py_ssize_t k, Py_ssize_t m, const void* dz,
+                            const void* W, const void* a, void* scratch,
+                            void* out) noexcept nogil
+        void (*layer_update)(const dnn_step* step, Py_ssize_t n, Py_ssize_t k, Py_ssize_t m,
+                             Py_ssize_t first, Py_ssize_t last, const void* a,
+                             const void* dz, void* scratch, void* state1, void* state2,
+                             void* W) noexcept nogil
 
     ctypedef struct dnn_isa:
         const char* name

@@ -15,6 +15,7 @@ class Engine:
         batch_size: int,
         n_threads: int,
         training: bool = True,
+        builtin: bool = False,
     ) -> None: ...
     def score(self, X: NDArray[Any], out: NDArray[Any], as_logits: bool = False) -> None: ...
     def train_epoch(

@@ -15,10 +15,10 @@ cimport numpy as cnp
 from cpython.exc cimport PyErr_CheckSignals
 from libc.math cimport pow, sqrt
 
-from ._csrc cimport ops_for, real
-from ._layers cimport (
-    ADAM, MOMENTUM, NESTEROV, SGD, Step, apply_update, layer_delta, layer_forward, layer_update,
+from ._csrc cimport (
+    DNN_ADAM, DNN_MOMENTUM, DNN_NESTEROV, DNN_SGD, dnn_step, ops_for, real,
 )
+from ._layers cimport layer_delta, layer_forward, layer_update, scratch_size
 
 cnp.import_array()
 
@@ -37,6 +37,7 @@ cdef extern from "team.h" nogil:
 # makes its value independent of the number of threads.
 cdef enum:
     BLOCK_ROWS = 16
+    CACHE_LINE = 64  # elements, to keep the scratch of threads apart
 
 cdef double SIGNAL_INTERVAL = 0.1  # seconds between looks for Ctrl-C
 SCORING_ROWS = 256  # rows that are scored together: their activations stay in the cache
@@ -63,6 +64,9 @@ ctypedef struct Job:
     Py_ssize_t n_samples
     Py_ssize_t batch_size
     void* activations
+    bint builtin
+    void* scratch
+    Py_ssize_t scratch_size  # elements of each thread
     # Scoring
     void* out
     bint as_logits
@@ -72,7 +76,6 @@ ctypedef struct Job:
     const void* L
     const void* sample_weight
     void* deltas
-    void* gradient
     void* state1
     void* state2
     Py_ssize_t* batch_label
@@ -80,7 +83,7 @@ ctypedef struct Job:
     void* batch_weight
     double* row_loss
     double* block_penalty
-    Step step
+    dnn_step step
     double alpha
     Py_ssize_t steps_before
     double loss
@@ -96,34 +99,47 @@ cdef inline Py_ssize_t _share(Py_ssize_t n, int thread, int n_threads) noexcept 
     return n * thread // n_threads
 
 
-cdef inline void _forward(const Layout* at, const real* parameters, real* activations,
-                          Py_ssize_t first, Py_ssize_t last, real* logits) noexcept nogil:
+cdef inline real* _scratch(Job* job, int thread, real* parameters) noexcept nogil:
+    return <real*> job.scratch + thread * job.scratch_size
+
+
+cdef inline void _forward(Job* job, real* parameters, Py_ssize_t first, Py_ssize_t last,
+                          real* scratch, real* logits) noexcept nogil:
     """Rows [first, last) of a_0 go through every layer; `logits` takes the last one's."""
+    cdef const Layout* at = &job.layout
+    cdef real* activations = <real*> job.activations
     cdef Py_ssize_t k, m
     cdef real* out
     cdef int l
     for l in range(at.n_layers):
         k, m = at.sizes[l], at.sizes[l + 1]
         out = logits if l == at.n_layers - 1 else activations + at.rows[l + 1] + first * m
-        layer_forward(last - first, k, m, <const real*> activations + at.rows[l] + first * k,
-                      parameters + at.weights[l], parameters + at.biases[l],
-                      l < at.n_layers - 1, out)
+        layer_forward(job.builtin, last - first, k, m,
+                      <const real*> activations + at.rows[l] + first * k,
+                      <const real*> parameters + at.weights[l],
+                      <const real*> parameters + at.biases[l],
+                      l < at.n_layers - 1, scratch, out)
 
 
-cdef inline void _backward(const Layout* at, const real* parameters, const real* activations,
-                           real* deltas, Py_ssize_t first, Py_ssize_t last) noexcept nogil:
+cdef inline void _backward(Job* job, real* parameters, Py_ssize_t first, Py_ssize_t last,
+                           real* scratch) noexcept nogil:
     """From the delta of the last layer, rows [first, last) of every other."""
+    cdef const Layout* at = &job.layout
+    cdef const real* activations = <const real*> job.activations
+    cdef real* deltas = <real*> job.deltas
     cdef Py_ssize_t k, m
     cdef int l
     for l in range(at.n_layers - 1, 0, -1):
         k, m = at.sizes[l], at.sizes[l + 1]
-        layer_delta(last - first, k, m, <const real*> deltas + at.rows[l + 1] + first * m,
-                    parameters + at.weights[l], activations + at.rows[l] + first * k,
+        layer_delta(job.builtin, last - first, k, m,
+                    <const real*> deltas + at.rows[l + 1] + first * m,
+                    <const real*> parameters + at.weights[l],
+                    activations + at.rows[l] + first * k, scratch,
                     deltas + at.rows[l] + first * k)
 
 
 cdef void _phase_a(Job* job, Py_ssize_t start, Py_ssize_t first, Py_ssize_t last,
-                   double weight_of_batch, real* parameters) noexcept nogil:
+                   double weight_of_batch, real* scratch, real* parameters) noexcept nogil:
     """Rows [first, last) of the batch that begins at `start`: all activations and deltas."""
     cdef const Layout* at = &job.layout
     cdef Py_ssize_t n = last - first, m = at.sizes[at.n_layers], r, sample
@@ -146,23 +162,22 @@ cdef void _phase_a(Job* job, Py_ssize_t start, Py_ssize_t first, Py_ssize_t last
     if job.sample_weight != NULL:
         for r in range(n):
             batch_weight[r] = (<const real*> job.sample_weight)[index[r]]
-    _forward(at, parameters, activations, first, last, logits)
+    _forward(job, parameters, first, last, scratch, logits)
     ops_for(parameters).softmax_cross_entropy(
         n, m, logits,
         job.batch_label + first if job.label != NULL else NULL,
         batch_L + first * m, scale,
         batch_weight if job.sample_weight != NULL else NULL,
         job.row_loss + first, logits)
-    _backward(at, parameters, activations, deltas, first, last)
+    _backward(job, parameters, first, last, scratch)
 
 
-cdef void _phase_b(Job* job, const Step* step, Py_ssize_t n, int thread, int n_threads,
-                   real* parameters) noexcept nogil:
+cdef void _phase_b(Job* job, const dnn_step* step, Py_ssize_t n, int thread, int n_threads,
+                   real* scratch, real* parameters) noexcept nogil:
     """This thread's rows of every weight matrix: penalty, gradient, update."""
     cdef const Layout* at = &job.layout
     cdef const real* activations = <const real*> job.activations
     cdef const real* deltas = <const real*> job.deltas
-    cdef real* gradient = <real*> job.gradient
     cdef real* state1 = <real*> job.state1
     cdef real* state2 = <real*> job.state2
     cdef double* penalty = job.block_penalty
@@ -179,13 +194,13 @@ cdef void _phase_b(Job* job, const Step* step, Py_ssize_t n, int thread, int n_t
                 penalty[block] = ops_for(parameters).sum_squares(
                     (min(row + BLOCK_ROWS, k) - row) * m, parameters + W + row * m)
         penalty += n_blocks
-        layer_update(step, n, k, m, first * BLOCK_ROWS, min(last * BLOCK_ROWS, k),
-                     activations + at.rows[l], deltas + at.rows[l + 1], gradient + W,
+        layer_update(job.builtin, step, n, k, m, first * BLOCK_ROWS, min(last * BLOCK_ROWS, k),
+                     activations + at.rows[l], deltas + at.rows[l + 1], scratch,
                      state1 + W, state2 + W, parameters + W)
         if thread == l % n_threads:
-            ops_for(parameters).column_sums(n, m, deltas + at.rows[l + 1], gradient + b)
-            apply_update(step, 0.0, m, <const real*> gradient + b, state1 + b, state2 + b,
-                         parameters + b)
+            ops_for(parameters).column_sums(n, m, deltas + at.rows[l + 1], scratch)
+            ops_for(parameters).update(step, 0.0, m, scratch, state1 + b, state2 + b,
+                                       parameters + b)
 
 
 # ------------------------------------------------------------------------------ one epoch
@@ -221,11 +236,11 @@ cdef inline double _row_losses(const Job* job, Py_ssize_t n) noexcept nogil:
     return total
 
 
-cdef inline Step _step_of(const Job* job, Py_ssize_t step_number,
+cdef inline dnn_step _step_of(const Job* job, Py_ssize_t step_number,
                           double weight_of_batch) noexcept nogil:
-    cdef Step step = job.step
+    cdef dnn_step step = job.step
     step.decay = job.alpha / weight_of_batch if weight_of_batch > 0.0 else 0.0
-    if step.update == ADAM:
+    if step.update == DNN_ADAM:
         step.rate *= (sqrt(1.0 - pow(step.beta2, <double> step_number))
                       / (1.0 - pow(step.beta1, <double> step_number)))
     return step
@@ -235,14 +250,15 @@ cdef void _train(Job* job, dnn_team* team, int thread, real* parameters) noexcep
     cdef int n_threads = dnn_team_size(team)
     cdef Py_ssize_t start = 0, n, step_number = job.steps_before
     cdef double weight_of_batch, looked = dnn_seconds(), now
-    cdef Step step
+    cdef dnn_step step
+    cdef real* scratch = _scratch(job, thread, parameters)
     while start < job.n_samples and not job.stop:
         n = min(job.batch_size, job.n_samples - start)
         step_number += 1
         weight_of_batch = _weight_of_batch(job, start, n, <const real*> parameters)
         step = _step_of(job, step_number, weight_of_batch)
         _phase_a(job, start, _share(n, thread, n_threads), _share(n, thread + 1, n_threads),
-                 weight_of_batch, parameters)
+                 weight_of_batch, scratch, parameters)
         dnn_team_barrier(team)
         if thread == 0:
             # Between the barriers nobody writes row_loss, and nobody reads `stop`.
@@ -252,7 +268,7 @@ cdef void _train(Job* job, dnn_team* team, int thread, real* parameters) noexcep
                 if now - looked > SIGNAL_INTERVAL:
                     looked = now
                     job.stop = _interrupted(job)
-        _phase_b(job, &step, n, thread, n_threads, parameters)
+        _phase_b(job, &step, n, thread, n_threads, scratch, parameters)
         dnn_team_barrier(team)
         if thread == 0 and job.alpha > 0.0 and weight_of_batch > 0.0:
             job.loss += _penalty(job) / weight_of_batch * <double> n
@@ -293,7 +309,7 @@ cdef void _score(Job* job, dnn_team* team, int thread, real* parameters) noexcep
         out = <real*> job.out + row * m
         ops_for(parameters).norm(n, k, <const real*> job.X + row * k, NULL, job.mean, job.scale,
                                  activations + first * k)
-        _forward(at, parameters, activations, first, first + n, out)
+        _forward(job, parameters, first, first + n, _scratch(job, thread, parameters), out)
         if not job.as_logits:
             ops_for(parameters).softmax(n, m, out, out)
         row += n
@@ -329,18 +345,22 @@ cdef class Engine:
     n_threads : int
     training : bool
         Whether buffers for the backward pass are made.
+    builtin : bool
+        Whether the products are csrc's own or those of BLAS.
     """
 
     cdef Py_ssize_t[::1] _sizes, _weights, _biases, _rows
     cdef object _parameters, _mean, _scale
     cdef Py_ssize_t _batch_size
     cdef int _n_threads
-    cdef object _activations, _deltas, _gradient, _batch_label, _batch_L, _batch_weight
+    cdef bint _builtin
+    cdef Py_ssize_t _scratch_size
+    cdef object _activations, _scratch, _deltas, _batch_label, _batch_L, _batch_weight
     cdef object _row_loss, _block_penalty
     cdef object _interrupt
 
     def __init__(self, layer_sizes, parameters, mean, scale, batch_size, n_threads,
-                 training=True):
+                 training=True, builtin=False):
         sizes = np.array(layer_sizes, dtype=np.intp)
         ends = np.cumsum((sizes[:-1] + 1) * sizes[1:])
         dtype = parameters.dtype
@@ -353,14 +373,22 @@ cdef class Engine:
         capacity = batch_size if training else batch_size * n_threads
         self._rows = np.concatenate([[0], np.cumsum(sizes * capacity)])[:-1].astype(np.intp)
         self._activations = np.empty(int(sizes[:-1].sum()) * capacity, dtype)
+        self._builtin = builtin
+        needed = max(self._scratch_of(batch_size, k, m) for k, m in zip(sizes[:-1], sizes[1:]))
+        self._scratch_size = (needed // CACHE_LINE + 1) * CACHE_LINE
+        self._scratch = np.empty(self._scratch_size * n_threads, dtype)
         if training:
             self._deltas = np.empty(int(sizes.sum()) * capacity, dtype)
-            self._gradient = np.empty_like(parameters)
             self._batch_label = np.empty(batch_size, np.intp)
             self._batch_L = np.empty(batch_size * sizes[-1], dtype)
             self._batch_weight = np.empty(batch_size, dtype)
             self._row_loss = np.empty(batch_size)
             self._block_penalty = np.zeros(int((-(-sizes[:-1] // BLOCK_ROWS)).sum()))
+
+    cdef Py_ssize_t _scratch_of(self, Py_ssize_t n, Py_ssize_t k, Py_ssize_t m):
+        if self._parameters.dtype == np.float32:
+            return scratch_size(self._builtin, n, k, m, <const float*> NULL)
+        return scratch_size(self._builtin, n, k, m, <const double*> NULL)
 
     cdef Job _job(self, X) noexcept:
         cdef Job job
@@ -375,6 +403,8 @@ cdef class Engine:
         job.n_samples = X.shape[0]
         job.batch_size = self._batch_size
         job.activations = _data(self._activations)
+        job.builtin = self._builtin
+        job.scratch, job.scratch_size = _data(self._scratch), self._scratch_size
         job.engine = <void*> self
         return job
 
@@ -420,14 +450,14 @@ cdef class Engine:
         job.order = <const Py_ssize_t*> _data(order)
         job.label = <const Py_ssize_t*> _data(label)
         job.L, job.sample_weight = _data(L), _data(sample_weight)
-        job.deltas, job.gradient = _data(self._deltas), _data(self._gradient)
+        job.deltas = _data(self._deltas)
         job.state1, job.state2 = _data(state1), _data(state2)
         job.batch_label = <Py_ssize_t*> _data(self._batch_label)
         job.batch_L, job.batch_weight = _data(self._batch_L), _data(self._batch_weight)
         job.row_loss = <double*> _data(self._row_loss)
         job.block_penalty = <double*> _data(self._block_penalty)
-        job.step.update = {"sgd": SGD, "momentum": MOMENTUM, "nesterov": NESTEROV,
-                           "adam": ADAM}[update]
+        job.step.update = {"sgd": DNN_SGD, "momentum": DNN_MOMENTUM,
+                           "nesterov": DNN_NESTEROV, "adam": DNN_ADAM}[update]
         job.step.rate, job.step.momentum = rate, momentum
         job.step.beta1, job.step.beta2, job.step.epsilon = beta1, beta2, epsilon
         job.alpha = alpha

@@ -60,7 +60,7 @@ def learning_curve(
     if min(loss) > 0:
         panels[0].set_yscale("log")
         panels[0].yaxis.set_major_formatter("{x:g}")
-        panels[0].yaxis.set_minor_formatter("{x:g}" if max(loss) < 10 * min(loss) else "")
+        panels[0].yaxis.set_minor_formatter("{x:g}" if 1 < max(loss) / min(loss) < 10 else "")
     if scores:
         panels[1].plot(epochs, scores, color=ORANGE, **style)
         panels[1].set_ylabel("validation accuracy (%)", color=ORANGE)

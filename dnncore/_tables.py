@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+from collections import Counter
 from collections.abc import Iterable, Sequence
 from typing import Any
 
@@ -214,14 +215,14 @@ def _is_label_type(kind: Any) -> bool:
 
 def _check_columns(path: str, table: Any, names: Sequence[str]) -> None:
     """Raise unless each of `names` is exactly one column."""
-    found: list[str] = table.column_names
-    missing = [name for name in names if name not in found]
+    counts = Counter(table.column_names)
+    missing = [name for name in names if name not in counts]
     if missing:
         word = "column" if len(missing) == 1 else "columns"
-        raise TableError(f"{path}: no {word} {_listing(missing)}; the file has {_listing(found)}")
+        raise TableError(f"{path}: no {word} {_listing(missing)}; the file has {_listing(counts)}")
     for name in names:
-        if found.count(name) > 1:
-            raise TableError(f"{path}: {found.count(name)} columns are called {name!r}")
+        if counts[name] > 1:
+            raise TableError(f"{path}: {counts[name]} columns are called {name!r}")
 
 
 def _check_values_present(path: str, table: Any, names: Sequence[str]) -> None:

@@ -9,6 +9,7 @@ from contextlib import contextmanager
 
 from threadpoolctl import ThreadpoolController
 
+from . import _csrc
 from ._validation import integer
 
 # Below so many multiply-adds per thread and step, a second thread's share does not pay for
@@ -29,6 +30,14 @@ def resolve_n_threads(n_threads: int | None, work: int) -> int:
     if n_threads is not None:
         return integer("n_threads", n_threads, low=1, high=MAX_THREADS)
     return max(1, min(available_cpus(), work // WORK_PER_THREAD))
+
+
+ENGINES = ("auto", "builtin", "blas")
+
+
+def use_builtin(engine: str) -> bool:
+    """Whether dnncore's own products are used rather than BLAS."""
+    return engine == "builtin" or (engine == "auto" and _csrc.selected() != "generic")
 
 
 class _BlasLimit:

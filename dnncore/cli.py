@@ -26,6 +26,7 @@ from numpy.typing import NDArray
 import dnncore
 
 from ._tables import TableError, read_features, read_training
+from ._threads import MAX_THREADS
 from .modelfile import ModelFileError, load, write_atomically
 from .network import Network
 
@@ -63,18 +64,24 @@ def main(argv: Sequence[str] | None = None) -> int:
         sys.stdout.flush()
         return status
     except BrokenPipeError:
-        # The interpreter flushes standard output once more on its way out.
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        _discard_output()
         return BROKEN_PIPE
     except KeyboardInterrupt:
         return _report("interrupted", INTERRUPTED)
     except MemoryError as error:
         return _report(f"error: out of memory: {error}")
     except OSError as error:
-        reason = f"{error.filename}: {error.strerror}" if error.filename else str(error)
-        return _report(f"error: {reason}")
+        if error.filename is None:
+            _discard_output()
+            return _report(f"error: {error}")
+        return _report(f"error: {error.filename}: {error.strerror}")
     except (CommandError, ImportError, ModelFileError, TableError) as error:
         return _report(f"error: {error}")
+
+
+def _discard_output() -> None:
+    """Spare the interpreter a vain flush of standard output on its way out."""
+    os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
 
 
 def _report(message: str, status: int = ERROR) -> int:
@@ -118,6 +125,9 @@ def _number(
 
 
 _count = _number(int, "an integer >= 1", lambda value: value >= 1)
+_threads = _number(
+    int, f"an integer from 1 to {MAX_THREADS}", lambda value: 1 <= value <= MAX_THREADS
+)
 _seed = _number(int, "an integer from 0 to 4294967295", lambda value: 0 <= value < 2**32)
 _fraction = _number(float, "a number >= 0 and < 1", lambda value: 0 <= value < 1)
 _rate = _number(float, "a finite number > 0", lambda value: 0 < value < math.inf)
@@ -207,7 +217,7 @@ def _add_train(commands: Any) -> None:
         type=_count,
         nargs="*",
         default=[100],
-        help="sizes of the hidden layers, from input to output (default: 100)",
+        help="sizes of the hidden layers, from input to output; no number: none (default: 100)",
     )
     network.add_argument(
         "--epochs",
@@ -259,7 +269,7 @@ def _add_train(commands: Any) -> None:
     network.add_argument(
         "--threads",
         metavar="N",
-        type=_count,
+        type=_threads,
         help="threads; the results do not depend on it (default: as many as the work occupies)",
     )
     train.add_argument("--quiet", action="store_true", help="no progress and no table of classes")
@@ -318,7 +328,7 @@ def _check_destination(option: str, path: str, inputs: Sequence[str]) -> None:
         raise CommandError(f"{option}: {path!r} is not a regular file")
     for other in inputs:
         if os.path.realpath(path) == os.path.realpath(other):
-            raise CommandError(f"{option}: {path!r} would be written twice or over the input")
+            raise CommandError(f"{option}: {path!r} is also an input or another output")
 
 
 # ---- train --------------------------------------------------------------------------------------
@@ -340,6 +350,8 @@ class _Rows(NamedTuple):
 
 
 def _train(arguments: argparse.Namespace) -> int:
+    if arguments.early_stopping and arguments.validation_fraction == 0:
+        raise CommandError("--early-stopping needs validation rows, got --validation-fraction 0")
     _require_packages("cli", sklearn="scikit-learn", safetensors="safetensors")
     if not arguments.quiet:
         _require_packages("cli", rich="rich")
@@ -353,11 +365,11 @@ def _train(arguments: argparse.Namespace) -> int:
     rows = _divide(data, arguments.test_size, arguments.validation_fraction, arguments.seed)
     if not arguments.quiet:
         n_classes = len(np.unique(data.y))
-        print(f"{data.title}: {len(data.y)} rows, {data.X.shape[1]} features, {n_classes} classes")
         print(
+            f"{data.title}: {len(data.y)} rows, {data.X.shape[1]} features, {n_classes} classes\n"
             f"{len(rows.train)} rows to train on, {len(rows.validation)} to validate, "
             f"{len(rows.test)} held out",
-            flush=True,
+            file=sys.stderr,
         )
     model, interrupted = _fit(data, rows, arguments)
     model.save(arguments.output)
@@ -443,8 +455,6 @@ def _fit(data: _Data, rows: _Rows, arguments: argparse.Namespace) -> tuple[DNNCl
     from .classifier import DNNClassifier
 
     validate = len(rows.validation) > 0
-    if arguments.early_stopping and not validate:
-        raise CommandError("--early-stopping needs validation rows, got --validation-fraction 0")
     progress = _Progress(arguments.epochs, quiet=arguments.quiet)
     model = DNNClassifier(
         tuple(arguments.hidden),
@@ -470,15 +480,19 @@ def _fit(data: _Data, rows: _Rows, arguments: argparse.Namespace) -> tuple[DNNCl
             )
         except ValueError as error:
             raise CommandError(str(error)) from error
-    for warning in caught:
-        _report(f"warning: {warning.message}")
+    messages = [str(warning.message) for warning in caught]
+    interrupted = any("interrupted" in message for message in messages)
     if model.n_iter_ == 0:
-        raise CommandError("training ended before its first epoch did; nothing is written")
+        if interrupted:
+            raise KeyboardInterrupt
+        raise CommandError("; ".join(messages))
+    for message in messages:
+        _report(f"warning: {message}")
     if not arguments.quiet:
         print(_summary(model), file=sys.stderr)
     if data.feature_names is not None:
         model.feature_names_in_ = np.array(data.feature_names, dtype=object)
-    return model, any("interrupted" in str(warning.message) for warning in caught)
+    return model, interrupted
 
 
 def _summary(model: DNNClassifier) -> str:
@@ -611,12 +625,12 @@ def _predict(arguments: argparse.Namespace) -> int:
     writer.writerow(header)
     writer.writerows(zip(*columns, strict=True))
     # A table is UTF-8 whatever the locale, like the tables that are read.
-    table = text.getvalue().encode()
+    table = memoryview(text.getvalue().encode())
     if arguments.output is not None:
         write_atomically(arguments.output, table)
-    else:
-        sys.stdout.flush()
-        sys.stdout.buffer.write(table)
+        return OK
+    while table:  # An unbuffered stream may take a part.
+        table = table[sys.stdout.buffer.write(table) :]
     return OK
 
 

@@ -135,7 +135,7 @@ def load(path: str | os.PathLike[str]) -> Network | DNNClassifier:
         raise ModelFileError(f"{path}: {error}") from error.__cause__
 
 
-def write_atomically(path: str | os.PathLike[str], data: bytes) -> None:
+def write_atomically(path: str | os.PathLike[str], data: bytes | memoryview) -> None:
     """Replace the file `path` by one with `data`, in one step.
 
     Raises

@@ -345,9 +345,7 @@ class Network:
         forward = self.forward(X)
         logits = forward.z[-1]
         decay = self._decay(alpha, y, sample_weight, logits)
-        loss, dz = kernels.softmax_cross_entropy(
-            logits, np.asarray(y), sample_weight=sample_weight
-        )
+        loss, dz = kernels.softmax_cross_entropy(logits, np.asarray(y), sample_weight=sample_weight)
         flat = np.empty_like(self.parameters)
         coefs, intercepts = self.views(flat)
         deltas = [dz]

@@ -16,8 +16,8 @@ the chain of layers forward, and then backward, is all there is to back-propagat
     dx = norm_backward(dx0, scale)
 
 Names and signatures are those of :mod:`dnncore.kernels`, which the tests compare with this
-module. Everything is computed in the type of the arguments, float32 or float64; finite
-arguments never give NaN or infinity where the functions have a finite value.
+module. Everything is computed in the type of the arguments, float32 or float64. Sigmoid, softmax
+and the cross-entropies are finite for any finite logits, and for probabilities that are 0.
 
 A wrong dtype raises `TypeError`, a wrong shape or value `ValueError`. Results go to `out` if
 it is given, and are returned.

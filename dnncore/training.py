@@ -13,7 +13,7 @@ from numpy.typing import ArrayLike, NDArray
 
 from . import _validation as check
 from ._engine import Engine
-from ._threads import resolve_n_threads, single_threaded_blas
+from ._threads import ENGINES, resolve_n_threads, single_threaded_blas, use_builtin
 from .network import Network
 
 logger = logging.getLogger("dnncore")
@@ -172,6 +172,10 @@ class Trainer:
         Of the order, through ``numpy.random.default_rng``.
     n_threads : int, optional
         Default: as many as the work of a step occupies.
+    engine : {'auto', 'builtin', 'blas'}
+        Whose matrix products: dnncore's own, which give the same bits for any number of
+        threads and on any instruction set, or those of SciPy's BLAS. 'auto' takes the
+        faster.
 
     Attributes
     ----------
@@ -202,13 +206,19 @@ class Trainer:
         shuffle: bool = True,
         seed: Any = None,
         n_threads: int | None = None,
+        engine: str = "auto",
     ) -> None:
         self.network = network
         self.history = History()
         self._rng = np.random.default_rng(seed)
         self._no_improvement = 0
         self.configure(
-            solver, alpha=alpha, batch_size=batch_size, shuffle=shuffle, n_threads=n_threads
+            solver,
+            alpha=alpha,
+            batch_size=batch_size,
+            shuffle=shuffle,
+            n_threads=n_threads,
+            engine=engine,
         )
 
     def configure(
@@ -219,6 +229,7 @@ class Trainer:
         batch_size: int = DEFAULT_BATCH_SIZE,
         shuffle: bool = True,
         n_threads: int | None = None,
+        engine: str = "auto",
     ) -> None:
         """Change settings (as in the constructor) between epochs.
 
@@ -229,6 +240,7 @@ class Trainer:
         self.alpha = check.number("alpha", alpha, low=0.0)
         self.batch_size = check.integer("batch_size", batch_size, low=1)
         self.shuffle = shuffle
+        self.engine = check.choice("engine", engine, ENGINES)
         work = self.batch_size * self.network.n_parameters * 3  # forward, deltas, gradient
         self.n_threads = resolve_n_threads(n_threads, work)
         previous: SGD | Adam | None = getattr(self, "solver", None)
@@ -289,7 +301,7 @@ class Trainer:
         network = self.network
         return Engine(
             network.layer_sizes, network.parameters, network.mean_, network.scale_,
-            min(self.batch_size, X.shape[0]), self.n_threads,
+            min(self.batch_size, X.shape[0]), self.n_threads, builtin=use_builtin(self.engine),
         )  # fmt: skip
 
     def _run_epoch(self, engine: Engine, X: NDArray[Any], labels: check.Labels) -> float:

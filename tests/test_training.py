@@ -1,5 +1,6 @@
 """The engine and the trainer: scikit-learn's steps, threads, stopping, interruption."""
 
+import hashlib
 import multiprocessing
 import os
 import signal
@@ -11,7 +12,7 @@ import pytest
 from sklearn.neural_network import MLPClassifier
 from threadpoolctl import threadpool_info
 
-from dnncore import Network
+from dnncore import Network, _csrc
 from dnncore.training import SGD, Adam, DivergenceWarning, EpochInfo, Trainer
 
 SIZES = (13, 17, 9, 5)
@@ -46,10 +47,11 @@ def trained(X, y, weight=None, *, epochs=3, solver=None, dtype=np.float64, sizes
     return network
 
 
-@pytest.mark.parametrize("n_threads", [1, 2, 3])
+@pytest.mark.parametrize("engine", ["builtin", "blas"])
+@pytest.mark.parametrize("n_threads", [1, 3])
 @pytest.mark.parametrize("weighted", [False, True])
 @pytest.mark.parametrize("name", SOLVERS)
-def test_epochs_equal_those_of_scikit_learn(name, n_threads, weighted):
+def test_epochs_equal_those_of_scikit_learn(name, n_threads, weighted, engine):
     X, y = data()  # 203 rows in batches of 32: the last batch is short
     weight = np.random.default_rng(1).random(len(X)) if weighted else None
     solver, parameters = SOLVERS[name]
@@ -61,7 +63,9 @@ def test_epochs_equal_those_of_scikit_learn(name, n_threads, weighted):
         warnings.simplefilter("ignore")  # it has not converged
         theirs.fit(X, y, weight)
     network = Network(SIZES, seed=3)
-    trainer = Trainer(network, solver, alpha=0.5, batch_size=32, shuffle=False, n_threads=n_threads)
+    trainer = Trainer(
+        network, solver, alpha=0.5, batch_size=32, shuffle=False, n_threads=n_threads, engine=engine
+    )
     trainer.fit(
         X, y, weight, max_iter=4,
         tol=parameters.get("tol", 1e-4), n_iter_no_change=parameters.get("n_iter_no_change", 10),
@@ -77,7 +81,8 @@ def test_epochs_equal_those_of_scikit_learn(name, n_threads, weighted):
 @pytest.mark.parametrize("dtype", [np.float32, np.float64])
 @pytest.mark.parametrize("sizes", [(3, 2), (1, 1), (16, 15, 17, 33, 4), (65, 31, 2)])
 @pytest.mark.parametrize("rows", ["indices", "label rows", "weights"])
-def test_a_step_is_the_gradient(dtype, sizes, rows):
+@pytest.mark.parametrize("engine", ["builtin", "blas"])
+def test_a_step_is_the_gradient(dtype, sizes, rows, engine):
     rng = np.random.default_rng(0)
     X, y = data(19, dtype, sizes)
     weight = rng.random(19).astype(dtype) if rows == "weights" else None
@@ -87,7 +92,9 @@ def test_a_step_is_the_gradient(dtype, sizes, rows):
     network.set_norm(rng.normal(size=sizes[0]), rng.uniform(1, 2, sizes[0]))
     before = network.parameters.copy()
     gradients = network.gradients(X, y, sample_weight=weight, alpha=0.1)
-    trainer = Trainer(network, SGD(0.5, momentum=0), alpha=0.1, batch_size=19, n_threads=2)
+    trainer = Trainer(
+        network, SGD(0.5, momentum=0), alpha=0.1, batch_size=19, n_threads=2, engine=engine
+    )
     loss = trainer.run_epoch(X, y, weight)
     tolerance = 100 * float(np.finfo(dtype).eps)
     np.testing.assert_allclose(
@@ -98,15 +105,48 @@ def test_a_step_is_the_gradient(dtype, sizes, rows):
 
 @pytest.mark.parametrize("dtype", [np.float32, np.float64])
 @pytest.mark.parametrize("solver", [SGD(0.1), Adam(0.01)])
-def test_threads_change_nothing_but_rounding(dtype, solver):
+def test_with_blas_threads_change_nothing_but_rounding(dtype, solver):
     X, y = data(500, dtype)
     networks = [
-        trained(X, y, solver=solver, dtype=dtype, seed=0, n_threads=n) for n in (1, 2, 3, 4, 7)
+        trained(X, y, solver=solver, dtype=dtype, seed=0, n_threads=n, engine="blas")
+        for n in (1, 2, 3, 4, 7)
     ]
     for network in networks[1:]:
         np.testing.assert_allclose(
             network.parameters, networks[0].parameters, rtol=0, atol=1000 * np.finfo(dtype).eps
         )
+
+
+@pytest.fixture
+def instruction_set():
+    """Switch instruction sets in a test, and back after it."""
+    selected = _csrc.selected()
+    yield _csrc.select
+    _csrc.select(selected)
+
+
+# Sizes around every tile: 4 or 6 rows, 1 or 2 vectors of 2 to 16 columns.
+@pytest.mark.parametrize(
+    "sizes", [(3, 2), (1, 1), (16, 15, 17, 33, 4), (65, 31, 2), (8, 64, 40, 9)]
+)
+@pytest.mark.parametrize("dtype", [np.float32, np.float64])
+@pytest.mark.parametrize(
+    "solver", [SGD(0.1, momentum=0), SGD(0.1, nesterov=False), SGD(0.1), Adam(0.01)]
+)
+def test_builtin_gives_the_same_bits_everywhere(dtype, solver, sizes, instruction_set):
+    X, y = data(67, dtype, sizes)
+    weight = np.random.default_rng(1).random(67)
+    digests = {}
+    for name in _csrc.available():
+        instruction_set(name)
+        for n_threads in (1, 2, 3, 4):
+            network = trained(
+                X, y, weight, solver=solver, dtype=dtype, sizes=sizes, alpha=0.1, seed=0, epochs=2,
+                n_threads=n_threads, engine="builtin",
+            )  # fmt: skip
+            bits = network.parameters.tobytes() + network.predict_proba(X, n_threads=1).tobytes()
+            digests[name, n_threads] = hashlib.sha256(bits).hexdigest()
+    assert len(set(digests.values())) == 1, digests
 
 
 def test_same_seed_same_bits():

@@ -1,5 +1,6 @@
 """JAX: one compiled function scans the whole epoch, its parameter buffers donated."""
 
+import math
 from collections.abc import Callable
 from typing import Any
 
@@ -59,15 +60,16 @@ def _momentum(problem: Training) -> tuple[Callable, Callable]:
 
 def _adam(problem: Training) -> tuple[Callable, Callable]:
     def zeros(parameters: Parameters) -> Any:
-        return jnp.zeros(()), *(jax.tree.map(jnp.zeros_like, parameters) for _ in range(2))
+        return jnp.zeros((), problem.dtype), *(jax.tree.map(jnp.zeros_like, parameters) for _ in range(2))
 
     def update(parameters: Parameters, state: Any, gradient: Parameters) -> Any:
         t, m, v = state
         t = t + 1
         m = jax.tree.map(lambda m, g: BETA_1 * m + (1 - BETA_1) * g, m, gradient)
         v = jax.tree.map(lambda v, g: BETA_2 * v + (1 - BETA_2) * g * g, v, gradient)
-        rate = problem.learning_rate * jnp.sqrt(1 - BETA_2**t) / (1 - BETA_1**t)
-        rate = rate.astype(problem.dtype)
+        # 1 - beta^t, which float32 would spoil by cancellation.
+        correction_1, correction_2 = (-jnp.expm1(t * math.log(b)) for b in (BETA_1, BETA_2))
+        rate = problem.learning_rate * jnp.sqrt(correction_2) / correction_1
         parameters = jax.tree.map(
             lambda w, m, v: w - rate * m / (jnp.sqrt(v) + EPSILON), parameters, m, v
         )

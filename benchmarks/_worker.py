@@ -1,0 +1,43 @@
+"""A worker process: makes one task, then runs it as often as it is asked to.
+
+Started by `_harness.Worker`. Arguments: the file descriptor of the connection, and the
+processors to stay on.
+"""
+
+import importlib
+import os
+import sys
+import traceback
+from multiprocessing.connection import Connection
+
+
+def main() -> None:
+    connection = Connection(int(sys.argv[1]))
+    # Before any import that counts processors.
+    if hasattr(os, "sched_setaffinity"):
+        os.sched_setaffinity(0, map(int, sys.argv[2].split(",")))
+    maker, arguments = connection.recv()
+    try:
+        task = resolve(maker)(*arguments)
+        connection.send(("ready", None))
+        while True:
+            connection.send(("result", task(*connection.recv())))
+    except EOFError:
+        return  # the parent has finished
+    except Exception as error:
+        kind = {"ModuleNotFoundError": "not installed", "Unavailable": "unavailable"}.get(
+            type(error).__name__, "failed"
+        )
+        if kind == "failed":
+            traceback.print_exc()
+        connection.send((kind, f"{type(error).__name__}: {error}"))
+
+
+def resolve(name: str):
+    """The function that "module:function" means."""
+    module, function = name.split(":")
+    return getattr(importlib.import_module(module), function)
+
+
+if __name__ == "__main__":
+    main()

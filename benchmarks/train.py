@@ -1,0 +1,334 @@
+"""Time of a training step, in microseconds, against the contenders and the machine's GEMM rate.
+
+Every contender starts from the same weights and sees the same rows in the same order. A result
+whose losses differ from those of a float64 referee is refused. For the fairness rules see
+README.md.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Iterator
+from dataclasses import replace
+from typing import Any
+
+from _harness import (
+    Options,
+    markdown_table,
+    parse,
+    summary,
+    take_turns,
+    warn_if_busy,
+    write_json,
+)
+from _problems import Training
+from _worker import resolve
+from contenders import TRAINERS
+
+NETWORKS = (
+    Training(layer_sizes=(64, 100, 10), batch_size=32, steps=56),  # rows as many as digits has
+    Training(layer_sizes=(54, 128, 128, 7), batch_size=256, steps=100),
+    Training(layer_sizes=(784, 256, 10), batch_size=128, steps=100),
+    Training(layer_sizes=(440, 1024, 1024, 1024, 1936), batch_size=256, steps=10),
+)
+SMALL, WIDE = NETWORKS[0], NETWORKS[2]
+
+# What dnncore's own options cost, against plain momentum.
+OPTIONS = {
+    "momentum": WIDE,
+    "momentum, sample_weight": replace(WIDE, sample_weight=True),
+    "momentum, alpha": replace(WIDE, alpha=1e-4),
+    "adam": replace(WIDE, solver="adam"),
+    "adam, sample_weight, alpha": replace(WIDE, solver="adam", sample_weight=True, alpha=1e-4),
+}
+
+# Largest time that is accepted, as a share of NumPy's, for float32, momentum and one thread.
+REQUIRED = {WIDE: 1.0, SMALL: 1 / 3}
+
+# Largest difference from the referee's loss in any epoch, as a share of its first loss. For
+# Adam it covers that PyTorch adds epsilon in another place.
+TOLERANCE = {
+    ("float32", "momentum"): 1e-5,
+    ("float32", "adam"): 1e-4,
+    ("float64", "momentum"): 1e-9,
+}
+
+TURN_FLOP = 2e9  # of the epochs in one turn, at least one epoch
+GEMM_SIZES = (1024, 2048)
+
+
+def problems(options: Options) -> Iterator[Training]:
+    """All combinations that are measured."""
+    variants = [(network, "float32", "momentum") for network in NETWORKS]
+    variants += [(network, "float32", "adam") for network in NETWORKS]
+    variants += [(WIDE, "float64", "momentum")]
+    for threads in options.threads:
+        for network, dtype, solver in variants:
+            yield replace(network, dtype=dtype, solver=solver, threads=threads)
+
+
+def n_epochs(problem: Training, options: Options) -> int:
+    """Epochs in a turn."""
+    turn_flop = TURN_FLOP / 10 if options.quick else TURN_FLOP
+    return max(1, round(turn_flop / (problem.flop_per_step * problem.steps)))
+
+
+# ----------------------------------------------------------------------------- in the workers
+
+
+def epochs_task(contender: str, problem: Training) -> Callable[[int], dict[str, Any]]:
+    """Trains for n epochs, and measures wall-clock and processor time."""
+    epoch = resolve(TRAINERS[contender])(problem)
+
+    def task(n: int) -> dict[str, Any]:
+        cpu, start = time.process_time(), time.perf_counter()
+        losses = [epoch() for _ in range(n)]
+        seconds = time.perf_counter() - start
+        return {"seconds": seconds, "cpu": time.process_time() - cpu, "losses": losses}
+
+    return task
+
+
+def gemm_task(dtype: str, sizes: tuple[int, ...]) -> Callable[..., float]:
+    """The best rate of large square products, in GFLOP/s, of NumPy's and SciPy's BLAS."""
+    import numpy as np
+    from scipy.linalg import blas
+
+    gemm = blas.sgemm if dtype == "float32" else blas.dgemm
+
+    def task(*_: object) -> float:
+        best = 0.0
+        for size in sizes:
+            A = np.random.default_rng(0).standard_normal((size, size)).astype(dtype, order="F")
+            C = np.empty_like(A)
+            for product in (
+                lambda A=A, C=C: np.matmul(A, A, out=C),
+                lambda A=A, C=C: gemm(1.0, A, A, c=C, overwrite_c=True),
+            ):
+                start = time.perf_counter()
+                product()
+                best = max(best, 2e-9 * size**3 / (time.perf_counter() - start))
+        return best
+
+    return task
+
+
+# ----------------------------------------------------------------------------- in the parent
+
+
+def measure(options: Options) -> dict[str, Any]:
+    """Results of all problems, and of dnncore's own options."""
+    rows = []
+    for problem in problems(options):
+        print(f"\n{describe(problem)}")
+        row = measure_row(problem, options)
+        rows.append(row)
+        print_row(row)
+    results = {"rows": rows, "options": []}
+    if "dnncore" in options.choose(TRAINERS):
+        results["options"] = [measure_options(threads, options) for threads in options.threads]
+    return results
+
+
+def describe(problem: Training) -> str:
+    threads = "1 thread" if problem.threads == 1 else f"{problem.threads} threads"
+    return (
+        f"{problem.name}, batch {problem.batch_size}, {problem.dtype}, {problem.solver}, {threads}"
+    )
+
+
+def measure_row(problem: Training, options: Options) -> dict[str, Any]:
+    """Times of all contenders for one problem."""
+    referee = replace(problem, dtype="float64")
+    sizes = GEMM_SIZES[:1] if options.quick else GEMM_SIZES
+    tasks = {
+        "GEMM": ("train:gemm_task", (problem.dtype, sizes)),
+        "referee": ("train:epochs_task", ("numpy", referee)),
+    } | {
+        name: ("train:epochs_task", (name, problem)) for name in options.choose(TRAINERS)
+    }
+    n = n_epochs(problem, options)
+    outcome = take_turns(tasks, [(n,)] * (1 + options.rounds), threads=problem.threads)
+    row = {
+        "network": problem.name,
+        "layer_sizes": problem.layer_sizes,
+        "batch_size": problem.batch_size,
+        "dtype": problem.dtype,
+        "solver": problem.solver,
+        "threads": problem.threads,
+        "flop_per_step": problem.flop_per_step,
+        "gemm_gflops": max(outcome.results.pop("GEMM")),
+        "contenders": {},
+        "absent": outcome.absent,
+    }
+    expected = losses_of(outcome.results.pop("referee"))
+    for name, turns in outcome.results.items():
+        refusal = disagreement(losses_of(turns), expected, TOLERANCE[problem.dtype, problem.solver])
+        if refusal is None:
+            row["contenders"][name] = summarise(turns, problem, n, row["gemm_gflops"])
+        else:
+            row["absent"][name] = f"refused: {refusal}"
+    return row
+
+
+def losses_of(turns: list[dict[str, Any]]) -> list[float]:
+    return [loss for turn in turns for loss in turn["losses"]]
+
+
+def disagreement(losses: list[float], expected: list[float], tolerance: float) -> str | None:
+    """In which epoch the losses differ first, if they do."""
+    allowed = tolerance * expected[0]
+    for epoch, (loss, reference) in enumerate(zip(losses, expected, strict=True), start=1):
+        if not abs(loss - reference) <= allowed:  # true for NaN, too
+            return (
+                f"loss {loss:.9g} in epoch {epoch}, where the float64 referee has "
+                f"{reference:.9g}; at most {allowed:.1g} may lie between"
+            )
+    return None
+
+
+def summarise(
+    turns: list[dict[str, Any]], problem: Training, n: int, gemm_gflops: float
+) -> dict[str, Any]:
+    timed = turns[1:]  # the first was the warm-up
+    us_per_step = summary(turn["seconds"] / (n * problem.steps) * 1e6 for turn in timed)
+    return {
+        "us_per_step": us_per_step,
+        "share_of_gemm": problem.flop_per_step / (us_per_step["median"] * 1e3) / gemm_gflops,
+        "busy_cpus": sum(t["cpu"] for t in timed) / sum(t["seconds"] for t in timed),
+        "last_loss": turns[-1]["losses"][-1],
+    }
+
+
+def measure_options(threads: int, options: Options) -> dict[str, Any]:
+    """dnncore's own options on one network."""
+    variants = {name: replace(problem, threads=threads) for name, problem in OPTIONS.items()}
+    n = n_epochs(variants["momentum"], options)
+    outcome = take_turns(
+        {name: ("train:epochs_task", ("dnncore", problem)) for name, problem in variants.items()},
+        [(n,)] * (1 + options.rounds),
+        threads=threads,
+    )
+    return {
+        "network": WIDE.name,
+        "batch_size": WIDE.batch_size,
+        "threads": threads,
+        "us_per_step": {
+            name: summary(turn["seconds"] / (n * WIDE.steps) * 1e6 for turn in turns[1:])
+            for name, turns in outcome.results.items()
+        },
+        "absent": outcome.absent,
+    }
+
+
+# ------------------------------------------------------------------------------------- output
+
+
+def print_row(row: dict[str, Any]) -> None:
+    own = row["contenders"].get("dnncore", {}).get("us_per_step", {}).get("median")
+    for name, result in row["contenders"].items():
+        time_ = result["us_per_step"]
+        ratio = f"{time_['median'] / own:7.2f} x" if own else ""
+        print(
+            f"  {name:15}{time_['median']:10.1f} us  [{time_['low']:.1f} ... {time_['high']:.1f}]"
+            f"{ratio}  {result['share_of_gemm']:5.0%} of {row['gemm_gflops']:.0f} GFLOP/s,"
+            f" {result['busy_cpus']:.1f} CPUs busy",
+        )
+    for name, reason in row["absent"].items():
+        print(f"  {name:15}{reason}")
+
+
+def markdown(results: dict[str, Any]) -> str:
+    """Tables of times, of shares of the GEMM rate, of dnncore's options; the requirement."""
+    rows = results["rows"]
+    names = [name for name in TRAINERS if any(name in row["contenders"] for row in rows)]
+    head = ["network, batch", "dtype", "solver", "threads"]
+
+    def cells(row: dict[str, Any]) -> list[object]:
+        return [
+            f"{row['network']}, {row['batch_size']}", row["dtype"], row["solver"], row["threads"]
+        ]  # fmt: skip
+
+    def table(cell: Callable[[dict[str, Any], str], str], *more: str) -> str:
+        return markdown_table(
+            [*head, *names, *more],
+            [
+                cells(row)
+                + [cell(row, name) if name in row["contenders"] else "" for name in names]
+                + [f"{row['gemm_gflops']:.0f}"] * len(more)
+                for row in rows
+            ],
+        )
+
+    parts = [
+        "### Microseconds per training step, and times dnncore's",
+        table(_time_and_ratio),
+        "### Share of the machine's GEMM rate",
+        table(lambda row, name: f"{row['contenders'][name]['share_of_gemm']:.0%}", "GFLOP/s"),
+    ]
+    for option in results["options"]:
+        base = option["us_per_step"]["momentum"]["median"]
+        parts += [
+            f"### dnncore's options, {option['network']}, batch {option['batch_size']}, "
+            f"{option['threads']} thread(s)",
+            markdown_table(
+                ["option", "us per step", "times plain momentum"],
+                [
+                    (name, f"{t['median']:.1f}", f"{t['median'] / base:.2f}")
+                    for name, t in option["us_per_step"].items()
+                ],
+            ),
+        ]
+    reasons = {
+        f"- {name}, {row['network']}, {row['dtype']}, {row['solver']}: {reason}"
+        for row in rows
+        for name, reason in row["absent"].items()
+        if not reason.startswith("not installed")
+    }
+    missing = {
+        f"- {name}: {reason}"
+        for row in rows
+        for name, reason in row["absent"].items()
+        if reason.startswith("not installed")
+    }
+    if reasons or missing:
+        parts += ["Without a result:", "\n".join(sorted(missing) + sorted(reasons))]
+    parts += ["Required of dnncore:", "\n".join(requirement(rows))]
+    return "\n\n".join(parts)
+
+
+def _time_and_ratio(row: dict[str, Any], name: str) -> str:
+    time_ = row["contenders"][name]["us_per_step"]["median"]
+    own = row["contenders"].get("dnncore")
+    return f"{time_:.1f}" + (f" ({time_ / own['us_per_step']['median']:.2f})" if own else "")
+
+
+def requirement(rows: list[dict[str, Any]]) -> list[str]:
+    """Lines that say whether dnncore is as fast as it has to be."""
+    lines = []
+    for problem, limit in REQUIRED.items():
+        for row in rows:
+            same = row["network"], row["dtype"], row["solver"], row["threads"]
+            if same != (problem.name, "float32", "momentum", 1):
+                continue
+            head = f"- {describe(problem)}: "
+            if not {"dnncore", "numpy"} <= row["contenders"].keys():
+                lines.append(head + "not measured, needs dnncore and numpy")
+                continue
+            own, theirs = (
+                row["contenders"][name]["us_per_step"]["median"] for name in ("dnncore", "numpy")
+            )
+            lines.append(
+                head + f"{own:.1f} us, NumPy {theirs:.1f} us, ratio {own / theirs:.2f} "
+                f"(at most {limit:.2f}): {'holds' if own <= limit * theirs else 'FAILS'}"
+            )
+    return lines
+
+
+if __name__ == "__main__":
+    options, output = parse(__doc__, TRAINERS)
+    warn_if_busy()
+    results = measure(options)
+    print("\n" + markdown(results))
+    if output:
+        write_json(output, results)
