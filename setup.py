@@ -15,6 +15,9 @@ DEBUG = os.environ.get("DNNCORE_DEBUG", "0") not in ("", "0")
 C_FLAGS = ["-std=c11", "-ffp-contract=off", "-fno-math-errno", "-fno-trapping-math"]
 C_FLAGS += ["-O1", "-g", "-UNDEBUG"] if DEBUG else ["-O3", "-g0"]
 
+# One per instruction set; those of other processors compile to nothing.
+ISA_SOURCES = ("isa_generic.c", "isa_avx2.c", "isa_avx512.c", "isa_neon.c")
+
 DIRECTIVES = {
     "language_level": 3,
     "binding": True,
@@ -42,7 +45,7 @@ def extension(name: str, c_sources: tuple[str, ...] = ()) -> Extension:
 setup(
     ext_modules=cythonize(
         [
-            extension("_csrc", ("isa.c", "isa_generic.c", "isa_avx2.c")),
+            extension("_csrc", ("isa.c", *ISA_SOURCES)),
             extension("kernels"),
             extension("_engine", ("team.c",)),
         ],

@@ -319,3 +319,26 @@ def markdown_table(header: Sequence[str], rows: Iterable[Sequence[object]]) -> s
     """A Markdown table; the first column left-aligned, the others right-aligned."""
     lines = [header, [":--"] + ["--:"] * (len(header) - 1), *rows]
     return "\n".join("| " + " | ".join(map(str, line)) + " |" for line in lines)
+
+
+def microseconds(value: float) -> str:
+    """With three significant digits or more."""
+    return f"{value:,.0f}" if value >= 100 else f"{value:.1f}"
+
+
+def absences(rows: Iterable[tuple[str, Mapping[str, str]]]) -> str:
+    """A Markdown list of what has no result, and why; each contender and reason once.
+
+    Parameters
+    ----------
+    rows : iterable of (name of the row, reason of each absent contender)
+    """
+    rows = list(rows)
+    where: dict[tuple[str, str], list[str]] = {}
+    for row, absent in rows:
+        for contender, reason in absent.items():
+            where.setdefault((contender, reason), []).append(row)
+    return "\n".join(
+        f"- {contender}: {reason}" + ("" if len(names) == len(rows) else f" ({'; '.join(names)})")
+        for (contender, reason), names in where.items()
+    )

@@ -10,6 +10,9 @@ import sys
 import traceback
 from multiprocessing.connection import Connection
 
+# Errors that are no fault: a library that is not installed, a job it has no means for.
+KINDS = {"ModuleNotFoundError": "not installed", "Unavailable": "unavailable"}
+
 
 def main() -> None:
     connection = Connection(int(sys.argv[1]))
@@ -25,12 +28,10 @@ def main() -> None:
     except EOFError:
         return  # the parent has finished
     except Exception as error:
-        kind = {"ModuleNotFoundError": "not installed", "Unavailable": "unavailable"}.get(
-            type(error).__name__, "failed"
-        )
-        if kind == "failed":
+        kind = KINDS.get(type(error).__name__)
+        if kind is None:
             traceback.print_exc()
-        connection.send((kind, f"{type(error).__name__}: {error}"))
+        connection.send((kind or "failed", str(error) if kind else repr(error)))
 
 
 def resolve(name: str):

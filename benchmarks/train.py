@@ -14,7 +14,9 @@ from typing import Any
 
 from _harness import (
     Options,
+    absences,
     markdown_table,
+    microseconds,
     parse,
     summary,
     take_turns,
@@ -61,6 +63,8 @@ def problems(options: Options) -> Iterator[Training]:
     """All combinations that are measured."""
     variants = [(network, "float32", "momentum") for network in NETWORKS]
     variants += [(network, "float32", "adam") for network in NETWORKS]
+    if options.quick:
+        variants = [*variants[:3], (WIDE, "float32", "adam")]
     variants += [(WIDE, "float64", "momentum")]
     for threads in options.threads:
         for network, dtype, solver in variants:
@@ -230,8 +234,8 @@ def print_row(row: dict[str, Any]) -> None:
         time_ = result["us_per_step"]
         ratio = f"{time_['median'] / own:7.2f} x" if own else ""
         print(
-            f"  {name:15}{time_['median']:10.1f} us  [{time_['low']:.1f} ... {time_['high']:.1f}]"
-            f"{ratio}  {result['share_of_gemm']:5.0%} of {row['gemm_gflops']:.0f} GFLOP/s,"
+            f"  {name:15}{microseconds(time_['median']):>9} us{ratio}  "
+            f"[{microseconds(time_['low'])} ... {microseconds(time_['high'])}]  {result['share_of_gemm']:5.0%} of {row['gemm_gflops']:.0f} GFLOP/s,"
             f" {result['busy_cpus']:.1f} CPUs busy",
         )
     for name, reason in row["absent"].items():
@@ -274,25 +278,14 @@ def markdown(results: dict[str, Any]) -> str:
             markdown_table(
                 ["option", "us per step", "times plain momentum"],
                 [
-                    (name, f"{t['median']:.1f}", f"{t['median'] / base:.2f}")
+                    (name, microseconds(t["median"]), f"{t['median'] / base:.2f}")
                     for name, t in option["us_per_step"].items()
                 ],
             ),
         ]
-    reasons = {
-        f"- {name}, {row['network']}, {row['dtype']}, {row['solver']}: {reason}"
-        for row in rows
-        for name, reason in row["absent"].items()
-        if not reason.startswith("not installed")
-    }
-    missing = {
-        f"- {name}: {reason}"
-        for row in rows
-        for name, reason in row["absent"].items()
-        if reason.startswith("not installed")
-    }
-    if reasons or missing:
-        parts += ["Without a result:", "\n".join(sorted(missing) + sorted(reasons))]
+    without = absences((" ".join(map(str, cells(row))), row["absent"]) for row in rows)
+    if without:
+        parts += ["Without a result:", without]
     parts += ["Required of dnncore:", "\n".join(requirement(rows))]
     return "\n\n".join(parts)
 
@@ -300,7 +293,7 @@ def markdown(results: dict[str, Any]) -> str:
 def _time_and_ratio(row: dict[str, Any], name: str) -> str:
     time_ = row["contenders"][name]["us_per_step"]["median"]
     own = row["contenders"].get("dnncore")
-    return f"{time_:.1f}" + (f" ({time_ / own['us_per_step']['median']:.2f})" if own else "")
+    return microseconds(time_) + (f" ({time_ / own['us_per_step']['median']:.2f})" if own else "")
 
 
 def requirement(rows: list[dict[str, Any]]) -> list[str]:

@@ -2,9 +2,7 @@
  *
  * C = A B is computed in tiles of at most TILE_ROWS rows and two vectors of columns, whose
  * sums stay in registers over the whole inner dimension ("depth"). Before that, the columns
- * of B that a tile needs are packed into a panel that is read in order. A finished tile goes
- * to a small buffer, from which plain loops apply what follows (bias and sigmoid, the
- * derivative, the solver's update) while it is in the L1 cache.
+ * of B that a tile needs are packed into a panel that is read in order.
  *
  * Row i of a tile takes its factors from A at i * a_row + p * a_step, p = 0 .. depth - 1:
  * in place (a_step 1), or packed (a_row 1) where A is transposed.
@@ -22,48 +20,50 @@ enum {
 #define VEC_LANES NAME(VEC_LANES)
 #define TILE_COLS NAME(TILE_COLS)
 
-/* tile (rows, vectors * VEC_LANES) = A panel. `rows` and `vectors` are constants where this
- * is inlined, so that the sums are registers. */
+/* out = A panel, `rows` rows `ld` apart and `vectors` vectors wide. Both are constants where
+ * this is inlined, so that the sums are registers. */
 INLINE void NAME(multiply)(int rows, int vectors, ptrdiff_t depth, const real *a, ptrdiff_t a_row,
-                           ptrdiff_t a_step, const real *panel, real *tile)
+                           ptrdiff_t a_step, const real *panel, real *out, ptrdiff_t ld)
 {
     vec sum[TILE_ROWS][2];
-    for (int i = 0; i < rows; i++)
-        for (int v = 0; v < vectors; v++) sum[i][v] = (vec){0};
+    UNROLL
+    for (int i = 0; i < rows; i++) sum[i][0] = sum[i][1] = (vec){0};
     for (ptrdiff_t p = 0; p < depth; p++) {
-        vec b[2];
-        for (int v = 0; v < vectors; v++)
-            b[v] = *(const unaligned_vec *)(panel + v * VEC_LANES);
+        vec b0 = *(const unaligned_vec *)panel, b1 = b0;
+        if (vectors == 2) b1 = *(const unaligned_vec *)(panel + VEC_LANES);
+        UNROLL
         for (int i = 0; i < rows; i++) {
             vec factor = a[i * a_row] - (vec){0};
-            for (int v = 0; v < vectors; v++) sum[i][v] = NAME(vec_fma)(factor, b[v], sum[i][v]);
+            sum[i][0] = NAME(vec_fma)(factor, b0, sum[i][0]);
+            if (vectors == 2) sum[i][1] = NAME(vec_fma)(factor, b1, sum[i][1]);
         }
         a += a_step;
         panel += vectors * VEC_LANES;
     }
-    for (int i = 0; i < rows; i++)
-        for (int v = 0; v < vectors; v++)
-            *(unaligned_vec *)(tile + (i * vectors + v) * VEC_LANES) = sum[i][v];
+    UNROLL
+    for (int i = 0; i < rows; i++) {
+        *(unaligned_vec *)(out + i * ld) = sum[i][0];
+        if (vectors == 2) *(unaligned_vec *)(out + i * ld + VEC_LANES) = sum[i][1];
+    }
 }
 
 typedef void (*NAME(multiply_function))(ptrdiff_t depth, const real *a, ptrdiff_t a_row,
-                                        const real *panel, real *tile);
+                                        const real *panel, real *out, ptrdiff_t ld);
 
 /* One function for each number of rows and vectors, with A in place or packed. */
-#define DEFINE_MULTIPLY(rows)                                                                    \
-    static void NAME(in_place_1_##rows)(ptrdiff_t depth, const real *a, ptrdiff_t a_row,         \
-                                        const real *panel, real *tile)                           \
-    { NAME(multiply)(rows, 1, depth, a, a_row, 1, panel, tile); }                                \
-    static void NAME(in_place_2_##rows)(ptrdiff_t depth, const real *a, ptrdiff_t a_row,         \
-                                        const real *panel, real *tile)                           \
-    { NAME(multiply)(rows, 2, depth, a, a_row, 1, panel, tile); }                                \
-    static void NAME(packed_1_##rows)(ptrdiff_t depth, const real *a, ptrdiff_t a_row,           \
-                                      const real *panel, real *tile)                             \
-    { (void)a_row; NAME(multiply)(rows, 1, depth, a, 1, rows, panel, tile); }                    \
-    static void NAME(packed_2_##rows)(ptrdiff_t depth, const real *a, ptrdiff_t a_row,           \
-                                      const real *panel, real *tile)                             \
-    { (void)a_row; NAME(multiply)(rows, 2, depth, a, 1, rows, panel, tile); }
-FOR_TILE_ROWS(DEFINE_MULTIPLY)
+#define MULTIPLY(name, rows, vectors, A_ROW, A_STEP)                                            \
+    static void NAME(name##_##vectors##_##rows)(ptrdiff_t depth, const real *a, ptrdiff_t a_row, \
+                                                const real *panel, real *out, ptrdiff_t ld)      \
+    {                                                                                           \
+        (void)a_row;                                                                            \
+        NAME(multiply)(rows, vectors, depth, a, A_ROW, A_STEP, panel, out, ld);                  \
+    }
+#define MULTIPLY_ROWS(rows)              \
+    MULTIPLY(in_place, rows, 1, a_row, 1) \
+    MULTIPLY(in_place, rows, 2, a_row, 1) \
+    MULTIPLY(packed, rows, 1, 1, rows)    \
+    MULTIPLY(packed, rows, 2, 1, rows)
+FOR_TILE_ROWS(MULTIPLY_ROWS)
 
 #define IN_PLACE(rows) {NAME(in_place_1_##rows), NAME(in_place_2_##rows)},
 #define PACKED(rows) {NAME(packed_1_##rows), NAME(packed_2_##rows)},
@@ -86,16 +86,17 @@ INLINE int NAME(vectors)(ptrdiff_t cols)
 /* panel[p, c] = B[p, c], c < cols; the rest of the vectors is zero. B has rows `ld` apart. */
 static void NAME(pack)(ptrdiff_t depth, ptrdiff_t cols, const real *B, ptrdiff_t ld, real *panel)
 {
-    if (cols == TILE_COLS) {
-        for (ptrdiff_t p = 0; p < depth; p++, B += ld, panel += TILE_COLS)
-            for (int v = 0; v < 2; v++)
-                *(unaligned_vec *)(panel + v * VEC_LANES) = *(const unaligned_vec *)(B + v * VEC_LANES);
-        return;
-    }
     ptrdiff_t width = NAME(vectors)(cols) * VEC_LANES;
     for (ptrdiff_t p = 0; p < depth; p++, B += ld, panel += width) {
-        for (ptrdiff_t c = 0; c < cols; c++) panel[c] = B[c];
-        for (ptrdiff_t c = cols; c < width; c++) panel[c] = 0;
+        if (cols == TILE_COLS) {
+            *(unaligned_vec *)panel = *(const unaligned_vec *)B;
+            *(unaligned_vec *)(panel + VEC_LANES) = *(const unaligned_vec *)(B + VEC_LANES);
+            continue;
+        }
+        *(unaligned_vec *)(panel + width - VEC_LANES) = (vec){0};
+        if (cols > VEC_LANES) *(unaligned_vec *)panel = *(const unaligned_vec *)B;
+        NOT_VECTORISED
+        for (ptrdiff_t c = width - VEC_LANES; c < cols; c++) panel[c] = B[c];
     }
 }
 
@@ -120,6 +121,51 @@ static void NAME(pack_transposed)(ptrdiff_t depth, ptrdiff_t cols, const real *B
         for (ptrdiff_t p = 0; p < depth; p++) panel[p * width + c] = 0;
 }
 
+/* to[p, i] = A[p, i], i < rows: the factors of a tile of A^T in the order of their use. */
+INLINE void NAME(copy_factors)(int rows, ptrdiff_t depth, const real *A, ptrdiff_t ld, real *to)
+{
+    for (ptrdiff_t p = 0; p < depth; p++, A += ld, to += rows)
+        memcpy(to, A, (size_t)rows * sizeof(real));
+}
+
+static void NAME(pack_factors)(int rows, ptrdiff_t depth, const real *A, ptrdiff_t ld, real *to)
+{
+    switch (rows) {
+#define COPY_FACTORS(rows) \
+    case rows: NAME(copy_factors)(rows, depth, A, ld, to); break;
+        FOR_TILE_ROWS(COPY_FACTORS)
+    }
+}
+
+/* out (n, m) = a (n, depth) B, where B (depth, m), or B transposed (m, depth) if so said. */
+INLINE void NAME(product)(int transposed, ptrdiff_t n, ptrdiff_t depth, ptrdiff_t m, const real *a,
+                          const real *B, real *panel, real *out)
+{
+    real tile[TILE_ROWS * TILE_COLS];
+    ptrdiff_t tiles = NAME(tiles)(n);
+    for (ptrdiff_t j = 0; j < m; j += TILE_COLS) {
+        ptrdiff_t cols = m - j < TILE_COLS ? m - j : TILE_COLS;
+        int vectors = NAME(vectors)(cols);
+        if (transposed) NAME(pack_transposed)(depth, cols, B + j * depth, depth, panel);
+        else NAME(pack)(depth, cols, B + j, m, panel);
+        for (ptrdiff_t t = 0; t < tiles; t++) {
+            ptrdiff_t first = t * n / tiles, rows = (t + 1) * n / tiles - first;
+            NAME(multiply_function) multiply = NAME(in_place)[rows - 1][vectors - 1];
+            real *corner = out + first * m + j;
+            if (cols == vectors * VEC_LANES) {
+                multiply(depth, a + first * depth, depth, panel, corner, m);
+                continue;
+            }
+            multiply(depth, a + first * depth, depth, panel, tile, vectors * VEC_LANES);
+            for (ptrdiff_t i = 0; i < rows; i++) {
+                const real *row = tile + i * vectors * VEC_LANES;
+                NOT_VECTORISED
+                for (ptrdiff_t c = 0; c < cols; c++) corner[i * m + c] = row[c];
+            }
+        }
+    }
+}
+
 static size_t NAME(layer_scratch)(ptrdiff_t n, ptrdiff_t k, ptrdiff_t m)
 {
     ptrdiff_t depth = n > k ? n : k;
@@ -128,58 +174,32 @@ static size_t NAME(layer_scratch)(ptrdiff_t n, ptrdiff_t k, ptrdiff_t m)
     return (size_t)(depth * TILE_COLS + n * k);
 }
 
-static void NAME(layer_forward)(ptrdiff_t n, ptrdiff_t k, ptrdiff_t m, const void *a_,
-                                const void *W_, const void *b_, int hidden, void *scratch,
-                                void *out_)
+static void NAME(layer_forward)(ptrdiff_t n, ptrdiff_t k, ptrdiff_t m, const void *a,
+                                const void *W, const void *b, int hidden, void *scratch, void *out)
 {
-    const real *a = a_, *W = W_, *b = b_;
-    real *out = out_, *panel = scratch, tile[TILE_ROWS * TILE_COLS];
-    ptrdiff_t tiles = NAME(tiles)(n);
-    for (ptrdiff_t j = 0; j < m; j += TILE_COLS) {
-        ptrdiff_t cols = m - j < TILE_COLS ? m - j : TILE_COLS;
-        int vectors = NAME(vectors)(cols);
-        NAME(pack)(k, cols, W + j, m, panel);
-        for (ptrdiff_t t = 0; t < tiles; t++) {
-            ptrdiff_t first = t * n / tiles, rows = (t + 1) * n / tiles - first;
-            NAME(in_place)[rows - 1][vectors - 1](k, a + first * k, k, panel, tile);
-            for (ptrdiff_t i = 0; i < rows; i++) {
-                const real *row = tile + i * vectors * VEC_LANES;
-                real *restrict z = out + (first + i) * m + j;
-                if (!hidden)
-                    for (ptrdiff_t c = 0; c < cols; c++) z[c] = row[c] + b[j + c];
-                else if (cols == TILE_COLS)
-                    for (ptrdiff_t c = 0; c < TILE_COLS; c++)
-                        z[c] = NAME(sigmoid_one)(row[c] + b[j + c]);
-                else
-                    for (ptrdiff_t c = 0; c < cols; c++)
-                        z[c] = NAME(sigmoid_one)(row[c] + b[j + c]);
-            }
-        }
-    }
+    NAME(product)(0, n, k, m, a, W, scratch, out);
+    if (hidden) NAME(add_bias_sigmoid)(n, m, b, out);
+    else NAME(add_bias)(n, m, b, out);
 }
 
-static void NAME(layer_delta)(ptrdiff_t n, ptrdiff_t k, ptrdiff_t m, const void *dz_,
-                              const void *W_, const void *a_, void *scratch, void *out_)
+static void NAME(layer_delta)(ptrdiff_t n, ptrdiff_t k, ptrdiff_t m, const void *dz, const void *W,
+                              const void *a, void *scratch, void *out)
 {
-    const real *dz = dz_, *W = W_, *a = a_;
-    real *out = out_, *panel = scratch, tile[TILE_ROWS * TILE_COLS];
-    ptrdiff_t tiles = NAME(tiles)(n);
-    for (ptrdiff_t j = 0; j < k; j += TILE_COLS) {
-        ptrdiff_t cols = k - j < TILE_COLS ? k - j : TILE_COLS;
-        int vectors = NAME(vectors)(cols);
-        NAME(pack_transposed)(m, cols, W + j * m, m, panel);
-        for (ptrdiff_t t = 0; t < tiles; t++) {
-            ptrdiff_t first = t * n / tiles, rows = (t + 1) * n / tiles - first;
-            NAME(in_place)[rows - 1][vectors - 1](m, dz + first * m, m, panel, tile);
-            for (ptrdiff_t i = 0; i < rows; i++) {
-                const real *row = tile + i * vectors * VEC_LANES;
-                const real *activation = a + (first + i) * k + j;
-                real *restrict delta = out + (first + i) * k + j;
-                for (ptrdiff_t c = 0; c < cols; c++)
-                    delta[c] = row[c] * (activation[c] * (REAL(1.0) - activation[c]));
-            }
-        }
-    }
+    NAME(product)(1, n, m, k, dz, W, scratch, out);
+    NAME(sigmoid_backward)(n * k, out, a, out);
+}
+
+/* The solver's update of the part of W that begins at `at` and belongs to a tile of g. */
+INLINE void NAME(update_tile)(const dnn_step *step, ptrdiff_t rows, ptrdiff_t cols,
+                              const real *tile, ptrdiff_t width, ptrdiff_t m, ptrdiff_t at,
+                              real *s1, real *s2, real *W)
+{
+    if (cols == TILE_COLS) /* a constant: no loops but that over the rows */
+        for (ptrdiff_t i = 0; i < rows; i++, at += m, tile += width)
+            NAME(update_row)(step, step->decay, TILE_COLS, tile, s1 + at, s2 + at, W + at);
+    else
+        for (ptrdiff_t i = 0; i < rows; i++, at += m, tile += width)
+            NAME(update_row)(step, step->decay, cols, tile, s1 + at, s2 + at, W + at);
 }
 
 static void NAME(layer_update)(const dnn_step *step, ptrdiff_t n, ptrdiff_t k, ptrdiff_t m,
@@ -190,34 +210,26 @@ static void NAME(layer_update)(const dnn_step *step, ptrdiff_t n, ptrdiff_t k, p
     real *W = W_, *s1 = state1, *s2 = state2;
     real *panel = scratch, *a_packed = panel + n * TILE_COLS, tile[TILE_ROWS * TILE_COLS];
     ptrdiff_t slice = last_row - first_row, tiles = NAME(tiles)(slice);
+    const dnn_step constants = *step; /* a copy that stores to W cannot change */
     for (ptrdiff_t t = 0; t < tiles; t++) {
         ptrdiff_t first = t * slice / tiles, rows = (t + 1) * slice / tiles - first;
-        real *to = a_packed + first * n;
-        const real *from = a + first_row + first;
-        for (ptrdiff_t r = 0; r < n; r++, from += k, to += rows)
-            for (ptrdiff_t i = 0; i < rows; i++) to[i] = from[i];
+        NAME(pack_factors)((int)rows, n, a + first_row + first, k, a_packed + first * n);
     }
     for (ptrdiff_t j = 0; j < m; j += TILE_COLS) {
         ptrdiff_t cols = m - j < TILE_COLS ? m - j : TILE_COLS;
         int vectors = NAME(vectors)(cols);
+        ptrdiff_t width = vectors * VEC_LANES;
         NAME(pack)(n, cols, dz + j, m, panel);
         for (ptrdiff_t t = 0; t < tiles; t++) {
             ptrdiff_t first = t * slice / tiles, rows = (t + 1) * slice / tiles - first;
             ptrdiff_t corner = (first_row + first) * m + j;
-            /* The tile is written after the product: fetch it meanwhile. */
+            /* What is updated after the product is fetched meanwhile. */
             for (ptrdiff_t i = 0; i < rows; i++) {
                 __builtin_prefetch(W + corner + i * m, 1);
                 __builtin_prefetch(s1 + corner + i * m, 1);
             }
-            NAME(packed)[rows - 1][vectors - 1](n, a_packed + first * n, 0, panel, tile);
-            for (ptrdiff_t i = 0; i < rows; i++) {
-                const real *g = tile + i * vectors * VEC_LANES;
-                ptrdiff_t at = corner + i * m;
-                if (cols == TILE_COLS)
-                    NAME(update_row)(step, step->decay, TILE_COLS, g, s1 + at, s2 + at, W + at);
-                else
-                    NAME(update_row)(step, step->decay, cols, g, s1 + at, s2 + at, W + at);
-            }
+            NAME(packed)[rows - 1][vectors - 1](n, a_packed + first * n, 1, panel, tile, width);
+            NAME(update_tile)(&constants, rows, cols, tile, width, m, corner, s1, s2, W);
         }
     }
 }
@@ -226,6 +238,8 @@ static void NAME(layer_update)(const dnn_step *step, ptrdiff_t n, ptrdiff_t k, p
 #undef unaligned_vec
 #undef VEC_LANES
 #undef TILE_COLS
-#undef DEFINE_MULTIPLY
+#undef MULTIPLY
+#undef MULTIPLY_ROWS
+#undef COPY_FACTORS
 #undef IN_PLACE
 #undef PACKED

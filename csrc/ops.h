@@ -104,7 +104,7 @@ typedef struct dnn_ops {
 } dnn_ops;
 
 typedef struct dnn_isa {
-    const char *name; /* "generic", "avx2" */
+    const char *name; /* "avx512", "avx2", "neon" or "generic" */
     dnn_ops f32, f64;
 } dnn_isa;
 

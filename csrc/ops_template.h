@@ -305,14 +305,15 @@ static void NAME(norm_backward)(ptrdiff_t rows, ptrdiff_t cols, const void *da_,
 
 /* --------------------------------------------------------- softmax and cross-entropy */
 
-/* s = z - max(z), kept finite: the difference of two finite numbers can overflow. */
+/* s = z - max(z), kept finite: the difference of two finite numbers can overflow. Half the
+ * range is left to the sums of such numbers. */
 INLINE void NAME(shift_row)(ptrdiff_t cols, const real *z, real *s)
 {
     real top = NAME(row_max)(cols, z);
     ELEMENTWISE
     for (ptrdiff_t c = 0; c < cols; c++) {
         real d = z[c] - top;
-        s[c] = d < -REAL_MAX ? -REAL_MAX : d;
+        s[c] = d < -REAL_MAX / 2 ? -REAL_MAX / 2 : d;
     }
 }
 
@@ -356,10 +357,7 @@ static void NAME(log_softmax)(ptrdiff_t rows, ptrdiff_t cols, const void *z_, vo
             for (int j = 0; i + j < n; j++) lane[j] += buffer[i + j];
         }
         real log_total = NAME(log_one)(NAME(fold_sum)(lane));
-        for (ptrdiff_t c = 0; c < cols; c++) {
-            real d = out[c] - log_total;
-            out[c] = d < -REAL_MAX ? -REAL_MAX : d;
-        }
+        for (ptrdiff_t c = 0; c < cols; c++) out[c] -= log_total;
     }
 }
 

@@ -1,13 +1,29 @@
 /* What the matrix products need of an instruction set: the bytes of a vector register, a
  * multiply-add of vectors, and how many rows of a tile the registers hold. */
 
-#if defined(ISA_AVX2)
+#if defined(ISA_AVX512)
+#include <immintrin.h>
+#define VEC_BYTES 64
+#define TILE_ROWS 8 /* more rows would need more addresses than there are registers */
+#define FOR_TILE_ROWS(X) X(1) X(2) X(3) X(4) X(5) X(6) X(7) X(8)
+#define vec_fma_f32 _mm512_fmadd_ps
+#define vec_fma_f64 _mm512_fmadd_pd
+
+#elif defined(ISA_AVX2)
 #include <immintrin.h>
 #define VEC_BYTES 32
 #define TILE_ROWS 6 /* 12 of 16 registers are sums */
 #define FOR_TILE_ROWS(X) X(1) X(2) X(3) X(4) X(5) X(6)
 #define vec_fma_f32 _mm256_fmadd_ps
 #define vec_fma_f64 _mm256_fmadd_pd
+
+#elif defined(ISA_NEON)
+#include <arm_neon.h>
+#define VEC_BYTES 16
+#define TILE_ROWS 12 /* 24 of 32 registers are sums */
+#define FOR_TILE_ROWS(X) X(1) X(2) X(3) X(4) X(5) X(6) X(7) X(8) X(9) X(10) X(11) X(12)
+#define vec_fma_f32(a, b, c) vfmaq_f32(c, a, b)
+#define vec_fma_f64(a, b, c) vfmaq_f64(c, a, b)
 
 #else
 /* One multiply-add a lane, by the processor or by the C library. */

@@ -4,6 +4,8 @@ import os
 
 import numpy as np
 
+KNOWN = ("avx512", "avx2", "neon")  # the names of csrc/isa_*.c that can be switched off
+
 cdef const dnn_isa* _find(str name) noexcept:
     cdef int i = 0
     cdef const dnn_isa* found = dnn_isa_available(0)
@@ -37,17 +39,17 @@ def select(str name):
 
 def _select_at_import():
     disabled = os.environ.get("DNNCORE_DISABLE_CPU_FEATURES", "").lower().replace(",", " ").split()
-    unknown = set(disabled) - {"avx2"}
+    unknown = set(disabled) - set(KNOWN)
     if unknown:
         import warnings
 
         warnings.warn(
             f"DNNCORE_DISABLE_CPU_FEATURES names unknown features {sorted(unknown)}; "
-            "known: avx2",
+            f"known: {', '.join(KNOWN)}",
             RuntimeWarning,
             stacklevel=2,
         )
-    select(next(name for name in available() if name not in disabled))
+    select(next((name for name in available() if name not in disabled), "generic"))
 
 
 _select_at_import()

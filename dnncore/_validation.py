@@ -15,38 +15,47 @@ import numpy as np
 from numpy.typing import ArrayLike, DTypeLike, NDArray
 
 INT_MAX = 2**31 - 1  # BLAS counts in C ints
+SMALLEST_TOTAL = 1e-300  # of weights whose reciprocal is a number to reckon with
+
+
+def _floating(name: str, x: ArrayLike) -> NDArray[Any]:
+    x = np.asarray(x)
+    if x.dtype != np.float32 and x.dtype != np.float64:
+        raise TypeError(f"{name} must be a float32 or float64 array, got {x.dtype}")
+    return x
+
+
+def _contiguous(x: NDArray[Any]) -> NDArray[Any]:
+    return np.require(x, requirements=("C", "A"))
 
 
 def real_array(name: str, x: ArrayLike) -> NDArray[Any]:
     """`x` as a contiguous float32 or float64 array of any shape."""
-    x = np.asarray(x)
-    if x.dtype != np.float32 and x.dtype != np.float64:
-        raise TypeError(f"{name} must be a float32 or float64 array, got {x.dtype}")
-    return np.require(x, requirements=("C", "A"))
+    return _contiguous(_floating(name, x))
 
 
 def matrix(name: str, x: ArrayLike) -> NDArray[Any]:
     """`x` as a real array (n_rows, n_columns) with at least one column."""
-    x = real_array(name, x)
+    x = _floating(name, x)
     if x.ndim != 2 or x.shape[1] == 0:
         raise ValueError(
             f"{name} must have shape (n_rows, n_columns) with at least 1 column, got {x.shape}"
         )
     if max(x.shape) > INT_MAX:
         raise ValueError(f"{name} must have at most {INT_MAX} rows and columns, got {x.shape}")
-    return x
+    return _contiguous(x)
 
 
 def array_like(
     name: str, x: ArrayLike, shape: tuple[int, ...], other: str, dtype: DTypeLike
 ) -> NDArray[Any]:
     """`x` as an array of a given shape, and of the dtype of the argument `other`."""
-    x = real_array(name, x)
+    x = _floating(name, x)
     if x.dtype != dtype:
         raise TypeError(f"{name} must have dtype {dtype}, like {other}, got {x.dtype}")
     if x.shape != shape:
         raise ValueError(f"{name} must have shape {shape} to go with {other}, got {x.shape}")
-    return x
+    return _contiguous(x)
 
 
 def finite_matrix(name: str, x: ArrayLike, n_columns: int, dtype: DTypeLike) -> NDArray[Any]:
@@ -82,7 +91,7 @@ def output(
     """
     if out is None:
         return np.empty(shape, dtype)
-    if not isinstance(out, np.ndarray):
+    if not isinstance(out, np.ndarray) or isinstance(out, np.matrix):
         raise TypeError(f"{name} must be a NumPy array, got {type(out).__name__}")
     if out.dtype != dtype:
         raise TypeError(f"{name} must have dtype {dtype}, got {out.dtype}")
@@ -150,7 +159,14 @@ def labels(
         label = _class_indices(name, y, shape)
     n = shape[0]
     weight = None if sample_weight is None else weights(sample_weight, n, dtype)
-    total = float(n) if weight is None else float(weight.sum(dtype=np.float64))
+    total = float(n)
+    if weight is not None:
+        with np.errstate(over="ignore"):
+            total = float(weight.sum(dtype=np.float64))
+        if n and not SMALLEST_TOTAL < total < np.inf:
+            # Only the ratios of the weights count.
+            weight = weight / weight.max()
+            total = float(weight.sum(dtype=np.float64))
     return Labels(label, L, weight, 1.0 / total if n else 0.0)
 
 
@@ -176,7 +192,8 @@ def weights(sample_weight: ArrayLike, n: int, dtype: DTypeLike) -> NDArray[Any]:
         raise TypeError(f"sample_weight must be real numbers, got {weight.dtype}")
     if weight.shape != (n,):
         raise ValueError(f"sample_weight must have shape {(n,)}, got {weight.shape}")
-    weight = np.require(weight, dtype, ("C", "A"))
+    with np.errstate(over="ignore"):
+        weight = np.require(weight, dtype, ("C", "A"))
     if not ((weight >= 0) & np.isfinite(weight)).all():
         raise ValueError("sample_weight must be finite and not negative")
     if n > 0 and not weight.any():

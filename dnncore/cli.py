@@ -58,6 +58,9 @@ def main(argv: Sequence[str] | None = None) -> int:
     int
         Exit status.
     """
+    if isinstance(sys.stdout, io.TextIOWrapper):
+        # A terminal may lack the letters of a class.
+        sys.stdout.reconfigure(errors="backslashreplace")
     try:
         arguments = _parser().parse_args(argv)
         status: int = arguments.run(arguments)
@@ -366,7 +369,8 @@ def _train(arguments: argparse.Namespace) -> int:
     if not arguments.quiet:
         n_classes = len(np.unique(data.y))
         print(
-            f"{data.title}: {len(data.y)} rows, {data.X.shape[1]} features, {n_classes} classes\n"
+            f"{data.title}: {len(data.y)} rows, {_plural(data.X.shape[1], 'feature')}, "
+            f"{n_classes} classes\n"
             f"{len(rows.train)} rows to train on, {len(rows.validation)} to validate, "
             f"{len(rows.test)} held out",
             file=sys.stderr,
@@ -410,7 +414,7 @@ def _read_training(arguments: argparse.Namespace) -> _Data:
             "Handwritten digits", digits.data.astype(dtype), digits.target, digits.feature_names
         )
     X, y, feature_names = read_training(arguments.data, arguments.target, dtype)
-    return _Data(os.path.basename(arguments.data), X, y, feature_names)
+    return _Data(_one_line(os.path.basename(arguments.data)), X, y, feature_names)
 
 
 def _divide(data: _Data, test_size: float, validation_fraction: float, seed: int) -> _Rows:
@@ -594,7 +598,7 @@ def _draw(model: DNNClassifier, path: str, title: str, accuracy: float | None) -
     image = learning_curve(
         model.loss_curve_,
         model.validation_scores_,
-        title=_one_line(title),
+        title=title,
         subtitle=subtitle,
         best_is_kept=bool(model.early_stopping),
     )

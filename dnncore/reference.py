@@ -336,7 +336,7 @@ def _shift(z: NDArray[Real]) -> NDArray[Real]:
     top: NDArray[Real] = z.max(axis=1, keepdims=True)
     with np.errstate(over="ignore"):  # the difference of two finite numbers can overflow
         s = z - top
-    return s.clip(min=np.finfo(z.dtype).min)
+    return s.clip(min=np.finfo(z.dtype).min / 2)  # half the range is left to sums of these
 
 
 def _positive(p: NDArray[Real]) -> NDArray[Real]:

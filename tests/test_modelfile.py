@@ -436,7 +436,7 @@ def test_classes_of_another_form(path, classes):
         ({"history.validation_score": np.zeros((1, 1))}, "must have shape (1,), got (1, 1)"),
         ({"layers.0.weight": np.zeros((5, 4))}, "must have shape (4, 5), got (5, 4)"),
         ({"layers.0.weight": np.zeros((4, 5), np.int64)}, "must have dtype F64, got I64"),
-        ({"layers.0.weight": np.zeros((4, 5), np.complex64)}, "must have dtype F64, got C64"),
+        ({"layers.0.weight": np.zeros((4, 5), np.float16)}, "must have dtype F64, got F16"),
         ({"layers.1.bias": np.array([0.0, np.nan, 0.0])}, "layers.1.bias must be finite"),
         ({"history.loss": np.array([1.0, np.inf])}, "history.loss must be finite"),
         ({"norm.mean": np.full(4, -np.inf)}, "norm.mean must be finite"),

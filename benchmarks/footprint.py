@@ -1,0 +1,216 @@
+"""Import time, sizes on disk and as wheels, and peak memory of a training run."""
+
+from __future__ import annotations
+
+import importlib.metadata
+import io
+import resource
+import statistics
+import subprocess
+import sys
+import zipfile
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+from _harness import (
+    Options,
+    WorkerError,
+    absences,
+    markdown_table,
+    parse,
+    run_once,
+    write_json,
+)
+from _problems import Training
+from _worker import resolve
+from contenders import TRAINERS
+
+# For each contender what a user imports, and the distributions that are its own.
+IMPORTS = {
+    "numpy": ("numpy", ["numpy"]),
+    "dnncore": ("dnncore, dnncore.training", ["dnncore"]),
+    "dnncore's estimator": ("dnncore.classifier", ["dnncore", "scikit-learn"]),
+    "sklearn": ("sklearn.neural_network", ["scikit-learn"]),
+    "torch": ("torch", ["torch"]),
+    "jax": ("jax, jax.numpy", ["jax", "jaxlib"]),
+    "skorch": ("skorch", ["skorch", "torch"]),
+    "thinc": ("thinc.api", ["thinc"]),
+    "onnxruntime": ("onnxruntime", ["onnxruntime"]),
+}
+
+PROBLEM = Training(layer_sizes=(784, 256, 10), batch_size=128, steps=100)
+
+IMPORT_AND_TIME = "import time; t = time.perf_counter(); import {}; print(time.perf_counter() - t)"
+
+
+def measure(options: Options) -> dict[str, Any]:
+    """Import time and sizes of each library, and memory of each contender in training."""
+    libraries = []
+    for name, (modules, distributions) in IMPORTS.items():
+        if options.contenders is not None and name not in options.contenders:
+            continue
+        library = {"name": name, **measure_library(modules, distributions, options)}
+        libraries.append(library)
+        print(f"{name:20}" + ", ".join(f"{k} {v:,.4g}" for k, v in library.items() if _is(v)))
+        if "absent" in library:
+            print(f"{'':20}{library['absent']}")
+    memory = []
+    for name in options.choose(TRAINERS):
+        entry: dict[str, Any] = {"name": name}
+        try:
+            entry["peak_mb"] = run_once("footprint:memory_task", (name,)) / 2**20
+            print(f"{name:20}peak of training {entry['peak_mb']:,.0f} MB")
+        except WorkerError as error:
+            entry["absent"] = str(error)
+            print(f"{name:20}{error}")
+        memory.append(entry)
+    return {"libraries": libraries, "memory": memory}
+
+
+def _is(value: object) -> bool:
+    return isinstance(value, float)
+
+
+def measure_library(modules: str, own: list[str], options: Options) -> dict[str, Any]:
+    try:
+        files = [path for name in own for path in installed_files(name)]
+        needed = closure(own)
+        all_files = files + [path for name in needed for path in installed_files(name)]
+    except importlib.metadata.PackageNotFoundError as error:
+        return {"absent": f"not installed: {error.name}"}
+    except FileNotFoundError as error:
+        return {"absent": str(error)}
+    result: dict[str, Any] = {
+        "import_s": import_seconds(modules, 3 if options.quick else 11),
+        "installed_mb": size_mb(files),
+        "installed_with_requirements_mb": size_mb(all_files),
+        "requirements": sorted(needed),
+    }
+    if not options.quick:
+        result["wheel_mb"] = zipped_mb(files)
+    return result
+
+
+def import_seconds(modules: str, rounds: int) -> float:
+    """Median of the time of the import statement in new processes, after a first one."""
+    command = [sys.executable, "-c", IMPORT_AND_TIME.format(modules)]
+    seconds = [
+        float(subprocess.run(command, capture_output=True, text=True, check=True).stdout)
+        for _ in range(1 + rounds)
+    ]
+    return statistics.median(seconds[1:])
+
+
+# ------------------------------------------------------------------------------ sizes on disk
+
+
+def installed_files(name: str) -> list[Path]:
+    """The files of a distribution, without byte code, which is made on the machine."""
+    distribution = importlib.metadata.distribution(name)
+    files = [Path(str(file.locate())) for file in distribution.files or []]
+    files = [path for path in files if path.is_file() and path.suffix != ".pyc"]
+    if not any(path.name == "__init__.py" for path in files):
+        raise FileNotFoundError(f"{name} is an editable install: install its wheel to measure it")
+    return files
+
+
+def closure(own: list[str]) -> set[str]:
+    """The distributions that `own` need, and what those need, without optional ones."""
+    from packaging.requirements import Requirement
+    from packaging.utils import canonicalize_name
+
+    known = {canonicalize_name(name) for name in own}
+    todo, found = list(known), set()
+    while todo:
+        for text in importlib.metadata.requires(todo.pop()) or []:
+            requirement = Requirement(text)
+            name = canonicalize_name(requirement.name)
+            marker = requirement.marker
+            if name not in known and (marker is None or marker.evaluate({"extra": ""})):
+                known.add(name)
+                found.add(name)
+                todo.append(name)
+    return found
+
+
+def size_mb(files: list[Path]) -> float:
+    return sum(path.stat().st_size for path in files) / 2**20
+
+
+def zipped_mb(files: list[Path]) -> float:
+    """Size of the files as a wheel, which is a deflated zip: the same measure for everyone."""
+    buffer = io.BytesIO()
+    with zipfile.ZipFile(buffer, "w", zipfile.ZIP_DEFLATED) as archive:
+        for number, path in enumerate(files):
+            archive.write(path, str(number))
+    return buffer.getbuffer().nbytes / 2**20
+
+
+# ------------------------------------------------------------------------------------- memory
+
+
+def memory_task(contender: str) -> Callable[[], float]:
+    """In the worker: peak memory of the process after two epochs, in bytes."""
+    epoch = resolve(TRAINERS[contender])(PROBLEM)
+
+    def task() -> float:
+        epoch()
+        epoch()
+        return peak_bytes()
+
+    return task
+
+
+def peak_bytes() -> float:
+    status = Path("/proc/self/status")
+    if status.exists():
+        # Not ru_maxrss: on Linux it starts with the memory of the process that forked this one.
+        line = next(line for line in status.read_text().splitlines() if "VmHWM" in line)
+        return float(line.split()[1]) * 1024
+    return float(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss)
+
+
+# ------------------------------------------------------------------------------------- output
+
+
+def markdown(results: dict[str, Any]) -> str:
+    """A table of the libraries, and one of memory."""
+    columns = {
+        "import_s": "import, s",
+        "installed_mb": "installed, MB",
+        "installed_with_requirements_mb": "with requirements, MB",
+        "wheel_mb": "as a wheel, MB",
+    }
+    libraries = [entry for entry in results["libraries"] if "absent" not in entry]
+    memory = [entry for entry in results["memory"] if "absent" not in entry]
+    parts = [
+        "### Import and size",
+        markdown_table(
+            ["library", *columns.values()],
+            [
+                [entry["name"]] + [f"{entry[c]:,.3g}" if c in entry else "" for c in columns]
+                for entry in libraries
+            ],
+        ),
+        f"### Peak memory of a process that trains {PROBLEM.name}",
+        markdown_table(
+            ["contender", "MB"], [[entry["name"], f"{entry['peak_mb']:,.0f}"] for entry in memory]
+        ),
+    ]
+    missing = {
+        entry["name"]: entry["absent"]
+        for entry in results["libraries"] + results["memory"]
+        if "absent" in entry
+    }
+    if missing:
+        parts += ["Without a result:", absences([("", missing)])]
+    return "\n\n".join(parts)
+
+
+if __name__ == "__main__":
+    options, output = parse(__doc__, dict.fromkeys([*IMPORTS, *TRAINERS]))
+    results = measure(options)
+    print("\n" + markdown(results))
+    if output:
+        write_json(output, results)
