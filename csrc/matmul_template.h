@@ -77,34 +77,48 @@ INLINE ptrdiff_t NAME(tiles)(ptrdiff_t n)
     return (n + TILE_ROWS - 1) / TILE_ROWS;
 }
 
-/* Vectors that hold `cols` <= TILE_COLS columns. */
-INLINE int NAME(vectors)(ptrdiff_t cols)
+/* A panel: `cols` columns from `start`, in one or two vectors of which it fills all if the
+ * matrix is wide enough. For that the last panel begins early: its first `done` columns belong
+ * to the panel before. */
+typedef struct {
+    ptrdiff_t start, cols, width, done;
+    int vectors;
+} NAME(panel);
+
+INLINE NAME(panel) NAME(panel_at)(ptrdiff_t j, ptrdiff_t m)
 {
-    return cols > VEC_LANES ? 2 : 1;
+    NAME(panel) p;
+    p.vectors = m - j > VEC_LANES ? 2 : 1;
+    p.width = p.vectors * VEC_LANES;
+    p.start = m - j >= p.width || m < p.width ? j : m - p.width;
+    p.cols = m - p.start < p.width ? m - p.start : p.width;
+    p.done = j - p.start;
+    return p;
 }
 
-/* panel[p, c] = B[p, c], c < cols; the rest of the vectors is zero. B has rows `ld` apart. */
-static void NAME(pack)(ptrdiff_t depth, ptrdiff_t cols, const real *B, ptrdiff_t ld, real *panel)
+/* panel[p, c] = B[p, c], c < cols; the rest of the width is zero. B has rows `ld` apart. */
+static void NAME(pack)(ptrdiff_t depth, ptrdiff_t cols, ptrdiff_t width, const real *B,
+                       ptrdiff_t ld, real *panel)
 {
-    ptrdiff_t width = NAME(vectors)(cols) * VEC_LANES;
-    for (ptrdiff_t p = 0; p < depth; p++, B += ld, panel += width) {
-        if (cols == TILE_COLS) {
+    if (cols == TILE_COLS) {
+        for (ptrdiff_t p = 0; p < depth; p++, B += ld, panel += TILE_COLS) {
             *(unaligned_vec *)panel = *(const unaligned_vec *)B;
             *(unaligned_vec *)(panel + VEC_LANES) = *(const unaligned_vec *)(B + VEC_LANES);
-            continue;
         }
-        *(unaligned_vec *)(panel + width - VEC_LANES) = (vec){0};
-        if (cols > VEC_LANES) *(unaligned_vec *)panel = *(const unaligned_vec *)B;
-        NOT_VECTORISED
-        for (ptrdiff_t c = width - VEC_LANES; c < cols; c++) panel[c] = B[c];
+    } else if (cols == VEC_LANES) {
+        for (ptrdiff_t p = 0; p < depth; p++, B += ld, panel += VEC_LANES)
+            *(unaligned_vec *)panel = *(const unaligned_vec *)B;
+    } else {
+        for (ptrdiff_t p = 0; p < depth; p++, B += ld, panel += width)
+            for (ptrdiff_t c = 0; c < width; c++) panel[c] = c < cols ? B[c] : 0;
     }
 }
 
 /* panel[p, c] = B[c, p], likewise. */
-static void NAME(pack_transposed)(ptrdiff_t depth, ptrdiff_t cols, const real *B, ptrdiff_t ld,
-                                  real *panel)
+static void NAME(pack_transposed)(ptrdiff_t depth, ptrdiff_t cols, ptrdiff_t width,
+                                  const real *B, ptrdiff_t ld, real *panel)
 {
-    ptrdiff_t width = NAME(vectors)(cols) * VEC_LANES, c = 0;
+    ptrdiff_t c = 0;
     for (; c + 4 <= cols; c += 4) {
         const real *b0 = B + c * ld, *b1 = b0 + ld, *b2 = b1 + ld, *b3 = b2 + ld;
         real *out = panel + c;
@@ -144,24 +158,22 @@ INLINE void NAME(product)(int transposed, ptrdiff_t n, ptrdiff_t depth, ptrdiff_
     real tile[TILE_ROWS * TILE_COLS];
     ptrdiff_t tiles = NAME(tiles)(n);
     for (ptrdiff_t j = 0; j < m; j += TILE_COLS) {
-        ptrdiff_t cols = m - j < TILE_COLS ? m - j : TILE_COLS;
-        int vectors = NAME(vectors)(cols);
-        if (transposed) NAME(pack_transposed)(depth, cols, B + j * depth, depth, panel);
-        else NAME(pack)(depth, cols, B + j, m, panel);
+        const NAME(panel) of = NAME(panel_at)(j, m);
+        if (transposed)
+            NAME(pack_transposed)(depth, of.cols, of.width, B + of.start * depth, depth, panel);
+        else
+            NAME(pack)(depth, of.cols, of.width, B + of.start, m, panel);
         for (ptrdiff_t t = 0; t < tiles; t++) {
             ptrdiff_t first = t * n / tiles, rows = (t + 1) * n / tiles - first;
-            NAME(multiply_function) multiply = NAME(in_place)[rows - 1][vectors - 1];
-            real *corner = out + first * m + j;
-            if (cols == vectors * VEC_LANES) {
+            NAME(multiply_function) multiply = NAME(in_place)[rows - 1][of.vectors - 1];
+            real *corner = out + first * m + of.start;
+            if (of.cols == of.width) {
                 multiply(depth, a + first * depth, depth, panel, corner, m);
                 continue;
             }
-            multiply(depth, a + first * depth, depth, panel, tile, vectors * VEC_LANES);
-            for (ptrdiff_t i = 0; i < rows; i++) {
-                const real *row = tile + i * vectors * VEC_LANES;
-                NOT_VECTORISED
-                for (ptrdiff_t c = 0; c < cols; c++) corner[i * m + c] = row[c];
-            }
+            multiply(depth, a + first * depth, depth, panel, tile, of.width);
+            for (ptrdiff_t i = 0; i < rows; i++)
+                memcpy(corner + i * m, tile + i * of.width, (size_t)of.cols * sizeof(real));
         }
     }
 }
@@ -189,17 +201,20 @@ static void NAME(layer_delta)(ptrdiff_t n, ptrdiff_t k, ptrdiff_t m, const void 
     NAME(sigmoid_backward)(n * k, out, a, out);
 }
 
-/* The solver's update of the part of W that begins at `at` and belongs to a tile of g. */
-INLINE void NAME(update_tile)(const dnn_step *step, ptrdiff_t rows, ptrdiff_t cols,
-                              const real *tile, ptrdiff_t width, ptrdiff_t m, ptrdiff_t at,
-                              real *s1, real *s2, real *W)
+/* The solver's update of the part of W that begins at `at` and belongs to a tile of g, less
+ * the columns that are done. Constant widths make loops of whole vectors. */
+INLINE void NAME(update_tile)(const dnn_step *step, ptrdiff_t rows, const NAME(panel) *of,
+                              const real *tile, ptrdiff_t m, ptrdiff_t at, real *s1, real *s2,
+                              real *W)
 {
-    if (cols == TILE_COLS) /* a constant: no loops but that over the rows */
+    ptrdiff_t done = of->done, width = of->width;
+    if (of->cols == TILE_COLS && done == 0)
         for (ptrdiff_t i = 0; i < rows; i++, at += m, tile += width)
             NAME(update_row)(step, step->decay, TILE_COLS, tile, s1 + at, s2 + at, W + at);
     else
         for (ptrdiff_t i = 0; i < rows; i++, at += m, tile += width)
-            NAME(update_row)(step, step->decay, cols, tile, s1 + at, s2 + at, W + at);
+            NAME(update_row)(step, step->decay, of->cols - done, tile + done, s1 + at + done,
+                             s2 + at + done, W + at + done);
 }
 
 static void NAME(layer_update)(const dnn_step *step, ptrdiff_t n, ptrdiff_t k, ptrdiff_t m,
@@ -216,20 +231,18 @@ static void NAME(layer_update)(const dnn_step *step, ptrdiff_t n, ptrdiff_t k, p
         NAME(pack_factors)((int)rows, n, a + first_row + first, k, a_packed + first * n);
     }
     for (ptrdiff_t j = 0; j < m; j += TILE_COLS) {
-        ptrdiff_t cols = m - j < TILE_COLS ? m - j : TILE_COLS;
-        int vectors = NAME(vectors)(cols);
-        ptrdiff_t width = vectors * VEC_LANES;
-        NAME(pack)(n, cols, dz + j, m, panel);
+        const NAME(panel) of = NAME(panel_at)(j, m);
+        NAME(pack)(n, of.cols, of.width, dz + of.start, m, panel);
         for (ptrdiff_t t = 0; t < tiles; t++) {
             ptrdiff_t first = t * slice / tiles, rows = (t + 1) * slice / tiles - first;
-            ptrdiff_t corner = (first_row + first) * m + j;
+            ptrdiff_t corner = (first_row + first) * m + of.start;
             /* What is updated after the product is fetched meanwhile. */
             for (ptrdiff_t i = 0; i < rows; i++) {
                 __builtin_prefetch(W + corner + i * m, 1);
                 __builtin_prefetch(s1 + corner + i * m, 1);
             }
-            NAME(packed)[rows - 1][vectors - 1](n, a_packed + first * n, 1, panel, tile, width);
-            NAME(update_tile)(&constants, rows, cols, tile, width, m, corner, s1, s2, W);
+            NAME(packed)[rows - 1][of.vectors - 1](n, a_packed + first * n, 1, panel, tile, of.width);
+            NAME(update_tile)(&constants, rows, &of, tile, m, corner, s1, s2, W);
         }
     }
 }

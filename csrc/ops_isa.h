@@ -11,10 +11,8 @@
 #define UNROLL _Pragma("GCC unroll 16")
 #if defined(__clang__)
 #define ELEMENTWISE _Pragma("clang loop vectorize(assume_safety)")
-#define NOT_VECTORISED _Pragma("clang loop vectorize(disable)")
 #else
 #define ELEMENTWISE _Pragma("GCC ivdep")
-#define NOT_VECTORISED _Pragma("GCC unroll 1")
 #endif
 
 #include "simd.h"

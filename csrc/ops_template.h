@@ -36,7 +36,10 @@ enum {
     NAME(LANES) = DNN_LANE_BYTES / sizeof(real),
     /* Elements treated together, so that the passes over them stay in the L1 cache. */
     NAME(BLOCK) = 2048,
+    /* Rows that are fetched before they are needed. */
+    NAME(AHEAD) = 6,
 };
+#define AHEAD NAME(AHEAD)
 #define LANES NAME(LANES)
 #define BLOCK NAME(BLOCK)
 
@@ -283,6 +286,12 @@ static void NAME(norm)(ptrdiff_t rows, ptrdiff_t cols, const void *x_, const ptr
     real *out = out_;
     for (ptrdiff_t r = 0; r < rows; r++, out += cols) {
         const real *x = (const real *)x_ + (index ? index[r] : r) * cols;
+        if (index && r + AHEAD < rows) {
+            /* Rows in random order come from far away. */
+            const char *next = (const char *)((const real *)x_ + index[r + AHEAD] * cols);
+            for (size_t i = 0; i < (size_t)cols * sizeof(real); i += 64)
+                __builtin_prefetch(next + i);
+        }
         if (!mean) {
             memmove(out, x, (size_t)cols * sizeof(real));
             continue;
@@ -551,4 +560,5 @@ static const dnn_ops NAME(ops) = {
 #undef EXPONENT_BIAS
 #undef ROUND_TO_INT
 #undef LANES
+#undef AHEAD
 #undef BLOCK
