@@ -96,7 +96,8 @@ INLINE NAME(panel) NAME(panel_at)(ptrdiff_t j, ptrdiff_t m)
     return p;
 }
 
-/* panel[p, c] = B[p, c], c < cols; the rest of the width is zero. B has rows `ld` apart. */
+/* panel[p, c] = B[p, c], c < cols; the rest of the width is any numbers. B has rows `ld` apart,
+ * and where cols < width it is all of them: cols == ld. */
 static void NAME(pack)(ptrdiff_t depth, ptrdiff_t cols, ptrdiff_t width, const real *B,
                        ptrdiff_t ld, real *panel)
 {
@@ -109,12 +110,16 @@ static void NAME(pack)(ptrdiff_t depth, ptrdiff_t cols, ptrdiff_t width, const r
         for (ptrdiff_t p = 0; p < depth; p++, B += ld, panel += VEC_LANES)
             *(unaligned_vec *)panel = *(const unaligned_vec *)B;
     } else {
-        for (ptrdiff_t p = 0; p < depth; p++, B += ld, panel += width)
+        /* The lanes past `cols` are not used: let them have what follows, while that is B. */
+        for (; depth * ld >= ld + width; depth--, B += ld, panel += width)
+            for (ptrdiff_t c = 0; c < width; c += VEC_LANES)
+                *(unaligned_vec *)(panel + c) = *(const unaligned_vec *)(B + c);
+        for (; depth > 0; depth--, B += ld, panel += width)
             for (ptrdiff_t c = 0; c < width; c++) panel[c] = c < cols ? B[c] : 0;
     }
 }
 
-/* panel[p, c] = B[c, p], likewise. */
+/* panel[p, c] = B[c, p], c < cols; the rest of the width is zero. */
 static void NAME(pack_transposed)(ptrdiff_t depth, ptrdiff_t cols, ptrdiff_t width,
                                   const real *B, ptrdiff_t ld, real *panel)
 {
@@ -167,7 +172,9 @@ INLINE void NAME(product)(int transposed, ptrdiff_t n, ptrdiff_t depth, ptrdiff_
             ptrdiff_t first = t * n / tiles, rows = (t + 1) * n / tiles - first;
             NAME(multiply_function) multiply = NAME(in_place)[rows - 1][of.vectors - 1];
             real *corner = out + first * m + of.start;
-            if (of.cols == of.width) {
+            /* Where the matrix is narrower than a vector, what a row writes too much is written
+             * again by those that follow, if they are enough. */
+            if (of.cols == of.width || (n - first - rows + 1) * m >= of.width) {
                 multiply(depth, a + first * depth, depth, panel, corner, m);
                 continue;
             }
@@ -178,12 +185,21 @@ INLINE void NAME(product)(int transposed, ptrdiff_t n, ptrdiff_t depth, ptrdiff_
     }
 }
 
+/* Columns of dz whose panels are made together in layer_update. For usual batches they stay in
+ * the L2 cache while every row of W meets them. */
+INLINE ptrdiff_t NAME(block_cols)(ptrdiff_t m)
+{
+    const ptrdiff_t most = (ptrdiff_t)(1024 / sizeof(real));
+    return m < most ? m : most;
+}
+
 static size_t NAME(layer_scratch)(ptrdiff_t n, ptrdiff_t k, ptrdiff_t m)
 {
-    ptrdiff_t depth = n > k ? n : k;
-    if (m > depth) depth = m;
-    /* A panel and, for the gradient, a transposed. */
-    return (size_t)(depth * TILE_COLS + n * k);
+    ptrdiff_t depth = k > m ? k : m;
+    size_t panel = (size_t)(depth * TILE_COLS);
+    ptrdiff_t cols = NAME(block_cols)(m) + TILE_COLS;
+    size_t update = (size_t)(cols * (n + TILE_ROWS) + n * k);
+    return panel > update ? panel : update;
 }
 
 static void NAME(layer_forward)(ptrdiff_t n, ptrdiff_t k, ptrdiff_t m, const void *a,
@@ -201,48 +217,51 @@ static void NAME(layer_delta)(ptrdiff_t n, ptrdiff_t k, ptrdiff_t m, const void 
     NAME(sigmoid_backward)(n * k, out, a, out);
 }
 
-/* The solver's update of the part of W that begins at `at` and belongs to a tile of g, less
- * the columns that are done. Constant widths make loops of whole vectors. */
-INLINE void NAME(update_tile)(const dnn_step *step, ptrdiff_t rows, const NAME(panel) *of,
-                              const real *tile, ptrdiff_t m, ptrdiff_t at, real *s1, real *s2,
-                              real *W)
-{
-    ptrdiff_t done = of->done, width = of->width;
-    if (of->cols == TILE_COLS && done == 0)
-        for (ptrdiff_t i = 0; i < rows; i++, at += m, tile += width)
-            NAME(update_row)(step, step->decay, TILE_COLS, tile, s1 + at, s2 + at, W + at);
-    else
-        for (ptrdiff_t i = 0; i < rows; i++, at += m, tile += width)
-            NAME(update_row)(step, step->decay, of->cols - done, tile + done, s1 + at + done,
-                             s2 + at + done, W + at + done);
-}
-
 static void NAME(layer_update)(const dnn_step *step, ptrdiff_t n, ptrdiff_t k, ptrdiff_t m,
                                ptrdiff_t first_row, ptrdiff_t last_row, const void *a_,
                                const void *dz_, void *scratch, void *state1, void *state2, void *W_)
 {
     const real *a = a_, *dz = dz_;
     real *W = W_, *s1 = state1, *s2 = state2;
-    real *panel = scratch, *a_packed = panel + n * TILE_COLS, tile[TILE_ROWS * TILE_COLS];
+    const ptrdiff_t block = NAME(block_cols)(m);
+    real *panels = scratch, *g = panels + n * (block + TILE_COLS);
+    real *factors = g + TILE_ROWS * (block + TILE_COLS);
     ptrdiff_t slice = last_row - first_row, tiles = NAME(tiles)(slice);
     const dnn_step constants = *step; /* a copy that stores to W cannot change */
     for (ptrdiff_t t = 0; t < tiles; t++) {
         ptrdiff_t first = t * slice / tiles, rows = (t + 1) * slice / tiles - first;
-        NAME(pack_factors)((int)rows, n, a + first_row + first, k, a_packed + first * n);
+        NAME(pack_factors)((int)rows, n, a + first_row + first, k, factors + first * n);
     }
-    for (ptrdiff_t j = 0; j < m; j += TILE_COLS) {
-        const NAME(panel) of = NAME(panel_at)(j, m);
-        NAME(pack)(n, of.cols, of.width, dz + of.start, m, panel);
+    for (ptrdiff_t start = 0; start < m; start += block) {
+        ptrdiff_t cols = m - start < block ? m - start : block;
+        real *panel = panels;
+        for (ptrdiff_t j = 0; j < cols; j += TILE_COLS) {
+            const NAME(panel) of = NAME(panel_at)(j, cols);
+            NAME(pack)(n, of.cols, of.width, dz + start + of.start, m, panel);
+            panel += n * of.width;
+        }
         for (ptrdiff_t t = 0; t < tiles; t++) {
             ptrdiff_t first = t * slice / tiles, rows = (t + 1) * slice / tiles - first;
-            ptrdiff_t corner = (first_row + first) * m + of.start;
-            /* What is updated after the product is fetched meanwhile. */
-            for (ptrdiff_t i = 0; i < rows; i++) {
-                __builtin_prefetch(W + corner + i * m, 1);
-                __builtin_prefetch(s1 + corner + i * m, 1);
+            ptrdiff_t corner = (first_row + first) * m + start;
+            panel = panels;
+            for (ptrdiff_t j = 0; j < cols; j += TILE_COLS) {
+                const NAME(panel) of = NAME(panel_at)(j, cols);
+                /* What is updated after the products is fetched meanwhile. */
+                for (ptrdiff_t i = 0; i < rows; i++) {
+                    __builtin_prefetch(W + corner + i * m + j, 1);
+                    __builtin_prefetch(s1 + corner + i * m + j, 1);
+                }
+                NAME(packed)[rows - 1][of.vectors - 1](n, factors + first * n, 1, panel,
+                                                       g + of.start, cols);
+                panel += n * of.width;
             }
-            NAME(packed)[rows - 1][of.vectors - 1](n, a_packed + first * n, 1, panel, tile, of.width);
-            NAME(update_tile)(&constants, rows, &of, tile, m, corner, s1, s2, W);
+            if (cols == m)
+                NAME(update_row)(&constants, constants.decay, rows * m, g, s1 + corner, s2 + corner,
+                                 W + corner);
+            else
+                for (ptrdiff_t i = 0, at = corner; i < rows; i++, at += m)
+                    NAME(update_row)(&constants, constants.decay, cols, g + i * cols, s1 + at,
+                                     s2 + at, W + at);
         }
     }
 }
