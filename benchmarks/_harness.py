@@ -53,7 +53,6 @@ class Worker:
                  ",".join(map(str, available_cpus()[-threads:]))],
                 pass_fds=[other_end.fileno()],
                 env=os.environ | environment(threads),
-                start_new_session=True,  # Ctrl-C is for the parent, which ends its workers
             )  # fmt: skip
         self._connection.send((maker, tuple(arguments)))
 

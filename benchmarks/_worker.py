@@ -6,6 +6,7 @@ processors to stay on.
 
 import importlib
 import os
+import signal
 import sys
 import traceback
 from multiprocessing.connection import Connection
@@ -19,6 +20,7 @@ def main() -> None:
     # Before any import that counts processors.
     if hasattr(os, "sched_setaffinity"):
         os.sched_setaffinity(0, map(int, sys.argv[2].split(",")))
+    signal.signal(signal.SIGINT, signal.SIG_IGN)  # the parent hears it and ends its workers
     maker, arguments = connection.recv()
     try:
         task = resolve(maker)(*arguments)

@@ -19,7 +19,7 @@ from contenders import Unavailable
 CONTENDERS = ("dnncore", "sklearn")
 SPLITS = 5
 MAX_EPOCHS = 1000
-TARGETS = {"digits": 0.97, "generated": 0.90}  # held-out accuracy
+TARGETS = {"digits": 0.97, "generated": 0.85}  # held-out accuracy
 
 
 # ----------------------------------------------------------------------------- in the workers
@@ -97,7 +97,8 @@ def race_task(contender: str, threads: int, name: str) -> Callable[[int], dict[s
     classifier(contender, threads, random_state=0).partial_fit(X[:200], y[:200], classes=classes)
 
     def task(seed: int) -> dict[str, Any]:
-        model = classifier(contender, threads, random_state=seed)
+        # scikit-learn would take the rows in the same order every epoch if it got the number.
+        model = classifier(contender, threads, random_state=np.random.RandomState(seed))
         accuracy, epochs, seconds, cpu = 0.0, 0, 0.0, 0.0
         rows, test_rows = X, X_test
         while accuracy < TARGETS[name] and epochs < MAX_EPOCHS:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import importlib.metadata
 import io
+import json
 import resource
 import statistics
 import subprocess
@@ -108,11 +109,11 @@ def import_seconds(modules: str, rounds: int) -> float:
 def installed_files(name: str) -> list[Path]:
     """The files of a distribution, without byte code, which is made on the machine."""
     distribution = importlib.metadata.distribution(name)
-    files = [Path(str(file.locate())) for file in distribution.files or []]
-    files = [path for path in files if path.is_file() and path.suffix != ".pyc"]
-    if not any(path.name == "__init__.py" for path in files):
+    origin = json.loads(distribution.read_text("direct_url.json") or "{}")
+    if origin.get("dir_info", {}).get("editable"):
         raise FileNotFoundError(f"{name} is an editable install: install its wheel to measure it")
-    return files
+    files = [Path(str(file.locate())) for file in distribution.files or []]
+    return [path for path in files if path.is_file() and path.suffix != ".pyc"]
 
 
 def closure(own: list[str]) -> set[str]:

@@ -21,9 +21,10 @@ enum {
 #define TILE_COLS NAME(TILE_COLS)
 
 /* out = A panel, `rows` rows `ld` apart and `vectors` vectors wide. Both are constants where
- * this is inlined, so that the sums are registers. */
+ * this is inlined, so that the sums are registers. Rows of the panel are p_step apart. */
 INLINE void NAME(multiply)(int rows, int vectors, ptrdiff_t depth, const real *a, ptrdiff_t a_row,
-                           ptrdiff_t a_step, const real *panel, real *out, ptrdiff_t ld)
+                           ptrdiff_t a_step, const real *panel, ptrdiff_t p_step, real *out,
+                           ptrdiff_t ld)
 {
     vec sum[TILE_ROWS][2];
     UNROLL
@@ -38,7 +39,7 @@ INLINE void NAME(multiply)(int rows, int vectors, ptrdiff_t depth, const real *a
             if (vectors == 2) sum[i][1] = NAME(vec_fma)(factor, b1, sum[i][1]);
         }
         a += a_step;
-        panel += vectors * VEC_LANES;
+        panel += p_step;
     }
     UNROLL
     for (int i = 0; i < rows; i++) {
@@ -48,15 +49,17 @@ INLINE void NAME(multiply)(int rows, int vectors, ptrdiff_t depth, const real *a
 }
 
 typedef void (*NAME(multiply_function))(ptrdiff_t depth, const real *a, ptrdiff_t a_row,
-                                        const real *panel, real *out, ptrdiff_t ld);
+                                        const real *panel, ptrdiff_t p_step, real *out,
+                                        ptrdiff_t ld);
 
 /* One function for each number of rows and vectors, with A in place or packed. */
 #define MULTIPLY(name, rows, vectors, A_ROW, A_STEP)                                            \
     static void NAME(name##_##vectors##_##rows)(ptrdiff_t depth, const real *a, ptrdiff_t a_row, \
-                                                const real *panel, real *out, ptrdiff_t ld)      \
+                                                const real *panel, ptrdiff_t p_step,             \
+                                                real *out, ptrdiff_t ld)                         \
     {                                                                                           \
         (void)a_row;                                                                            \
-        NAME(multiply)(rows, vectors, depth, a, A_ROW, A_STEP, panel, out, ld);                  \
+        NAME(multiply)(rows, vectors, depth, a, A_ROW, A_STEP, panel, p_step, out, ld);          \
     }
 #define MULTIPLY_ROWS(rows)              \
     MULTIPLY(in_place, rows, 1, a_row, 1) \
@@ -69,6 +72,10 @@ FOR_TILE_ROWS(MULTIPLY_ROWS)
 #define PACKED(rows) {NAME(packed_1_##rows), NAME(packed_2_##rows)},
 static const NAME(multiply_function) NAME(in_place)[TILE_ROWS][2] = {FOR_TILE_ROWS(IN_PLACE)};
 static const NAME(multiply_function) NAME(packed)[TILE_ROWS][2] = {FOR_TILE_ROWS(PACKED)};
+
+/* So few tiles are not worth a packed panel: they read B in place. */
+enum { NAME(FEW_TILES) = 4 };
+#define FEW_TILES NAME(FEW_TILES)
 
 /* Rows are shared out evenly to tiles: a last tile of one or two rows would run at the
  * latency of the multiply-add. Tile t of `tiles` begins at t * n / tiles. */
@@ -164,8 +171,12 @@ INLINE void NAME(product)(int transposed, ptrdiff_t n, ptrdiff_t depth, ptrdiff_
     ptrdiff_t tiles = NAME(tiles)(n);
     for (ptrdiff_t j = 0; j < m; j += TILE_COLS) {
         const NAME(panel) of = NAME(panel_at)(j, m);
+        const real *b = panel;
+        ptrdiff_t b_step = of.width;
         if (transposed)
             NAME(pack_transposed)(depth, of.cols, of.width, B + of.start * depth, depth, panel);
+        else if (tiles <= FEW_TILES && of.cols == of.width)
+            b = B + of.start, b_step = m;
         else
             NAME(pack)(depth, of.cols, of.width, B + of.start, m, panel);
         for (ptrdiff_t t = 0; t < tiles; t++) {
@@ -175,10 +186,10 @@ INLINE void NAME(product)(int transposed, ptrdiff_t n, ptrdiff_t depth, ptrdiff_
             /* Where the matrix is narrower than a vector, what a row writes too much is written
              * again by those that follow, if they are enough. */
             if (of.cols == of.width || (n - first - rows + 1) * m >= of.width) {
-                multiply(depth, a + first * depth, depth, panel, corner, m);
+                multiply(depth, a + first * depth, depth, b, b_step, corner, m);
                 continue;
             }
-            multiply(depth, a + first * depth, depth, panel, tile, of.width);
+            multiply(depth, a + first * depth, depth, b, b_step, tile, of.width);
             for (ptrdiff_t i = 0; i < rows; i++)
                 memcpy(corner + i * m, tile + i * of.width, (size_t)of.cols * sizeof(real));
         }
@@ -252,7 +263,7 @@ static void NAME(layer_update)(const dnn_step *step, ptrdiff_t n, ptrdiff_t k, p
                     __builtin_prefetch(s1 + corner + i * m + j, 1);
                 }
                 NAME(packed)[rows - 1][of.vectors - 1](n, factors + first * n, 1, panel,
-                                                       g + of.start, cols);
+                                                       of.width, g + of.start, cols);
                 panel += n * of.width;
             }
             if (cols == m)
@@ -270,6 +281,7 @@ static void NAME(layer_update)(const dnn_step *step, ptrdiff_t n, ptrdiff_t k, p
 #undef unaligned_vec
 #undef VEC_LANES
 #undef TILE_COLS
+#undef FEW_TILES
 #undef MULTIPLY
 #undef MULTIPLY_ROWS
 #undef COPY_FACTORS

@@ -54,9 +54,10 @@ typedef struct dnn_ops {
     double (*sum_squares)(ptrdiff_t n, const void *x);
 
     /* out[r] = (x[index[r]] - mean) / scale; index == NULL takes row r itself.
-     * mean == NULL copies the rows. */
+     * mean == NULL copies the rows. `fetchable` >= rows elements of index are valid: what lies
+     * past `rows` will be asked for next. It is 0 without an index. */
     void (*norm)(ptrdiff_t rows, ptrdiff_t cols, const void *x, const ptrdiff_t *index,
-                 const void *mean, const void *scale, void *out);
+                 ptrdiff_t fetchable, const void *mean, const void *scale, void *out);
     /* dx = da / scale in every row. */
     void (*norm_backward)(ptrdiff_t rows, ptrdiff_t cols, const void *da, const void *scale,
                           void *dx);

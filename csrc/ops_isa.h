@@ -15,6 +15,9 @@
 #define ELEMENTWISE _Pragma("GCC ivdep")
 #endif
 
+/* How much of the rows to come is fetched while rows are gathered. */
+enum { FETCH_BYTES = 8192 };
+
 #include "simd.h"
 
 #define REAL_IS_FLOAT 1

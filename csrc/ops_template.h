@@ -36,10 +36,7 @@ enum {
     NAME(LANES) = DNN_LANE_BYTES / sizeof(real),
     /* Elements treated together, so that the passes over them stay in the L1 cache. */
     NAME(BLOCK) = 2048,
-    /* Rows that are fetched before they are needed. */
-    NAME(AHEAD) = 6,
 };
-#define AHEAD NAME(AHEAD)
 #define LANES NAME(LANES)
 #define BLOCK NAME(BLOCK)
 
@@ -59,38 +56,36 @@ INLINE real NAME(from_bits)(bits_t b)
 
 /* ------------------------------------------------------------------ exp, log, sigmoid */
 
-/* Adding 1.5 * 2^MANTISSA_BITS rounds to an integer, which then stands in the low bits. */
-#if REAL_IS_FLOAT
-#define ROUND_TO_INT 0x1.8p23f
-#else
-#define ROUND_TO_INT 0x1.8p52
-#endif
-
-/* 2^k for the integer k in the low bits of `shifted`; the other bits are shifted out. */
-INLINE real NAME(power_of_two)(real shifted)
-{
-    return NAME(from_bits)((NAME(to_bits)(shifted) + EXPONENT_BIAS) << MANTISSA_BITS);
-}
-
 /* exp(x) = 2^n exp(r), |r| <= ln(2) / 2, with exp(r) = 1 + r + r^2 Q(r); Q is a minimax
- * polynomial (float: relative error 2^-29 of exp(r), double: 2^-59). 2^n is applied as
- * two factors, so that subnormal results are rounded once. NaN passes through, because
- * comparisons with it are false.
+ * polynomial (float: relative error 2^-29 of exp(r), double: 2^-59).
+ *
+ * Adding 1.5 * 2^MANTISSA_BITS to n rounds it to an integer, which then stands in the low bits;
+ * with EXPONENT_BIAS and HALF_WAY added too, a shift of these bits makes 2^(n + HALF_WAY). The
+ * rest of the power is a constant factor, so that a subnormal result is rounded once. For
+ * positive x the sign of HALF_WAY is the other one; `negative`, a constant, says that there
+ * are none. NaN passes through, because comparisons with it are false.
  *
  * Largest error against the correctly rounded result (tests/test_vector_math.py, and
  * benchmarks/ulp_scan.py for every float): float 1 ULP. */
-INLINE real NAME(exp_one)(real x)
+INLINE real NAME(exp_one)(real x, int negative)
 {
 #if REAL_IS_FLOAT
     const real lowest = -104.0f, highest = 89.0f, log2_e = 0x1.715476p0f;
     const real ln2_hi = 0x1.62e8p-1f, ln2_lo = -0x1.e8082ep-16f;
+    const real to_integer = 0x1.8p23f + EXPONENT_BIAS, half_way = 64.0f;
+    const real up = 0x1p64f, down = 0x1p-64f;
 #else
     const real lowest = -746.0, highest = 710.0, log2_e = 0x1.71547652b82fep0;
     const real ln2_hi = 0x1.62e42fefa4p-1, ln2_lo = -0x1.8432a1b0e2634p-43;
+    const real to_integer = 0x1.8p52 + EXPONENT_BIAS, half_way = 512.0;
+    const real up = 0x1p512, down = 0x1p-512;
 #endif
     x = x < lowest ? lowest : x;
-    x = x > highest ? highest : x;
-    real n = FMA(x, log2_e, ROUND_TO_INT) - ROUND_TO_INT;
+    if (!negative) x = x > highest ? highest : x;
+    const int falls = negative || x < 0;
+    const real shift = to_integer + (falls ? half_way : -half_way);
+    real shifted = FMA(x, log2_e, shift);
+    real n = shifted - shift;
     real r = FMA(n, -ln2_lo, FMA(n, -ln2_hi, x));
 #if REAL_IS_FLOAT
     real q = 0x1.6a72p-10f;
@@ -111,9 +106,8 @@ INLINE real NAME(exp_one)(real x)
     q = FMA(q, r, 0x1.000000000001p-1);
 #endif
     real exp_r = REAL(1.0) + FMA(r * r, q, r);
-    real half = FMA(n, REAL(0.5), ROUND_TO_INT);
-    real rest = (n - (half - ROUND_TO_INT)) + ROUND_TO_INT;
-    return exp_r * NAME(power_of_two)(half) * NAME(power_of_two)(rest);
+    real power = NAME(from_bits)(NAME(to_bits)(shifted) << MANTISSA_BITS);
+    return exp_r * power * (falls ? down : up);
 }
 
 /* log(x) = k ln(2) + log(1 + f), 1 + f in [sqrt(1/2), sqrt(2)), and with s = f / (2 + f)
@@ -167,7 +161,7 @@ INLINE real NAME(log_one)(real x)
  * Largest error against the correctly rounded result: float 2 ULP. */
 INLINE real NAME(sigmoid_one)(real x)
 {
-    real e = NAME(exp_one)(-FABS(x));
+    real e = NAME(exp_one)(-FABS(x), 1);
     return (x < 0 ? e : REAL(1.0)) / (REAL(1.0) + e);
 }
 
@@ -176,7 +170,14 @@ static void NAME(exp)(ptrdiff_t n, const void *x_, void *y_)
     const real *x = x_;
     real *y = y_;
     ELEMENTWISE
-    for (ptrdiff_t i = 0; i < n; i++) y[i] = NAME(exp_one)(x[i]);
+    for (ptrdiff_t i = 0; i < n; i++) y[i] = NAME(exp_one)(x[i], 0);
+}
+
+/* The same for x <= 0. */
+static void NAME(exp_negative)(ptrdiff_t n, const real *x, real *y)
+{
+    ELEMENTWISE
+    for (ptrdiff_t i = 0; i < n; i++) y[i] = NAME(exp_one)(x[i], 1);
 }
 
 static void NAME(log)(ptrdiff_t n, const void *x_, void *y_)
@@ -205,7 +206,8 @@ static void NAME(sigmoid_backward)(ptrdiff_t n, const void *da_, const void *a_,
 
 /* ------------------------------------------------------------------------ reductions */
 
-/* Element i goes to lane i % LANES; the lanes are then folded in halves. */
+/* Element i goes to lane i % LANES; the lanes are then folded in halves. Rows that do not fill
+ * the lanes are taken in order, which is faster for them. */
 INLINE real NAME(fold_sum)(real *lane)
 {
     for (int width = LANES / 2; width > 0; width /= 2)
@@ -215,6 +217,11 @@ INLINE real NAME(fold_sum)(real *lane)
 
 INLINE real NAME(row_sum)(ptrdiff_t n, const real *x)
 {
+    if (n < LANES) {
+        real sum = x[0];
+        for (ptrdiff_t i = 1; i < n; i++) sum += x[i];
+        return sum;
+    }
     real lane[LANES] = {0};
     ptrdiff_t i = 0;
     for (; i + LANES <= n; i += LANES)
@@ -225,6 +232,11 @@ INLINE real NAME(row_sum)(ptrdiff_t n, const real *x)
 
 INLINE real NAME(row_dot)(ptrdiff_t n, const real *x, const real *y)
 {
+    if (n < LANES) {
+        real sum = 0;
+        for (ptrdiff_t i = 0; i < n; i++) sum = FMA(x[i], y[i], sum);
+        return sum;
+    }
     real lane[LANES] = {0};
     ptrdiff_t i = 0;
     for (; i + LANES <= n; i += LANES)
@@ -235,6 +247,11 @@ INLINE real NAME(row_dot)(ptrdiff_t n, const real *x, const real *y)
 
 INLINE real NAME(row_max)(ptrdiff_t n, const real *x)
 {
+    if (n < LANES) {
+        real top = x[0];
+        for (ptrdiff_t i = 1; i < n; i++) top = x[i] > top ? x[i] : top;
+        return top;
+    }
     real lane[LANES];
     ptrdiff_t i = 0;
     for (int j = 0; j < LANES; j++) lane[j] = x[0];
@@ -280,20 +297,21 @@ static void NAME(add_bias_sigmoid)(ptrdiff_t rows, ptrdiff_t cols, const void *b
 }
 
 static void NAME(norm)(ptrdiff_t rows, ptrdiff_t cols, const void *x_, const ptrdiff_t *index,
-                       const void *mean_, const void *scale_, void *out_)
+                       ptrdiff_t fetchable, const void *mean_, const void *scale_, void *out_)
 {
     const real *mean = mean_, *scale = scale_;
     real *out = out_;
+    const size_t row_bytes = (size_t)cols * sizeof(real);
+    const ptrdiff_t ahead = row_bytes < FETCH_BYTES / 2 ? (ptrdiff_t)(FETCH_BYTES / row_bytes) : 2;
     for (ptrdiff_t r = 0; r < rows; r++, out += cols) {
         const real *x = (const real *)x_ + (index ? index[r] : r) * cols;
-        if (index && r + AHEAD < rows) {
+        if (r + ahead < fetchable) {
             /* Rows in random order come from far away. */
-            const char *next = (const char *)((const real *)x_ + index[r + AHEAD] * cols);
-            for (size_t i = 0; i < (size_t)cols * sizeof(real); i += 64)
-                __builtin_prefetch(next + i);
+            const char *next = (const char *)((const real *)x_ + index[r + ahead] * cols);
+            for (size_t i = 0; i < row_bytes; i += 64) __builtin_prefetch(next + i);
         }
         if (!mean) {
-            memmove(out, x, (size_t)cols * sizeof(real));
+            memmove(out, x, row_bytes);
             continue;
         }
         ELEMENTWISE
@@ -341,7 +359,7 @@ static void NAME(softmax)(ptrdiff_t rows, ptrdiff_t cols, const void *z_, void *
     while (rows > 0) {
         ptrdiff_t m = NAME(rows_in_block)(rows, cols);
         for (ptrdiff_t r = 0; r < m; r++) NAME(shift_row)(cols, z + r * cols, p + r * cols);
-        NAME(exp)(m * cols, p, p);
+        NAME(exp_negative)(m * cols, p, p);
         for (ptrdiff_t r = 0; r < m; r++) {
             real *row = p + r * cols;
             real total = NAME(row_sum)(cols, row);
@@ -360,7 +378,7 @@ static void NAME(log_softmax)(ptrdiff_t rows, ptrdiff_t cols, const void *z_, vo
         NAME(shift_row)(cols, z, out);
         for (ptrdiff_t start = 0; start < cols; start += BLOCK) {
             ptrdiff_t n = cols - start < BLOCK ? cols - start : BLOCK, i = 0;
-            NAME(exp)(n, out + start, buffer);
+            NAME(exp_negative)(n, out + start, buffer);
             for (; i + LANES <= n; i += LANES)
                 for (int j = 0; j < LANES; j++) lane[j] += buffer[i + j];
             for (int j = 0; i + j < n; j++) lane[j] += buffer[i + j];
@@ -452,7 +470,7 @@ static void NAME(softmax_cross_entropy)(ptrdiff_t rows, ptrdiff_t cols, const vo
             NAME(shift_row)(cols, z + r * cols, s);
             row_loss[r] = label ? -(double)s[label[r]] : -(double)NAME(row_dot)(cols, L + r * cols, s);
         }
-        NAME(exp)(m * cols, dz, dz);
+        NAME(exp_negative)(m * cols, dz, dz);
         for (ptrdiff_t r = 0; r < m; r++) total[r] = NAME(row_sum)(cols, dz + r * cols);
         NAME(log)(m, total, log_total);
         for (ptrdiff_t r = 0; r < m; r++) {
@@ -558,7 +576,5 @@ static const dnn_ops NAME(ops) = {
 #undef REAL
 #undef MANTISSA_BITS
 #undef EXPONENT_BIAS
-#undef ROUND_TO_INT
 #undef LANES
-#undef AHEAD
 #undef BLOCK

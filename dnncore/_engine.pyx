@@ -149,16 +149,17 @@ cdef void _phase_a(Job* job, Py_ssize_t start, Py_ssize_t first, Py_ssize_t last
     cdef real* batch_weight = <real*> job.batch_weight + first
     cdef real* batch_L = <real*> job.batch_L
     cdef const Py_ssize_t* index = job.order + start + first
+    cdef Py_ssize_t fetchable = job.n_samples - start - first
     cdef double scale = 1.0 / weight_of_batch if weight_of_batch > 0.0 else 0.0
     if n == 0:
         return
-    ops_for(parameters).norm(n, at.sizes[0], job.X, index, job.mean, job.scale,
+    ops_for(parameters).norm(n, at.sizes[0], job.X, index, fetchable, job.mean, job.scale,
                              activations + first * at.sizes[0])
     if job.label != NULL:
         for r in range(n):
             job.batch_label[first + r] = job.label[index[r]]
     else:
-        ops_for(parameters).norm(n, m, job.L, index, NULL, NULL, batch_L + first * m)
+        ops_for(parameters).norm(n, m, job.L, index, fetchable, NULL, NULL, batch_L + first * m)
     if job.sample_weight != NULL:
         for r in range(n):
             batch_weight[r] = (<const real*> job.sample_weight)[index[r]]
@@ -307,7 +308,7 @@ cdef void _score(Job* job, dnn_team* team, int thread, real* parameters) noexcep
     while row < end:
         n = min(job.batch_size, end - row)
         out = <real*> job.out + row * m
-        ops_for(parameters).norm(n, k, <const real*> job.X + row * k, NULL, job.mean, job.scale,
+        ops_for(parameters).norm(n, k, <const real*> job.X + row * k, NULL, 0, job.mean, job.scale,
                                  activations + first * k)
         _forward(job, parameters, first, first + n, _scratch(job, thread, parameters), out)
         if not job.as_logits:

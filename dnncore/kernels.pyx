@@ -17,7 +17,7 @@ from ._csrc cimport ops_for
 
 cdef void c_norm(Py_ssize_t n, Py_ssize_t m, const real* x, const real* mean,
                  const real* scale, real* out) noexcept nogil:
-    ops_for(x).norm(n, m, x, NULL, mean, scale, out)
+    ops_for(x).norm(n, m, x, NULL, 0, mean, scale, out)
 
 
 cdef void c_norm_backward(Py_ssize_t n, Py_ssize_t m, const real* da, const real* scale,
