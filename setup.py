@@ -24,7 +24,6 @@ DIRECTIVES = {
     "freethreading_compatible": True,
     "embedsignature": False,
     "boundscheck": DEBUG,
-    "wraparound": False,
     "initializedcheck": DEBUG,
     "cdivision": not DEBUG,
 }
@@ -48,6 +47,7 @@ setup(
             extension("_csrc", ("isa.c", *ISA_SOURCES)),
             extension("kernels"),
             extension("_engine", ("team.c",)),
+            extension("predictor"),
         ],
         compiler_directives=DIRECTIVES,
         build_dir="build/cython-debug" if DEBUG else "build/cython",

@@ -60,7 +60,7 @@ def measure(options: Options) -> dict[str, Any]:
     for name in options.choose(TRAINERS):
         entry: dict[str, Any] = {"name": name}
         try:
-            entry["peak_mb"] = run_once("footprint:memory_task", (name,)) / 2**20
+            entry["peak_mb"] = run_once("footprint:memory_task", (name,)) / 1e6
             print(f"{name:20}peak of training {entry['peak_mb']:,.0f} MB")
         except WorkerError as error:
             entry["absent"] = str(error)
@@ -136,7 +136,7 @@ def closure(own: list[str]) -> set[str]:
 
 
 def size_mb(files: list[Path]) -> float:
-    return sum(path.stat().st_size for path in files) / 2**20
+    return sum(path.stat().st_size for path in files) / 1e6
 
 
 def zipped_mb(files: list[Path]) -> float:
@@ -145,7 +145,7 @@ def zipped_mb(files: list[Path]) -> float:
     with zipfile.ZipFile(buffer, "w", zipfile.ZIP_DEFLATED) as archive:
         for number, path in enumerate(files):
             archive.write(path, str(number))
-    return buffer.getbuffer().nbytes / 2**20
+    return buffer.getbuffer().nbytes / 1e6
 
 
 # ------------------------------------------------------------------------------------- memory

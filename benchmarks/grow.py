@@ -2,7 +2,7 @@
 
 Each is swept over two decades (threads: up to all processors), everything else being fixed. The
 exponent is the slope between the ends of a sweep in the double-logarithmic plane: 1 means that
-ten times as much takes ten times as long.
+ten times as much takes ten times as long. All but the sweep of threads run on one thread.
 """
 
 from __future__ import annotations
@@ -57,19 +57,18 @@ def sweeps() -> dict[str, dict[int, Training]]:
 def measure(options: Options) -> dict[str, Any]:
     """Seconds an epoch, along every sweep."""
     points = []
-    chosen = [
-        name for name in options.choose(TRAINERS) if options.contenders or name in DEFAULT
-    ]
+    chosen = [name for name in options.choose(TRAINERS) if options.contenders or name in DEFAULT]
     for quantity, problems in sweeps().items():
         print(f"\n{quantity}")
         for value, problem in problems.items():
-            point = {"quantity": quantity, "value": value} | measure_point(
-                problem, chosen, options
-            )
+            point = {"quantity": quantity, "value": value} | measure_point(problem, chosen, options)
             points.append(point)
             print(
                 f"  {value:>7}",
-                *(f"{name} {seconds['median']:.3g} s" for name, seconds in point["seconds"].items()),
+                *(
+                    f"{name} {seconds['median']:.3g} s"
+                    for name, seconds in point["seconds"].items()
+                ),
                 sep="   ",
             )
     return {"points": points}

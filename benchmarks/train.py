@@ -148,9 +148,7 @@ def measure_row(problem: Training, options: Options) -> dict[str, Any]:
     tasks = {
         "GEMM": ("train:gemm_task", (problem.dtype, sizes)),
         "referee": ("train:epochs_task", ("numpy", referee)),
-    } | {
-        name: ("train:epochs_task", (name, problem)) for name in options.choose(TRAINERS)
-    }
+    } | {name: ("train:epochs_task", (name, problem)) for name in options.choose(TRAINERS)}
     n = n_epochs(problem, options)
     outcome = take_turns(tasks, [(n,)] * (1 + options.rounds), threads=problem.threads)
     row = {

@@ -276,14 +276,3 @@ static void NAME(layer_update)(const dnn_step *step, ptrdiff_t n, ptrdiff_t k, p
         }
     }
 }
-
-#undef vec
-#undef unaligned_vec
-#undef VEC_LANES
-#undef TILE_COLS
-#undef FEW_TILES
-#undef MULTIPLY
-#undef MULTIPLY_ROWS
-#undef COPY_FACTORS
-#undef IN_PLACE
-#undef PACKED

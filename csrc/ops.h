@@ -102,6 +102,17 @@ typedef struct dnn_ops {
     void (*layer_update)(const dnn_step *step, ptrdiff_t n, ptrdiff_t k, ptrdiff_t m,
                          ptrdiff_t first, ptrdiff_t last, const void *a, const void *dz,
                          void *scratch, void *state1, void *state2, void *W);
+
+    /* Scoring with packed weights: m rounded up to what a packed row holds; packing of W (k, m)
+     * into k * packed_cols(m) elements, which is for this instruction set only; and
+     *   out = a W + b, or sigmoid(a W + b) if `hidden`,
+     * where rows of a are ld_a and rows of out ld_out >= packed_cols(m) elements apart. What lies
+     * between m and packed_cols(m) is overwritten. The bits are those of layer_forward. */
+    ptrdiff_t (*packed_cols)(ptrdiff_t m);
+    void (*pack_weights)(ptrdiff_t k, ptrdiff_t m, const void *W, void *packed);
+    void (*forward_packed)(ptrdiff_t n, ptrdiff_t k, ptrdiff_t m, const void *a, ptrdiff_t ld_a,
+                           const void *packed, const void *b, int hidden, ptrdiff_t ld_out,
+                           void *out);
 } dnn_ops;
 
 typedef struct dnn_isa {

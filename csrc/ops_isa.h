@@ -8,10 +8,11 @@
 #include "isa.h"
 
 #define INLINE static inline __attribute__((always_inline))
-#define UNROLL _Pragma("GCC unroll 16")
 #if defined(__clang__)
+#define UNROLL _Pragma("clang loop unroll(full)")
 #define ELEMENTWISE _Pragma("clang loop vectorize(assume_safety)")
 #else
+#define UNROLL _Pragma("GCC unroll 16")
 #define ELEMENTWISE _Pragma("GCC ivdep")
 #endif
 
@@ -26,4 +27,33 @@ enum { FETCH_BYTES = 8192 };
 #define REAL_IS_FLOAT 0
 #include "ops_template.h"
 
-const dnn_isa ISA_SYMBOL = {.name = ISA_NAME, .f32 = ops_f32, .f64 = ops_f64};
+/* A macro, because in C a constant struct cannot initialise a part of another. */
+#define OPS(type)                                                \
+    {                                                            \
+        .exp = exp_##type,                                       \
+        .log = log_##type,                                       \
+        .sigmoid = sigmoid_##type,                               \
+        .sigmoid_backward = sigmoid_backward_##type,             \
+        .add_bias = add_bias_##type,                             \
+        .add_bias_sigmoid = add_bias_sigmoid_##type,             \
+        .column_sums = column_sums_##type,                       \
+        .sum_squares = sum_squares_##type,                       \
+        .norm = norm_##type,                                     \
+        .norm_backward = norm_backward_##type,                   \
+        .softmax = softmax_##type,                               \
+        .log_softmax = log_softmax_##type,                       \
+        .softmax_backward = softmax_backward_##type,             \
+        .cross_entropy = cross_entropy_##type,                   \
+        .cross_entropy_backward = cross_entropy_backward_##type, \
+        .softmax_cross_entropy = softmax_cross_entropy_##type,   \
+        .update = update_##type,                                 \
+        .layer_scratch = layer_scratch_##type,                   \
+        .layer_forward = layer_forward_##type,                   \
+        .layer_delta = layer_delta_##type,                       \
+        .layer_update = layer_update_##type,                     \
+        .packed_cols = packed_cols_##type,                       \
+        .pack_weights = pack_weights_##type,                     \
+        .forward_packed = forward_packed_##type,                 \
+    }
+
+const dnn_isa ISA_SYMBOL = {.name = ISA_NAME, .f32 = OPS(f32), .f64 = OPS(f64)};

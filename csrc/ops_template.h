@@ -540,30 +540,7 @@ static void NAME(update)(const dnn_step *step, double decay, ptrdiff_t n, const 
 }
 
 #include "matmul_template.h"
-
-static const dnn_ops NAME(ops) = {
-    .exp = NAME(exp),
-    .log = NAME(log),
-    .sigmoid = NAME(sigmoid),
-    .sigmoid_backward = NAME(sigmoid_backward),
-    .add_bias = NAME(add_bias),
-    .add_bias_sigmoid = NAME(add_bias_sigmoid),
-    .column_sums = NAME(column_sums),
-    .sum_squares = NAME(sum_squares),
-    .norm = NAME(norm),
-    .norm_backward = NAME(norm_backward),
-    .softmax = NAME(softmax),
-    .log_softmax = NAME(log_softmax),
-    .softmax_backward = NAME(softmax_backward),
-    .cross_entropy = NAME(cross_entropy),
-    .cross_entropy_backward = NAME(cross_entropy_backward),
-    .softmax_cross_entropy = NAME(softmax_cross_entropy),
-    .update = NAME(update),
-    .layer_scratch = NAME(layer_scratch),
-    .layer_forward = NAME(layer_forward),
-    .layer_delta = NAME(layer_delta),
-    .layer_update = NAME(layer_update),
-};
+#include "packed_template.h"
 
 #undef real
 #undef bits_t
@@ -577,4 +554,14 @@ static const dnn_ops NAME(ops) = {
 #undef MANTISSA_BITS
 #undef EXPONENT_BIAS
 #undef LANES
+#undef vec
+#undef unaligned_vec
+#undef VEC_LANES
+#undef TILE_COLS
+#undef FEW_TILES
+#undef MULTIPLY
+#undef MULTIPLY_ROWS
+#undef COPY_FACTORS
+#undef IN_PLACE
+#undef PACKED
 #undef BLOCK

@@ -20,8 +20,8 @@
 #elif defined(ISA_NEON)
 #include <arm_neon.h>
 #define VEC_BYTES 16
-#define TILE_ROWS 12 /* 24 of 32 registers are sums */
-#define FOR_TILE_ROWS(X) X(1) X(2) X(3) X(4) X(5) X(6) X(7) X(8) X(9) X(10) X(11) X(12)
+#define TILE_ROWS 8 /* 16 of 32 registers are sums; GCC loads all factors first, 8 more */
+#define FOR_TILE_ROWS(X) X(1) X(2) X(3) X(4) X(5) X(6) X(7) X(8)
 #define vec_fma_f32(a, b, c) vfmaq_f32(c, a, b)
 #define vec_fma_f64(a, b, c) vfmaq_f64(c, a, b)
 

@@ -59,6 +59,12 @@ cdef extern from "ops.h" nogil:
                              Py_ssize_t first, Py_ssize_t last, const void* a,
                              const void* dz, void* scratch, void* state1, void* state2,
                              void* W) noexcept nogil
+        Py_ssize_t (*packed_cols)(Py_ssize_t m) noexcept nogil
+        void (*pack_weights)(Py_ssize_t k, Py_ssize_t m, const void* W,
+                             void* packed) noexcept nogil
+        void (*forward_packed)(Py_ssize_t n, Py_ssize_t k, Py_ssize_t m, const void* a,
+                               Py_ssize_t ld_a, const void* packed, const void* b,
+                               bint hidden, Py_ssize_t ld_out, void* out) noexcept nogil
 
     ctypedef struct dnn_isa:
         const char* name

@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import threading
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager, nullcontext
 
 from threadpoolctl import ThreadpoolController
 
@@ -76,6 +76,12 @@ class _BlasLimit:
 
 
 single_threaded_blas = _BlasLimit()
+
+
+def blas_for(engine: str) -> AbstractContextManager[None]:
+    """The context in which an engine runs: BLAS on one thread, if it is BLAS."""
+    return nullcontext() if use_builtin(engine) else single_threaded_blas()
+
 
 # A fork in the middle of another thread's call must not leave the child's lock held.
 if hasattr(os, "register_at_fork"):

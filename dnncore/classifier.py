@@ -20,8 +20,9 @@ from sklearn.utils.validation import check_consistent_length, check_is_fitted, v
 
 from . import _validation as check
 from . import kernels
-from ._threads import MAX_THREADS
+from ._threads import ENGINES, MAX_THREADS
 from .network import Network
+from .predictor import Predictor
 from .training import DEFAULT_BATCH_SIZE, SGD, Adam, EpochInfo, History, Trainer
 
 
@@ -73,6 +74,8 @@ class DNNClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
         Whether the network standardises each feature by mean and scale of the training rows.
     n_threads : int, optional
         Default: as many as the work occupies.
+    engine : {'auto', 'builtin', 'blas'}
+        Whose matrix products training uses; see :class:`dnncore.training.Trainer`.
     callback : callable, optional
         Called with a :class:`dnncore.training.EpochInfo` after every epoch.
 
@@ -136,6 +139,7 @@ class DNNClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
         n_iter_no_change: int = 10,
         norm: bool = True,
         n_threads: int | None = None,
+        engine: str = "auto",
         callback: Callable[[EpochInfo], object] | None = None,
     ) -> None:
         self.hidden_layer_sizes = hidden_layer_sizes
@@ -160,6 +164,7 @@ class DNNClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
         self.n_iter_no_change = n_iter_no_change
         self.norm = norm
         self.n_threads = n_threads
+        self.engine = engine
         self.callback = callback
 
     # -------------------------------------------------------------------------- training
@@ -360,6 +365,7 @@ class DNNClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
             "batch_size": self._batch_size(),
             "shuffle": bool(self.shuffle),
             "n_threads": self.n_threads,
+            "engine": self.engine,
         }
         if resume and sizes != self.network_.layer_sizes:
             raise ValueError(
@@ -391,6 +397,7 @@ class DNNClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
         check_random_state(self.random_state)
         if self.n_threads is not None:
             check.integer("n_threads", self.n_threads, low=1, high=MAX_THREADS)
+        check.choice("engine", self.engine, ENGINES)
         if self.callback is not None and not callable(self.callback):
             raise TypeError(f"callback must be callable or None, got {self.callback!r}")
 
@@ -515,6 +522,16 @@ class DNNClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
         check_is_fitted(self)
         X = validate_data(self, X, dtype=self.network_.dtype, order="C", reset=False)
         return self.network_.decision_function(X, n_threads=self.n_threads)
+
+    def freeze(self) -> Predictor:
+        """A copy of the fitted model for scoring: one row in microseconds.
+
+        Returns
+        -------
+        dnncore.predictor.Predictor
+        """
+        check_is_fitted(self)
+        return self.network_.freeze(self.classes_)
 
     def save(self, path: str | os.PathLike[str]) -> None:
         """Write the fitted model to a safetensors file; :func:`dnncore.load` reads it."""

@@ -26,6 +26,8 @@ from __future__ import annotations
 import json
 import os
 import secrets
+from collections.abc import Iterator
+from contextlib import contextmanager
 from itertools import pairwise
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NoReturn
@@ -122,17 +124,41 @@ def load(path: str | os.PathLike[str]) -> Network | DNNClassifier:
     ImportError
         If safetensors, or for a classifier scikit-learn, is not installed.
     """
-    path = os.fspath(path)
-    with open(path, "rb"):
-        pass  # What the operating system has to say comes as its own exception.
-    try:
-        metadata, tensors = _read(path)
+    with _faults_of(path):
+        metadata, tensors = _read(os.fspath(path))
         network = _build_network(metadata, tensors)
         if metadata["kind"] == "Network":
             return network
         return _build_classifier(network, metadata, tensors)
+
+
+def load_network(path: str | os.PathLike[str]) -> tuple[Network, NDArray[Any] | None]:
+    """Read the network in a file of any kind, and the classes of a classifier.
+
+    Does not need scikit-learn. Parameters, checks and errors are those of :func:`load`.
+
+    Returns
+    -------
+    network : Network
+    classes : array (n_outputs,) or None
+    """
+    with _faults_of(path):
+        metadata, tensors = _read(os.fspath(path))
+        network = _build_network(metadata, tensors)
+        if metadata["kind"] == "Network":
+            return network, None
+        return network, _build_classes(metadata["classes"], network.layer_sizes[-1])
+
+
+@contextmanager
+def _faults_of(path: str | os.PathLike[str]) -> Iterator[None]:
+    """Put the name of the file before what is wrong with it."""
+    with open(path, "rb"):
+        pass  # What the operating system has to say comes as its own exception.
+    try:
+        yield
     except ModelFileError as error:
-        raise ModelFileError(f"{path}: {error}") from error.__cause__
+        raise ModelFileError(f"{os.fspath(path)}: {error}") from error.__cause__
 
 
 def write_atomically(path: str | os.PathLike[str], data: bytes | memoryview) -> None:

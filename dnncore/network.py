@@ -15,7 +15,8 @@ from . import _validation as check
 from . import kernels
 from ._engine import SCORING_ROWS, Engine
 from ._moments import Moments
-from ._threads import resolve_n_threads, single_threaded_blas
+from ._threads import blas_for, resolve_n_threads, use_builtin
+from .predictor import Predictor
 
 ALIGNMENT = 64  # bytes: a cache line
 
@@ -260,11 +261,36 @@ class Network:
         out = np.empty((n, self.layer_sizes[-1]), self.dtype)
         engine = Engine(
             self.layer_sizes, self.parameters, self.mean_, self.scale_,
-            max(1, min(n, SCORING_ROWS)), threads, training=False,
+            max(1, min(n, SCORING_ROWS)), threads, training=False, builtin=use_builtin("auto"),
         )  # fmt: skip
-        with single_threaded_blas():
+        with blas_for("auto"):
             engine.score(X, out, as_logits)
         return out
+
+    def freeze(self, classes: ArrayLike | None = None) -> Predictor:
+        """A copy for scoring, with norm folded into the first layer.
+
+        Parameters
+        ----------
+        classes : array (n_outputs,), optional
+            Labels of the outputs; default: 0, 1, ...
+
+        Returns
+        -------
+        Predictor
+
+        Raises
+        ------
+        ValueError
+            If a parameter is not finite, or the number of classes is wrong.
+        """
+        parameters = self.parameters.copy()
+        if self.mean_ is not None and self.scale_ is not None:
+            coefs, intercepts = self.views(parameters)
+            W = self.coefs_[0].astype(np.float64) / self.scale_.astype(np.float64)[:, None]
+            b = self.intercepts_[0].astype(np.float64) - self.mean_.astype(np.float64) @ W
+            coefs[0][...], intercepts[0][...] = W, b
+        return Predictor(self.layer_sizes, parameters, classes)
 
     # -------------------------------------------------------------- forward and backward
 

@@ -13,7 +13,7 @@ from numpy.typing import ArrayLike, NDArray
 
 from . import _validation as check
 from ._engine import Engine
-from ._threads import ENGINES, resolve_n_threads, single_threaded_blas, use_builtin
+from ._threads import ENGINES, blas_for, resolve_n_threads, use_builtin
 from .network import Network
 
 logger = logging.getLogger("dnncore")
@@ -309,7 +309,7 @@ class Trainer:
         order = self._rng.permutation(n) if self.shuffle else np.arange(n)
         unused = self.network.parameters
         state1, state2 = (*self._state, unused, unused)[:2]
-        with single_threaded_blas():
+        with blas_for(self.engine):
             loss = engine.train_epoch(
                 X, labels.label, labels.L, labels.weight, order.astype(np.intp, copy=False),
                 self.solver.update, state1, state2,

@@ -295,6 +295,7 @@ def test_ctrl_c_ends_the_fit_with_a_usable_model():
         ({"epsilon": 0}, ValueError, "epsilon"),
         ({"n_iter_no_change": 0}, ValueError, "n_iter_no_change"),
         ({"n_threads": 0}, ValueError, "n_threads"),
+        ({"engine": "steam"}, ValueError, "engine must be one of"),
         ({"callback": 3}, TypeError, "callback"),
     ],
 )

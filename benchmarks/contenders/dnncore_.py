@@ -3,9 +3,10 @@
 from collections.abc import Callable
 
 from _problems import BETA_1, BETA_2, EPSILON, MOMENTUM, Problem, Scoring, Training
+from numpy.typing import NDArray
+
 from dnncore import Network
 from dnncore.training import SGD, Adam, Trainer
-from numpy.typing import NDArray
 
 from . import Unavailable
 

@@ -60,7 +60,9 @@ def _momentum(problem: Training) -> tuple[Callable, Callable]:
 
 def _adam(problem: Training) -> tuple[Callable, Callable]:
     def zeros(parameters: Parameters) -> Any:
-        return jnp.zeros((), problem.dtype), *(jax.tree.map(jnp.zeros_like, parameters) for _ in range(2))
+        return jnp.zeros((), problem.dtype), *(
+            jax.tree.map(jnp.zeros_like, parameters) for _ in range(2)
+        )
 
     def update(parameters: Parameters, state: Any, gradient: Parameters) -> Any:
         t, m, v = state

@@ -4,7 +4,6 @@ from collections.abc import Callable
 
 import torch
 from _problems import Training
-from numpy.typing import NDArray
 from skorch import NeuralNetClassifier
 
 from .torch_ import network, optimizer_class_and_settings

@@ -78,11 +78,11 @@ def train_compiled(problem: Training) -> Callable[[], float]:
     return _epochs(problem, step)
 
 
-def _epochs(problem: Training, step: Callable[[torch.Tensor, torch.Tensor], torch.Tensor]) -> Callable[[], float]:
+def _epochs(
+    problem: Training, step: Callable[[torch.Tensor, torch.Tensor], torch.Tensor]
+) -> Callable[[], float]:
     X, y = (torch.from_numpy(array) for array in problem.data())
-    batches = list(
-        zip(X.split(problem.batch_size), y.split(problem.batch_size), strict=True)
-    )
+    batches = list(zip(X.split(problem.batch_size), y.split(problem.batch_size), strict=True))
     total = torch.zeros((), dtype=X.dtype)
 
     def epoch() -> float:

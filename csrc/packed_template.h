@@ -1,0 +1,87 @@
+/* Products with weights that are packed once and for all, for scoring; one type `real`.
+ * Included by ops_template.h after matmul_template.h, whose panels and tiles these are.
+ *
+ * The weights W (k, m) are packed as panels of TILE_COLS columns, each (k, TILE_COLS), the last
+ * one filled up with zeros. Rows of the output are `ld_out` apart, which is at least m rounded up
+ * to TILE_COLS: a panel is always written whole.
+ */
+
+INLINE ptrdiff_t NAME(panels)(ptrdiff_t m)
+{
+    return (m + TILE_COLS - 1) / TILE_COLS;
+}
+
+static ptrdiff_t NAME(packed_cols)(ptrdiff_t m)
+{
+    return NAME(panels)(m) * TILE_COLS;
+}
+
+static void NAME(pack_weights)(ptrdiff_t k, ptrdiff_t m, const void *W_, void *packed_)
+{
+    const real *W = W_;
+    real *packed = packed_;
+    for (ptrdiff_t j = 0; j < m; j += TILE_COLS)
+        for (ptrdiff_t p = 0; p < k; p++)
+            for (ptrdiff_t c = 0; c < TILE_COLS; c++)
+                *packed++ = j + c < m ? W[p * m + j + c] : 0;
+}
+
+/* One row a (k,) times `count` panels, a constant: enough sums at a time to hide the latency of
+ * the multiply-add. */
+INLINE void NAME(multiply_row)(int count, ptrdiff_t k, const real *a, const real *panel, real *out)
+{
+    vec sum[4][2];
+    const ptrdiff_t size = k * TILE_COLS;
+    UNROLL
+    for (int i = 0; i < count; i++) sum[i][0] = sum[i][1] = (vec){0};
+    for (ptrdiff_t p = 0; p < k; p++, panel += TILE_COLS) {
+        vec factor = a[p] - (vec){0};
+        UNROLL
+        for (int i = 0; i < count; i++) {
+            const real *b = panel + i * size;
+            sum[i][0] = NAME(vec_fma)(factor, *(const unaligned_vec *)b, sum[i][0]);
+            sum[i][1] = NAME(vec_fma)(factor, *(const unaligned_vec *)(b + VEC_LANES), sum[i][1]);
+        }
+    }
+    UNROLL
+    for (int i = 0; i < count; i++) {
+        *(unaligned_vec *)(out + i * TILE_COLS) = sum[i][0];
+        *(unaligned_vec *)(out + i * TILE_COLS + VEC_LANES) = sum[i][1];
+    }
+}
+
+static void NAME(product_of_row)(ptrdiff_t k, ptrdiff_t m, const real *a, const real *packed,
+                                 real *out)
+{
+    ptrdiff_t left = NAME(panels)(m);
+    for (; left >= 4; left -= 4, packed += 4 * k * TILE_COLS, out += 4 * TILE_COLS)
+        NAME(multiply_row)(4, k, a, packed, out);
+    switch (left) {
+    case 3: NAME(multiply_row)(3, k, a, packed, out); break;
+    case 2: NAME(multiply_row)(2, k, a, packed, out); break;
+    case 1: NAME(multiply_row)(1, k, a, packed, out); break;
+    }
+}
+
+static void NAME(forward_packed)(ptrdiff_t n, ptrdiff_t k, ptrdiff_t m, const void *a_,
+                                 ptrdiff_t ld_a, const void *packed_, const void *b, int hidden,
+                                 ptrdiff_t ld_out, void *out_)
+{
+    const real *a = a_, *packed = packed_;
+    real *out = out_;
+    if (n == 1) {
+        NAME(product_of_row)(k, m, a, packed, out);
+    } else {
+        ptrdiff_t tiles = NAME(tiles)(n);
+        for (ptrdiff_t j = 0; j < m; j += TILE_COLS, packed += k * TILE_COLS)
+            for (ptrdiff_t t = 0; t < tiles; t++) {
+                ptrdiff_t first = t * n / tiles, rows = (t + 1) * n / tiles - first;
+                NAME(in_place)[rows - 1][1](k, a + first * ld_a, ld_a, packed, TILE_COLS,
+                                            out + first * ld_out + j, ld_out);
+            }
+    }
+    for (ptrdiff_t r = 0; r < n; r++, out += ld_out) {
+        if (hidden) NAME(add_bias_sigmoid)(1, m, b, out);
+        else NAME(add_bias)(1, m, b, out);
+    }
+}

@@ -1,0 +1,29 @@
+"""Scoring from your own nogil code.
+
+    from dnncore.predictor cimport Predictor
+
+    cdef Predictor predictor = network.freeze()
+    with nogil:
+        status = predictor.score_f32(1, x, probabilities)
+"""
+
+cdef class Predictor:
+    cdef readonly tuple layer_sizes
+    cdef readonly object dtype, classes_
+    cdef object _parameters, _packed
+    cdef Py_ssize_t[::1] _sizes, _weights, _biases
+    cdef const void* _ops  # const dnn_ops *, which is private
+    cdef const char* _parameter_data
+    cdef char* _packed_data
+    cdef Py_ssize_t _width, _itemsize
+    cdef int _typenum
+
+    # Probabilities (n, n_outputs) of n contiguous rows x (n, n_features). Call the one for the
+    # dtype of the predictor. Any number of threads may call at once. Returns 0, or -1 if there
+    # is no memory, which only wide layers or many rows need.
+    cdef int score_f32(self, Py_ssize_t n, const float* x, float* out) noexcept nogil
+    cdef int score_f64(self, Py_ssize_t n, const double* x, double* out) noexcept nogil
+    cdef int _score(self, Py_ssize_t n, const void* x, void* out) noexcept nogil
+    cdef bint _ready(self, object x, Py_ssize_t layer, bint writeable)
+    cdef object _call(self, object x, object out)
+    cdef object _pack(self)

@@ -1,0 +1,22 @@
+import os
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+class Predictor:
+    layer_sizes: tuple[int, ...]
+    dtype: np.dtype[Any]
+    classes_: NDArray[Any]
+    def __init__(
+        self,
+        layer_sizes: Sequence[int],
+        parameters: NDArray[Any],
+        classes: ArrayLike | None = None,
+    ) -> None: ...
+    @classmethod
+    def load(cls, path: str | os.PathLike[str]) -> Predictor: ...
+    def __call__(self, x: NDArray[Any], out: NDArray[Any] | None = None) -> NDArray[Any]: ...
+    def predict_proba(self, X: NDArray[Any]) -> NDArray[Any]: ...
+    def predict(self, x: NDArray[Any]) -> Any: ...

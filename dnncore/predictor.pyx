@@ -1,0 +1,267 @@
+"""A frozen network that scores: one row in microseconds, many rows in bounded memory."""
+
+import numpy as np
+
+cimport numpy as cnp
+from libc.stdlib cimport free, malloc
+from libc.string cimport memcpy
+
+from ._csrc cimport dnn_ops, isa
+
+from ._validation import finite_matrix, output
+
+cnp.import_array()
+
+cdef enum:
+    STACK_BYTES = 32768  # activations of two layers that fit need no allocation
+    BLOCK_ROWS = 192  # rows scored together: enough to use a packed weight often
+
+
+cdef bint _fit_together(x, out) noexcept:
+    """Whether two contiguous arrays have as many rows, and no memory in common."""
+    cdef int ndim = cnp.PyArray_NDIM(x)
+    cdef const char* a = <const char*> cnp.PyArray_DATA(x)
+    cdef const char* b = <const char*> cnp.PyArray_DATA(out)
+    return (
+        cnp.PyArray_NDIM(out) == ndim
+        and (ndim == 1 or cnp.PyArray_DIM(x, 0) == cnp.PyArray_DIM(out, 0))
+        and (a + cnp.PyArray_NBYTES(x) <= b or b + cnp.PyArray_NBYTES(out) <= a)
+    )
+
+
+cdef class Predictor:
+    """Class probabilities of a network, laid out for scoring.
+
+    Made by :meth:`dnncore.Network.freeze`, :meth:`dnncore.DNNClassifier.freeze` or
+    :meth:`Predictor.load`. It is a copy: training the model further does not change it.
+    Norm is folded into the first layer. Any number of threads may call it at once; it runs in
+    the calling thread, without the GIL.
+
+    Parameters
+    ----------
+    layer_sizes : tuple of int
+    parameters : array (n_parameters,) of float32 or float64
+        As ``Network.parameters``, norm folded in. Copied.
+    classes : array (n_outputs,), optional
+        Labels that :meth:`predict` returns; default: the class indices.
+
+    Attributes
+    ----------
+    layer_sizes : tuple of int
+    dtype : numpy.dtype
+        Of the rows taken and the probabilities returned.
+    classes_ : array (n_outputs,)
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from dnncore import Network
+    >>> predictor = Network((4, 8, 3), seed=0).freeze()
+    >>> predictor(np.zeros(4)).shape, predictor(np.zeros((2, 4))).shape
+    ((3,), (2, 3))
+    """
+
+    def __init__(self, layer_sizes, parameters, classes=None):
+        cdef Py_ssize_t l, n_layers
+        self.layer_sizes = tuple(int(size) for size in layer_sizes)
+        self._parameters = np.array(parameters, order="C")
+        self._parameters.flags.writeable = False
+        self.dtype = self._parameters.dtype
+        if self.dtype != np.float32 and self.dtype != np.float64:
+            raise TypeError(f"parameters must be float32 or float64, got {self.dtype}")
+        sizes = np.array(self.layer_sizes, dtype=np.intp)
+        if len(sizes) < 2 or (sizes < 1).any():
+            raise ValueError(f"layer_sizes must be 2 or more positive ints, got {layer_sizes!r}")
+        ends = np.cumsum((sizes[:-1] + 1) * sizes[1:])
+        if self._parameters.shape != (ends[-1],):
+            raise ValueError(
+                f"parameters must have shape ({ends[-1]},) for layer_sizes {self.layer_sizes}, "
+                f"got {self._parameters.shape}"
+            )
+        if not np.isfinite(self._parameters).all():
+            raise ValueError("parameters must be finite")
+        classes = np.arange(self.layer_sizes[-1]) if classes is None else np.array(classes)
+        if classes.shape != (self.layer_sizes[-1],):
+            raise ValueError(f"classes must have shape ({self.layer_sizes[-1]},), got {classes.shape}")
+        self.classes_ = classes
+        self._ops = <const void*> (&isa.f32 if self.dtype == np.float32 else &isa.f64)
+        self._itemsize = self.dtype.itemsize
+        self._parameter_data = <const char*> cnp.PyArray_DATA(self._parameters)
+        self._typenum = cnp.NPY_FLOAT32 if self.dtype == np.float32 else cnp.NPY_FLOAT64
+        self._sizes = sizes
+        self._biases = ends - sizes[1:]
+        self._pack()
+
+    cdef object _pack(self):
+        """Weights in panels; `_weights` is where each layer's begin."""
+        cdef const dnn_ops* ops = <const dnn_ops*> self._ops
+        cdef Py_ssize_t l, k, m
+        cols = [ops.packed_cols(size) for size in self.layer_sizes[1:]]
+        ends = np.cumsum(np.array(self.layer_sizes[:-1]) * cols)
+        self._width = max(cols)
+        self._weights = np.concatenate([[0], ends[:-1]]).astype(np.intp)
+        self._packed = np.empty(ends[-1], self.dtype)
+        self._packed_data = <char*> cnp.PyArray_DATA(self._packed)
+        for l in range(self._weights.shape[0]):
+            k, m = self._sizes[l], self._sizes[l + 1]
+            ops.pack_weights(k, m,
+                             self._parameter_data + (self._biases[l] - k * m) * self._itemsize,
+                             self._packed_data + self._weights[l] * self._itemsize)
+
+    @classmethod
+    def load(cls, path):
+        """The predictor of a model file, without scikit-learn.
+
+        Parameters
+        ----------
+        path : str or path-like
+            Written by ``Network.save`` or ``DNNClassifier.save``.
+
+        Returns
+        -------
+        Predictor
+
+        Raises
+        ------
+        dnncore.modelfile.ModelFileError
+            If the file is not a model file.
+        """
+        from .modelfile import load_network
+
+        network, classes = load_network(path)
+        return network.freeze(classes)
+
+    def __reduce__(self):
+        return Predictor, (self.layer_sizes, self._parameters, self.classes_)
+
+    def __repr__(self):
+        return f"Predictor({self.layer_sizes}, dtype={self.dtype})"
+
+    # ---------------------------------------------------------------------------- scoring
+
+    cdef int score_f32(self, Py_ssize_t n, const float* x, float* out) noexcept nogil:
+        return self._score(n, x, out)
+
+    cdef int score_f64(self, Py_ssize_t n, const double* x, double* out) noexcept nogil:
+        return self._score(n, x, out)
+
+    cdef int _score(self, Py_ssize_t n, const void* x, void* out) noexcept nogil:
+        cdef char on_stack[STACK_BYTES]
+        cdef char* buffer = on_stack
+        cdef const dnn_ops* ops = <const dnn_ops*> self._ops
+        cdef Py_ssize_t itemsize = self._itemsize
+        cdef Py_ssize_t n_layers = self._weights.shape[0], l, r, rows, k, m, ld_a, start
+        cdef Py_ssize_t row_bytes = self._width * itemsize
+        cdef Py_ssize_t block = min(n, STACK_BYTES // (2 * row_bytes))
+        cdef const char* a
+        cdef char* z
+        cdef char* to = <char*> out
+        if block < min(n, BLOCK_ROWS):
+            block = min(n, BLOCK_ROWS)
+            buffer = <char*> malloc(2 * block * row_bytes)
+            if buffer == NULL:
+                return -1
+        start = 0
+        while start < n:
+            rows = min(block, n - start)
+            a = <const char*> x + start * self._sizes[0] * itemsize
+            ld_a = self._sizes[0]
+            for l in range(n_layers):
+                k, m = self._sizes[l], self._sizes[l + 1]
+                z = buffer + (l % 2) * block * row_bytes
+                ops.forward_packed(rows, k, m, a, ld_a,
+                                   self._packed_data + self._weights[l] * itemsize,
+                                   self._parameter_data + self._biases[l] * itemsize,
+                                   l < n_layers - 1, self._width, z)
+                a, ld_a = z, self._width
+            for r in range(rows):
+                memcpy(to + r * m * itemsize, z + r * row_bytes, m * itemsize)
+            ops.softmax(rows, m, to, to)
+            to += rows * m * itemsize
+            start += rows
+        if buffer != on_stack:
+            free(buffer)
+        return 0
+
+    cdef bint _ready(self, object x, Py_ssize_t layer, bint writeable):
+        """Whether x is an array of this dtype with rows for the layer that needs no copy."""
+        cdef int ndim
+        if not cnp.PyArray_CheckExact(x) or cnp.PyArray_TYPE(x) != self._typenum:
+            return False
+        ndim = cnp.PyArray_NDIM(x)
+        return (
+            (ndim == 1 or ndim == 2)
+            and cnp.PyArray_DIM(x, ndim - 1) == self._sizes[layer]
+            and (cnp.PyArray_ISCARRAY(x) if writeable else cnp.PyArray_ISCARRAY_RO(x))
+        )
+
+    cdef object _call(self, object x, object out):
+        """Score rows that are known to be contiguous, aligned and of this dtype."""
+        cdef cnp.npy_intp shape[2]
+        cdef int ndim = cnp.PyArray_NDIM(x)
+        cdef Py_ssize_t n = 1 if ndim == 1 else cnp.PyArray_DIM(x, 0)
+        cdef const void* source
+        cdef void* target
+        cdef int status
+        if out is None:
+            shape[0] = n
+            shape[ndim - 1] = self._sizes[self._sizes.shape[0] - 1]
+            out = cnp.PyArray_EMPTY(ndim, shape, self._typenum, 0)
+        source, target = cnp.PyArray_DATA(x), cnp.PyArray_DATA(out)
+        with nogil:
+            status = self._score(n, source, target)
+        if status:
+            raise MemoryError(f"no memory to score {n} rows")
+        return out
+
+    def __call__(self, x, out=None):
+        """Class probabilities of one row or many.
+
+        Parameters
+        ----------
+        x : array (n_features,) or (n, n_features), of the predictor's dtype
+            Not checked to be finite: NaN in gives NaN out.
+        out : array (n_outputs,) or (n, n_outputs), of that dtype, optional
+            Written and returned. With it a call allocates nothing, unless layers are so wide
+            or rows so many that their activations exceed 32 KiB.
+
+        Returns
+        -------
+        array (n_outputs,) or (n, n_outputs)
+
+        Raises
+        ------
+        TypeError, ValueError
+            If a dtype or a shape does not fit.
+        """
+        if self._ready(x, 0, False) and (
+            out is None
+            or (self._ready(out, self._weights.shape[0], True) and _fit_together(x, out))
+        ):
+            return self._call(x, out)
+        x = np.require(x, requirements=("C", "A"))
+        if x.dtype != self.dtype:
+            raise TypeError(f"x must have dtype {self.dtype}, like the predictor, got {x.dtype}")
+        if x.ndim not in (1, 2) or x.shape[-1] != self._sizes[0]:
+            raise ValueError(
+                f"x must have shape ({self._sizes[0]},) or (n, {self._sizes[0]}), got {x.shape}"
+            )
+        shape = (*x.shape[:-1], self.layer_sizes[-1])
+        return self._call(x, output("out", out, shape, self.dtype, apart=(x,)))
+
+    def predict_proba(self, X):
+        """As calling the predictor, for rows (n, n_features) that are checked to be finite."""
+        return self(finite_matrix("X", X, self.layer_sizes[0], self.dtype))
+
+    def predict(self, x):
+        """The most probable class of one row, or of each of many.
+
+        Parameters
+        ----------
+        x : array (n_features,) or (n, n_features), of the predictor's dtype
+
+        Returns
+        -------
+        label, or array (n,) of labels
+        """
+        return self.classes_[self(x).argmax(axis=-1)]
