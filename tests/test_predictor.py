@@ -177,7 +177,7 @@ def test_bad_construction(arguments, error, words):
 
 
 def test_many_threads_at_once():
-    network, predictor = frozen((30, 40, 5), np.float32)
+    _, predictor = frozen((30, 40, 5), np.float32)
     X = rows((30,), 500, np.float32)
     expected = predictor(X)
     wrong = []
