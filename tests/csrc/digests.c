@@ -410,7 +410,7 @@ typedef struct {
 
 typedef struct {
     context *t;
-    void *X, *mean, *scale, *x, *db, *scratch[N_THREADS];
+    void *X, *mean, *scale, *x, *db, *scratch[N_THREADS][N_LAYERS];
     ptrdiff_t *order, *label;
     double *loss;
     layer layers[N_LAYERS];
@@ -420,17 +420,16 @@ static void train_batch(const training *job, const dnn_step *step, ptrdiff_t fir
 {
     const dnn_ops *ops = job->t->ops;
     const layer *hidden = &job->layers[0], *output = &job->layers[1];
-    void *scratch = job->scratch[0];
     ops->norm(BATCH, WIDTH[0], job->X, job->order + first, BATCH * N_BATCHES - first, job->mean,
               job->scale, job->x);
-    ops->layer_forward(BATCH, WIDTH[0], WIDTH[1], job->x, hidden->W, hidden->b, 1, scratch,
-                       hidden->out);
-    ops->layer_forward(BATCH, WIDTH[1], WIDTH[2], hidden->out, output->W, output->b, 0, scratch,
-                       output->out);
+    ops->layer_forward(BATCH, WIDTH[0], WIDTH[1], job->x, hidden->W, hidden->b, 1,
+                       job->scratch[0][0], hidden->out);
+    ops->layer_forward(BATCH, WIDTH[1], WIDTH[2], hidden->out, output->W, output->b, 0,
+                       job->scratch[0][1], output->out);
     ops->softmax_cross_entropy(BATCH, WIDTH[2], output->out, job->label + first, NULL, 1.0 / BATCH,
                                NULL, job->loss + first, output->delta);
-    ops->layer_delta(BATCH, WIDTH[1], WIDTH[2], output->delta, output->W, hidden->out, scratch,
-                     hidden->delta);
+    ops->layer_delta(BATCH, WIDTH[1], WIDTH[2], output->delta, output->W, hidden->out,
+                     job->scratch[0][1], hidden->delta);
     for (int l = 0; l < N_LAYERS; l++) {
         const layer *at = &job->layers[l];
         ops->column_sums(BATCH, WIDTH[l + 1], at->delta, job->db);
@@ -451,7 +450,7 @@ static void train_in_thread(void *arg, dnn_team *team, int thread)
             job->t->ops->layer_update(&step, BATCH, WIDTH[l], WIDTH[l + 1],
                                       thread * WIDTH[l] / size, (thread + 1) * WIDTH[l] / size,
                                       l ? job->layers[l - 1].out : job->x, at->delta,
-                                      job->scratch[thread], at->W1, at->W2, at->W);
+                                      job->scratch[thread][l], at->W1, at->W2, at->W);
         }
         dnn_team_barrier(team);
     }
@@ -472,10 +471,10 @@ static void train(context *t, int unused)
         .label = integers(t, BATCH * N_BATCHES, WIDTH[N_LAYERS]),
         .loss = allocate(t, BATCH * N_BATCHES, sizeof(double)),
     };
-    for (int thread = 0; thread < N_THREADS; thread++)
-        job.scratch[thread] = scratch_for(t, BATCH, WIDTH[1], WIDTH[1]);
     for (int l = 0; l < N_LAYERS; l++) {
         ptrdiff_t k = WIDTH[l], m = WIDTH[l + 1];
+        for (int thread = 0; thread < N_THREADS; thread++)
+            job.scratch[thread][l] = scratch_for(t, BATCH, k, m);
         job.layers[l] = (layer){
             .W = numbers(t, k * m, -1, 1), .b = numbers(t, m, -1, 1),
             .W1 = numbers(t, k * m, 0, 0), .W2 = numbers(t, k * m, 0, 0),
