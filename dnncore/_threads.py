@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import math
 import os
 import threading
 from collections.abc import Iterator
 from contextlib import AbstractContextManager, contextmanager, nullcontext
+from functools import cache
+from pathlib import Path
 
 from threadpoolctl import ThreadpoolController
 
@@ -19,10 +22,48 @@ MAX_THREADS = 256  # as in csrc/team.c
 
 
 def available_cpus() -> int:
-    """The processors that this process may use."""
+    """The processors that this process may use: its affinity, and the quota of its cgroup."""
     if hasattr(os, "sched_getaffinity"):
-        return len(os.sched_getaffinity(0))
-    return os.cpu_count() or 1
+        cpus = len(os.sched_getaffinity(0))
+    else:
+        cpus = os.cpu_count() or 1
+    return max(1, min(cpus, cgroup_quota()))
+
+
+@cache
+def cgroup_quota(root: Path = Path("/sys/fs/cgroup"), own: Path = Path("/proc/self/cgroup")) -> int:
+    """Whole processors that the CPU quota of the control group allows, at least 1.
+
+    MAX_THREADS without a quota, or where there are no control groups.
+    """
+    try:
+        lines = own.read_text().splitlines()
+    except OSError:
+        return MAX_THREADS
+    quota = float(MAX_THREADS)
+    for line in lines:
+        number, controllers, group = line.split(":", 2)
+        if number == "0":  # version 2: "quota period", and every ancestor's counts as well
+            folder = root / group.lstrip("/")
+            for place in (folder, *folder.parents):
+                quota = min(quota, _quota_of(place / "cpu.max"))
+        elif "cpu" in controllers.split(","):
+            for place in (root / "cpu" / group.lstrip("/"), root / "cpu"):
+                quota = min(
+                    quota, _quota_of(place / "cpu.cfs_quota_us", place / "cpu.cfs_period_us")
+                )
+    return max(1, math.ceil(quota))
+
+
+def _quota_of(*files: Path) -> float:
+    """Quota over period, which stand in one file or in two; infinite if there is none."""
+    try:
+        words = " ".join(file.read_text() for file in files).split()
+    except OSError:
+        return math.inf
+    if len(words) != 2 or words[0] in ("max", "-1"):
+        return math.inf
+    return float(words[0]) / float(words[1])
 
 
 def resolve_n_threads(n_threads: int | None, work: int) -> int:

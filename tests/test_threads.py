@@ -1,0 +1,62 @@
+"""How many threads are used, and the CPU quota of a control group."""
+
+import os
+
+import pytest
+
+from dnncore import _threads
+
+
+def group(tmp_path, lines, files):
+    own = tmp_path / "own"
+    own.write_text(lines)
+    for name, text in files.items():
+        path = tmp_path / "root" / name
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text(text)
+    return _threads.cgroup_quota(tmp_path / "root", own)
+
+
+@pytest.mark.parametrize(
+    ("lines", "files", "cpus"),
+    [
+        ("0::/\n", {"cpu.max": "150000 100000\n"}, 2),
+        ("0::/\n", {"cpu.max": "max 100000\n"}, _threads.MAX_THREADS),
+        ("0::/\n", {}, _threads.MAX_THREADS),
+        ("0::/a/b\n", {"a/b/cpu.max": "max 100000", "a/cpu.max": "50000 100000"}, 1),
+        ("0::/a\n", {"a/cpu.max": "400000 100000", "cpu.max": "300000 100000"}, 3),
+        (
+            "3:cpu,cpuacct:/d\n1:memory:/d\n",
+            {"cpu/d/cpu.cfs_quota_us": "200000", "cpu/d/cpu.cfs_period_us": "100000"},
+            2,
+        ),
+        (
+            "3:cpu:/gone\n",
+            {"cpu/cpu.cfs_quota_us": "-1", "cpu/cpu.cfs_period_us": "100000"},
+            _threads.MAX_THREADS,
+        ),
+    ],
+)
+def test_cgroup_quota(tmp_path, lines, files, cpus):
+    assert group(tmp_path, lines, files) == cpus
+
+
+def test_without_control_groups(tmp_path):
+    assert _threads.cgroup_quota(tmp_path, tmp_path / "none") == _threads.MAX_THREADS
+
+
+@pytest.mark.skipif(not hasattr(os, "sched_setaffinity"), reason="needs CPU affinity")
+def test_affinity_is_respected():
+    before = os.sched_getaffinity(0)
+    try:
+        os.sched_setaffinity(0, {min(before)})
+        assert _threads.available_cpus() == 1
+        assert _threads.resolve_n_threads(None, 10**12) == 1
+    finally:
+        os.sched_setaffinity(0, before)
+
+
+def test_small_work_gets_one_thread():
+    assert _threads.resolve_n_threads(None, 1000) == 1
+    assert _threads.resolve_n_threads(5, 1000) == 5
+    assert _threads.resolve_n_threads(None, 10**12) == _threads.available_cpus()
