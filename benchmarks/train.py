@@ -233,8 +233,9 @@ def print_row(row: dict[str, Any]) -> None:
         ratio = f"{time_['median'] / own:7.2f} x" if own else ""
         print(
             f"  {name:15}{microseconds(time_['median']):>9} us{ratio}  "
-            f"[{microseconds(time_['low'])} ... {microseconds(time_['high'])}]  {result['share_of_gemm']:5.0%} of {row['gemm_gflops']:.0f} GFLOP/s,"
-            f" {result['busy_cpus']:.1f} CPUs busy",
+            f"[{microseconds(time_['low'])} ... {microseconds(time_['high'])}]  "
+            f"{result['share_of_gemm']:.0%} of {row['gemm_gflops']:.0f} GFLOP/s, "
+            f"{result['busy_cpus']:.1f} CPUs busy"
         )
     for name, reason in row["absent"].items():
         print(f"  {name:15}{reason}")

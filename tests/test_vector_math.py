@@ -197,6 +197,7 @@ def selected_at_import(disabled: str) -> subprocess.CompletedProcess[str]:
     return subprocess.run(
         [sys.executable, "-c", "from dnncore import _csrc; print(_csrc.selected())"],
         env=os.environ | {"DNNCORE_DISABLE_CPU_FEATURES": disabled},
+        cwd=os.path.expanduser("~"),  # not the source tree, which would be imported
         capture_output=True,
         text=True,
         check=True,

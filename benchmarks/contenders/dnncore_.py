@@ -2,6 +2,7 @@
 
 from collections.abc import Callable
 
+from _harness import available_cpus
 from _problems import BETA_1, BETA_2, EPSILON, MOMENTUM, Problem, Scoring, Training
 from numpy.typing import NDArray
 
@@ -18,13 +19,15 @@ def train(problem: Training) -> Callable[[], float]:
         solver = SGD(problem.learning_rate, MOMENTUM, nesterov=False)
     else:
         solver = Adam(problem.learning_rate, BETA_1, BETA_2, EPSILON)
+    # All threads may be used, but need not be: the other libraries decide by the work, too.
+    n_threads = None if problem.threads == len(available_cpus()) else problem.threads
     trainer = Trainer(
         _network(problem),
         solver,
         alpha=problem.alpha,
         batch_size=problem.batch_size,
         shuffle=False,
-        n_threads=problem.threads,
+        n_threads=n_threads,
     )
     return lambda: trainer.run_epoch(X, y, sample_weight)
 
