@@ -126,6 +126,7 @@ def test_kernels_can_be_cimported(tmp_path):
             """
             # cython: language_level=3
             from dnncore.kernels cimport c_affine, c_sigmoid, c_softmax_cross_entropy
+            from dnncore.predictor cimport Predictor
 
             def f32(const float[:, ::1] a, const float[:, ::1] W, const float[::1] b,
                     float[:, ::1] out):
@@ -140,6 +141,12 @@ def test_kernels_can_be_cimported(tmp_path):
                     c_softmax_cross_entropy(z.shape[0], z.shape[1], &z[0, 0], &y[0],
                                             <const double*> NULL, 1.0 / z.shape[0],
                                             <const double*> NULL, &loss[0], &dz[0, 0])
+
+            def score(Predictor predictor, const float[:, ::1] x, float[:, ::1] out):
+                cdef int status
+                with nogil:
+                    status = predictor.score_f32(x.shape[0], &x[0, 0], &out[0, 0])
+                return status
             """
         )
     )
@@ -174,3 +181,7 @@ def test_kernels_can_be_cimported(tmp_path):
     expected = dnncore.kernels.softmax_cross_entropy(z, y)
     assert loss.sum() == pytest.approx(expected[0], rel=1e-15)
     assert np.array_equal(dz, expected[1])
+    predictor = dnncore.Network((4, 6, 3), dtype="f", seed=0).freeze()
+    p = np.empty((5, 3), "f")
+    assert user.score(predictor, a, p) == 0
+    assert np.array_equal(p, predictor(a))
