@@ -11,19 +11,21 @@ from typing import TYPE_CHECKING, Any
 
 try:
     from . import kernels
-except ModuleNotFoundError as error:
-    raise ImportError(
-        "the compiled modules of dnncore are missing; in a source tree run "
-        "'pip install .' and leave its folder, or 'pip install -e .'"
-    ) from error
-except TypeError as error:
-    # Cython's check of a C function's signature. Builds of SciPy with 64-bit BLAS integers
-    # have other signatures.
-    raise ImportError(
-        "this build of dnncore cannot call the BLAS of the installed SciPy, which was built "
-        "with another BLAS interface (64-bit integers?); install an ordinary build of SciPy, "
-        f"or build dnncore against this one: {error}"
-    ) from error
+except (ImportError, TypeError) as error:
+    # Cython compares the C functions of SciPy's BLAS with those it was compiled for; builds of
+    # SciPy with 64-bit BLAS integers have others.
+    if "cython_blas" in str(error):
+        raise ImportError(
+            "this build of dnncore cannot call the BLAS of the installed SciPy, which was built "
+            "with another BLAS interface (64-bit integers?); install an ordinary build of SciPy, "
+            f"or build dnncore against this one: {error}"
+        ) from error
+    if getattr(error, "name", None) in (__name__, f"{__name__}.kernels"):
+        raise ImportError(
+            "the compiled modules of dnncore are missing; in a source tree run "
+            "'pip install .' and leave its folder, or 'pip install -e .'"
+        ) from error
+    raise
 
 from ._config import show_config
 from ._version import __version__

@@ -2,6 +2,7 @@
 
 import importlib
 import json
+import pathlib
 import subprocess
 import sys
 import sysconfig
@@ -81,6 +82,18 @@ def test_scipy_with_another_blas_interface_is_refused():
     )
     assert "64-bit integers" in out
     assert "SciPy" in out
+
+
+def test_a_source_tree_that_is_not_built_says_so(tmp_path):
+    package = tmp_path / "dnncore"
+    package.mkdir()
+    for source in pathlib.Path(dnncore.__file__).parent.glob("*.py"):
+        (package / source.name).write_text(source.read_text())
+    done = subprocess.run(
+        [sys.executable, "-c", "import dnncore"], cwd=tmp_path, capture_output=True, text=True
+    )
+    assert done.returncode == 1
+    assert "ImportError: the compiled modules of dnncore are missing" in done.stderr
 
 
 def test_show_config(capsys):
