@@ -194,7 +194,7 @@ def describe_machine() -> dict[str, Any]:
         "processor": _processor(),
         "available_cpus": len(available_cpus()),
         "memory_gb": round(os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES") / 2**30, 1),
-        "system": platform.platform(),
+        "system": f"{platform.system()} {platform.machine()}",
         "python": platform.python_version(),
         "versions": _versions(),
         "dnncore": run_once("_harness:configuration_task"),
@@ -323,6 +323,10 @@ def markdown_table(header: Sequence[str], rows: Iterable[Sequence[object]]) -> s
 def microseconds(value: float) -> str:
     """With three significant digits or more."""
     return f"{value:,.0f}" if value >= 100 else f"{value:.1f}"
+
+
+def count(n: int, noun: str) -> str:
+    return f"{n} {noun}" + ("" if n == 1 else "s")
 
 
 def absences(rows: Iterable[tuple[str, Mapping[str, str]]]) -> str:

@@ -10,6 +10,7 @@ import footprint
 import grow
 import score
 import train
+from _harness import count
 from contenders import SCORERS, TRAINERS
 
 if TYPE_CHECKING:
@@ -42,7 +43,7 @@ def markdown(results: dict[str, Any], name: str) -> str:
     config = machine["dnncore"]["cpu"]
     versions = ", ".join(f"{k} {v}" for k, v in machine["versions"].items())
     parts = [
-        f"# Benchmarks on {machine['processor']}, {machine['available_cpus']} processor(s)",
+        f"# Benchmarks on {machine['processor']}, {count(machine['available_cpus'], 'processor')}",
         f"{machine['time']}; {machine['memory_gb']:.0f} GB; {machine['system']}; Python "
         f"{machine['python']}; {versions}. dnncore uses {config['selected']} (of "
         f"{', '.join(config['instruction_sets'])}). Load average before the run: "
@@ -66,7 +67,9 @@ def chart(results: dict[str, Any], path: Path) -> None:
     rows = results.get("train", {}).get("rows", [])
     for threads in dict.fromkeys(row["threads"] for row in rows):
         some = [row for row in rows if row["threads"] == threads]
-        panels.append((f"training step, {threads} thread(s)", some, train_label, "us_per_step"))
+        panels.append(
+            (f"training step, {count(threads, 'thread')}", some, train_label, "us_per_step")
+        )
     if "score" in results:
         panels.append(("scoring call, 1 thread", results["score"]["rows"], score_label, "p50_us"))
     if not panels:
@@ -87,7 +90,7 @@ def chart(results: dict[str, Any], path: Path) -> None:
     handles = {handle.get_label(): handle for axes in grid.flat for handle in axes.collections}
     figure.legend(handles.values(), handles.keys(), loc="outside lower center", ncols=6)
     machine = results["machine"]
-    figure.suptitle(f"{machine['processor']}, {machine['available_cpus']} processor(s)")
+    figure.suptitle(f"{machine['processor']}, {count(machine['available_cpus'], 'processor')}")
     figure.savefig(path, dpi=120)
 
 
@@ -100,6 +103,8 @@ def score_label(row: dict[str, Any]) -> str:
 
 
 def _ratios(axes: Axes, rows: list[dict[str, Any]], field: str) -> None:
+    from matplotlib.ticker import LogLocator
+
     def ratio(row: dict[str, Any], name: str) -> float:
         base = row["contenders"]["dnncore"][field]["median"]
         return row["contenders"][name][field]["median"] / base
@@ -107,7 +112,9 @@ def _ratios(axes: Axes, rows: list[dict[str, Any]], field: str) -> None:
     _points(axes, [row if "dnncore" in row["contenders"] else None for row in rows], ratio)
     axes.axvline(1, color="black", linewidth=0.8)
     axes.set_xscale("log")
+    axes.xaxis.set_major_locator(LogLocator(subs=(1, 2, 5)))
     axes.xaxis.set_major_formatter("{x:g}")
+    axes.xaxis.set_minor_formatter("")
 
 
 def _shares(axes: Axes, rows: list[dict[str, Any]]) -> None:

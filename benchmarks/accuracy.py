@@ -13,7 +13,16 @@ import time
 from collections.abc import Callable
 from typing import Any
 
-from _harness import Options, markdown_table, parse, summary, take_turns, warn_if_busy, write_json
+from _harness import (
+    Options,
+    count,
+    markdown_table,
+    parse,
+    summary,
+    take_turns,
+    warn_if_busy,
+    write_json,
+)
 from contenders import Unavailable
 
 CONTENDERS = ("dnncore", "sklearn")
@@ -125,7 +134,7 @@ def measure(options: Options) -> dict[str, Any]:
     chosen = options.choose(CONTENDERS)
     results: dict[str, Any] = {"splits": [], "races": []}
     for threads in options.threads:
-        print(f"\ndigits, {SPLITS} splits, {threads} thread(s)")
+        print(f"\ndigits, {SPLITS} splits, {count(threads, 'thread')}")
         outcome = take_turns(
             {name: ("accuracy:fit_task", (name, threads)) for name in chosen},
             [(split,) for split in range(SPLITS)],
@@ -135,7 +144,7 @@ def measure(options: Options) -> dict[str, Any]:
         results["splits"].append(row)
         print_row(row)
         for name, target in TARGETS.items():
-            print(f"\n{name}, until accuracy {target}, {threads} thread(s)")
+            print(f"\n{name}, until accuracy {target}, {count(threads, 'thread')}")
             outcome = take_turns(
                 {c: ("accuracy:race_task", (c, threads, name)) for c in chosen},
                 [(seed,) for seed in range(options.rounds)],

@@ -15,6 +15,7 @@ from typing import Any
 from _harness import (
     Options,
     absences,
+    count,
     markdown_table,
     microseconds,
     parse,
@@ -135,9 +136,9 @@ def measure(options: Options) -> dict[str, Any]:
 
 
 def describe(problem: Training) -> str:
-    threads = "1 thread" if problem.threads == 1 else f"{problem.threads} threads"
     return (
-        f"{problem.name}, batch {problem.batch_size}, {problem.dtype}, {problem.solver}, {threads}"
+        f"{problem.name}, batch {problem.batch_size}, {problem.dtype}, {problem.solver}, "
+        f"{count(problem.threads, 'thread')}"
     )
 
 
@@ -273,7 +274,7 @@ def markdown(results: dict[str, Any]) -> str:
         base = option["us_per_step"]["momentum"]["median"]
         parts += [
             f"### dnncore's options, {option['network']}, batch {option['batch_size']}, "
-            f"{option['threads']} thread(s)",
+            f"{count(option['threads'], 'thread')}",
             markdown_table(
                 ["option", "us per step", "times plain momentum"],
                 [
@@ -282,7 +283,9 @@ def markdown(results: dict[str, Any]) -> str:
                 ],
             ),
         ]
-    without = absences((" ".join(map(str, cells(row))), row["absent"]) for row in rows)
+    without = absences(
+        (f"{row['network']}, {row['dtype']}, {row['solver']}", row["absent"]) for row in rows
+    )
     if without:
         parts += ["Without a result:", without]
     parts += ["Required of dnncore:", "\n".join(requirement(rows))]

@@ -89,8 +89,14 @@ def test_a_source_tree_that_is_not_built_says_so(tmp_path):
     package.mkdir()
     for source in pathlib.Path(dnncore.__file__).parent.glob("*.py"):
         (package / source.name).write_text(source.read_text())
+    # An editable install would find the compiled modules elsewhere.
+    code = """if True:
+        import sys
+        sys.meta_path = [f for f in sys.meta_path if "Editable" not in getattr(f, "__name__", "")]
+        import dnncore
+        """
     done = subprocess.run(
-        [sys.executable, "-c", "import dnncore"], cwd=tmp_path, capture_output=True, text=True
+        [sys.executable, "-c", code], cwd=tmp_path, capture_output=True, text=True
     )
     assert done.returncode == 1
     assert "ImportError: the compiled modules of dnncore are missing" in done.stderr
