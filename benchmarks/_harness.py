@@ -61,7 +61,10 @@ class Worker:
 
     def __call__(self, *arguments: object) -> Any:
         """Run the task once."""
-        self._connection.send(arguments)
+        try:
+            self._connection.send(arguments)
+        except BrokenPipeError:
+            raise self._died() from None
         return self._receive()
 
     def _receive(self) -> Any:
@@ -69,12 +72,14 @@ class Worker:
             raise WorkerError(f"failed: no answer within {ANSWER_WITHIN} s")
         try:
             kind, value = self._connection.recv()
-        except EOFError:
-            code = self._process.wait()
-            raise WorkerError(f"failed: the process ended with exit code {code}") from None
+        except (EOFError, ConnectionResetError):
+            raise self._died() from None
         if kind in ("ready", "result"):
             return value
         raise WorkerError(f"{kind}: {value}")
+
+    def _died(self) -> WorkerError:
+        return WorkerError(f"failed: the process ended with exit code {self._process.wait()}")
 
     def close(self) -> None:
         self._connection.close()

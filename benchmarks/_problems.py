@@ -10,7 +10,9 @@ from numpy.typing import NDArray
 
 LEARNING_RATE = {"momentum": 0.01, "adam": 0.001}
 MOMENTUM = 0.9
-BETA_1, BETA_2, EPSILON = 0.9, 0.999, 1e-8
+# Smaller than the usual 1e-8: PyTorch adds epsilon elsewhere in the formula than the others, and
+# with the usual one that is seen in the losses.
+BETA_1, BETA_2, EPSILON = 0.9, 0.999, 1e-10
 
 
 @dataclass(frozen=True, kw_only=True)

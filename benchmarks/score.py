@@ -87,6 +87,8 @@ def measure_row(problem: Scoring, options: Options) -> dict[str, Any]:
     }
     seconds = 0.05 if options.quick else 0.5
     outcome = take_turns(tasks, [(seconds,)] * (1 + options.rounds), threads=problem.threads)
+    if "referee" in outcome.absent:
+        raise RuntimeError(f"{problem.name}: referee {outcome.absent['referee']}")
     expected = outcome.results.pop("referee")[-1]["p"]
     row = {
         "network": problem.name,
