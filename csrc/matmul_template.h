@@ -20,15 +20,18 @@ enum {
 #define VEC_LANES NAME(VEC_LANES)
 #define TILE_COLS NAME(TILE_COLS)
 
-/* out = A panel, `rows` rows `ld` apart and `vectors` vectors wide. Both are constants where
- * this is inlined, so that the sums are registers. Rows of the panel are p_step apart. */
+/* out = start + A panel, `rows` rows `ld` apart and `vectors` vectors wide. Both are constants
+ * where this is inlined, so that the sums are registers. Rows of the panel are p_step apart;
+ * every sum begins with its column of the row `start`. */
 INLINE void NAME(multiply)(int rows, int vectors, ptrdiff_t depth, const real *a, ptrdiff_t a_row,
-                           ptrdiff_t a_step, const real *panel, ptrdiff_t p_step, real *out,
-                           ptrdiff_t ld)
+                           ptrdiff_t a_step, const real *panel, ptrdiff_t p_step,
+                           const real *start, real *out, ptrdiff_t ld)
 {
     vec sum[TILE_ROWS][2];
+    vec start0 = *(const unaligned_vec *)start, start1 = start0;
+    if (vectors == 2) start1 = *(const unaligned_vec *)(start + VEC_LANES);
     UNROLL
-    for (int i = 0; i < rows; i++) sum[i][0] = sum[i][1] = (vec){0};
+    for (int i = 0; i < rows; i++) sum[i][0] = start0, sum[i][1] = start1;
     for (ptrdiff_t p = 0; p < depth; p++) {
         vec b0 = *(const unaligned_vec *)panel, b1 = b0;
         if (vectors == 2) b1 = *(const unaligned_vec *)(panel + VEC_LANES);
@@ -49,17 +52,17 @@ INLINE void NAME(multiply)(int rows, int vectors, ptrdiff_t depth, const real *a
 }
 
 typedef void (*NAME(multiply_function))(ptrdiff_t depth, const real *a, ptrdiff_t a_row,
-                                        const real *panel, ptrdiff_t p_step, real *out,
-                                        ptrdiff_t ld);
+                                        const real *panel, ptrdiff_t p_step,
+                                        const real *start, real *out, ptrdiff_t ld);
 
 /* One function for each number of rows and vectors, with A in place or packed. */
 #define MULTIPLY(name, rows, vectors, A_ROW, A_STEP)                                            \
     static void NAME(name##_##vectors##_##rows)(ptrdiff_t depth, const real *a, ptrdiff_t a_row, \
                                                 const real *panel, ptrdiff_t p_step,             \
-                                                real *out, ptrdiff_t ld)                         \
+                                                const real *start, real *out, ptrdiff_t ld)      \
     {                                                                                           \
         (void)a_row;                                                                            \
-        NAME(multiply)(rows, vectors, depth, a, A_ROW, A_STEP, panel, p_step, out, ld);          \
+        NAME(multiply)(rows, vectors, depth, a, A_ROW, A_STEP, panel, p_step, start, out, ld);   \
     }
 #define MULTIPLY_ROWS(rows)              \
     MULTIPLY(in_place, rows, 1, a_row, 1) \
@@ -163,16 +166,19 @@ static void NAME(pack_factors)(int rows, ptrdiff_t depth, const real *A, ptrdiff
     }
 }
 
-/* out (n, m) = a (n, depth) B, where B (depth, m), or B transposed (m, depth) if so said. */
+/* out (n, m) = start + a (n, depth) B, where B (depth, m), or B transposed (m, depth) if so said;
+ * the row `start` (m,) is added to every row, NULL stands for zeros. */
 INLINE void NAME(product)(int transposed, ptrdiff_t n, ptrdiff_t depth, ptrdiff_t m, const real *a,
-                          const real *B, real *panel, real *out)
+                          const real *B, const real *start, real *panel, real *out)
 {
-    real tile[TILE_ROWS * TILE_COLS];
+    real tile[TILE_ROWS * TILE_COLS], first_sums[TILE_COLS] = {0};
     ptrdiff_t tiles = NAME(tiles)(n);
     for (ptrdiff_t j = 0; j < m; j += TILE_COLS) {
         const NAME(panel) of = NAME(panel_at)(j, m);
         const real *b = panel;
         ptrdiff_t b_step = of.width;
+        if (start)
+            for (ptrdiff_t c = 0; c < of.cols; c++) first_sums[c] = start[of.start + c];
         if (transposed)
             NAME(pack_transposed)(depth, of.cols, of.width, B + of.start * depth, depth, panel);
         else if (tiles <= FEW_TILES && of.cols == of.width)
@@ -186,10 +192,10 @@ INLINE void NAME(product)(int transposed, ptrdiff_t n, ptrdiff_t depth, ptrdiff_
             /* Where the matrix is narrower than a vector, what a row writes too much is written
              * again by those that follow, if they are enough. */
             if (of.cols == of.width || (n - first - rows + 1) * m >= of.width) {
-                multiply(depth, a + first * depth, depth, b, b_step, corner, m);
+                multiply(depth, a + first * depth, depth, b, b_step, first_sums, corner, m);
                 continue;
             }
-            multiply(depth, a + first * depth, depth, b, b_step, tile, of.width);
+            multiply(depth, a + first * depth, depth, b, b_step, first_sums, tile, of.width);
             for (ptrdiff_t i = 0; i < rows; i++)
                 memcpy(corner + i * m, tile + i * of.width, (size_t)of.cols * sizeof(real));
         }
@@ -216,15 +222,14 @@ static size_t NAME(layer_scratch)(ptrdiff_t n, ptrdiff_t k, ptrdiff_t m)
 static void NAME(layer_forward)(ptrdiff_t n, ptrdiff_t k, ptrdiff_t m, const void *a,
                                 const void *W, const void *b, int hidden, void *scratch, void *out)
 {
-    NAME(product)(0, n, k, m, a, W, scratch, out);
-    if (hidden) NAME(add_bias_sigmoid)(n, m, b, out);
-    else NAME(add_bias)(n, m, b, out);
+    NAME(product)(0, n, k, m, a, W, b, scratch, out);
+    if (hidden) NAME(sigmoid)(n * m, out, out);
 }
 
 static void NAME(layer_delta)(ptrdiff_t n, ptrdiff_t k, ptrdiff_t m, const void *dz, const void *W,
                               const void *a, void *scratch, void *out)
 {
-    NAME(product)(1, n, m, k, dz, W, scratch, out);
+    NAME(product)(1, n, m, k, dz, W, NULL, scratch, out);
     NAME(sigmoid_backward)(n * k, out, a, out);
 }
 
@@ -238,6 +243,7 @@ static void NAME(layer_update)(const dnn_step *step, ptrdiff_t n, ptrdiff_t k, p
     real *panels = scratch, *g = panels + n * (block + TILE_COLS);
     real *factors = g + TILE_ROWS * (block + TILE_COLS);
     ptrdiff_t slice = last_row - first_row, tiles = NAME(tiles)(slice);
+    const real zeros[TILE_COLS] = {0};
     const dnn_step constants = *step; /* a copy that stores to W cannot change */
     for (ptrdiff_t t = 0; t < tiles; t++) {
         ptrdiff_t first = t * slice / tiles, rows = (t + 1) * slice / tiles - first;
@@ -263,7 +269,7 @@ static void NAME(layer_update)(const dnn_step *step, ptrdiff_t n, ptrdiff_t k, p
                     __builtin_prefetch(s1 + corner + i * m + j, 1);
                 }
                 NAME(packed)[rows - 1][of.vectors - 1](n, factors + first * n, 1, panel,
-                                                       of.width, g + of.start, cols);
+                                                       of.width, zeros, g + of.start, cols);
                 panel += n * of.width;
             }
             if (cols == m)

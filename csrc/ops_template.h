@@ -268,9 +268,18 @@ static void NAME(column_sums)(ptrdiff_t rows, ptrdiff_t cols, const void *x_, vo
 {
     const real *x = x_;
     real *restrict out = out_;
-    for (ptrdiff_t c = 0; c < cols; c++) out[c] = 0;
-    for (ptrdiff_t r = 0; r < rows; r++, x += cols)
-        for (ptrdiff_t c = 0; c < cols; c++) out[c] += x[c];
+    ptrdiff_t c = 0;
+    for (; c + LANES <= cols; c += LANES) {
+        real sum[LANES] = {0};
+        for (ptrdiff_t r = 0; r < rows; r++)
+            for (int j = 0; j < LANES; j++) sum[j] += x[r * cols + c + j];
+        for (int j = 0; j < LANES; j++) out[c + j] = sum[j];
+    }
+    for (; c < cols; c++) {
+        real sum = 0;
+        for (ptrdiff_t r = 0; r < rows; r++) sum += x[r * cols + c];
+        out[c] = sum;
+    }
 }
 
 static double NAME(sum_squares)(ptrdiff_t n, const void *x)

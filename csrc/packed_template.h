@@ -26,14 +26,17 @@ static void NAME(pack_weights)(ptrdiff_t k, ptrdiff_t m, const void *W_, void *p
                 *packed++ = j + c < m ? W[p * m + j + c] : 0;
 }
 
-/* One row a (k,) times `count` panels, a constant: enough sums at a time to hide the latency of
+/* out += one row a (k,) times `count` panels, a constant: enough sums at a time to hide the latency of
  * the multiply-add. */
 INLINE void NAME(multiply_row)(int count, ptrdiff_t k, const real *a, const real *panel, real *out)
 {
     vec sum[4][2];
     const ptrdiff_t size = k * TILE_COLS;
     UNROLL
-    for (int i = 0; i < count; i++) sum[i][0] = sum[i][1] = (vec){0};
+    for (int i = 0; i < count; i++) {
+        sum[i][0] = *(const unaligned_vec *)(out + i * TILE_COLS);
+        sum[i][1] = *(const unaligned_vec *)(out + i * TILE_COLS + VEC_LANES);
+    }
     for (ptrdiff_t p = 0; p < k; p++, panel += TILE_COLS) {
         vec factor = a[p] - (vec){0};
         UNROLL
@@ -64,24 +67,27 @@ static void NAME(product_of_row)(ptrdiff_t k, ptrdiff_t m, const real *a, const 
 }
 
 static void NAME(forward_packed)(ptrdiff_t n, ptrdiff_t k, ptrdiff_t m, const void *a_,
-                                 ptrdiff_t ld_a, const void *packed_, const void *b, int hidden,
+                                 ptrdiff_t ld_a, const void *packed_, const void *b_, int hidden,
                                  ptrdiff_t ld_out, void *out_)
 {
-    const real *a = a_, *packed = packed_;
+    const real *a = a_, *packed = packed_, *b = b_;
     real *out = out_;
     if (n == 1) {
+        memcpy(out, b, (size_t)m * sizeof(real));
+        for (ptrdiff_t c = m; c < NAME(packed_cols)(m); c++) out[c] = 0;
         NAME(product_of_row)(k, m, a, packed, out);
     } else {
         ptrdiff_t tiles = NAME(tiles)(n);
-        for (ptrdiff_t j = 0; j < m; j += TILE_COLS, packed += k * TILE_COLS)
+        for (ptrdiff_t j = 0; j < m; j += TILE_COLS, packed += k * TILE_COLS) {
+            real first_sums[TILE_COLS] = {0};
+            for (ptrdiff_t c = 0; c < TILE_COLS && j + c < m; c++) first_sums[c] = b[j + c];
             for (ptrdiff_t t = 0; t < tiles; t++) {
                 ptrdiff_t first = t * n / tiles, rows = (t + 1) * n / tiles - first;
                 NAME(in_place)[rows - 1][1](k, a + first * ld_a, ld_a, packed, TILE_COLS,
-                                            out + first * ld_out + j, ld_out);
+                                            first_sums, out + first * ld_out + j, ld_out);
             }
+        }
     }
-    for (ptrdiff_t r = 0; r < n; r++, out += ld_out) {
-        if (hidden) NAME(add_bias_sigmoid)(1, m, b, out);
-        else NAME(add_bias)(1, m, b, out);
-    }
+    if (hidden)
+        for (ptrdiff_t r = 0; r < n; r++, out += ld_out) NAME(sigmoid)(m, out, out);
 }
