@@ -244,6 +244,7 @@ static void NAME(layer_update)(const dnn_step *step, ptrdiff_t n, ptrdiff_t k, p
     real *factors = g + TILE_ROWS * (block + TILE_COLS);
     ptrdiff_t slice = last_row - first_row, tiles = NAME(tiles)(slice);
     const real zeros[TILE_COLS] = {0};
+    const int far = k * m * (ptrdiff_t)sizeof(real) > FETCH_BYTES * 4;
     const dnn_step constants = *step; /* a copy that stores to W cannot change */
     for (ptrdiff_t t = 0; t < tiles; t++) {
         ptrdiff_t first = t * slice / tiles, rows = (t + 1) * slice / tiles - first;
@@ -263,8 +264,8 @@ static void NAME(layer_update)(const dnn_step *step, ptrdiff_t n, ptrdiff_t k, p
             panel = panels;
             for (ptrdiff_t j = 0; j < cols; j += TILE_COLS) {
                 const NAME(panel) of = NAME(panel_at)(j, cols);
-                /* What is updated after the products is fetched meanwhile. */
-                for (ptrdiff_t i = 0; i < rows; i++) {
+                /* What is updated after the products is fetched meanwhile, if it is far away. */
+                for (ptrdiff_t i = 0; far && i < rows; i++) {
                     __builtin_prefetch(W + corner + i * m + j, 1);
                     __builtin_prefetch(s1 + corner + i * m + j, 1);
                 }
