@@ -1,7 +1,8 @@
 """Accuracy, and the time it takes to get there, against scikit-learn's MLPClassifier.
 
-Digits: mean held-out accuracy over five stratified splits, and the processor time of the fits,
-both classifiers having the same settings. Then epochs and time until a held-out accuracy is
+Digits: mean held-out accuracy, and the processor time of the fits, over stratified splits in
+five, made four times; both classifiers as they are by default, but that MLPClassifier has the
+logistic activation. Then, with the same settings, epochs and time until a held-out accuracy is
 reached, on digits and on a larger generated set. MLPClassifier(activation='logistic') is given
 standardised features by a StandardScaler; DNNClassifier standardises by itself.
 """
@@ -26,7 +27,8 @@ from _harness import (
 from contenders import Unavailable
 
 CONTENDERS = ("dnncore", "sklearn")
-SPLITS = 5
+FOLDS, REPEATS = 5, 4
+SPLITS = FOLDS * REPEATS
 MAX_EPOCHS = 1000
 TARGETS = {"digits": 0.97, "generated": 0.85}  # held-out accuracy
 
@@ -67,18 +69,19 @@ def classifier(contender: str, threads: int, **settings: object) -> Any:
 
 
 def fit_task(contender: str, threads: int) -> Callable[[int], dict[str, Any]]:
-    """Fits digits, less one of the splits, until the loss no longer improves."""
-    from sklearn.model_selection import StratifiedKFold
+    """Fits digits, less one of the splits, with the default settings."""
+    from sklearn.model_selection import RepeatedStratifiedKFold
     from sklearn.pipeline import make_pipeline
     from sklearn.preprocessing import StandardScaler
 
     X, y = dataset("digits")
-    splits = list(StratifiedKFold(SPLITS, shuffle=True, random_state=0).split(X, y))
+    folds = RepeatedStratifiedKFold(n_splits=FOLDS, n_repeats=REPEATS, random_state=0)
+    splits = list(folds.split(X, y))
     # Once beforehand, so that the first split does not pay for what is loaded lazily.
     classifier(contender, threads, max_iter=2, random_state=0).fit(X[:200], y[:200])
 
     def task(split: int) -> dict[str, Any]:
-        model = classifier(contender, threads, max_iter=MAX_EPOCHS, random_state=split)
+        model = classifier(contender, threads, random_state=split)
         whole = model if contender == "dnncore" else make_pipeline(StandardScaler(), model)
         train, test = splits[split]
         cpu, start = time.process_time(), time.perf_counter()
