@@ -52,6 +52,8 @@ typedef struct dnn_ops {
     void (*column_sums)(ptrdiff_t rows, ptrdiff_t cols, const void *x, void *out);
     /* Sum of x[i]^2. */
     double (*sum_squares)(ptrdiff_t n, const void *x);
+    /* Whether no x[i] is infinite or NaN. */
+    int (*all_finite)(ptrdiff_t n, const void *x);
 
     /* out[r] = (x[index[r]] - mean) / scale; index == NULL takes row r itself.
      * mean == NULL copies the rows. `fetchable` >= rows elements of index are valid: what lies

@@ -38,6 +38,7 @@ enum { FETCH_BYTES = 8192 };
         .add_bias_sigmoid = add_bias_sigmoid_##type,             \
         .column_sums = column_sums_##type,                       \
         .sum_squares = sum_squares_##type,                       \
+        .all_finite = all_finite_##type,                         \
         .norm = norm_##type,                                     \
         .norm_backward = norm_backward_##type,                   \
         .softmax = softmax_##type,                               \

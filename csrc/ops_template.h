@@ -287,6 +287,20 @@ static double NAME(sum_squares)(ptrdiff_t n, const void *x)
     return (double)NAME(row_dot)(n, x, x);
 }
 
+/* x - x is 0, or NaN. Sums in several rows of lanes, because one would wait for each addition. */
+static int NAME(all_finite)(ptrdiff_t n, const void *x_)
+{
+    enum { SUMS = 4 * NAME(LANES) };
+    const real *x = x_;
+    real sum[SUMS] = {0}, total = 0;
+    ptrdiff_t i = 0;
+    for (; i + SUMS <= n; i += SUMS)
+        for (int j = 0; j < SUMS; j++) sum[j] += x[i + j] - x[i + j];
+    for (; i < n; i++) total += x[i] - x[i];
+    for (int j = 0; j < SUMS; j++) total += sum[j];
+    return total == 0;
+}
+
 /* ---------------------------------------------------------------------- bias and norm */
 
 static void NAME(add_bias)(ptrdiff_t rows, ptrdiff_t cols, const void *b_, void *z_)

@@ -27,6 +27,7 @@ cdef extern from "ops.h" nogil:
         void (*column_sums)(Py_ssize_t rows, Py_ssize_t cols, const void* x,
                             void* out) noexcept nogil
         double (*sum_squares)(Py_ssize_t n, const void* x) noexcept nogil
+        bint (*all_finite)(Py_ssize_t n, const void* x) noexcept nogil
         void (*norm)(Py_ssize_t rows, Py_ssize_t cols, const void* x, const Py_ssize_t* index,
                      Py_ssize_t fetchable, const void* mean, const void* scale, void* out) noexcept nogil
         void (*norm_backward)(Py_ssize_t rows, Py_ssize_t cols, const void* da,

@@ -4,6 +4,10 @@ import os
 
 import numpy as np
 
+cimport numpy as cnp
+
+cnp.import_array()
+
 KNOWN = ("avx512", "avx2", "neon")  # the names of csrc/isa_*.c that can be switched off
 
 cdef const dnn_isa* _find(str name) noexcept:
@@ -88,3 +92,14 @@ def log(x):
 def sigmoid(x):
     """sigmoid of a contiguous 1-D float32 or float64 array."""
     return _apply(isa.f32.sigmoid, isa.f64.sigmoid, x)
+
+
+def all_finite(x):
+    """Whether a contiguous float32 or float64 array of any shape has no infinity or NaN."""
+    cdef Py_ssize_t n = cnp.PyArray_SIZE(x)
+    cdef const void* data = cnp.PyArray_DATA(x)
+    cdef const dnn_ops* ops = &isa.f32 if cnp.PyArray_TYPE(x) == cnp.NPY_FLOAT32 else &isa.f64
+    cdef bint finite
+    with nogil:
+        finite = ops.all_finite(n, data)
+    return finite

@@ -20,6 +20,8 @@ from ._csrc cimport (
 )
 from ._layers cimport layer_delta, layer_forward, layer_update, scratch_size
 
+from ._memory import aligned_empty
+
 cnp.import_array()
 
 
@@ -37,7 +39,7 @@ cdef extern from "team.h" nogil:
 # makes its value independent of the number of threads.
 cdef enum:
     BLOCK_ROWS = 16
-    CACHE_LINE = 64  # elements, to keep the scratch of threads apart
+    CACHE_LINE = 64  # elements, at least a cache line: keeps buffers aligned and threads apart
 
 cdef double SIGNAL_INTERVAL = 0.1  # seconds between looks for Ctrl-C
 SCORING_ROWS = 256  # rows that are scored together: their activations stay in the cache
@@ -372,14 +374,17 @@ cdef class Engine:
         self._batch_size = batch_size
         self._n_threads = n_threads if not training else min(n_threads, batch_size)
         capacity = batch_size if training else batch_size * n_threads
-        self._rows = np.concatenate([[0], np.cumsum(sizes * capacity)])[:-1].astype(np.intp)
-        self._activations = np.empty(int(sizes[:-1].sum()) * capacity, dtype)
+        # Every layer's rows begin on a cache line.
+        places = -(-sizes * capacity // CACHE_LINE) * CACHE_LINE
+        ends_of_rows = np.cumsum(places)
+        self._rows = ends_of_rows - places
+        self._activations = aligned_empty(ends_of_rows[-2], dtype)
         self._builtin = builtin
         needed = max(self._scratch_of(batch_size, k, m) for k, m in zip(sizes[:-1], sizes[1:]))
         self._scratch_size = (needed // CACHE_LINE + 1) * CACHE_LINE
-        self._scratch = np.empty(self._scratch_size * n_threads, dtype)
+        self._scratch = aligned_empty(self._scratch_size * n_threads, dtype)
         if training:
-            self._deltas = np.empty(int(sizes.sum()) * capacity, dtype)
+            self._deltas = aligned_empty(ends_of_rows[-1], dtype)
             self._batch_label = np.empty(batch_size, np.intp)
             self._batch_L = np.empty(batch_size * sizes[-1], dtype)
             self._batch_weight = np.empty(batch_size, dtype)

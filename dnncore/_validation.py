@@ -14,6 +14,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike, DTypeLike, NDArray
 
+from ._csrc import all_finite
+
 INT_MAX = 2**31 - 1  # BLAS counts in C ints
 SMALLEST_TOTAL = 1e-300  # of weights whose reciprocal is a number to reckon with
 
@@ -65,10 +67,7 @@ def finite_matrix(name: str, x: ArrayLike, n_columns: int, dtype: DTypeLike) -> 
         raise TypeError(f"{name} must have dtype {dtype}, like the network, got {x.dtype}")
     if x.shape[1] != n_columns:
         raise ValueError(f"{name} must have {n_columns} columns, got shape {x.shape}")
-    # A finite sum proves finite terms, without a temporary array; the reverse does not hold.
-    with np.errstate(over="ignore", invalid="ignore"):
-        proved = np.isfinite(x.sum())
-    if not proved and not np.isfinite(x).all():
+    if not all_finite(x):
         row, column = np.argwhere(~np.isfinite(x))[0]
         raise ValueError(
             f"{name} must be finite, got {x[row, column]} in row {row}, column {column}"
@@ -179,8 +178,8 @@ def _class_indices(name: str, y: NDArray[Any], shape: tuple[int, int]) -> NDArra
         )
     if y.shape != (n,):
         raise ValueError(f"{name} must have shape {(n,)} or {shape}, got {y.shape}")
-    bad = np.flatnonzero((y < 0) | (y >= m))
-    if bad.size:
+    if n and (y.min() < 0 or y.max() >= m):
+        bad = np.flatnonzero((y < 0) | (y >= m))
         raise ValueError(f"{name} must lie in [0, {m}), got {y[bad[0]]} in row {bad[0]}")
     return np.ascontiguousarray(y, dtype=np.intp)
 

@@ -14,11 +14,11 @@ from numpy.typing import ArrayLike, DTypeLike, NDArray
 from . import _validation as check
 from . import kernels
 from ._engine import SCORING_ROWS, Engine
+from ._memory import aligned_zeros
 from ._moments import Moments
 from ._threads import blas_for, resolve_n_threads, use_builtin
 from .predictor import Predictor
 
-ALIGNMENT = 64  # bytes: a cache line
 
 
 @dataclass(frozen=True)
@@ -132,7 +132,7 @@ class Network:
         self.dtype = np.dtype(dtype)
         self.mean_ = self.scale_ = self.moments_ = None
         n_parameters = sum((k + 1) * m for k, m in pairwise(sizes))
-        self._adopt(_aligned_zeros(n_parameters, self.dtype))
+        self._adopt(aligned_zeros(n_parameters, self.dtype))
         if not isinstance(seed, np.random.RandomState):
             seed = np.random.RandomState(seed)
         self._initialise(seed)
@@ -172,7 +172,7 @@ class Network:
 
     def __setstate__(self, state: dict[str, Any]) -> None:
         self.__dict__.update(state)
-        parameters = _aligned_zeros(state["parameters"].size, self.dtype)
+        parameters = aligned_zeros(state["parameters"].size, self.dtype)
         parameters[...] = state["parameters"]
         self._adopt(parameters)
 
@@ -406,10 +406,3 @@ class Network:
         from .modelfile import save
 
         save(self, path)
-
-
-def _aligned_zeros(n: int, dtype: np.dtype[Any]) -> NDArray[Any]:
-    """A vector that begins on a cache line."""
-    buffer = np.zeros(n * dtype.itemsize + ALIGNMENT, np.uint8)
-    start = -buffer.ctypes.data % ALIGNMENT
-    return buffer[start : start + n * dtype.itemsize].view(dtype)

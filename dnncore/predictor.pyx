@@ -8,6 +8,8 @@ from libc.string cimport memcpy
 
 from ._csrc cimport dnn_ops, isa
 
+from ._csrc import all_finite
+from ._memory import aligned_empty
 from ._validation import finite_matrix, output
 
 cnp.import_array()
@@ -78,7 +80,7 @@ cdef class Predictor:
                 f"parameters must have shape ({ends[-1]},) for layer_sizes {self.layer_sizes}, "
                 f"got {self._parameters.shape}"
             )
-        if not np.isfinite(self._parameters).all():
+        if not all_finite(self._parameters):
             raise ValueError("parameters must be finite")
         classes = np.arange(self.layer_sizes[-1]) if classes is None else np.array(classes)
         if classes.shape != (self.layer_sizes[-1],):
@@ -100,7 +102,7 @@ cdef class Predictor:
         ends = np.cumsum(np.array(self.layer_sizes[:-1]) * cols)
         self._width = max(cols)
         self._weights = np.concatenate([[0], ends[:-1]]).astype(np.intp)
-        self._packed = np.empty(ends[-1], self.dtype)
+        self._packed = aligned_empty(ends[-1], self.dtype)
         self._packed_data = <char*> cnp.PyArray_DATA(self._packed)
         for l in range(self._weights.shape[0]):
             k, m = self._sizes[l], self._sizes[l + 1]

@@ -12,7 +12,9 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from . import _validation as check
+from ._csrc import all_finite
 from ._engine import Engine
+from ._memory import aligned_zeros
 from ._threads import ENGINES, blas_for, resolve_n_threads, use_builtin
 from .network import Network
 
@@ -212,6 +214,7 @@ class Trainer:
         self.history = History()
         self._rng = np.random.default_rng(seed)
         self._no_improvement = 0
+        self._kept: tuple[object, Engine] | None = None
         self.configure(
             solver,
             alpha=alpha,
@@ -251,7 +254,8 @@ class Trainer:
         if previous is None or N_STATES[solver.update] != N_STATES[previous.update]:
             self._steps = 0
             self._state = [
-                np.zeros_like(self.network.parameters) for _ in range(N_STATES[solver.update])
+                aligned_zeros(self.network.n_parameters, self.network.dtype)
+                for _ in range(N_STATES[solver.update])
             ]
 
     # ------------------------------------------------------------------------- one epoch
@@ -293,16 +297,23 @@ class Trainer:
             raise ValueError(f"X must have at least 1 row, got shape {X.shape}")
         shape = (X.shape[0], sizes[-1])
         labels = check.labels("y", y, sample_weight, shape, "X and the network", dtype)
-        if labels.L is not None and not np.isfinite(labels.L).all():
+        if labels.L is not None and not all_finite(labels.L):
             raise ValueError("y must be finite")
         return X, labels
 
     def _engine(self, X: NDArray[Any]) -> Engine:
+        """The engine of the last call if it fits this one: its buffers are in the cache."""
         network = self.network
-        return Engine(
-            network.layer_sizes, network.parameters, network.mean_, network.scale_,
-            min(self.batch_size, X.shape[0]), self.n_threads, builtin=use_builtin(self.engine),
-        )  # fmt: skip
+        arrays = network.parameters, network.mean_, network.scale_
+        options = min(self.batch_size, X.shape[0]), self.n_threads
+        builtin = use_builtin(self.engine)
+        key = (*map(id, arrays), *options, builtin)  # the engine keeps the arrays alive
+        if self._kept is None or self._kept[0] != key:
+            self._kept = key, Engine(network.layer_sizes, *arrays, *options, builtin=builtin)
+        return self._kept[1]
+
+    def __getstate__(self) -> dict[str, Any]:
+        return {**self.__dict__, "_kept": None}
 
     def _run_epoch(self, engine: Engine, X: NDArray[Any], labels: check.Labels) -> float:
         n = X.shape[0]
@@ -385,7 +396,7 @@ class Trainer:
             for epoch in range(1, max_iter + 1):
                 before = self._snapshot()
                 loss = self._run_epoch(engine, X, labels)
-                if not (np.isfinite(loss) and np.isfinite(self.network.parameters).all()):
+                if not (np.isfinite(loss) and all_finite(self.network.parameters)):
                     self._restore(before)
                     self._warn_of_divergence(epoch)
                     return "diverged"

@@ -1,0 +1,26 @@
+"""Vectors that begin on a cache line, as the kernels read them fastest."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+from numpy.typing import DTypeLike, NDArray
+
+ALIGNMENT = 64  # bytes: a cache line, and the widest vector register
+
+
+def aligned_empty(n: int, dtype: DTypeLike) -> NDArray[Any]:
+    """A vector of `n` elements whatever they were."""
+    return _aligned(np.empty, n, np.dtype(dtype))
+
+
+def aligned_zeros(n: int, dtype: DTypeLike) -> NDArray[Any]:
+    """A vector of `n` zeros."""
+    return _aligned(np.zeros, n, np.dtype(dtype))
+
+
+def _aligned(make: Any, n: int, dtype: np.dtype[Any]) -> NDArray[Any]:
+    buffer = make(n * dtype.itemsize + ALIGNMENT, np.uint8)
+    start = -buffer.ctypes.data % ALIGNMENT
+    return buffer[start : start + n * dtype.itemsize].view(dtype)  # type: ignore[no-any-return]
