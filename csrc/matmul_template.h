@@ -1,17 +1,12 @@
 /* The three matrix products of a layer, for one type `real`. Included by ops_template.h.
  *
  * C = A B is computed in tiles of at most TILE_ROWS rows and two vectors of columns, whose
- * sums stay in registers over the whole inner dimension ("depth"). Before that, the columns
- * of B that a tile needs are packed into a panel that is read in order.
+ * sums stay in registers over the whole inner dimension ("depth"); tile_template.h. Before that,
+ * the columns of B that a tile needs are packed into a panel that is read in order.
  *
  * Row i of a tile takes its factors from A at i * a_row + p * a_step, p = 0 .. depth - 1:
  * in place (a_step 1), or packed (a_row 1) where A is transposed.
  */
-
-#define vec NAME(vec)
-#define unaligned_vec NAME(unaligned_vec)
-typedef real vec __attribute__((vector_size(VEC_BYTES)));
-typedef real unaligned_vec __attribute__((vector_size(VEC_BYTES), aligned(sizeof(real)), may_alias));
 
 enum {
     NAME(VEC_LANES) = VEC_BYTES / sizeof(real),
@@ -20,61 +15,42 @@ enum {
 #define VEC_LANES NAME(VEC_LANES)
 #define TILE_COLS NAME(TILE_COLS)
 
-/* out = start + A panel, `rows` rows `ld` apart and `vectors` vectors wide. Both are constants
- * where this is inlined, so that the sums are registers. Rows of the panel are p_step apart;
- * every sum begins with its column of the row `start`. */
-INLINE void NAME(multiply)(int rows, int vectors, ptrdiff_t depth, const real *a, ptrdiff_t a_row,
-                           ptrdiff_t a_step, const real *panel, ptrdiff_t p_step,
-                           const real *start, real *out, ptrdiff_t ld)
-{
-    vec sum[TILE_ROWS][2];
-    vec start0 = *(const unaligned_vec *)start, start1 = start0;
-    if (vectors == 2) start1 = *(const unaligned_vec *)(start + VEC_LANES);
-    UNROLL
-    for (int i = 0; i < rows; i++) sum[i][0] = start0, sum[i][1] = start1;
-    for (ptrdiff_t p = 0; p < depth; p++) {
-        vec b0 = *(const unaligned_vec *)panel, b1 = b0;
-        if (vectors == 2) b1 = *(const unaligned_vec *)(panel + VEC_LANES);
-        UNROLL
-        for (int i = 0; i < rows; i++) {
-            vec factor = a[i * a_row] - (vec){0};
-            sum[i][0] = NAME(vec_fma)(factor, b0, sum[i][0]);
-            if (vectors == 2) sum[i][1] = NAME(vec_fma)(factor, b1, sum[i][1]);
-        }
-        a += a_step;
-        panel += p_step;
-    }
-    UNROLL
-    for (int i = 0; i < rows; i++) {
-        *(unaligned_vec *)(out + i * ld) = sum[i][0];
-        if (vectors == 2) *(unaligned_vec *)(out + i * ld + VEC_LANES) = sum[i][1];
-    }
-}
-
+/* out = start + A panel for a tile of so many rows; rows of the panel are p_step, rows of out ld
+ * elements apart. Every sum begins with its column of the row `start`. */
 typedef void (*NAME(multiply_function))(ptrdiff_t depth, const real *a, ptrdiff_t a_row,
                                         const real *panel, ptrdiff_t p_step,
                                         const real *start, real *out, ptrdiff_t ld);
 
-/* One function for each number of rows and vectors, with A in place or packed. */
-#define MULTIPLY(name, rows, vectors, A_ROW, A_STEP)                                            \
-    static void NAME(name##_##vectors##_##rows)(ptrdiff_t depth, const real *a, ptrdiff_t a_row, \
-                                                const real *panel, ptrdiff_t p_step,             \
-                                                const real *start, real *out, ptrdiff_t ld)      \
-    {                                                                                           \
-        (void)a_row;                                                                            \
-        NAME(multiply)(rows, vectors, depth, a, A_ROW, A_STEP, panel, p_step, start, out, ld);   \
-    }
-#define MULTIPLY_ROWS(rows)              \
-    MULTIPLY(in_place, rows, 1, a_row, 1) \
-    MULTIPLY(in_place, rows, 2, a_row, 1) \
-    MULTIPLY(packed, rows, 1, 1, rows)    \
-    MULTIPLY(packed, rows, 2, 1, rows)
-FOR_TILE_ROWS(MULTIPLY_ROWS)
+#define TILE(x) NAME(x)
+#define TILE_VEC_BYTES VEC_BYTES
+#define TILE_FMA NAME(vec_fma)
+#include "tile_template.h"
+#undef TILE
+#undef TILE_VEC_BYTES
+#undef TILE_FMA
 
-#define IN_PLACE(rows) {NAME(in_place_1_##rows), NAME(in_place_2_##rows)},
-#define PACKED(rows) {NAME(packed_1_##rows), NAME(packed_2_##rows)},
-static const NAME(multiply_function) NAME(in_place)[TILE_ROWS][2] = {FOR_TILE_ROWS(IN_PLACE)};
-static const NAME(multiply_function) NAME(packed)[TILE_ROWS][2] = {FOR_TILE_ROWS(PACKED)};
+#ifdef HALF_BYTES
+#define TILE(x) NAME(half_##x)
+#define TILE_VEC_BYTES HALF_BYTES
+#define TILE_FMA NAME(half_fma)
+#include "tile_template.h"
+#undef TILE
+#undef TILE_VEC_BYTES
+#undef TILE_FMA
+#endif
+
+/* By the rows of a tile and the kind of its panel. */
+#ifdef HALF_BYTES
+#define KINDS 3
+#define OF_KIND(name, rows) {NAME(half_##name##_1_##rows), NAME(name##_1_##rows), NAME(name##_2_##rows)},
+#else
+#define KINDS 2
+#define OF_KIND(name, rows) {NAME(name##_1_##rows), NAME(name##_2_##rows)},
+#endif
+#define IN_PLACE(rows) OF_KIND(in_place, rows)
+#define PACKED(rows) OF_KIND(packed, rows)
+static const NAME(multiply_function) NAME(in_place)[TILE_ROWS][KINDS] = {FOR_TILE_ROWS(IN_PLACE)};
+static const NAME(multiply_function) NAME(packed)[TILE_ROWS][KINDS] = {FOR_TILE_ROWS(PACKED)};
 
 /* So few tiles are not worth a packed panel: they read B in place. */
 enum { NAME(FEW_TILES) = 4 };
@@ -87,67 +63,66 @@ INLINE ptrdiff_t NAME(tiles)(ptrdiff_t n)
     return (n + TILE_ROWS - 1) / TILE_ROWS;
 }
 
-/* A panel: `cols` columns from `start`, in one or two vectors of which it fills all if the
- * matrix is wide enough. For that the last panel begins early: its first `done` columns belong
- * to the panel before. */
+/* How wide a panel can be: two vectors (the last kind), one, and half a vector where there are
+ * such tiles. */
+INLINE ptrdiff_t NAME(width_of)(int kind)
+{
+    return TILE_COLS >> (KINDS - 1 - kind);
+}
+
+/* The narrowest kind that holds the `cols` columns which are left, or the widest. */
+INLINE int NAME(kind_for)(ptrdiff_t cols)
+{
+    int kind = 0;
+    while (kind < KINDS - 1 && NAME(width_of)(kind) < cols) kind++;
+    return kind;
+}
+
+/* A panel: `cols` columns from `start`, which fill its width if the matrix is wide enough. For
+ * that the last panel begins early: its first columns belong to the panel before. */
 typedef struct {
-    ptrdiff_t start, cols, width, done;
-    int vectors;
+    ptrdiff_t start, cols, width;
+    int kind;
 } NAME(panel);
 
 INLINE NAME(panel) NAME(panel_at)(ptrdiff_t j, ptrdiff_t m)
 {
     NAME(panel) p;
-    p.vectors = m - j > VEC_LANES ? 2 : 1;
-    p.width = p.vectors * VEC_LANES;
+    p.kind = NAME(kind_for)(m - j);
+    p.width = NAME(width_of)(p.kind);
     p.start = m - j >= p.width || m < p.width ? j : m - p.width;
     p.cols = m - p.start < p.width ? m - p.start : p.width;
-    p.done = j - p.start;
     return p;
 }
 
-/* panel[p, c] = B[p, c], c < cols; the rest of the width is any numbers. B has rows `ld` apart,
- * and where cols < width it is all of them: cols == ld. */
+/* `width` is a constant where this is inlined. */
+INLINE void NAME(copy_rows)(ptrdiff_t width, ptrdiff_t rows, const real *from, ptrdiff_t ld, real *to)
+{
+    for (ptrdiff_t p = 0; p < rows; p++, from += ld, to += width)
+        memcpy(to, from, (size_t)width * sizeof(real));
+}
+
+/* panel[p, c] = B[p, c], c < cols; the rest of the width is any numbers. Rows of B are `ld` apart. */
 static void NAME(pack)(ptrdiff_t depth, ptrdiff_t cols, ptrdiff_t width, const real *B,
                        ptrdiff_t ld, real *panel)
 {
-    if (cols == TILE_COLS) {
-        for (ptrdiff_t p = 0; p < depth; p++, B += ld, panel += TILE_COLS) {
-            *(unaligned_vec *)panel = *(const unaligned_vec *)B;
-            *(unaligned_vec *)(panel + VEC_LANES) = *(const unaligned_vec *)(B + VEC_LANES);
-        }
-    } else if (cols == VEC_LANES) {
-        for (ptrdiff_t p = 0; p < depth; p++, B += ld, panel += VEC_LANES)
-            *(unaligned_vec *)panel = *(const unaligned_vec *)B;
-    } else {
-        /* The lanes past `cols` are not used: let them have what follows, while that is B. */
-        for (; depth * ld >= ld + width; depth--, B += ld, panel += width)
-            for (ptrdiff_t c = 0; c < width; c += VEC_LANES)
-                *(unaligned_vec *)(panel + c) = *(const unaligned_vec *)(B + c);
-        for (; depth > 0; depth--, B += ld, panel += width)
-            for (ptrdiff_t c = 0; c < width; c++) panel[c] = c < cols ? B[c] : 0;
-    }
+    /* The lanes past `cols` are not used: let them have what follows, while that is B. */
+    const ptrdiff_t size = (depth - 1) * ld + cols;
+    const ptrdiff_t whole = size < width ? 0 : (size - width) / ld + 1;
+    if (width == TILE_COLS) NAME(copy_rows)(TILE_COLS, whole, B, ld, panel);
+    else if (width == VEC_LANES) NAME(copy_rows)(VEC_LANES, whole, B, ld, panel);
+    else NAME(copy_rows)(VEC_LANES / 2, whole, B, ld, panel);
+    for (ptrdiff_t p = whole; p < depth; p++)
+        for (ptrdiff_t c = 0; c < width; c++) panel[p * width + c] = c < cols ? B[p * ld + c] : 0;
 }
 
 /* panel[p, c] = B[c, p], c < cols; the rest of the width is zero. */
 static void NAME(pack_transposed)(ptrdiff_t depth, ptrdiff_t cols, ptrdiff_t width,
                                   const real *B, ptrdiff_t ld, real *panel)
 {
-    ptrdiff_t c = 0;
-    for (; c + 4 <= cols; c += 4) {
-        const real *b0 = B + c * ld, *b1 = b0 + ld, *b2 = b1 + ld, *b3 = b2 + ld;
-        real *out = panel + c;
-        for (ptrdiff_t p = 0; p < depth; p++, out += width) {
-            out[0] = b0[p];
-            out[1] = b1[p];
-            out[2] = b2[p];
-            out[3] = b3[p];
-        }
-    }
-    for (; c < cols; c++)
-        for (ptrdiff_t p = 0; p < depth; p++) panel[p * width + c] = B[c * ld + p];
-    for (; c < width; c++)
-        for (ptrdiff_t p = 0; p < depth; p++) panel[p * width + c] = 0;
+    NAME(transpose)(cols, depth, B, ld, panel, width);
+    for (ptrdiff_t p = 0; p < depth; p++)
+        for (ptrdiff_t c = cols; c < width; c++) panel[p * width + c] = 0;
 }
 
 /* to[p, i] = A[p, i], i < rows: the factors of a tile of A^T in the order of their use. */
@@ -187,7 +162,7 @@ INLINE void NAME(product)(int transposed, ptrdiff_t n, ptrdiff_t depth, ptrdiff_
             NAME(pack)(depth, of.cols, of.width, B + of.start, m, panel);
         for (ptrdiff_t t = 0; t < tiles; t++) {
             ptrdiff_t first = t * n / tiles, rows = (t + 1) * n / tiles - first;
-            NAME(multiply_function) multiply = NAME(in_place)[rows - 1][of.vectors - 1];
+            NAME(multiply_function) multiply = NAME(in_place)[rows - 1][of.kind];
             real *corner = out + first * m + of.start;
             /* Where the matrix is narrower than a vector, what a row writes too much is written
              * again by those that follow, if they are enough. */
@@ -269,7 +244,7 @@ static void NAME(layer_update)(const dnn_step *step, ptrdiff_t n, ptrdiff_t k, p
                     __builtin_prefetch(W + corner + i * m + j, 1);
                     __builtin_prefetch(s1 + corner + i * m + j, 1);
                 }
-                NAME(packed)[rows - 1][of.vectors - 1](n, factors + first * n, 1, panel,
+                NAME(packed)[rows - 1][of.kind](n, factors + first * n, 1, panel,
                                                        of.width, zeros, g + of.start, cols);
                 panel += n * of.width;
             }

@@ -11,9 +11,11 @@
 #if defined(__clang__)
 #define UNROLL _Pragma("clang loop unroll(full)")
 #define ELEMENTWISE _Pragma("clang loop vectorize(assume_safety)")
+#define SHUFFLE(a, b, ...) __builtin_shufflevector(a, b, __VA_ARGS__)
 #else
 #define UNROLL _Pragma("GCC unroll 16")
 #define ELEMENTWISE _Pragma("GCC ivdep")
+#define SHUFFLE(a, b, ...) __builtin_shuffle(a, b, (NAME(square_index)){__VA_ARGS__})
 #endif
 
 /* How much of the rows to come is fetched while rows are gathered. */

@@ -204,6 +204,48 @@ static void NAME(sigmoid_backward)(ptrdiff_t n, const void *da_, const void *a_,
     for (ptrdiff_t i = 0; i < n; i++) dz[i] = da[i] * (a[i] * (REAL(1.0) - a[i]));
 }
 
+/* -------------------------------------------------------------------------- transpose */
+
+/* A square of so many rows and columns is transposed in 16-byte registers. */
+enum { NAME(SQUARE) = 16 / sizeof(real) };
+#define SQUARE NAME(SQUARE)
+typedef real NAME(square_row) __attribute__((vector_size(16), aligned(sizeof(real)), may_alias));
+typedef bits_t NAME(square_index) __attribute__((vector_size(16)));
+
+INLINE void NAME(transpose_square)(const real *x, ptrdiff_t ld, real *out, ptrdiff_t ld_out)
+{
+    typedef NAME(square_row) row;
+    row a = *(const row *)x, b = *(const row *)(x + ld);
+#if REAL_IS_FLOAT
+    row c = *(const row *)(x + 2 * ld), d = *(const row *)(x + 3 * ld);
+    row ac_low = SHUFFLE(a, c, 0, 4, 1, 5), ac_high = SHUFFLE(a, c, 2, 6, 3, 7);
+    row bd_low = SHUFFLE(b, d, 0, 4, 1, 5), bd_high = SHUFFLE(b, d, 2, 6, 3, 7);
+    *(row *)out = SHUFFLE(ac_low, bd_low, 0, 4, 1, 5);
+    *(row *)(out + ld_out) = SHUFFLE(ac_low, bd_low, 2, 6, 3, 7);
+    *(row *)(out + 2 * ld_out) = SHUFFLE(ac_high, bd_high, 0, 4, 1, 5);
+    *(row *)(out + 3 * ld_out) = SHUFFLE(ac_high, bd_high, 2, 6, 3, 7);
+#else
+    *(row *)out = SHUFFLE(a, b, 0, 2);
+    *(row *)(out + ld_out) = SHUFFLE(a, b, 1, 3);
+#endif
+}
+
+/* out[c, r] = x[r, c]; rows of x are ld, rows of out ld_out elements apart. */
+static void NAME(transpose)(ptrdiff_t rows, ptrdiff_t cols, const real *x, ptrdiff_t ld,
+                            real *out, ptrdiff_t ld_out)
+{
+    ptrdiff_t r = 0;
+    for (; r + SQUARE <= rows; r += SQUARE) {
+        ptrdiff_t c = 0;
+        for (; c + SQUARE <= cols; c += SQUARE)
+            NAME(transpose_square)(x + r * ld + c, ld, out + c * ld_out + r, ld_out);
+        for (; c < cols; c++)
+            for (int i = 0; i < SQUARE; i++) out[c * ld_out + r + i] = x[(r + i) * ld + c];
+    }
+    for (; r < rows; r++)
+        for (ptrdiff_t c = 0; c < cols; c++) out[c * ld_out + r] = x[r * ld + c];
+}
+
 /* ------------------------------------------------------------------------ reductions */
 
 /* Element i goes to lane i % LANES; the lanes are then folded in halves. Rows that do not fill
@@ -268,17 +310,26 @@ static void NAME(column_sums)(ptrdiff_t rows, ptrdiff_t cols, const void *x_, vo
 {
     const real *x = x_;
     real *restrict out = out_;
-    ptrdiff_t c = 0;
-    for (; c + LANES <= cols; c += LANES) {
-        real sum[LANES] = {0};
+    real sum[LANES] = {0};
+    if (cols < LANES) {
+        /* Rows are read on into the next one, while there is one. */
+        ptrdiff_t r = 0;
+        for (; (r * cols) + LANES <= rows * cols; r++)
+            for (int j = 0; j < LANES; j++) sum[j] += x[r * cols + j];
+        real last[LANES];
+        memcpy(last, sum, sizeof last);
+        for (; r < rows; r++)
+            for (ptrdiff_t c = 0; c < cols; c++) last[c] += x[r * cols + c];
+        memcpy(out, last, (size_t)cols * sizeof(real));
+        return;
+    }
+    for (ptrdiff_t start = 0; start < cols; start += LANES) {
+        /* The last lanes go back over columns that are done. */
+        ptrdiff_t c = start + LANES <= cols ? start : cols - LANES;
+        for (int j = 0; j < LANES; j++) sum[j] = 0;
         for (ptrdiff_t r = 0; r < rows; r++)
             for (int j = 0; j < LANES; j++) sum[j] += x[r * cols + c + j];
         for (int j = 0; j < LANES; j++) out[c + j] = sum[j];
-    }
-    for (; c < cols; c++) {
-        real sum = 0;
-        for (ptrdiff_t r = 0; r < rows; r++) sum += x[r * cols + c];
-        out[c] = sum;
     }
 }
 
@@ -374,20 +425,64 @@ INLINE ptrdiff_t NAME(rows_in_block)(ptrdiff_t rows, ptrdiff_t cols)
     return rows < fit ? rows : fit;
 }
 
-/* Short rows would leave vector registers half empty, so exp runs over a block at once. */
+/* Rows shorter than the lanes are treated in columns: a block of them is transposed, and all
+ * lanes work on rows of their own. t (cols, m): t = z - max(z) as above; total[r] = sum_c t. */
+INLINE void NAME(shift_columns)(ptrdiff_t m, ptrdiff_t cols, real *t)
+{
+    real top[BLOCK];
+    memcpy(top, t, (size_t)m * sizeof(real));
+    for (ptrdiff_t c = 1; c < cols; c++) {
+        ELEMENTWISE
+        for (ptrdiff_t r = 0; r < m; r++) top[r] = t[c * m + r] > top[r] ? t[c * m + r] : top[r];
+    }
+    for (ptrdiff_t c = 0; c < cols; c++) {
+        ELEMENTWISE
+        for (ptrdiff_t r = 0; r < m; r++) {
+            real d = t[c * m + r] - top[r];
+            t[c * m + r] = d < -REAL_MAX / 2 ? -REAL_MAX / 2 : d;
+        }
+    }
+}
+
+INLINE void NAME(sum_of_columns)(ptrdiff_t m, ptrdiff_t cols, const real *restrict t,
+                                 real *restrict total)
+{
+    memcpy(total, t, (size_t)m * sizeof(real));
+    for (ptrdiff_t c = 1; c < cols; c++)
+        for (ptrdiff_t r = 0; r < m; r++) total[r] += t[c * m + r];
+}
+
+static void NAME(softmax_short_rows)(ptrdiff_t m, ptrdiff_t cols, const real *z, real *p)
+{
+    real t[BLOCK], total[BLOCK];
+    NAME(transpose)(m, cols, z, cols, t, m);
+    NAME(shift_columns)(m, cols, t);
+    NAME(exp_negative)(m * cols, t, t);
+    NAME(sum_of_columns)(m, cols, t, total);
+    for (ptrdiff_t c = 0; c < cols; c++)
+        for (ptrdiff_t r = 0; r < m; r++) t[c * m + r] /= total[r];
+    NAME(transpose)(cols, m, t, m, p, cols);
+}
+
+static void NAME(softmax_rows)(ptrdiff_t m, ptrdiff_t cols, const real *z, real *p)
+{
+    for (ptrdiff_t r = 0; r < m; r++) NAME(shift_row)(cols, z + r * cols, p + r * cols);
+    NAME(exp_negative)(m * cols, p, p);
+    for (ptrdiff_t r = 0; r < m; r++) {
+        real *row = p + r * cols;
+        real total = NAME(row_sum)(cols, row);
+        for (ptrdiff_t c = 0; c < cols; c++) row[c] /= total;
+    }
+}
+
 static void NAME(softmax)(ptrdiff_t rows, ptrdiff_t cols, const void *z_, void *p_)
 {
     const real *z = z_;
     real *p = p_;
     while (rows > 0) {
         ptrdiff_t m = NAME(rows_in_block)(rows, cols);
-        for (ptrdiff_t r = 0; r < m; r++) NAME(shift_row)(cols, z + r * cols, p + r * cols);
-        NAME(exp_negative)(m * cols, p, p);
-        for (ptrdiff_t r = 0; r < m; r++) {
-            real *row = p + r * cols;
-            real total = NAME(row_sum)(cols, row);
-            for (ptrdiff_t c = 0; c < cols; c++) row[c] /= total;
-        }
+        if (cols < LANES && m > 1) NAME(softmax_short_rows)(m, cols, z, p);
+        else NAME(softmax_rows)(m, cols, z, p);
         rows -= m, z += m * cols, p += m * cols;
     }
 }
@@ -477,44 +572,84 @@ static void NAME(cross_entropy_backward)(ptrdiff_t rows, ptrdiff_t cols, const v
     }
 }
 
-static void NAME(softmax_cross_entropy)(ptrdiff_t rows, ptrdiff_t cols, const void *z_,
-                                        const ptrdiff_t *label, const void *L_, double scale,
-                                        const void *weight_, double *row_loss, void *dz_)
+/* What softmax_cross_entropy is given, at the rows it has come to. */
+typedef struct {
+    const real *z;
+    const ptrdiff_t *label;
+    const real *L, *weight;
+    double scale;
+    double *row_loss;
+    real *dz;
+} NAME(labelled);
+
+/* log p_i = s_i - log(total), so -sum L_i log p_i = sum L_i log(total) - sum L_i s_i, where s is
+ * the shifted row; the second sum is taken before exp overwrites s. */
+static void NAME(softmax_ce_rows)(ptrdiff_t m, ptrdiff_t cols, const NAME(labelled) *of)
 {
-    const real *z = z_, *L = L_, *weight = weight_;
-    real *dz = dz_;
     real total[BLOCK], log_total[BLOCK];
+    real *dz = of->dz;
+    for (ptrdiff_t r = 0; r < m; r++) {
+        real *s = dz + r * cols;
+        NAME(shift_row)(cols, of->z + r * cols, s);
+        of->row_loss[r] = of->label ? -(double)s[of->label[r]]
+                                    : -(double)NAME(row_dot)(cols, of->L + r * cols, s);
+    }
+    NAME(exp_negative)(m * cols, dz, dz);
+    for (ptrdiff_t r = 0; r < m; r++) total[r] = NAME(row_sum)(cols, dz + r * cols);
+    NAME(log)(m, total, log_total);
+    for (ptrdiff_t r = 0; r < m; r++) {
+        real *row = dz + r * cols;
+        double factor = NAME(factor)(of->scale, of->weight, r);
+        real f = (real)factor, mass = of->label ? REAL(1.0) : NAME(row_sum)(cols, of->L + r * cols);
+        of->row_loss[r] = factor * ((double)mass * (double)log_total[r] + of->row_loss[r]);
+        if (of->label) {
+            real to_p = f / total[r];
+            for (ptrdiff_t c = 0; c < cols; c++) row[c] *= to_p;
+            row[of->label[r]] -= f;
+        } else {
+            const real *labels = of->L + r * cols;
+            real to_p = mass / total[r];
+            ELEMENTWISE
+            for (ptrdiff_t c = 0; c < cols; c++) row[c] = f * FMA(row[c], to_p, -labels[c]);
+        }
+    }
+}
+
+/* The same in columns, for class indices. */
+static void NAME(softmax_ce_short_rows)(ptrdiff_t m, ptrdiff_t cols, const NAME(labelled) *of)
+{
+    real t[BLOCK], total[BLOCK], log_total[BLOCK], f[BLOCK];
+    NAME(transpose)(m, cols, of->z, cols, t, m);
+    NAME(shift_columns)(m, cols, t);
+    for (ptrdiff_t r = 0; r < m; r++) of->row_loss[r] = -(double)t[of->label[r] * m + r];
+    NAME(exp_negative)(m * cols, t, t);
+    NAME(sum_of_columns)(m, cols, t, total);
+    NAME(log)(m, total, log_total);
+    for (ptrdiff_t r = 0; r < m; r++) {
+        double factor = NAME(factor)(of->scale, of->weight, r);
+        f[r] = (real)factor;
+        of->row_loss[r] = factor * ((double)log_total[r] + of->row_loss[r]);
+    }
+    for (ptrdiff_t r = 0; r < m; r++) total[r] = f[r] / total[r];
+    for (ptrdiff_t c = 0; c < cols; c++)
+        for (ptrdiff_t r = 0; r < m; r++) t[c * m + r] *= total[r];
+    for (ptrdiff_t r = 0; r < m; r++) t[of->label[r] * m + r] -= f[r];
+    NAME(transpose)(cols, m, t, m, of->dz, cols);
+}
+
+static void NAME(softmax_cross_entropy)(ptrdiff_t rows, ptrdiff_t cols, const void *z,
+                                        const ptrdiff_t *label, const void *L, double scale,
+                                        const void *weight, double *row_loss, void *dz)
+{
+    NAME(labelled) of = {z, label, L, weight, scale, row_loss, dz};
     while (rows > 0) {
         ptrdiff_t m = NAME(rows_in_block)(rows, cols);
-        /* log p_i = s_i - log(total), so -sum L_i log p_i = sum L_i log(total) - sum L_i s_i;
-         * the second sum is taken while the row still holds s. */
-        for (ptrdiff_t r = 0; r < m; r++) {
-            real *s = dz + r * cols;
-            NAME(shift_row)(cols, z + r * cols, s);
-            row_loss[r] = label ? -(double)s[label[r]] : -(double)NAME(row_dot)(cols, L + r * cols, s);
-        }
-        NAME(exp_negative)(m * cols, dz, dz);
-        for (ptrdiff_t r = 0; r < m; r++) total[r] = NAME(row_sum)(cols, dz + r * cols);
-        NAME(log)(m, total, log_total);
-        for (ptrdiff_t r = 0; r < m; r++) {
-            real *row = dz + r * cols;
-            double factor = NAME(factor)(scale, weight, r);
-            real f = (real)factor, mass = label ? REAL(1.0) : NAME(row_sum)(cols, L + r * cols);
-            row_loss[r] = factor * ((double)mass * (double)log_total[r] + row_loss[r]);
-            if (label) {
-                real to_p = f / total[r];
-                for (ptrdiff_t c = 0; c < cols; c++) row[c] *= to_p;
-                row[label[r]] -= f;
-            } else {
-                const real *labels = L + r * cols;
-                real to_p = mass / total[r];
-                ELEMENTWISE
-                for (ptrdiff_t c = 0; c < cols; c++) row[c] = f * FMA(row[c], to_p, -labels[c]);
-            }
-        }
-        rows -= m, z += m * cols, dz += m * cols, row_loss += m;
-        if (label) label += m; else L += m * cols;
-        if (weight) weight += m;
+        if (cols < LANES && m > 1 && label) NAME(softmax_ce_short_rows)(m, cols, &of);
+        else NAME(softmax_ce_rows)(m, cols, &of);
+        rows -= m, of.z += m * cols, of.dz += m * cols, of.row_loss += m;
+        if (label) of.label += m;
+        else of.L += m * cols;
+        if (weight) of.weight += m;
     }
 }
 
@@ -577,14 +712,13 @@ static void NAME(update)(const dnn_step *step, double decay, ptrdiff_t n, const 
 #undef MANTISSA_BITS
 #undef EXPONENT_BIAS
 #undef LANES
-#undef vec
-#undef unaligned_vec
+#undef BLOCK
+#undef SQUARE
 #undef VEC_LANES
 #undef TILE_COLS
-#undef FEW_TILES
-#undef MULTIPLY
-#undef MULTIPLY_ROWS
-#undef COPY_FACTORS
+#undef KINDS
+#undef OF_KIND
 #undef IN_PLACE
 #undef PACKED
-#undef BLOCK
+#undef FEW_TILES
+#undef COPY_FACTORS

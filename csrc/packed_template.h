@@ -2,8 +2,8 @@
  * Included by ops_template.h after matmul_template.h, whose panels and tiles these are.
  *
  * The weights W (k, m) are packed as panels of TILE_COLS columns, each (k, TILE_COLS), the last
- * one filled up with zeros. Rows of the output are `ld_out` apart, which is at least m rounded up
- * to TILE_COLS: a panel is always written whole.
+ * one filled up with zeros, of which tiles take the columns that they need. Rows of the output are
+ * `ld_out` apart, which is at least m rounded up to TILE_COLS: tiles are written whole.
  */
 
 INLINE ptrdiff_t NAME(panels)(ptrdiff_t m)
@@ -30,26 +30,26 @@ static void NAME(pack_weights)(ptrdiff_t k, ptrdiff_t m, const void *W_, void *p
  * the multiply-add. */
 INLINE void NAME(multiply_row)(int count, ptrdiff_t k, const real *a, const real *panel, real *out)
 {
-    vec sum[4][2];
+    NAME(vec) sum[4][2];
     const ptrdiff_t size = k * TILE_COLS;
     UNROLL
     for (int i = 0; i < count; i++) {
-        sum[i][0] = *(const unaligned_vec *)(out + i * TILE_COLS);
-        sum[i][1] = *(const unaligned_vec *)(out + i * TILE_COLS + VEC_LANES);
+        sum[i][0] = *(const NAME(unaligned_vec) *)(out + i * TILE_COLS);
+        sum[i][1] = *(const NAME(unaligned_vec) *)(out + i * TILE_COLS + VEC_LANES);
     }
     for (ptrdiff_t p = 0; p < k; p++, panel += TILE_COLS) {
-        vec factor = a[p] - (vec){0};
+        NAME(vec) factor = a[p] - (NAME(vec)){0};
         UNROLL
         for (int i = 0; i < count; i++) {
             const real *b = panel + i * size;
-            sum[i][0] = NAME(vec_fma)(factor, *(const unaligned_vec *)b, sum[i][0]);
-            sum[i][1] = NAME(vec_fma)(factor, *(const unaligned_vec *)(b + VEC_LANES), sum[i][1]);
+            sum[i][0] = NAME(vec_fma)(factor, *(const NAME(unaligned_vec) *)b, sum[i][0]);
+            sum[i][1] = NAME(vec_fma)(factor, *(const NAME(unaligned_vec) *)(b + VEC_LANES), sum[i][1]);
         }
     }
     UNROLL
     for (int i = 0; i < count; i++) {
-        *(unaligned_vec *)(out + i * TILE_COLS) = sum[i][0];
-        *(unaligned_vec *)(out + i * TILE_COLS + VEC_LANES) = sum[i][1];
+        *(NAME(unaligned_vec) *)(out + i * TILE_COLS) = sum[i][0];
+        *(NAME(unaligned_vec) *)(out + i * TILE_COLS + VEC_LANES) = sum[i][1];
     }
 }
 
@@ -80,11 +80,12 @@ static void NAME(forward_packed)(ptrdiff_t n, ptrdiff_t k, ptrdiff_t m, const vo
         ptrdiff_t tiles = NAME(tiles)(n);
         for (ptrdiff_t j = 0; j < m; j += TILE_COLS, packed += k * TILE_COLS) {
             real first_sums[TILE_COLS] = {0};
+            const int kind = NAME(kind_for)(m - j);
             for (ptrdiff_t c = 0; c < TILE_COLS && j + c < m; c++) first_sums[c] = b[j + c];
             for (ptrdiff_t t = 0; t < tiles; t++) {
                 ptrdiff_t first = t * n / tiles, rows = (t + 1) * n / tiles - first;
-                NAME(in_place)[rows - 1][1](k, a + first * ld_a, ld_a, packed, TILE_COLS,
-                                            first_sums, out + first * ld_out + j, ld_out);
+                NAME(in_place)[rows - 1][kind](k, a + first * ld_a, ld_a, packed, TILE_COLS,
+                                               first_sums, out + first * ld_out + j, ld_out);
             }
         }
     }
