@@ -194,10 +194,28 @@ static size_t NAME(layer_scratch)(ptrdiff_t n, ptrdiff_t k, ptrdiff_t m)
     return panel > update ? panel : update;
 }
 
+/* out (m,) = b + a (k,) W: every row of W is read once, in order, with the same chains. */
+static void NAME(forward_one)(ptrdiff_t k, ptrdiff_t m, const real *a, const real *W,
+                              const real *b, real *restrict out)
+{
+    ptrdiff_t p = 0;
+    memcpy(out, b, (size_t)m * sizeof(real));
+    for (; p + 8 <= k; p += 8, W += 8 * m)
+        for (ptrdiff_t c = 0; c < m; c++) {
+            real sum = out[c];
+            UNROLL
+            for (int i = 0; i < 8; i++) sum = FMA(a[p + i], W[i * m + c], sum);
+            out[c] = sum;
+        }
+    for (; p < k; p++, W += m)
+        for (ptrdiff_t c = 0; c < m; c++) out[c] = FMA(a[p], W[c], out[c]);
+}
+
 static void NAME(layer_forward)(ptrdiff_t n, ptrdiff_t k, ptrdiff_t m, const void *a,
                                 const void *W, const void *b, int hidden, void *scratch, void *out)
 {
-    NAME(product)(0, n, k, m, a, W, b, scratch, out);
+    if (n == 1) NAME(forward_one)(k, m, a, W, b, out);
+    else NAME(product)(0, n, k, m, a, W, b, scratch, out);
     if (hidden) NAME(sigmoid)(n * m, out, out);
 }
 

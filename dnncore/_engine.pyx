@@ -328,6 +328,10 @@ cdef void _score_f64(void* job, dnn_team* team, int thread) noexcept nogil:
 
 # ---------------------------------------------------------------------------- from Python
 
+cdef inline Py_ssize_t _whole_lines(Py_ssize_t n) noexcept:
+    return (n + CACHE_LINE - 1) // CACHE_LINE * CACHE_LINE
+
+
 cdef inline void* _data(object array) noexcept:
     return NULL if array is None else cnp.PyArray_DATA(array)
 
@@ -352,7 +356,8 @@ cdef class Engine:
         Whether the products are csrc's own or those of BLAS.
     """
 
-    cdef Py_ssize_t[::1] _sizes, _weights, _biases, _rows
+    cdef int _n_layers
+    cdef Py_ssize_t[:, ::1] _layout  # the four arrays of Layout
     cdef object _parameters, _mean, _scale
     cdef Py_ssize_t _batch_size
     cdef int _n_threads
@@ -362,34 +367,41 @@ cdef class Engine:
     cdef object _row_loss, _block_penalty
     cdef object _interrupt
 
-    def __init__(self, layer_sizes, parameters, mean, scale, batch_size, n_threads,
-                 training=True, builtin=False):
-        sizes = np.array(layer_sizes, dtype=np.intp)
-        ends = np.cumsum((sizes[:-1] + 1) * sizes[1:])
+    def __init__(self, layer_sizes, parameters, mean, scale, Py_ssize_t batch_size,
+                 int n_threads, bint training=True, bint builtin=False):
+        cdef Py_ssize_t l, k, m, n_blocks = 0, needed = 0
         dtype = parameters.dtype
-        self._sizes = sizes
-        self._biases = ends - sizes[1:]
-        self._weights = self._biases - sizes[:-1] * sizes[1:]
         self._parameters, self._mean, self._scale = parameters, mean, scale
         self._batch_size = batch_size
         self._n_threads = n_threads if not training else min(n_threads, batch_size)
-        capacity = batch_size if training else batch_size * n_threads
-        # Every layer's rows begin on a cache line.
-        places = -(-sizes * capacity // CACHE_LINE) * CACHE_LINE
-        ends_of_rows = np.cumsum(places)
-        self._rows = ends_of_rows - places
-        self._activations = aligned_empty(ends_of_rows[-2], dtype)
         self._builtin = builtin
-        needed = max(self._scratch_of(batch_size, k, m) for k, m in zip(sizes[:-1], sizes[1:]))
-        self._scratch_size = (needed // CACHE_LINE + 1) * CACHE_LINE
+        cdef Py_ssize_t capacity = batch_size if training else batch_size * n_threads
+        self._n_layers = <int> len(layer_sizes) - 1
+        self._layout = np.zeros((4, self._n_layers + 1), np.intp)
+        cdef Py_ssize_t* sizes = &self._layout[0, 0]
+        cdef Py_ssize_t* weights = &self._layout[1, 0]
+        cdef Py_ssize_t* biases = &self._layout[2, 0]
+        cdef Py_ssize_t* rows = &self._layout[3, 0]
+        for l in range(self._n_layers + 1):
+            sizes[l] = layer_sizes[l]
+        for l in range(self._n_layers):
+            k, m = sizes[l], sizes[l + 1]
+            biases[l] = weights[l] + k * m
+            weights[l + 1] = biases[l] + m
+            rows[l + 1] = rows[l] + _whole_lines(k * capacity)
+            n_blocks += (k + BLOCK_ROWS - 1) // BLOCK_ROWS
+            needed = max(needed, self._scratch_of(batch_size, k, m))
+        self._activations = aligned_empty(rows[self._n_layers], dtype)
+        self._scratch_size = _whole_lines(needed + 1)
         self._scratch = aligned_empty(self._scratch_size * n_threads, dtype)
         if training:
-            self._deltas = aligned_empty(ends_of_rows[-1], dtype)
+            m = sizes[self._n_layers]
+            self._deltas = aligned_empty(rows[self._n_layers] + m * capacity, dtype)
             self._batch_label = np.empty(batch_size, np.intp)
-            self._batch_L = np.empty(batch_size * sizes[-1], dtype)
+            self._batch_L = np.empty(batch_size * m, dtype)
             self._batch_weight = np.empty(batch_size, dtype)
             self._row_loss = np.empty(batch_size)
-            self._block_penalty = np.zeros(int((-(-sizes[:-1] // BLOCK_ROWS)).sum()))
+            self._block_penalty = np.zeros(n_blocks)
 
     cdef Py_ssize_t _scratch_of(self, Py_ssize_t n, Py_ssize_t k, Py_ssize_t m):
         if self._parameters.dtype == np.float32:
@@ -398,11 +410,11 @@ cdef class Engine:
 
     cdef Job _job(self, X) noexcept:
         cdef Job job
-        job.layout.n_layers = <int> (self._sizes.shape[0] - 1)
-        job.layout.sizes = &self._sizes[0]
-        job.layout.weights = &self._weights[0]
-        job.layout.biases = &self._biases[0]
-        job.layout.rows = &self._rows[0]
+        job.layout.n_layers = self._n_layers
+        job.layout.sizes = &self._layout[0, 0]
+        job.layout.weights = &self._layout[1, 0]
+        job.layout.biases = &self._layout[2, 0]
+        job.layout.rows = &self._layout[3, 0]
         job.parameters = _data(self._parameters)
         job.mean, job.scale = _data(self._mean), _data(self._scale)
         job.X = _data(X)
