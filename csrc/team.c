@@ -10,10 +10,52 @@
 
 enum { MAX_THREADS = 256, SPINS_BEFORE_YIELD = 2000 };
 
+/* A call may be over before the scheduler has spread its new threads over the processors; some
+ * virtual machines even keep them where the caller runs. So each begins on a processor of its
+ * own, out of those that the caller may use, and is then left to the scheduler. */
+#ifdef __GLIBC__
+typedef cpu_set_t processors;
+
+static void find_processors(processors *allowed)
+{
+    CPU_ZERO(allowed);
+    if (sched_getaffinity(0, sizeof *allowed, allowed)) CPU_ZERO(allowed);
+}
+
+/* The n-th allowed processor, counted round from the caller's own, which is number 0. */
+static void begin_on(pthread_attr_t *attributes, const processors *allowed, int n)
+{
+    const int count = CPU_COUNT(allowed);
+    int cpu = sched_getcpu();
+    cpu_set_t one;
+    if (count < 2 || cpu < 0) return;
+    for (n %= count; n > 0; n--)
+        do cpu = (cpu + 1) % CPU_SETSIZE;
+        while (!CPU_ISSET(cpu, allowed));
+    CPU_ZERO(&one);
+    CPU_SET(cpu, &one);
+    pthread_attr_setaffinity_np(attributes, sizeof one, &one);
+}
+
+static void allow_all(const processors *allowed)
+{
+    if (CPU_COUNT(allowed)) sched_setaffinity(0, sizeof *allowed, allowed);
+}
+#else
+typedef int processors;
+static void find_processors(processors *allowed) { *allowed = 0; }
+static void begin_on(pthread_attr_t *attributes, const processors *allowed, int n)
+{
+    (void)attributes, (void)allowed, (void)n;
+}
+static void allow_all(const processors *allowed) { (void)allowed; }
+#endif
+
 struct dnn_team {
     dnn_team_work work;
     void *arg;
     int size;
+    processors allowed;
     pthread_mutex_t gate; /* held by the caller until `size` is known */
     /* The thread that arrives last starts the next round. Apart from the fields above,
      * because every waiting thread reads `round` all the time. */
@@ -54,10 +96,23 @@ static void *enter(void *member_)
 {
     member *self = member_;
     dnn_team *team = self->team;
+    allow_all(&team->allowed);
     pthread_mutex_lock(&team->gate);
     pthread_mutex_unlock(&team->gate);
     team->work(team->arg, team, self->thread);
     return NULL;
+}
+
+/* Starts the next thread of the team; whether that was possible. */
+static int start(pthread_t *thread, member *self, dnn_team *team)
+{
+    pthread_attr_t attributes;
+    *self = (member){team, team->size};
+    pthread_attr_init(&attributes);
+    begin_on(&attributes, &team->allowed, team->size);
+    int failed = pthread_create(thread, &attributes, enter, self);
+    pthread_attr_destroy(&attributes);
+    return !failed;
 }
 
 void dnn_team_run(int n_threads, dnn_team_work work, void *arg)
@@ -72,11 +127,11 @@ void dnn_team_run(int n_threads, dnn_team_work work, void *arg)
         /* Signals belong to the caller, which is the one to look for Ctrl-C. */
         sigfillset(&all);
         pthread_sigmask(SIG_SETMASK, &all, &before);
+        find_processors(&team.allowed);
         pthread_mutex_init(&team.gate, NULL);
         pthread_mutex_lock(&team.gate);
         while (team.size < n_threads) {
-            members[team.size] = (member){&team, team.size};
-            if (pthread_create(&threads[team.size], NULL, enter, &members[team.size])) break;
+            if (!start(&threads[team.size], &members[team.size], &team)) break;
             team.size++;
         }
         pthread_mutex_unlock(&team.gate);
