@@ -16,9 +16,8 @@ from . import kernels
 from ._engine import SCORING_ROWS, Engine
 from ._memory import aligned_zeros
 from ._moments import Moments
-from ._threads import blas_for, resolve_n_threads, use_builtin
+from ._threads import blas_for, threads_for_scoring, use_builtin
 from .predictor import Predictor
-
 
 
 @dataclass(frozen=True)
@@ -257,7 +256,7 @@ class Network:
     def _score(self, X: ArrayLike, as_logits: bool, n_threads: int | None) -> NDArray[Any]:
         X = self._check_input(X)
         n = X.shape[0]
-        threads = resolve_n_threads(n_threads, n * self.n_parameters)
+        threads = threads_for_scoring(n_threads, n, self.n_parameters)
         out = np.empty((n, self.layer_sizes[-1]), self.dtype)
         engine = Engine(
             self.layer_sizes, self.parameters, self.mean_, self.scale_,

@@ -15,7 +15,7 @@ from . import _validation as check
 from ._csrc import all_finite
 from ._engine import Engine
 from ._memory import aligned_zeros
-from ._threads import ENGINES, blas_for, resolve_n_threads, use_builtin
+from ._threads import ENGINES, blas_for, threads_for_training, use_builtin
 from .network import Network
 
 logger = logging.getLogger("dnncore")
@@ -244,8 +244,7 @@ class Trainer:
         self.batch_size = check.integer("batch_size", batch_size, low=1)
         self.shuffle = shuffle
         self.engine = check.choice("engine", engine, ENGINES)
-        work = self.batch_size * self.network.n_parameters * 3  # forward, deltas, gradient
-        self.n_threads = resolve_n_threads(n_threads, work)
+        self.n_threads = threads_for_training(n_threads, self.batch_size, self.network.n_parameters)
         previous: SGD | Adam | None = getattr(self, "solver", None)
         if solver == previous:
             return

@@ -51,12 +51,19 @@ def test_affinity_is_respected():
     try:
         os.sched_setaffinity(0, {min(before)})
         assert _threads.available_cpus() == 1
-        assert _threads.resolve_n_threads(None, 10**12) == 1
+        assert _threads.threads_for_scoring(None, 10**6, 10**6) == 1
     finally:
         os.sched_setaffinity(0, before)
 
 
 def test_small_work_gets_one_thread():
-    assert _threads.resolve_n_threads(None, 1000) == 1
-    assert _threads.resolve_n_threads(5, 1000) == 5
-    assert _threads.resolve_n_threads(None, 10**12) == _threads.available_cpus()
+    assert _threads.threads_for_scoring(None, 10, 1000) == 1
+    assert _threads.threads_for_scoring(5, 10, 1000) == 5
+    assert _threads.threads_for_scoring(None, 10**6, 10**6) == _threads.available_cpus()
+
+
+def test_small_batches_get_one_thread():
+    assert _threads.threads_for_training(None, 16, 10**6) == 1
+    assert _threads.threads_for_training(None, 64, 100) == 1
+    assert _threads.threads_for_training(5, 16, 100) == 5
+    assert _threads.threads_for_training(None, 10**5, 10**6) == _threads.available_cpus()
