@@ -1,21 +1,27 @@
-"""Accuracy, and the time it takes to get there, against scikit-learn's MLPClassifier.
+"""Accuracy, and the time it takes to get there, against scikit-learn's networks.
 
-Digits: mean held-out accuracy, and the processor time of the fits, over stratified splits in
-five, made four times; both classifiers as they are by default, but that MLPClassifier has the
-logistic activation. Then, with the same settings, epochs and time until a held-out accuracy is
-reached, on digits and on a larger generated set. MLPClassifier(activation='logistic') is given
-standardised features by a StandardScaler; DNNClassifier standardises by itself.
+First, on data sets that scikit-learn ships or generates: log-loss and accuracy, or R2, on held-out
+rows, and processor time of the fit, over seeded splits of three quarters to one. DNNClassifier and
+DNNRegressor against MLPClassifier and MLPRegressor, all with their default settings, with the
+fewest threads of the options. The latter two get the features as they are and, in a row of their
+own, standardised by a StandardScaler.
+
+Then, with equal settings, epochs and time until a held-out accuracy is reached, on digits and on a
+larger generated set: MLPClassifier(activation='logistic') behind a StandardScaler, and
+DNNClassifier, which standardises by itself.
 """
 
 from __future__ import annotations
 
+import resource
 import statistics
 import time
 from collections.abc import Callable
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from _harness import (
     Options,
+    absences,
     count,
     markdown_table,
     parse,
@@ -26,9 +32,98 @@ from _harness import (
 )
 from contenders import Unavailable
 
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
 CONTENDERS = ("dnncore", "sklearn")
-FOLDS, REPEATS = 5, 4
-SPLITS = FOLDS * REPEATS
+# Rows of the tables, and whose they are.
+MODELS = {"dnncore": "dnncore", "sklearn": "sklearn", "sklearn, standardised": "sklearn"}
+SPLITS, QUICK_SPLITS = 10, 2
+
+# Data sets: a function of sklearn.datasets, or of this file, and its arguments.
+SHIPPED = {"return_X_y": True}
+CLASSIFICATION: dict[str, tuple[str, dict[str, Any]]] = {
+    "iris": ("load_iris", SHIPPED),
+    "wine": ("load_wine", SHIPPED),
+    "breast cancer": ("load_breast_cancer", SHIPPED),
+    "digits": ("load_digits", SHIPPED),
+    "informative": (
+        "make_classification",
+        {
+            "n_samples": 2000,
+            "n_features": 20,
+            "n_informative": 12,
+            "n_classes": 5,
+            "n_clusters_per_class": 2,
+            "random_state": 0,
+        },
+    ),
+    "noisy": (
+        "make_classification",
+        {
+            "n_samples": 2000,
+            "n_features": 50,
+            "n_informative": 5,
+            "n_redundant": 5,
+            "flip_y": 0.1,
+            "random_state": 0,
+        },
+    ),
+    "moons": ("make_moons", {"n_samples": 1000, "noise": 0.25, "random_state": 0}),
+    "circles": (
+        "make_circles",
+        {"n_samples": 1000, "noise": 0.15, "factor": 0.5, "random_state": 0},
+    ),
+    "blobs": (
+        "make_blobs",
+        {
+            "n_samples": 1000,
+            "n_features": 4,
+            "centers": 6,
+            "cluster_std": 4.0,
+            "random_state": 0,
+        },
+    ),
+    "quantiles": (
+        "make_gaussian_quantiles",
+        {"n_samples": 2000, "n_features": 6, "n_classes": 3, "random_state": 0},
+    ),
+    "hastie": ("make_hastie_10_2", {"n_samples": 4000, "random_state": 0}),
+}
+REGRESSION: dict[str, tuple[str, dict[str, Any]]] = {
+    "diabetes": ("load_diabetes", SHIPPED),
+    "linear": (
+        "make_regression",
+        {"n_samples": 1000, "n_features": 20, "noise": 20.0, "random_state": 0},
+    ),
+    "low rank": (
+        "make_regression",
+        {
+            "n_samples": 1000,
+            "n_features": 50,
+            "effective_rank": 5,
+            "noise": 1.0,
+            "random_state": 0,
+        },
+    ),
+    "three targets": (
+        "make_regression",
+        {
+            "n_samples": 1000,
+            "n_features": 20,
+            "n_targets": 3,
+            "noise": 20.0,
+            "random_state": 0,
+        },
+    ),
+    "friedman1": ("make_friedman1", {"n_samples": 1000, "noise": 1.0, "random_state": 0}),
+    "friedman2": ("make_friedman2", {"n_samples": 1000, "noise": 125.0, "random_state": 0}),
+    "friedman3": ("make_friedman3", {"n_samples": 1000, "noise": 0.1, "random_state": 0}),
+    "sparse": ("make_sparse_uncorrelated", {"n_samples": 1000, "random_state": 0}),
+    "swiss roll": ("make_swiss_roll", {"n_samples": 1000, "noise": 0.5, "random_state": 0}),
+    "sines": ("make_sines", {"n_samples": 2000, "random_state": 0}),
+}
+
 MAX_EPOCHS = 1000
 TARGETS = {"digits": 0.97, "generated": 0.85}  # held-out accuracy
 
@@ -36,11 +131,28 @@ TARGETS = {"digits": 0.97, "generated": 0.85}  # held-out accuracy
 # ----------------------------------------------------------------------------- in the workers
 
 
-def dataset(name: str) -> tuple[Any, Any]:
-    from sklearn.datasets import load_digits, make_classification
+def dataset(name: str) -> tuple[NDArray[Any], NDArray[Any]]:
+    import sklearn.datasets
 
-    if name == "digits":
-        return load_digits(return_X_y=True)
+    function, arguments = (CLASSIFICATION | REGRESSION)[name]
+    make = globals().get(function) or getattr(sklearn.datasets, function)
+    return make(**arguments)
+
+
+def make_sines(n_samples: int, random_state: int) -> tuple[NDArray[Any], NDArray[Any]]:
+    """Five features: waves of three, a product of waves of two, and noise."""
+    import numpy as np
+
+    random = np.random.default_rng(random_state)
+    X = random.uniform(-1, 1, (n_samples, 5))
+    waves = np.sin(np.pi * X * [1, 2, 3, 1, 2])
+    y = waves[:, :3].sum(axis=1) + waves[:, 3] * waves[:, 4]
+    return X, y + random.normal(0, 0.1, n_samples)
+
+
+def large_dataset() -> tuple[NDArray[Any], NDArray[Any]]:
+    from sklearn.datasets import make_classification
+
     X, y = make_classification(
         n_samples=50_000,
         n_features=54,
@@ -53,6 +165,58 @@ def dataset(name: str) -> tuple[Any, Any]:
         random_state=0,
     )
     return X.astype("float32"), y
+
+
+def default_model(model: str, threads: int, classify: bool, **settings: object) -> Any:
+    """The estimator with its default settings, but for the seed and the threads."""
+    if model == "dnncore":
+        from dnncore import DNNClassifier, DNNRegressor
+
+        return (DNNClassifier if classify else DNNRegressor)(n_threads=threads, **settings)
+    from sklearn.neural_network import MLPClassifier, MLPRegressor
+    from sklearn.pipeline import make_pipeline
+    from sklearn.preprocessing import StandardScaler
+
+    network = (MLPClassifier if classify else MLPRegressor)(**settings)
+    return network if model == "sklearn" else make_pipeline(StandardScaler(), network)
+
+
+def processor_time() -> float:
+    """Seconds, of this process with all its threads and of its children."""
+    usages = [resource.getrusage(who) for who in (resource.RUSAGE_SELF, resource.RUSAGE_CHILDREN)]
+    return sum(usage.ru_utime + usage.ru_stime for usage in usages)
+
+
+def fit_task(model: str, threads: int, name: str, splits: int) -> Callable[[int], dict[str, Any]]:
+    """Fits the data set, less the held-out rows of one of the splits."""
+    from sklearn.metrics import log_loss
+    from sklearn.model_selection import ShuffleSplit, StratifiedShuffleSplit
+
+    X, y = dataset(name)
+    classify = name in CLASSIFICATION
+    splitter = (StratifiedShuffleSplit if classify else ShuffleSplit)(
+        splits, test_size=0.25, random_state=0
+    )
+    parts = list(splitter.split(X, y))
+    # Once beforehand, so that the first split does not pay for what is loaded lazily.
+    default_model(model, threads, classify, max_iter=2, random_state=0).fit(X, y)
+
+    def task(split: int) -> dict[str, Any]:
+        estimator = default_model(model, threads, classify, random_state=split)
+        train, test = parts[split]
+        cpu, start = processor_time(), time.perf_counter()
+        estimator.fit(X[train], y[train])
+        seconds, cpu = time.perf_counter() - start, processor_time() - cpu
+        network = estimator if hasattr(estimator, "n_iter_") else estimator[-1]
+        costs = {"epochs": int(network.n_iter_), "seconds": seconds, "cpu": cpu}
+        score = float(estimator.score(X[test], y[test]))
+        if not classify:
+            return {"r2": score, **costs}
+        p = estimator.predict_proba(X[test])
+        loss = float(log_loss(y[test], p, labels=estimator.classes_))
+        return {"log_loss": loss, "accuracy": score, **costs}
+
+    return task
 
 
 def classifier(contender: str, threads: int, **settings: object) -> Any:
@@ -68,42 +232,13 @@ def classifier(contender: str, threads: int, **settings: object) -> Any:
     raise Unavailable(f"there is no classifier {contender}")
 
 
-def fit_task(contender: str, threads: int) -> Callable[[int], dict[str, Any]]:
-    """Fits digits, less one of the splits, with the default settings."""
-    from sklearn.model_selection import RepeatedStratifiedKFold
-    from sklearn.pipeline import make_pipeline
-    from sklearn.preprocessing import StandardScaler
-
-    X, y = dataset("digits")
-    folds = RepeatedStratifiedKFold(n_splits=FOLDS, n_repeats=REPEATS, random_state=0)
-    splits = list(folds.split(X, y))
-    # Once beforehand, so that the first split does not pay for what is loaded lazily.
-    classifier(contender, threads, max_iter=2, random_state=0).fit(X[:200], y[:200])
-
-    def task(split: int) -> dict[str, Any]:
-        model = classifier(contender, threads, random_state=split)
-        whole = model if contender == "dnncore" else make_pipeline(StandardScaler(), model)
-        train, test = splits[split]
-        cpu, start = time.process_time(), time.perf_counter()
-        whole.fit(X[train], y[train])
-        seconds, cpu = time.perf_counter() - start, time.process_time() - cpu
-        return {
-            "accuracy": float(whole.score(X[test], y[test])),
-            "epochs": int(model.n_iter_),
-            "seconds": seconds,
-            "cpu": cpu,
-        }
-
-    return task
-
-
 def race_task(contender: str, threads: int, name: str) -> Callable[[int], dict[str, Any]]:
     """Trains epoch by epoch until the target is reached; scoring takes no time."""
     import numpy as np
     from sklearn.model_selection import train_test_split
     from sklearn.preprocessing import StandardScaler
 
-    X, y = dataset(name)
+    X, y = dataset(name) if name in CLASSIFICATION else large_dataset()
     X, X_test, y, y_test = train_test_split(X, y, test_size=0.2, stratify=y, random_state=0)
     classes = np.unique(y)
     classifier(contender, threads, random_state=0).partial_fit(X[:200], y[:200], classes=classes)
@@ -114,14 +249,14 @@ def race_task(contender: str, threads: int, name: str) -> Callable[[int], dict[s
         accuracy, epochs, seconds, cpu = 0.0, 0, 0.0, 0.0
         rows, test_rows = X, X_test
         while accuracy < TARGETS[name] and epochs < MAX_EPOCHS:
-            cpu_start, start = time.process_time(), time.perf_counter()
+            cpu_start, start = processor_time(), time.perf_counter()
             if contender == "sklearn" and epochs == 0:
                 scaler = StandardScaler()
                 rows = scaler.fit_transform(X)
                 test_rows = scaler.transform(X_test)
             model.partial_fit(rows, y, classes=classes)
             seconds += time.perf_counter() - start
-            cpu += time.process_time() - cpu_start
+            cpu += processor_time() - cpu_start
             epochs += 1
             accuracy = float(model.score(test_rows, y_test))
         return {"accuracy": accuracy, "epochs": epochs, "seconds": seconds, "cpu": cpu}
@@ -133,19 +268,28 @@ def race_task(contender: str, threads: int, name: str) -> Callable[[int], dict[s
 
 
 def measure(options: Options) -> dict[str, Any]:
-    """Results of both questions, for every thread count."""
+    """Results of both questions; of the second for every thread count."""
+    results: dict[str, Any] = {"datasets": [], "races": []}
     chosen = options.choose(CONTENDERS)
-    results: dict[str, Any] = {"splits": [], "races": []}
-    for threads in options.threads:
-        print(f"\ndigits, {SPLITS} splits, {count(threads, 'thread')}")
+    models = [model for model, library in MODELS.items() if library in chosen]
+    threads, splits = min(options.threads), QUICK_SPLITS if options.quick else SPLITS
+    for name in CLASSIFICATION | REGRESSION:
+        print(f"\n{name}, {splits} splits, {count(threads, 'thread')}")
         outcome = take_turns(
-            {name: ("accuracy:fit_task", (name, threads)) for name in chosen},
-            [(split,) for split in range(SPLITS)],
+            {model: ("accuracy:fit_task", (model, threads, name, splits)) for model in models},
+            [(split,) for split in range(splits)],
             threads=threads,
         )
-        row = {"threads": threads, "contenders": outcome.results, "absent": outcome.absent}
-        results["splits"].append(row)
+        row = {
+            "dataset": name,
+            "kind": "classification" if name in CLASSIFICATION else "regression",
+            "threads": threads,
+            "contenders": outcome.results,
+            "absent": outcome.absent,
+        }
+        results["datasets"].append(row)
         print_row(row)
+    for threads in options.threads:
         for name, target in TARGETS.items():
             print(f"\n{name}, until accuracy {target}, {count(threads, 'thread')}")
             outcome = take_turns(
@@ -170,45 +314,73 @@ def measure(options: Options) -> dict[str, Any]:
 
 def print_row(row: dict[str, Any]) -> None:
     for name, runs in row["contenders"].items():
-        mean = {key: statistics.mean(run[key] for run in runs) for key in runs[0]}
-        print(
-            f"  {name:10}accuracy {mean['accuracy']:.4f}, {mean['epochs']:.0f} epochs, "
-            f"{mean['cpu']:.3f} s CPU, {mean['seconds']:.3f} s (means of {len(runs)})"
-        )
+        means = ", ".join(f"{key} {_mean(runs, key):.4g}" for key in runs[0])
+        print(f"  {name:22}{means} (means of {len(runs)})")
     for name, reason in row["absent"].items():
-        print(f"  {name:10}{reason}")
+        print(f"  {name:22}{reason}")
 
 
 def markdown(results: dict[str, Any]) -> str:
-    """A table for each question."""
-    return "\n\n".join(
+    """A table for the classifiers, one for the regressors, and one for the races."""
+    parts = []
+    for kind, scores in (("classification", ["log_loss", "accuracy"]), ("regression", ["r2"])):
+        rows = [row for row in results["datasets"] if row["kind"] == kind]
+        parts += [f"### Default settings, {kind}, {count(rows[0]['threads'], 'thread')}"]
+        parts += [_datasets_table(rows, scores)]
+        missing = absences((row["dataset"], row["absent"]) for row in rows)
+        parts += [missing] if missing else []
+    parts += ["### Until a held-out accuracy is reached", _races_table(results["races"])]
+    return "\n\n".join(parts)
+
+
+def _datasets_table(rows: list[dict[str, Any]], scores: list[str]) -> str:
+    """Means over the splits; last of all, means over the data sets that every model has."""
+    names = {"log_loss": "held-out log-loss", "accuracy": "accuracy", "r2": "held-out R2"}
+    keys = [*scores, "epochs", "cpu"]
+    lines, means = [], []
+    for row in rows:
+        mean = {
+            model: {key: _mean(runs, key) for key in keys}
+            for model, runs in row["contenders"].items()
+        }
+        lines += [_datasets_line(row["dataset"], model, mean, keys) for model in mean]
+        if not row["absent"]:
+            means.append(mean)
+    if means:
+        over_all = {
+            model: {key: statistics.mean(mean[model][key] for mean in means) for key in keys}
+            for model in means[0]
+        }
+        title = f"**mean of {count(len(means), 'data set')}**"
+        lines += [_datasets_line(title, model, over_all, keys) for model in over_all]
+    header = ["data", "model", *(names[score] for score in scores), "epochs", "CPU s"]
+    return markdown_table([*header, "times dnncore's"], lines)
+
+
+def _datasets_line(
+    title: str, model: str, mean: dict[str, dict[str, float]], keys: list[str]
+) -> list[str]:
+    formats = {"epochs": ".0f"}
+    values = [format(mean[model][key], formats.get(key, ".3f")) for key in keys]
+    ratio = f"{mean[model]['cpu'] / mean['dnncore']['cpu']:.2f}" if "dnncore" in mean else ""
+    return [title, model, *values, ratio]
+
+
+def _races_table(rows: list[dict[str, Any]]) -> str:
+    return markdown_table(
+        ["classifier", "data, accuracy", "threads", "epochs", "CPU s", "times dnncore's",
+         "median s", "low", "high"],
         [
-            f"### Digits, {SPLITS} stratified splits",
-            markdown_table(
-                ["classifier", "threads", "mean accuracy", "epochs", "CPU s", "times dnncore's"],
-                [
-                    [name, row["threads"], f"{_mean(runs, 'accuracy'):.4f}", *_costs(row, name)]
-                    for row in results["splits"]
-                    for name, runs in row["contenders"].items()
-                ],
-            ),
-            "### Until a held-out accuracy is reached",
-            markdown_table(
-                ["classifier", "data, accuracy", "threads", "epochs", "CPU s", "times dnncore's",
-                 "median s", "low", "high"],
-                [
-                    [
-                        name,
-                        f"{row['dataset']}, {row['target']}",
-                        row["threads"],
-                        *_costs(row, name),
-                        *(f"{s:.3f}" for s in summary(run["seconds"] for run in runs).values()),
-                    ]
-                    for row in results["races"]
-                    for name, runs in row["contenders"].items()
-                ],
-            ),
-        ]
+            [
+                name,
+                f"{row['dataset']}, {row['target']}",
+                row["threads"],
+                *_costs(row, name),
+                *(f"{s:.3f}" for s in summary(run["seconds"] for run in runs).values()),
+            ]
+            for row in rows
+            for name, runs in row["contenders"].items()
+        ],
     )  # fmt: skip
 
 

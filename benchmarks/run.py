@@ -31,7 +31,11 @@ def main() -> None:
     parser = option_parser(__doc__, dict.fromkeys([*TRAINERS, *SCORERS]))
     parser.add_argument("--output", type=Path, help="the JSON file (default: results/NAME.json)")
     parser.add_argument(
-        "--sections", nargs="+", choices=SECTIONS, default=list(SECTIONS), help="only these"
+        "--sections",
+        nargs="+",
+        choices=SECTIONS,
+        default=list(SECTIONS),
+        help="only these; the file keeps the others that it has",
     )
     parser.add_argument(
         "--redraw", type=Path, metavar="JSON", help="measure nothing; page and chart of this file"
@@ -45,7 +49,10 @@ def main() -> None:
     warn_if_busy()
     machine = describe_machine()
     path = arguments.output or default_path(machine)
-    results: dict[str, Any] = {"machine": machine, "quick": options.quick}
+    results: dict[str, Any] = {}
+    if path.exists() and len(arguments.sections) < len(SECTIONS):
+        results = json.loads(path.read_text())  # the other sections stay
+    results |= {"machine": machine, "quick": options.quick}
     for section in arguments.sections:
         module, title = SECTIONS[section]
         print(f"\n===== {title}")

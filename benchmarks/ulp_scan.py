@@ -1,4 +1,4 @@
-"""Largest error of the float32 exp, log and sigmoid, over every float32 bit pattern.
+"""Largest error of the float32 exp, log, sigmoid and tanh, over every float32 bit pattern.
 
 The error is the distance, in representable numbers (ULP), from the correctly rounded result,
 for which float64 rounded to float32 stands. Infinity counts as the number after the largest one;
@@ -27,6 +27,7 @@ FLOAT64: dict[str, Callable[[NDArray[np.float64]], NDArray[np.float64]]] = {
     "exp": np.exp,
     "log": np.log,
     "sigmoid": sigmoid,
+    "tanh": np.tanh,
 }
 
 

@@ -212,18 +212,19 @@ static void NAME(forward_one)(ptrdiff_t k, ptrdiff_t m, const real *a, const rea
 }
 
 static void NAME(layer_forward)(ptrdiff_t n, ptrdiff_t k, ptrdiff_t m, const void *a,
-                                const void *W, const void *b, int hidden, void *scratch, void *out)
+                                const void *W, const void *b, int activation, void *scratch,
+                                void *out)
 {
     if (n == 1) NAME(forward_one)(k, m, a, W, b, out);
     else NAME(product)(0, n, k, m, a, W, b, scratch, out);
-    if (hidden) NAME(sigmoid)(n * m, out, out);
+    NAME(activate)(activation, n * m, out, out);
 }
 
 static void NAME(layer_delta)(ptrdiff_t n, ptrdiff_t k, ptrdiff_t m, const void *dz, const void *W,
-                              const void *a, void *scratch, void *out)
+                              const void *a, int activation, void *scratch, void *out)
 {
     NAME(product)(1, n, m, k, dz, W, NULL, scratch, out);
-    NAME(sigmoid_backward)(n * k, out, a, out);
+    NAME(activate_backward)(activation, n * k, out, a, out);
 }
 
 static void NAME(layer_update)(const dnn_step *step, ptrdiff_t n, ptrdiff_t k, ptrdiff_t m,

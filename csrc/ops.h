@@ -18,6 +18,7 @@
 #define DNN_OPS_H
 
 #include <stddef.h>
+#include <stdint.h>
 
 enum { DNN_LANE_BYTES = 64 };
 
@@ -29,6 +30,18 @@ enum { DNN_LANE_BYTES = 64 };
  *             w -= rate * m / (sqrt(v) + epsilon), bias correction being in `rate` */
 enum { DNN_SGD, DNN_MOMENTUM, DNN_NESTEROV, DNN_ADAM };
 
+/* a = f(z), and f'(z) from a:
+ *   LOGISTIC: 1 / (1 + exp(-z)), a (1 - a)      TANH: 1 - a^2
+ *   RELU: max(z, 0), 1 if a > 0 else 0          IDENTITY: 1 */
+enum { DNN_IDENTITY, DNN_LOGISTIC, DNN_TANH, DNN_RELU };
+
+/* Losses that are a sum over the outputs of a row, with targets Y and residual d:
+ *   BINARY_CROSS_ENTROPY: -(Y log p + (1 - Y) log(1 - p)), p = 1 / (1 + exp(-z));  d = p - Y
+ *   SQUARED_ERROR:        (z - Y)^2 / 2;                                           d = z - Y
+ *   HUBER:                the same where |z - Y| <= delta, else delta (|z - Y| - delta / 2);
+ *                         d = z - Y, clipped to +-delta */
+enum { DNN_BINARY_CROSS_ENTROPY, DNN_SQUARED_ERROR, DNN_HUBER };
+
 typedef struct dnn_step {
     int update;
     double rate;
@@ -38,16 +51,14 @@ typedef struct dnn_step {
 } dnn_step;
 
 typedef struct dnn_ops {
-    /* y[i] = exp(x[i]), log(x[i]), 1 / (1 + exp(-x[i])). */
+    /* y[i] = exp(x[i]), log(x[i]). */
     void (*exp)(ptrdiff_t n, const void *x, void *y);
     void (*log)(ptrdiff_t n, const void *x, void *y);
-    void (*sigmoid)(ptrdiff_t n, const void *x, void *y);
-    /* dz = da * a * (1 - a). */
-    void (*sigmoid_backward)(ptrdiff_t n, const void *da, const void *a, void *dz);
-
-    /* z += b in every row; z = sigmoid(z + b) in every row. */
-    void (*add_bias)(ptrdiff_t rows, ptrdiff_t cols, const void *b, void *z);
-    void (*add_bias_sigmoid)(ptrdiff_t rows, ptrdiff_t cols, const void *b, void *z);
+    /* a = f(z); dz = da * f'(z). */
+    void (*activate)(int activation, ptrdiff_t n, const void *z, void *a);
+    void (*activate_backward)(int activation, ptrdiff_t n, const void *da, const void *a, void *dz);
+    /* z = f(z + b) in every row. */
+    void (*add_bias)(int activation, ptrdiff_t rows, ptrdiff_t cols, const void *b, void *z);
     /* out[c] = sum over r of x[r, c], added in the order of the rows. */
     void (*column_sums)(ptrdiff_t rows, ptrdiff_t cols, const void *x, void *out);
     /* Sum of x[i]^2. */
@@ -86,6 +97,17 @@ typedef struct dnn_ops {
                                   const ptrdiff_t *label, const void *L, double scale,
                                   const void *weight, double *row_loss, void *dz);
 
+    /* The losses with targets Y (rows, cols): row_loss[r] = factor_r * sum of the row's, and
+     * dz = factor_r * d. dz may be z. `delta` is Huber's. */
+    void (*elementwise_loss)(int loss, double delta, ptrdiff_t rows, ptrdiff_t cols, const void *z,
+                             const void *Y, double scale, const void *weight, double *row_loss,
+                             void *dz);
+
+    /* Dropout: out[i] = x[i] * factor where a random number of key and first + i, uniform over
+     * the 32-bit integers, is at least `drop_below`, else 0. */
+    void (*dropout)(uint32_t key, uint32_t drop_below, double factor, ptrdiff_t first, ptrdiff_t n,
+                    const void *x, void *out);
+
     /* n parameters w, their gradient g and the solver's state; see dnn_step. */
     void (*update)(const dnn_step *step, double decay, ptrdiff_t n, const void *g, void *state1,
                    void *state2, void *w);
@@ -93,27 +115,27 @@ typedef struct dnn_ops {
     /* The three products of a layer a (n, k) -> z (n, m) with weights W (k, m), each finished
      * while its results are in the cache. Every result is one chain of multiply-adds over the
      * inner dimension in ascending order, which begins with the bias if there is one. `scratch` has layer_scratch(n, k, m) elements.
-     *   forward: out = a W + b, or sigmoid(a W + b) if `hidden`
-     *   delta:   out = (dz W^T) a (1 - a)
+     *   forward: out = f(a W + b)
+     *   delta:   out = (dz W^T) f', from the outputs a of f
      *   gradient with update: rows [first, last) of W from a^T dz; state1, state2 like W */
     size_t (*layer_scratch)(ptrdiff_t n, ptrdiff_t k, ptrdiff_t m);
     void (*layer_forward)(ptrdiff_t n, ptrdiff_t k, ptrdiff_t m, const void *a, const void *W,
-                          const void *b, int hidden, void *scratch, void *out);
+                          const void *b, int activation, void *scratch, void *out);
     void (*layer_delta)(ptrdiff_t n, ptrdiff_t k, ptrdiff_t m, const void *dz, const void *W,
-                        const void *a, void *scratch, void *out);
+                        const void *a, int activation, void *scratch, void *out);
     void (*layer_update)(const dnn_step *step, ptrdiff_t n, ptrdiff_t k, ptrdiff_t m,
                          ptrdiff_t first, ptrdiff_t last, const void *a, const void *dz,
                          void *scratch, void *state1, void *state2, void *W);
 
     /* Scoring with packed weights: m rounded up to what a packed row holds; packing of W (k, m)
      * into k * packed_cols(m) elements, which is for this instruction set only; and
-     *   out = a W + b, or sigmoid(a W + b) if `hidden`,
+     *   out = f(a W + b),
      * where rows of a are ld_a and rows of out ld_out >= packed_cols(m) elements apart. What lies
      * between m and packed_cols(m) is overwritten. The bits are those of layer_forward. */
     ptrdiff_t (*packed_cols)(ptrdiff_t m);
     void (*pack_weights)(ptrdiff_t k, ptrdiff_t m, const void *W, void *packed);
     void (*forward_packed)(ptrdiff_t n, ptrdiff_t k, ptrdiff_t m, const void *a, ptrdiff_t ld_a,
-                           const void *packed, const void *b, int hidden, ptrdiff_t ld_out,
+                           const void *packed, const void *b, int activation, ptrdiff_t ld_out,
                            void *out);
 } dnn_ops;
 

@@ -2,7 +2,6 @@
  * switched on. The including file defines ISA_SYMBOL and ISA_NAME. */
 #include <float.h>
 #include <math.h>
-#include <stdint.h>
 #include <string.h>
 
 #include "isa.h"
@@ -34,10 +33,9 @@ enum { FETCH_BYTES = 8192 };
     {                                                            \
         .exp = exp_##type,                                       \
         .log = log_##type,                                       \
-        .sigmoid = sigmoid_##type,                               \
-        .sigmoid_backward = sigmoid_backward_##type,             \
+        .activate = activate_##type,                             \
+        .activate_backward = activate_backward_##type,           \
         .add_bias = add_bias_##type,                             \
-        .add_bias_sigmoid = add_bias_sigmoid_##type,             \
         .column_sums = column_sums_##type,                       \
         .sum_squares = sum_squares_##type,                       \
         .all_finite = all_finite_##type,                         \
@@ -49,6 +47,8 @@ enum { FETCH_BYTES = 8192 };
         .cross_entropy = cross_entropy_##type,                   \
         .cross_entropy_backward = cross_entropy_backward_##type, \
         .softmax_cross_entropy = softmax_cross_entropy_##type,   \
+        .elementwise_loss = elementwise_loss_##type,             \
+        .dropout = dropout_##type,                               \
         .update = update_##type,                                 \
         .layer_scratch = layer_scratch_##type,                   \
         .layer_forward = layer_forward_##type,                   \

@@ -67,7 +67,7 @@ static void NAME(product_of_row)(ptrdiff_t k, ptrdiff_t m, const real *a, const 
 }
 
 static void NAME(forward_packed)(ptrdiff_t n, ptrdiff_t k, ptrdiff_t m, const void *a_,
-                                 ptrdiff_t ld_a, const void *packed_, const void *b_, int hidden,
+                                 ptrdiff_t ld_a, const void *packed_, const void *b_, int activation,
                                  ptrdiff_t ld_out, void *out_)
 {
     const real *a = a_, *packed = packed_, *b = b_;
@@ -89,6 +89,6 @@ static void NAME(forward_packed)(ptrdiff_t n, ptrdiff_t k, ptrdiff_t m, const vo
             }
         }
     }
-    if (hidden)
-        for (ptrdiff_t r = 0; r < n; r++, out += ld_out) NAME(sigmoid)(m, out, out);
+    if (activation != DNN_IDENTITY)
+        for (ptrdiff_t r = 0; r < n; r++, out += ld_out) NAME(activate)(activation, m, out, out);
 }

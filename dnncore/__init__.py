@@ -1,8 +1,8 @@
-"""Dense neural-network classifiers on a CPU, trained and served at the speed of the hardware.
+"""Dense neural networks on a CPU, trained and served at the speed of the hardware.
 
-``DNNClassifier`` is the scikit-learn estimator, ``Network`` and ``training.Trainer`` are what
-it is made of, ``kernels`` are the forward and backward functions of each layer, and
-``reference`` is the same in plain NumPy.
+``DNNClassifier`` and ``DNNRegressor`` are scikit-learn estimators, ``Network`` and
+``training.Trainer`` are what they are made of, ``kernels`` are the forward and backward
+functions of each layer, and ``reference`` is the same in plain NumPy.
 """
 
 from __future__ import annotations
@@ -35,9 +35,11 @@ if TYPE_CHECKING:
     from . import reference, training
     from .classifier import DNNClassifier
     from .modelfile import load
+    from .regressor import DNNRegressor
 
 __all__ = [
     "DNNClassifier",
+    "DNNRegressor",
     "Network",
     "__version__",
     "kernels",
@@ -56,15 +58,16 @@ def __getattr__(name: str) -> Any:
         return import_module(f".{name}", __name__)
     if name == "load":
         return import_module(".modelfile", __name__).load
-    if name == "DNNClassifier":
+    if name in ("DNNClassifier", "DNNRegressor"):
         try:
-            return import_module(".classifier", __name__).DNNClassifier
+            module = import_module(f".{name.removeprefix('DNN').lower()}", __name__)
         except ModuleNotFoundError as error:
             if (error.name or "").partition(".")[0] != "sklearn":
                 raise
             raise ImportError(
-                "DNNClassifier needs scikit-learn: pip install 'dnncore[sklearn]'"
+                f"{name} needs scikit-learn: pip install 'dnncore[sklearn]'"
             ) from error
+        return getattr(module, name)
     raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
 
 

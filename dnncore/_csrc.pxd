@@ -1,8 +1,13 @@
 """The C layer (csrc/), for the other compiled modules of this package only."""
 
+from libc.stdint cimport uint32_t
+
+
 cdef extern from "ops.h" nogil:
     enum:
         DNN_SGD, DNN_MOMENTUM, DNN_NESTEROV, DNN_ADAM
+        DNN_IDENTITY, DNN_LOGISTIC, DNN_TANH, DNN_RELU
+        DNN_BINARY_CROSS_ENTROPY, DNN_SQUARED_ERROR, DNN_HUBER
 
     ctypedef struct dnn_step:
         int update
@@ -17,13 +22,11 @@ cdef extern from "ops.h" nogil:
     ctypedef struct dnn_ops:
         void (*exp)(Py_ssize_t n, const void* x, void* y) noexcept nogil
         void (*log)(Py_ssize_t n, const void* x, void* y) noexcept nogil
-        void (*sigmoid)(Py_ssize_t n, const void* x, void* y) noexcept nogil
-        void (*sigmoid_backward)(Py_ssize_t n, const void* da, const void* a,
-                                 void* dz) noexcept nogil
-        void (*add_bias)(Py_ssize_t rows, Py_ssize_t cols, const void* b,
+        void (*activate)(int activation, Py_ssize_t n, const void* z, void* a) noexcept nogil
+        void (*activate_backward)(int activation, Py_ssize_t n, const void* da, const void* a,
+                                  void* dz) noexcept nogil
+        void (*add_bias)(int activation, Py_ssize_t rows, Py_ssize_t cols, const void* b,
                          void* z) noexcept nogil
-        void (*add_bias_sigmoid)(Py_ssize_t rows, Py_ssize_t cols, const void* b,
-                                 void* z) noexcept nogil
         void (*column_sums)(Py_ssize_t rows, Py_ssize_t cols, const void* x,
                             void* out) noexcept nogil
         double (*sum_squares)(Py_ssize_t n, const void* x) noexcept nogil
@@ -47,14 +50,20 @@ cdef extern from "ops.h" nogil:
                                       const Py_ssize_t* label, const void* L, double scale,
                                       const void* weight, double* row_loss,
                                       void* dz) noexcept nogil
+        void (*elementwise_loss)(int loss, double delta, Py_ssize_t rows, Py_ssize_t cols,
+                                 const void* z, const void* Y, double scale,
+                                 const void* weight, double* row_loss,
+                                 void* dz) noexcept nogil
+        void (*dropout)(uint32_t key, uint32_t drop_below, double factor, Py_ssize_t first,
+                        Py_ssize_t n, const void* x, void* out) noexcept nogil
         void (*update)(const dnn_step* step, double decay, Py_ssize_t n, const void* g,
                        void* state1, void* state2, void* w) noexcept nogil
         size_t (*layer_scratch)(Py_ssize_t n, Py_ssize_t k, Py_ssize_t m) noexcept nogil
         void (*layer_forward)(Py_ssize_t n, Py_ssize_t k, Py_ssize_t m, const void* a,
-                              const void* W, const void* b, bint hidden, void* scratch,
+                              const void* W, const void* b, int activation, void* scratch,
                               void* out) noexcept nogil
         void (*layer_delta)(Py_ssize_t n, Py_ssize_t k, Py_ssize_t m, const void* dz,
-                            const void* W, const void* a, void* scratch,
+                            const void* W, const void* a, int activation, void* scratch,
                             void* out) noexcept nogil
         void (*layer_update)(const dnn_step* step, Py_ssize_t n, Py_ssize_t k, Py_ssize_t m,
                              Py_ssize_t first, Py_ssize_t last, const void* a,
@@ -65,7 +74,7 @@ cdef extern from "ops.h" nogil:
                              void* packed) noexcept nogil
         void (*forward_packed)(Py_ssize_t n, Py_ssize_t k, Py_ssize_t m, const void* a,
                                Py_ssize_t ld_a, const void* packed, const void* b,
-                               bint hidden, Py_ssize_t ld_out, void* out) noexcept nogil
+                               int activation, Py_ssize_t ld_out, void* out) noexcept nogil
 
     ctypedef struct dnn_isa:
         const char* name

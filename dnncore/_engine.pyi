@@ -4,6 +4,10 @@ from numpy import intp
 from numpy.typing import NDArray
 
 SCORING_ROWS: int
+ACTIVATIONS: dict[str, int]
+OUTPUTS: dict[str, int]
+LOSSES: dict[str, int]
+UPDATES: dict[str, int]
 
 class Engine:
     def __init__(
@@ -16,6 +20,8 @@ class Engine:
         n_threads: int,
         training: bool = True,
         builtin: bool = False,
+        activation: str = "logistic",
+        output: str = "softmax",
     ) -> None: ...
     def score(self, X: NDArray[Any], out: NDArray[Any], as_logits: bool = False) -> None: ...
     def train_epoch(
@@ -36,4 +42,9 @@ class Engine:
         beta1: float = 0.0,
         beta2: float = 0.0,
         epsilon: float = 0.0,
-    ) -> float: ...
+        loss: str = "cross_entropy",
+        huber_delta: float = 1.0,
+        dropout: float = 0.0,
+        dropout_seed: int = 0,
+        time_left: float = ...,
+    ) -> tuple[float, int]: ...

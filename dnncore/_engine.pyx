@@ -14,9 +14,11 @@ import numpy as np
 cimport numpy as cnp
 from cpython.exc cimport PyErr_CheckSignals
 from libc.math cimport pow, sqrt
+from libc.stdint cimport uint32_t, uint64_t
 
 from ._csrc cimport (
-    DNN_ADAM, DNN_MOMENTUM, DNN_NESTEROV, DNN_SGD, dnn_step, ops_for, real,
+    DNN_ADAM, DNN_BINARY_CROSS_ENTROPY, DNN_HUBER, DNN_IDENTITY, DNN_LOGISTIC, DNN_MOMENTUM,
+    DNN_NESTEROV, DNN_RELU, DNN_SGD, DNN_SQUARED_ERROR, DNN_TANH, dnn_step, ops_for, real,
 )
 from ._layers cimport layer_delta, layer_forward, layer_update, scratch_size
 
@@ -40,9 +42,18 @@ cdef extern from "team.h" nogil:
 cdef enum:
     BLOCK_ROWS = 16
     CACHE_LINE = 64  # elements, at least a cache line: keeps buffers aligned and threads apart
+    SOFTMAX = -1  # beside the activations and the losses of single outputs, which csrc numbers
 
 cdef double SIGNAL_INTERVAL = 0.1  # seconds between looks for Ctrl-C
 SCORING_ROWS = 256  # rows that are scored together: their activations stay in the cache
+
+
+ACTIVATIONS = {"identity": DNN_IDENTITY, "logistic": DNN_LOGISTIC, "tanh": DNN_TANH,
+               "relu": DNN_RELU}
+OUTPUTS = {"softmax": SOFTMAX, "logistic": DNN_LOGISTIC, "identity": DNN_IDENTITY}
+LOSSES = {"cross_entropy": SOFTMAX, "binary_cross_entropy": DNN_BINARY_CROSS_ENTROPY,
+          "squared_error": DNN_SQUARED_ERROR, "huber": DNN_HUBER}
+UPDATES = {"sgd": DNN_SGD, "momentum": DNN_MOMENTUM, "nesterov": DNN_NESTEROV, "adam": DNN_ADAM}
 
 
 # Where things are, in elements. Layer l = 0 .. n_layers - 1 goes from sizes[l] to
@@ -66,6 +77,8 @@ ctypedef struct Job:
     Py_ssize_t n_samples
     Py_ssize_t batch_size
     void* activations
+    int activation
+    int output
     bint builtin
     void* scratch
     Py_ssize_t scratch_size  # elements of each thread
@@ -77,6 +90,12 @@ ctypedef struct Job:
     const Py_ssize_t* label
     const void* L
     const void* sample_weight
+    int loss_function
+    double huber_delta
+    uint32_t drop_below  # 0: no dropout
+    double drop_factor
+    uint64_t drop_seed
+    void* dropped  # activations after dropout, laid out as `activations`
     void* deltas
     void* state1
     void* state2
@@ -89,6 +108,8 @@ ctypedef struct Job:
     double alpha
     Py_ssize_t steps_before
     double loss
+    Py_ssize_t rows_done
+    double end  # seconds, as of dnn_seconds
     bint watch_signals
     bint stop
     void* engine
@@ -105,42 +126,87 @@ cdef inline real* _scratch(Job* job, int thread, real* parameters) noexcept nogi
     return <real*> job.scratch + thread * job.scratch_size
 
 
+cdef inline void _drop(const Job* job, Py_ssize_t step, int l, Py_ssize_t first, Py_ssize_t n,
+                       const real* x, real* out) noexcept nogil:
+    """Dropout of n elements of layer l, from element `first` of the batch: in every thread, and
+    forward and backward, the same ones."""
+    # SplitMix64 (Steele, Lea and Flood 2014) makes independent keys of steps and layers.
+    cdef uint64_t key = job.drop_seed + <uint64_t> 0x9E3779B97F4A7C15 * <uint64_t> (
+        step * job.layout.n_layers + l)
+    key = (key ^ (key >> 30)) * <uint64_t> 0xBF58476D1CE4E5B9
+    key = (key ^ (key >> 27)) * <uint64_t> 0x94D049BB133111EB
+    ops_for(x).dropout(<uint32_t> (key >> 32), job.drop_below, job.drop_factor, first, n, x, out)
+
+
+cdef inline const real* _inputs(const Job* job, int l, const real* parameters) noexcept nogil:
+    """What layer l takes: rows of the whole batch."""
+    cdef const void* source = job.dropped if l > 0 and job.drop_below else job.activations
+    return <const real*> source + job.layout.rows[l]
+
+
 cdef inline void _forward(Job* job, real* parameters, Py_ssize_t first, Py_ssize_t last,
-                          real* scratch, real* logits) noexcept nogil:
+                          Py_ssize_t step, real* scratch, real* logits) noexcept nogil:
     """Rows [first, last) of a_0 go through every layer; `logits` takes the last one's."""
     cdef const Layout* at = &job.layout
     cdef real* activations = <real*> job.activations
     cdef Py_ssize_t k, m
     cdef real* out
+    cdef bint hidden
     cdef int l
     for l in range(at.n_layers):
         k, m = at.sizes[l], at.sizes[l + 1]
-        out = logits if l == at.n_layers - 1 else activations + at.rows[l + 1] + first * m
+        hidden = l < at.n_layers - 1
+        out = activations + at.rows[l + 1] + first * m if hidden else logits
         layer_forward(job.builtin, last - first, k, m,
-                      <const real*> activations + at.rows[l] + first * k,
+                      _inputs(job, l, <const real*> parameters) + first * k,
                       <const real*> parameters + at.weights[l],
                       <const real*> parameters + at.biases[l],
-                      l < at.n_layers - 1, scratch, out)
+                      job.activation if hidden else DNN_IDENTITY, scratch, out)
+        if hidden and job.drop_below:
+            _drop(job, step, l, first * m, (last - first) * m, <const real*> out,
+                  <real*> job.dropped + at.rows[l + 1] + first * m)
 
 
 cdef inline void _backward(Job* job, real* parameters, Py_ssize_t first, Py_ssize_t last,
-                           real* scratch) noexcept nogil:
+                           Py_ssize_t step, real* scratch) noexcept nogil:
     """From the delta of the last layer, rows [first, last) of every other."""
     cdef const Layout* at = &job.layout
     cdef const real* activations = <const real*> job.activations
     cdef real* deltas = <real*> job.deltas
     cdef Py_ssize_t k, m
+    cdef real* out
     cdef int l
     for l in range(at.n_layers - 1, 0, -1):
         k, m = at.sizes[l], at.sizes[l + 1]
+        out = deltas + at.rows[l] + first * k
         layer_delta(job.builtin, last - first, k, m,
                     <const real*> deltas + at.rows[l + 1] + first * m,
                     <const real*> parameters + at.weights[l],
-                    activations + at.rows[l] + first * k, scratch,
-                    deltas + at.rows[l] + first * k)
+                    activations + at.rows[l] + first * k, job.activation, scratch, out)
+        if job.drop_below:
+            _drop(job, step, l - 1, first * k, (last - first) * k, <const real*> out, out)
 
 
-cdef void _phase_a(Job* job, Py_ssize_t start, Py_ssize_t first, Py_ssize_t last,
+cdef inline void _loss(Job* job, Py_ssize_t first, Py_ssize_t n, double scale,
+                       real* logits) noexcept nogil:
+    """Losses of n rows of the batch; their deltas take the place of the logits."""
+    cdef Py_ssize_t m = job.layout.sizes[job.layout.n_layers]
+    cdef const real* L = <const real*> job.batch_L + first * m
+    cdef const real* weight = NULL
+    cdef const Py_ssize_t* label = NULL
+    if job.sample_weight != NULL:
+        weight = <const real*> job.batch_weight + first
+    if job.label != NULL:
+        label = job.batch_label + first
+    if job.loss_function == SOFTMAX:
+        ops_for(logits).softmax_cross_entropy(n, m, logits, label, L, scale, weight,
+                                              job.row_loss + first, logits)
+    else:
+        ops_for(logits).elementwise_loss(job.loss_function, job.huber_delta, n, m, logits, L,
+                                         scale, weight, job.row_loss + first, logits)
+
+
+cdef void _phase_a(Job* job, Py_ssize_t start, Py_ssize_t first, Py_ssize_t last, Py_ssize_t step,
                    double weight_of_batch, real* scratch, real* parameters) noexcept nogil:
     """Rows [first, last) of the batch that begins at `start`: all activations and deltas."""
     cdef const Layout* at = &job.layout
@@ -165,21 +231,15 @@ cdef void _phase_a(Job* job, Py_ssize_t start, Py_ssize_t first, Py_ssize_t last
     if job.sample_weight != NULL:
         for r in range(n):
             batch_weight[r] = (<const real*> job.sample_weight)[index[r]]
-    _forward(job, parameters, first, last, scratch, logits)
-    ops_for(parameters).softmax_cross_entropy(
-        n, m, logits,
-        job.batch_label + first if job.label != NULL else NULL,
-        batch_L + first * m, scale,
-        batch_weight if job.sample_weight != NULL else NULL,
-        job.row_loss + first, logits)
-    _backward(job, parameters, first, last, scratch)
+    _forward(job, parameters, first, last, step, scratch, logits)
+    _loss(job, first, n, scale, logits)
+    _backward(job, parameters, first, last, step, scratch)
 
 
 cdef void _phase_b(Job* job, const dnn_step* step, Py_ssize_t n, int thread, int n_threads,
                    real* scratch, real* parameters) noexcept nogil:
     """This thread's rows of every weight matrix: penalty, gradient, update."""
     cdef const Layout* at = &job.layout
-    cdef const real* activations = <const real*> job.activations
     cdef const real* deltas = <const real*> job.deltas
     cdef real* state1 = <real*> job.state1
     cdef real* state2 = <real*> job.state2
@@ -198,7 +258,7 @@ cdef void _phase_b(Job* job, const dnn_step* step, Py_ssize_t n, int thread, int
                     (min(row + BLOCK_ROWS, k) - row) * m, parameters + W + row * m)
         penalty += n_blocks
         layer_update(job.builtin, step, n, k, m, first * BLOCK_ROWS, min(last * BLOCK_ROWS, k),
-                     activations + at.rows[l], deltas + at.rows[l + 1], scratch,
+                     _inputs(job, l, <const real*> parameters), deltas + at.rows[l + 1], scratch,
                      state1 + W, state2 + W, parameters + W)
         if thread == l % n_threads:
             ops_for(parameters).column_sums(n, m, deltas + at.rows[l + 1], scratch)
@@ -261,16 +321,18 @@ cdef void _train(Job* job, dnn_team* team, int thread, real* parameters) noexcep
         weight_of_batch = _weight_of_batch(job, start, n, <const real*> parameters)
         step = _step_of(job, step_number, weight_of_batch)
         _phase_a(job, start, _share(n, thread, n_threads), _share(n, thread + 1, n_threads),
-                 weight_of_batch, scratch, parameters)
+                 step_number, weight_of_batch, scratch, parameters)
         dnn_team_barrier(team)
         if thread == 0:
             # Between the barriers nobody writes row_loss, and nobody reads `stop`.
             job.loss += _row_losses(job, n) * <double> n
-            if job.watch_signals:
-                now = dnn_seconds()
-                if now - looked > SIGNAL_INTERVAL:
-                    looked = now
-                    job.stop = _interrupted(job)
+            job.rows_done += n
+            now = dnn_seconds()
+            if job.watch_signals and now - looked > SIGNAL_INTERVAL:
+                looked = now
+                job.stop = _interrupted(job)
+            if now >= job.end:
+                job.stop = True
         _phase_b(job, &step, n, thread, n_threads, scratch, parameters)
         dnn_team_barrier(team)
         if thread == 0 and job.alpha > 0.0 and weight_of_batch > 0.0:
@@ -312,9 +374,13 @@ cdef void _score(Job* job, dnn_team* team, int thread, real* parameters) noexcep
         out = <real*> job.out + row * m
         ops_for(parameters).norm(n, k, <const real*> job.X + row * k, NULL, 0, job.mean, job.scale,
                                  activations + first * k)
-        _forward(job, parameters, first, first + n, _scratch(job, thread, parameters), out)
-        if not job.as_logits:
+        _forward(job, parameters, first, first + n, 0, _scratch(job, thread, parameters), out)
+        if job.as_logits:
+            pass
+        elif job.output == SOFTMAX:
             ops_for(parameters).softmax(n, m, out, out)
+        else:
+            ops_for(parameters).activate(job.output, n * m, out, out)
         row += n
 
 
@@ -354,6 +420,8 @@ cdef class Engine:
         Whether buffers for the backward pass are made.
     builtin : bool
         Whether the products are csrc's own or those of BLAS.
+    activation : {'logistic', 'tanh', 'relu', 'identity'}
+    output : {'softmax', 'logistic', 'identity'}
     """
 
     cdef int _n_layers
@@ -362,19 +430,22 @@ cdef class Engine:
     cdef Py_ssize_t _batch_size
     cdef int _n_threads
     cdef bint _builtin
+    cdef int _activation, _output
     cdef Py_ssize_t _scratch_size
-    cdef object _activations, _scratch, _deltas, _batch_label, _batch_L, _batch_weight
+    cdef object _activations, _dropped, _scratch, _deltas, _batch_label, _batch_L, _batch_weight
     cdef object _row_loss, _block_penalty
     cdef object _interrupt
 
     def __init__(self, layer_sizes, parameters, mean, scale, Py_ssize_t batch_size,
-                 int n_threads, bint training=True, bint builtin=False):
+                 int n_threads, bint training=True, bint builtin=False,
+                 str activation="logistic", str output="softmax"):
         cdef Py_ssize_t l, k, m, n_blocks = 0, needed = 0
         dtype = parameters.dtype
         self._parameters, self._mean, self._scale = parameters, mean, scale
         self._batch_size = batch_size
         self._n_threads = n_threads if not training else min(n_threads, batch_size)
         self._builtin = builtin
+        self._activation, self._output = ACTIVATIONS[activation], OUTPUTS[output]
         cdef Py_ssize_t capacity = batch_size if training else batch_size * n_threads
         self._n_layers = <int> len(layer_sizes) - 1
         self._layout = np.zeros((4, self._n_layers + 1), np.intp)
@@ -422,6 +493,9 @@ cdef class Engine:
         job.batch_size = self._batch_size
         job.activations = _data(self._activations)
         job.builtin = self._builtin
+        job.activation, job.output = self._activation, self._output
+        job.drop_below = 0
+        job.dropped = NULL
         job.scratch, job.scratch_size = _data(self._scratch), self._scratch_size
         job.engine = <void*> self
         return job
@@ -438,8 +512,10 @@ cdef class Engine:
 
     def train_epoch(self, X, label, L, sample_weight, order, str update, state1, state2, *,
                     double rate, double alpha, Py_ssize_t steps_before, double momentum=0.0,
-                    double beta1=0.0, double beta2=0.0, double epsilon=0.0):
-        """One pass over the rows X[order] in batches; returns the mean loss of the rows.
+                    double beta1=0.0, double beta2=0.0, double epsilon=0.0,
+                    str loss="cross_entropy", double huber_delta=1.0, double dropout=0.0,
+                    uint64_t dropout_seed=0, double time_left=float("inf")):
+        """One pass over the rows X[order] in batches.
 
         Parameters
         ----------
@@ -455,7 +531,21 @@ cdef class Engine:
         rate, alpha, momentum, beta1, beta2, epsilon : float
             Learning rate, L2 penalty, and constants of the update.
         steps_before : int
-            Updates made before this epoch (for Adam's bias correction).
+            Updates made before this epoch (for Adam's bias correction, and for dropout).
+        loss : {'cross_entropy', 'binary_cross_entropy', 'squared_error', 'huber'}
+            All but the first need L, the targets.
+        dropout : float in [0, 1)
+            Probability with which an output of a hidden layer is left out.
+        dropout_seed : int
+        time_left : float
+            Seconds, after which the step under way is the last.
+
+        Returns
+        -------
+        loss : float
+            Mean over the rows that were trained on.
+        rows : int
+            How many they are.
 
         Raises
         ------
@@ -474,13 +564,22 @@ cdef class Engine:
         job.batch_L, job.batch_weight = _data(self._batch_L), _data(self._batch_weight)
         job.row_loss = <double*> _data(self._row_loss)
         job.block_penalty = <double*> _data(self._block_penalty)
-        job.step.update = {"sgd": DNN_SGD, "momentum": DNN_MOMENTUM,
-                           "nesterov": DNN_NESTEROV, "adam": DNN_ADAM}[update]
+        job.loss_function, job.huber_delta = LOSSES[loss], huber_delta
+        if dropout > 0.0:
+            if self._dropped is None:
+                self._dropped = aligned_empty(self._activations.size, self._activations.dtype)
+            job.dropped = _data(self._dropped)
+            job.drop_below = <uint32_t> (dropout * 4294967296.0)
+            job.drop_factor = 1.0 / (1.0 - dropout)
+            job.drop_seed = dropout_seed
+        job.step.update = UPDATES[update]
         job.step.rate, job.step.momentum = rate, momentum
         job.step.beta1, job.step.beta2, job.step.epsilon = beta1, beta2, epsilon
         job.alpha = alpha
         job.steps_before = steps_before
         job.loss = 0.0
+        job.rows_done = 0
+        job.end = dnn_seconds() + time_left
         job.watch_signals = threading.current_thread() is threading.main_thread()
         job.stop = False
         self._interrupt = None
@@ -488,4 +587,4 @@ cdef class Engine:
             dnn_team_run(self._n_threads, work, &job)
         if self._interrupt is not None:
             raise self._interrupt
-        return job.loss / job.n_samples
+        return job.loss / job.rows_done, job.rows_done

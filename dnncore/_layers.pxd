@@ -15,28 +15,25 @@ cdef inline size_t scratch_size(bint builtin, Py_ssize_t n, Py_ssize_t k, Py_ssi
 
 
 cdef inline void layer_forward(bint builtin, Py_ssize_t n, Py_ssize_t k, Py_ssize_t m,
-                               const real* a, const real* W, const real* b, bint hidden,
+                               const real* a, const real* W, const real* b, int activation,
                                real* scratch, real* out) noexcept nogil:
-    """out = sigmoid(a W + b) for a hidden layer, a W + b for the last; a (n, k), W (k, m)."""
+    """out = f(a W + b); a (n, k), W (k, m)."""
     if builtin:
-        ops_for(a).layer_forward(n, k, m, a, W, b, hidden, scratch, out)
+        ops_for(a).layer_forward(n, k, m, a, W, b, activation, scratch, out)
         return
     matmul(<int> n, <int> m, <int> k, a, W, out)
-    if hidden:
-        ops_for(a).add_bias_sigmoid(n, m, b, out)
-    else:
-        ops_for(a).add_bias(n, m, b, out)
+    ops_for(a).add_bias(activation, n, m, b, out)
 
 
 cdef inline void layer_delta(bint builtin, Py_ssize_t n, Py_ssize_t k, Py_ssize_t m,
-                             const real* dz, const real* W, const real* a, real* scratch,
-                             real* out) noexcept nogil:
-    """out = (dz W^T) a (1 - a): the delta of the layer whose output is a (n, k)."""
+                             const real* dz, const real* W, const real* a, int activation,
+                             real* scratch, real* out) noexcept nogil:
+    """out = (dz W^T) f': the delta of the layer whose output, after f, is a (n, k)."""
     if builtin:
-        ops_for(dz).layer_delta(n, k, m, dz, W, a, scratch, out)
+        ops_for(dz).layer_delta(n, k, m, dz, W, a, activation, scratch, out)
         return
     matmul_nt(<int> n, <int> k, <int> m, dz, W, out)
-    ops_for(dz).sigmoid_backward(n * k, out, a, out)
+    ops_for(dz).activate_backward(activation, n * k, out, a, out)
 
 
 cdef inline void layer_update(bint builtin, const dnn_step* step, Py_ssize_t n, Py_ssize_t k,

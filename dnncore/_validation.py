@@ -156,7 +156,34 @@ def labels(
         L = array_like(name, y, shape, other, dtype)
     else:
         label = _class_indices(name, y, shape)
-    n = shape[0]
+    return Labels(label, L, *_weight_and_scale(sample_weight, shape[0], dtype))
+
+
+def targets(
+    name: str,
+    y: ArrayLike,
+    sample_weight: ArrayLike | None,
+    shape: tuple[int, int],
+    other: str,
+    dtype: DTypeLike,
+    *,
+    probabilities: bool = False,
+) -> Labels:
+    """Finite numbers (n, m) for the matrix `other` of that shape; (n,) will do if m is 1."""
+    y = _floating(name, y)
+    if y.ndim == 1 and shape[1] == 1:
+        y = y[:, None]
+    L = array_like(name, y, shape, other, dtype)
+    if not all_finite(L):
+        raise ValueError(f"{name} must be finite")
+    if probabilities and L.size and not (L.min() >= 0 and L.max() <= 1):
+        raise ValueError(f"{name} must lie in [0, 1], got values from {L.min()} to {L.max()}")
+    return Labels(None, L, *_weight_and_scale(sample_weight, shape[0], dtype))
+
+
+def _weight_and_scale(
+    sample_weight: ArrayLike | None, n: int, dtype: DTypeLike
+) -> tuple[NDArray[Any] | None, float]:
     weight = None if sample_weight is None else weights(sample_weight, n, dtype)
     total = float(n)
     if weight is not None:
@@ -166,7 +193,7 @@ def labels(
             # Only the ratios of the weights count.
             weight = weight / weight.max()
             total = float(weight.sum(dtype=np.float64))
-    return Labels(label, L, weight, 1.0 / total if n else 0.0)
+    return weight, 1.0 / total if n else 0.0
 
 
 def _class_indices(name: str, y: NDArray[Any], shape: tuple[int, int]) -> NDArray[np.intp]:

@@ -1,32 +1,27 @@
-"""DNNClassifier: the network as a scikit-learn estimator."""
+"""DNNClassifier: the network as a scikit-learn classifier."""
 
 from __future__ import annotations
 
-import numbers
-import os
-import warnings
-from collections.abc import Callable, Iterable, Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
-from sklearn.base import BaseEstimator, ClassifierMixin
-from sklearn.exceptions import ConvergenceWarning
-from sklearn.model_selection import train_test_split
-from sklearn.utils import check_random_state, column_or_1d
-from sklearn.utils.multiclass import check_classification_targets, unique_labels
-from sklearn.utils.validation import check_consistent_length, check_is_fitted, validate_data
+from sklearn.base import ClassifierMixin
+from sklearn.utils import column_or_1d
+from sklearn.utils.class_weight import compute_sample_weight
+from sklearn.utils.multiclass import check_classification_targets, type_of_target, unique_labels
+from sklearn.utils.validation import check_is_fitted
 
 from . import _validation as check
 from . import kernels
-from ._threads import ENGINES, MAX_THREADS
-from .network import Network
-from .predictor import Predictor
-from .training import DEFAULT_BATCH_SIZE, SGD, Adam, EpochInfo, History, Trainer
+from ._estimator import DNNEstimator, Rows
+from .training import EpochInfo
+
+SINGLE, MULTILABEL, SOFT = "single", "multilabel", "soft"
 
 
-class DNNClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
+class DNNClassifier(ClassifierMixin, DNNEstimator):  # type: ignore[misc]
     """Dense neural network: norm, sigmoid layers, softmax, trained on the cross-entropy.
 
     Parameters that :class:`sklearn.neural_network.MLPClassifier` has too mean the same here.
@@ -36,16 +31,19 @@ class DNNClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
     ----------
     hidden_layer_sizes : int or sequence of int
         Units of each hidden layer; ``()`` is multinomial logistic regression.
-    solver : {'adam', 'sgd'}
+    activation : {'logistic', 'tanh', 'relu', 'identity'}
+        Of the hidden layers.
+    solver : {'adam', 'sgd', 'lbfgs'}
+        'lbfgs' takes all rows at once, and suits small data sets.
     alpha : float
         L2 penalty of the weights, divided by the weight of the mini-batch.
     batch_size : int or 'auto'
         Rows of a mini-batch; 'auto' is 200. At most all rows.
-    learning_rate : {'constant', 'invscaling', 'adaptive'}
-        Schedule of 'sgd'; see :class:`dnncore.training.SGD`.
+    learning_rate : {'constant', 'invscaling', 'adaptive', 'newbob'}
+        Schedule; see :class:`dnncore.training.SGD`. The second and third are for 'sgd' only.
     learning_rate_init : float
-        The default is five times that of `MLPClassifier`: on standardised input a sigmoid
-        network gets as far with it in a fraction of the epochs.
+        The default is five times that of scikit-learn: on standardised input a sigmoid network
+        gets as far with it in a fraction of the epochs.
     power_t : float
         Exponent of 'invscaling'.
     max_iter : int
@@ -53,37 +51,57 @@ class DNNClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
     shuffle : bool
         Whether every epoch takes the rows in a new order.
     random_state : int, RandomState or None
-        Of the initial weights, the order of rows and the validation split.
+        Of the initial weights, the order of rows, dropout and the validation split.
     tol : float
         Improvement of loss or score that counts.
+    verbose : bool
+        Whether a progress bar is shown (by tqdm).
     warm_start : bool
         Whether `fit` goes on from the parameters, norm and solver state of the last one.
     momentum : float
         Of 'sgd'.
     nesterovs_momentum : bool
     early_stopping : bool
-        Stop when the accuracy on validation rows no longer improves, and keep the best
-        parameters. The rows are `X_val` or, without it, a stratified split.
+        Stop when the score on validation rows no longer improves, and keep the best
+        parameters. The rows are `X_val` or, without it, a split.
     validation_fraction : float
         Share of the rows in that split.
     beta_1, beta_2, epsilon : float
         Of 'adam'.
     n_iter_no_change : int
         Training stops after more than so many epochs in a row without improvement.
+    max_fun : int
+        Evaluations of the loss by 'lbfgs' at most.
     norm : bool
         Whether the network standardises each feature by mean and scale of the training rows.
+    dropout : float in [0, 1)
+        Probability with which each output of a hidden layer is left out of a training step.
+    class_weight : dict or 'balanced', optional
+        Weight of each class, which multiplies the sample weights; 'balanced' gives every class
+        the same total.
+    label_smoothing : float in [0, 1)
+        Share of each label that is spread evenly over all classes while training.
+    scoring : str, callable, sequence of str or mapping, optional
+        Scorers of scikit-learn that are applied to the validation rows after each epoch;
+        the results are in ``history_.metrics``. `early_stopping` goes by the first.
+    max_time : float, optional
+        Seconds that `fit`, and each `partial_fit`, may take.
     n_threads : int, optional
         Default: as many as the work occupies.
     engine : {'auto', 'builtin', 'blas'}
         Whose matrix products training uses; see :class:`dnncore.training.Trainer`.
     callback : callable, optional
-        Called with a :class:`dnncore.training.EpochInfo` after every epoch.
+        Called with a :class:`dnncore.training.EpochInfo` after every epoch; returns True to end
+        training. scikit-learn's own callbacks are given by `set_callbacks`.
 
     Attributes
     ----------
     network_ : Network
     history_ : dnncore.training.History
     classes_ : array (n_classes,)
+    class_prior_ : array (n_classes,)
+        Weighted shares of the classes in training, or what :meth:`set_priors` made of them; not
+        for labels of several outputs.
     n_features_in_ : int
     feature_names_in_ : array of str
         Where `fit` got a data frame with string column names.
@@ -92,8 +110,8 @@ class DNNClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
     loss_, best_loss_ : float
         Loss of the last epoch, and the lowest (None with `early_stopping`).
     loss_curve_ : list of float
-    validation_scores_ : list of float or None
-        Accuracy on the validation rows after each epoch.
+    validation_scores_, validation_losses_ : list of float or None
+        Score and loss on the validation rows after each epoch.
     best_validation_score_ : float or None
     n_iter_, t_ : int
         Epochs, and samples trained on.
@@ -117,6 +135,7 @@ class DNNClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
     def __init__(
         self,
         hidden_layer_sizes: int | Sequence[int] = (100,),
+        activation: str = "logistic",
         *,
         solver: str = "adam",
         alpha: float = 1e-4,
@@ -128,6 +147,7 @@ class DNNClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
         shuffle: bool = True,
         random_state: int | np.random.RandomState | None = None,
         tol: float = 1e-4,
+        verbose: bool = False,
         warm_start: bool = False,
         momentum: float = 0.9,
         nesterovs_momentum: bool = True,
@@ -137,12 +157,19 @@ class DNNClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
         beta_2: float = 0.999,
         epsilon: float = 1e-8,
         n_iter_no_change: int = 10,
+        max_fun: int = 15000,
         norm: bool = True,
+        dropout: float = 0.0,
+        class_weight: Mapping[Any, float] | str | None = None,
+        label_smoothing: float = 0.0,
+        scoring: Any = None,
+        max_time: float | None = None,
         n_threads: int | None = None,
         engine: str = "auto",
         callback: Callable[[EpochInfo], object] | None = None,
     ) -> None:
         self.hidden_layer_sizes = hidden_layer_sizes
+        self.activation = activation
         self.solver = solver
         self.alpha = alpha
         self.batch_size = batch_size
@@ -153,6 +180,7 @@ class DNNClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
         self.shuffle = shuffle
         self.random_state = random_state
         self.tol = tol
+        self.verbose = verbose
         self.warm_start = warm_start
         self.momentum = momentum
         self.nesterovs_momentum = nesterovs_momentum
@@ -162,7 +190,13 @@ class DNNClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
         self.beta_2 = beta_2
         self.epsilon = epsilon
         self.n_iter_no_change = n_iter_no_change
+        self.max_fun = max_fun
         self.norm = norm
+        self.dropout = dropout
+        self.class_weight = class_weight
+        self.label_smoothing = label_smoothing
+        self.scoring = scoring
+        self.max_time = max_time
         self.n_threads = n_threads
         self.engine = engine
         self.callback = callback
@@ -177,6 +211,7 @@ class DNNClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
         *,
         X_val: Any = None,
         y_val: Any = None,
+        sample_weight_val: ArrayLike | None = None,
     ) -> DNNClassifier:
         """Train until nothing improves, or for `max_iter` epochs.
 
@@ -184,12 +219,17 @@ class DNNClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
         ----------
         X : array or data frame (n_samples, n_features)
             float32 stays float32; anything else becomes float64. Finite.
-        y : array (n_samples,)
-            Class labels, integers or strings.
+        y : array (n_samples,) or (n_samples, n_classes)
+            Class labels, integers or strings. Of two dimensions: 0 and 1 for labels of which
+            several may be true (each gets a sigmoid of its own), or rows of probabilities
+            that add up to 1.
         sample_weight : array (n_samples,), optional
             Not negative and not all zero. Counts in the loss and in norm.
-        X_val, y_val : arrays (n, n_features) and (n,), optional
-            Validation rows: scored after each epoch, and used by `early_stopping`.
+        X_val, y_val : arrays (n, n_features) and as `y`, optional
+            Validation rows: scored after each epoch, and used by `early_stopping` and the
+            schedule 'newbob'.
+        sample_weight_val : array (n,), optional
+            Weights of the validation rows.
 
         Returns
         -------
@@ -204,46 +244,13 @@ class DNNClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
         Warns
         -----
         sklearn.exceptions.ConvergenceWarning
-            If `max_iter` is reached first.
+            If `max_iter` or `max_time` is reached first.
         dnncore.training.DivergenceWarning
             If the loss ceases to be finite; the last finite parameters are kept.
         UserWarning
             On Ctrl-C, which ends training; the model is usable.
         """
-        with self._as_before_on_error():
-            self._validate_params()
-            resume = bool(self.warm_start) and hasattr(self, "network_")
-            X, label = self._check_training_rows(X, y, resume, self.classes_ if resume else None)
-            if resume and len(np.unique(label)) != len(self.classes_):
-                raise ValueError(
-                    "warm_start needs y to have the same classes as in the previous fit, "
-                    f"{self.classes_}, got {self.classes_[np.unique(label)]}"
-                )
-            weight = self._check_weight(sample_weight, X)
-            X_val, label_val = self._check_validation_rows(X_val, y_val, X.dtype)
-            random = check_random_state(self.random_state)
-            trainer = self._prepare_trainer(X, random, resume)
-            if self.early_stopping and X_val is None:
-                X, X_val, label, label_val, weight = self._split(X, label, weight, random)
-            if self.norm and not resume:
-                trainer.network.update_norm(X, weight)
-            validate = None if X_val is None else self._validator(X_val, label_val)
-            self._adopt(trainer)
-        try:
-            end = trainer.fit(
-                X, label, weight, max_iter=self.max_iter, tol=self.tol,
-                n_iter_no_change=self.n_iter_no_change, validate=validate,
-                early_stopping=bool(self.early_stopping), callback=self.callback,
-            )  # fmt: skip
-        except KeyboardInterrupt:
-            warnings.warn("Training interrupted by user.", UserWarning, stacklevel=2)
-        else:
-            if end == "max_iter":
-                warnings.warn(
-                    f"max_iter={self.max_iter} epochs are over and the loss still improves",
-                    ConvergenceWarning,
-                    stacklevel=2,
-                )
+        self._fit(X, y, sample_weight, X_val, y_val, sample_weight_val)
         return self
 
     def partial_fit(
@@ -260,7 +267,8 @@ class DNNClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
         X, y, sample_weight
             As in :meth:`fit`.
         classes : array (n_classes,)
-            All labels that will ever come; needed in the first call.
+            All labels that will ever come; needed in the first call, unless y is
+            two-dimensional.
 
         Returns
         -------
@@ -272,32 +280,14 @@ class DNNClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
         TypeError, ValueError
             If an argument or a parameter does not fit; the model is as before.
         """
-        with self._as_before_on_error():
-            self._validate_params()
-            if self.early_stopping:
-                raise ValueError("partial_fit does not support early_stopping=True")
-            resume = hasattr(self, "network_")
-            X, label = self._check_training_rows(X, y, resume, self._all_classes(classes, resume))
-            weight = self._check_weight(sample_weight, X)
-            trainer = self._prepare_trainer(X, check_random_state(self.random_state), resume)
-            self._adopt(trainer)
-        if self.norm:
-            trainer.network.update_norm(X, weight)
-        trainer.fit(X, label, weight, max_iter=1, callback=self.callback)
+        self._partial_fit(X, y, sample_weight, self._all_classes(y, classes))
         return self
 
-    @contextmanager
-    def _as_before_on_error(self) -> Iterator[None]:
-        before = dict(self.__dict__)
-        try:
-            yield
-        except BaseException:
-            self.__dict__.clear()
-            self.__dict__.update(before)
-            raise
-
-    def _all_classes(self, classes: Any, resume: bool) -> Any:
-        """The classes of a call to partial_fit."""
+    def _all_classes(self, y: Any, classes: Any) -> Any:
+        """The classes of a call to partial_fit; None leaves them to y."""
+        if np.ndim(y) == 2 and np.shape(y)[1] > 1:
+            return None
+        resume = hasattr(self, "network_")
         if classes is None and not resume:
             raise ValueError("classes must be passed on the first call to partial_fit.")
         if classes is None:
@@ -307,15 +297,41 @@ class DNNClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
             raise ValueError(f"classes must be {self.classes_} as before, got {classes}")
         return classes
 
-    def _check_training_rows(
-        self, X: Any, y: Any, resume: bool, classes: NDArray[Any] | None
-    ) -> tuple[NDArray[Any], NDArray[np.intp]]:
-        """Rows as an array, labels as indices of `classes_`: the ones given, or those of y."""
-        dtype = self.network_.dtype if resume else (np.float64, np.float32)
-        X, y = validate_data(self, X, y, dtype=dtype, order="C", reset=not resume)
-        check_classification_targets(y)
-        self.classes_ = np.unique(y) if classes is None else classes
-        return X, self._indices("y", y)
+    def _check_training_targets(self, y: Any, resume: bool, classes: Any) -> Any:
+        kind = _kind_of_labels(y)
+        if resume and kind != self._kind:
+            raise ValueError(f"the model was trained on {self._kind} labels, got {kind} ones")
+        y = column_or_1d(y, warn=True) if kind == SINGLE else y
+        if not resume:
+            self._kind = kind
+            if classes is None:
+                classes = np.unique(y) if kind == SINGLE else np.arange(y.shape[1])
+            self.classes_ = classes
+        elif kind == SINGLE and classes is None and len(np.unique(y)) != len(self.classes_):
+            raise ValueError(
+                "warm_start needs y to have the same classes as in the previous fit, "
+                f"{self.classes_}, got {np.unique(y)}"
+            )
+        return y
+
+    def _encode(self, name: str, y: Any, dtype: np.dtype[Any], smoothed: bool) -> NDArray[Any]:
+        n_classes = len(self.classes_)
+        smoothing = self.label_smoothing if smoothed else 0.0
+        if self._kind == SINGLE:
+            labels = self._indices(name, column_or_1d(y, warn=True))
+            if smoothing == 0.0:
+                return labels
+            rows = np.zeros((len(labels), n_classes), dtype)
+            rows[np.arange(len(labels)), labels] = 1.0
+        else:
+            rows = np.ascontiguousarray(y, dtype=dtype)
+            if rows.ndim != 2 or rows.shape[1] != n_classes or _kind_of_labels(y) != self._kind:
+                raise ValueError(
+                    f"{name} must be {self._kind} labels of {n_classes} classes, "
+                    f"got shape {rows.shape}"
+                )
+        mean = 0.5 if self._kind == MULTILABEL else 1.0 / n_classes
+        return np.asarray(rows + smoothing * (mean - rows), dtype)
 
     def _indices(self, name: str, y: NDArray[Any]) -> NDArray[np.intp]:
         known = np.isin(y, self.classes_)
@@ -324,143 +340,107 @@ class DNNClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
             raise ValueError(f"{name} has classes {new} that are not among {self.classes_}")
         return np.searchsorted(self.classes_, y)
 
-    def _check_weight(self, sample_weight: ArrayLike | None, X: NDArray[Any]) -> Any:
-        if sample_weight is None:
+    def _class_weight_of(self, y: Any, labels: NDArray[Any]) -> NDArray[Any] | None:
+        if self.class_weight is None:
             return None
-        return check.weights(sample_weight, X.shape[0], X.dtype)
+        if self._kind == SOFT:
+            raise ValueError("class_weight needs labels, not rows of probabilities")
+        weight: NDArray[Any] = compute_sample_weight(self.class_weight, y)
+        return weight
 
-    def _check_validation_rows(
-        self, X_val: Any, y_val: Any, dtype: np.dtype[Any]
-    ) -> tuple[Any, Any]:
-        if (X_val is None) != (y_val is None):
-            raise ValueError("X_val and y_val must be given together")
-        if X_val is None:
-            return None, None
-        X_val = validate_data(self, X_val, dtype=dtype, order="C", reset=False)
-        y_val = column_or_1d(y_val, warn=True)
-        check_consistent_length(X_val, y_val)
-        return X_val, self._indices("y_val", y_val)
+    def _output(self) -> tuple[int, str]:
+        return len(self.classes_), "logistic" if self._kind == MULTILABEL else "softmax"
 
-    def _split(
-        self, X: Any, label: Any, weight: Any, random: np.random.RandomState
-    ) -> tuple[Any, Any, Any, Any, Any]:
-        """Training and validation rows and labels, and the weights of the training rows."""
-        rows, rows_val = train_test_split(
-            np.arange(X.shape[0]),
-            test_size=self.validation_fraction,
-            stratify=label,
-            random_state=random,
-        )
-        weight = None if weight is None else check.weights(weight[rows], len(rows), X.dtype)
-        return X[rows], X[rows_val], label[rows], label[rows_val], weight
+    def _stratify(self, rows: Rows) -> NDArray[Any] | None:
+        return rows.y if self._kind == SINGLE else None
 
-    def _prepare_trainer(
-        self, X: NDArray[Any], random: np.random.RandomState, resume: bool
-    ) -> Trainer:
-        """The trainer of the last call if there is one to go on with, else a new one."""
-        sizes = (X.shape[1], *self._hidden(), len(self.classes_))
-        settings: dict[str, Any] = {
-            "solver": self._solver(),
-            "alpha": self.alpha,
-            "batch_size": self._batch_size(),
-            "shuffle": bool(self.shuffle),
-            "n_threads": self.n_threads,
-            "engine": self.engine,
-        }
-        if resume and sizes != self.network_.layer_sizes:
-            raise ValueError(
-                f"the model has layer sizes {self.network_.layer_sizes} and cannot go on with "
-                f"{sizes}"
-            )
-        if resume and hasattr(self, "_trainer"):
-            self._trainer.configure(**settings)
-            return self._trainer
-        network = self.network_ if resume else Network(sizes, dtype=X.dtype, seed=random)
-        trainer = Trainer(network, seed=random.randint(2**31), **settings)
-        if resume:
-            trainer.history = self.history_
-        return trainer
+    def _score_of(self, outputs: NDArray[Any], rows: Rows) -> float:
+        if self._kind == MULTILABEL:
+            right = ((outputs > 0) == (rows.labels > 0.5)).all(axis=1)
+        else:
+            label = rows.labels if rows.labels.ndim == 1 else rows.labels.argmax(axis=1)
+            right = outputs.argmax(axis=1) == label
+        return float(np.average(right, weights=rows.weight))
+
+    def _adopt_rows(self, rows: Rows, anew: bool) -> None:
+        if self._kind == MULTILABEL:
+            return
+        if rows.labels.ndim == 2:
+            weight = np.ones(len(rows.labels)) if rows.weight is None else rows.weight
+            totals = weight.astype(np.float64) @ rows.labels
+        else:
+            totals = np.bincount(rows.labels, rows.weight, len(self.classes_)).astype(np.float64)
+        self._class_totals = totals if anew else self._class_totals + totals
+        self.class_prior_ = self._class_totals / self._class_totals.sum()
 
     def _validate_params(self) -> None:
-        """Check every parameter, whether or not this fit uses it."""
-        self._hidden()
-        self._solver()
-        check.number("alpha", self.alpha, low=0.0)
-        check.integer("batch_size", self._batch_size(), low=1)
-        check.integer("max_iter", self.max_iter, low=1)
-        check.number("tol", self.tol, low=0.0)
-        check.integer("n_iter_no_change", self.n_iter_no_change, low=1)
-        check.number(
-            "validation_fraction", self.validation_fraction,
-            low=0.0, high=1.0, low_open=True, high_open=True,
-        )  # fmt: skip
-        check_random_state(self.random_state)
-        if self.n_threads is not None:
-            check.integer("n_threads", self.n_threads, low=1, high=MAX_THREADS)
-        check.choice("engine", self.engine, ENGINES)
-        if self.callback is not None and not callable(self.callback):
-            raise TypeError(f"callback must be callable or None, got {self.callback!r}")
+        super()._validate_params()
+        check.number("label_smoothing", self.label_smoothing, low=0.0, high=1.0, high_open=True)
+        if self.class_weight is not None and not isinstance(self.class_weight, Mapping):
+            check.choice("class_weight", self.class_weight, ("balanced",))
 
-    def _hidden(self) -> tuple[int, ...]:
-        sizes = self.hidden_layer_sizes
-        if isinstance(sizes, numbers.Integral):
-            sizes = (int(sizes),)
-        elif isinstance(sizes, str) or not isinstance(sizes, Iterable):
-            raise TypeError(f"hidden_layer_sizes must be an int or ints, got {sizes!r}")
-        return tuple(check.integer("hidden_layer_sizes", size, low=1) for size in sizes)
+    # ---------------------------------------------------------------------------- priors
 
-    def _batch_size(self) -> Any:
-        return DEFAULT_BATCH_SIZE if self.batch_size == "auto" else self.batch_size
+    def set_priors(self, priors: ArrayLike) -> DNNClassifier:
+        """Adapt the fitted model to other shares of the classes than it was trained with.
 
-    def _solver(self) -> SGD | Adam:
-        if check.choice("solver", self.solver, ("adam", "sgd")) == "adam":
-            return Adam(self.learning_rate_init, self.beta_1, self.beta_2, self.epsilon)
-        return SGD(
-            self.learning_rate_init,
-            self.momentum,
-            bool(self.nesterovs_momentum),
-            self.learning_rate,
-            self.power_t,
-        )
+        By Bayes' theorem ``p'(c | x) ~ p(c | x) priors[c] / class_prior_[c]``: the logarithm of
+        that ratio is added to the last biases, so that :meth:`freeze` and :meth:`save` have it
+        too.
 
-    def _validator(self, X: NDArray[Any], label: NDArray[np.intp]) -> Callable[[], float]:
-        def accuracy() -> float:
-            logits = self.network_.decision_function(X, n_threads=self.n_threads)
-            return float(np.mean(logits.argmax(axis=1) == label))
+        Parameters
+        ----------
+        priors : array (n_classes,)
+            Positive; in the order of `classes_`. Only their ratios count.
 
-        return accuracy
+        Returns
+        -------
+        DNNClassifier
+            Itself.
 
-    def _adopt(self, trainer: Trainer) -> None:
-        self._trainer = trainer
-        self.network_ = trainer.network
-        self.history_ = trainer.history
+        Raises
+        ------
+        ValueError
+            If a prior is not positive, or a class did not occur in training.
+        """
+        check_is_fitted(self)
+        old = self._known_priors()
+        new = np.asarray(priors, np.float64)
+        if new.shape != old.shape or not (np.isfinite(new).all() and (new > 0).all()):
+            raise ValueError(f"priors must be {old.shape[0]} positive numbers, got {priors!r}")
+        new = new / new.sum()
+        self.intercepts_[-1][...] += np.log(new / old)
+        self.class_prior_ = new
+        return self
 
-    def _restore(
-        self,
-        *,
-        network: Network,
-        classes: NDArray[Any],
-        feature_names: NDArray[Any] | None,
-        loss_curve: Sequence[float],
-        validation_scores: Sequence[float] | None,
-        n_iter: int,
-        t: int,
-    ) -> None:
-        """Become the fitted model that a file describes."""
-        losses, scores = list(loss_curve), list(validation_scores or ())
-        self.network_ = network
-        self.history_ = History(
-            losses, scores, min(losses, default=np.inf), max(scores, default=-np.inf), n_iter, t
-        )
-        self.classes_ = classes
-        self.n_features_in_ = network.layer_sizes[0]
-        if feature_names is not None:
-            self.feature_names_in_ = feature_names
+    def predict_scaled_log_likelihood(self, X: Any) -> NDArray[Any]:
+        """``log p(x | c)`` up to a term of x alone: ``log p(c | x) - log class_prior_[c]``.
+
+        What a hidden Markov model takes as the emission score of its state c.
+
+        Parameters
+        ----------
+        X : array or data frame (n_samples, n_features)
+
+        Returns
+        -------
+        array (n_samples, n_classes)
+        """
+        log_p = self.predict_log_proba(X)
+        return log_p - np.log(self._known_priors()).astype(log_p.dtype)
+
+    def _known_priors(self) -> NDArray[np.float64]:
+        priors: NDArray[np.float64] | None = getattr(self, "class_prior_", None)
+        if priors is None:
+            raise ValueError("labels of several outputs have no class priors")
+        if not (priors > 0).all():
+            raise ValueError(f"a class did not occur in training: class_prior_ is {priors}")
+        return priors
 
     # -------------------------------------------------------------------------- scoring
 
     def decision_function(self, X: Any) -> NDArray[Any]:
-        """Logits, the confidence before softmax.
+        """Logits, the confidence before softmax or sigmoid.
 
         Parameters
         ----------
@@ -473,7 +453,9 @@ class DNNClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
             two logits: positive where the second class is predicted.
         """
         logits = self._logits(X)
-        return logits[:, 1] - logits[:, 0] if len(self.classes_) == 2 else logits
+        if len(self.classes_) == 2 and self._kind != MULTILABEL:
+            return logits[:, 1] - logits[:, 0]
+        return logits
 
     def predict(self, X: Any) -> NDArray[Any]:
         """The most probable class of each row.
@@ -485,9 +467,12 @@ class DNNClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
         Returns
         -------
         array (n_samples,)
+            For labels of several outputs, 0 and 1 (n_samples, n_classes).
         """
-        best = self._logits(X).argmax(axis=1)
-        labels: NDArray[Any] = self.classes_[best]
+        logits = self._logits(X)
+        if self._kind == MULTILABEL:
+            return (logits > 0).astype(np.intp)
+        labels: NDArray[Any] = self.classes_[logits.argmax(axis=1)]
         return labels
 
     def predict_proba(self, X: Any) -> NDArray[Any]:
@@ -502,7 +487,8 @@ class DNNClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
         array (n_samples, n_classes)
         """
         logits = self._logits(X)
-        return kernels.softmax(logits, out=logits)
+        function = kernels.sigmoid if self._kind == MULTILABEL else kernels.softmax
+        return function(logits, out=logits)
 
     def predict_log_proba(self, X: Any) -> NDArray[Any]:
         """Logarithms of the class probabilities, computed from the logits: always finite.
@@ -516,78 +502,30 @@ class DNNClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
         array (n_samples, n_classes)
         """
         logits = self._logits(X)
+        if self._kind == MULTILABEL:
+            return -np.logaddexp(0, -logits)
         return kernels.log_softmax(logits, out=logits)
 
-    def _logits(self, X: Any) -> NDArray[Any]:
-        check_is_fitted(self)
-        X = validate_data(self, X, dtype=self.network_.dtype, order="C", reset=False)
-        return self.network_.decision_function(X, n_threads=self.n_threads)
+    def _freeze_options(self) -> dict[str, Any]:
+        return {"classes": self.classes_}
 
-    def freeze(self) -> Predictor:
-        """A copy of the fitted model for scoring: one row in microseconds.
+    def __sklearn_tags__(self) -> Any:
+        tags = super().__sklearn_tags__()
+        tags.classifier_tags.multi_label = True
+        return tags
 
-        Returns
-        -------
-        dnncore.predictor.Predictor
-        """
-        check_is_fitted(self)
-        return self.network_.freeze(self.classes_)
 
-    def save(self, path: str | os.PathLike[str]) -> None:
-        """Write the fitted model to a safetensors file; :func:`dnncore.load` reads it."""
-        from .modelfile import save
-
-        check_is_fitted(self)
-        save(self, path)
-
-    # ---------------------------------------------------- what the fitted model consists of
-
-    @property
-    def coefs_(self) -> list[NDArray[Any]]:
-        return self.network_.coefs_
-
-    @property
-    def intercepts_(self) -> list[NDArray[Any]]:
-        return self.network_.intercepts_
-
-    @property
-    def loss_curve_(self) -> list[float]:
-        return self.history_.loss_curve
-
-    @property
-    def loss_(self) -> float:
-        return self.history_.loss_curve[-1]
-
-    @property
-    def best_loss_(self) -> float | None:
-        return None if self.early_stopping else self.history_.best_loss
-
-    @property
-    def validation_scores_(self) -> list[float] | None:
-        return self.history_.validation_scores or None
-
-    @property
-    def best_validation_score_(self) -> float | None:
-        history = self.history_
-        return history.best_validation_score if history.validation_scores else None
-
-    @property
-    def n_iter_(self) -> int:
-        return self.history_.n_iter
-
-    @property
-    def t_(self) -> int:
-        return self.history_.t
-
-    @property
-    def n_layers_(self) -> int:
-        return len(self.network_.layer_sizes)
-
-    @property
-    def n_outputs_(self) -> int:
-        return self.network_.layer_sizes[-1]
-
-    @property
-    def out_activation_(self) -> str:
-        check_is_fitted(self)
-        return "softmax"
+def _kind_of_labels(y: Any) -> str:
+    """One label a row, several labels a row (an indicator), or rows of probabilities."""
+    if type_of_target(y, input_name="y") == "multilabel-indicator":
+        return MULTILABEL
+    y = np.asarray(y)
+    if y.ndim == 2 and y.shape[1] > 1 and y.dtype.kind == "f":
+        if not ((y >= 0).all() and np.allclose(y.sum(axis=1), 1.0, atol=1e-3)):
+            raise ValueError(
+                "y of two dimensions must be an indicator of 0 and 1, or rows of probabilities "
+                "that add up to 1"
+            )
+        return SOFT
+    check_classification_targets(y)
+    return SINGLE

@@ -33,6 +33,7 @@ from .network import Network
 if TYPE_CHECKING:
     from rich.console import Console
 
+    from ._estimator import DNNEstimator
     from .classifier import DNNClassifier
     from .training import EpochInfo
 
@@ -140,7 +141,8 @@ _penalty = _number(float, "a finite number >= 0", lambda value: 0 <= value < mat
 def _parser() -> argparse.ArgumentParser:
     parser = _Parser(
         prog="dnncore",
-        description="Train dense neural-network classifiers on a CPU, and predict with them.",
+        description="Train dense neural-network classifiers on a CPU, and predict with them, or "
+        "with any other model that dnncore has saved.",
         epilog="Without data, 'dnncore train' learns the handwritten digits of scikit-learn.",
     )
     parser.add_argument("--version", action="version", version=f"dnncore {dnncore.__version__}")
@@ -157,7 +159,8 @@ def _add_train(commands: Any) -> None:
         usage="dnncore train [DATA] [--target COLUMN] [options]",
         help="train a classifier, measure it on held-out rows and save it",
         description="Train a classifier, measure it on held-out rows that it has never seen, "
-        "and save it with its learning curve.",
+        "and save it with its learning curve. Numbers to predict, or several labels in a row, are "
+        "for DNNRegressor and DNNClassifier in Python.",
         epilog="Rows are divided, class by class, into test rows, validation rows and training "
         "rows. Every feature is standardised by the network. Empty cells, NA, NaN and null count "
         "as missing and are refused. Ctrl-C ends the training early: the model so far is "
@@ -282,9 +285,10 @@ def _add_predict(commands: Any) -> None:
     predict = commands.add_parser(
         "predict",
         usage="dnncore predict MODEL DATA [--output FILE] [--proba]",
-        help="predict the classes of new rows",
-        description="Predict the classes of new rows, and write them as CSV with a column "
-        "'prediction'.",
+        help="predict the classes, or numbers, of new rows",
+        description="Predict the classes of new rows, or the numbers of a regressor, and write "
+        "them as CSV with a column 'prediction'; of a model with several labels or numbers in a "
+        "row, with the columns 'prediction_0', 'prediction_1' and so on.",
     )
     predict.set_defaults(run=_predict)
     predict.add_argument("model", metavar="MODEL", help="model file")
@@ -300,7 +304,8 @@ def _add_predict(commands: Any) -> None:
     predict.add_argument(
         "--proba",
         action="store_true",
-        help="add a column for each class, called like the class, with its probability",
+        help="add a column for each class, called like the class, with its probability; not for "
+        "a regressor",
     )
 
 
@@ -613,6 +618,8 @@ def _predict(arguments: argparse.Namespace) -> int:
         _check_destination("--output", arguments.output, [arguments.model, arguments.data])
     model = load(arguments.model)
     network = model if isinstance(model, Network) else model.network_
+    if arguments.proba and network.output == "identity":
+        raise CommandError(f"--proba: {arguments.model} predicts numbers, not classes")
     X = read_features(
         arguments.data,
         getattr(model, "feature_names_in_", None),
@@ -620,10 +627,15 @@ def _predict(arguments: argparse.Namespace) -> int:
         network.dtype,
     )
     predicted, probabilities = _scores(model, X)
-    columns, header = [predicted.tolist()], ["prediction"]
+    if network.output == "softmax":
+        columns, header = [predicted.tolist()], ["prediction"]
+    else:
+        columns, header = _as_text(predicted), ["prediction"]
+        if len(columns) > 1:
+            header = [f"prediction_{i}" for i in range(len(columns))]
     if arguments.proba:
         header += map(str, _classes(model))
-        columns += probabilities.T.astype(str).tolist()  # as short as the dtype allows
+        columns += _as_text(probabilities)
     text = io.StringIO()
     writer = csv.writer(text, lineterminator="\n")
     writer.writerow(header)
@@ -638,22 +650,39 @@ def _predict(arguments: argparse.Namespace) -> int:
     return OK
 
 
-def _classes(model: Network | DNNClassifier) -> NDArray[Any]:
+def _as_text(columns: NDArray[Any]) -> list[list[str]]:
+    """Return the columns of an array, each number as short as its dtype allows."""
+    text: list[list[str]] = columns.T.astype(str).tolist()
+    return text
+
+
+def _classes(model: Network | DNNEstimator) -> NDArray[Any]:
     """Return the classes, which a Network only numbers."""
     if isinstance(model, Network):
         return np.arange(model.layer_sizes[-1])
-    return model.classes_
+    classes: NDArray[Any] = model._freeze_options()["classes"]
+    return classes
 
 
-def _scores(model: Network | DNNClassifier, X: NDArray[Any]) -> tuple[NDArray[Any], NDArray[Any]]:
-    """Return the predicted classes and the probabilities of the rows of X.
+def _scores(model: Network | DNNEstimator, X: NDArray[Any]) -> tuple[NDArray[Any], NDArray[Any]]:
+    """Return what is predicted for the rows of X, and the outputs: probabilities or numbers.
+
+    Predicted are classes (n,), labels of 0 and 1 (n, n_outputs), or the numbers themselves.
 
     The network is asked itself: the columns of X are in order, but the estimator would warn that
     an array has no column names.
     """
     network = model if isinstance(model, Network) else model.network_
-    probabilities = network.predict_proba(X)
-    return _classes(model)[np.argmax(probabilities, axis=1)], probabilities
+    outputs = network.predict_proba(X)
+    if network.output == "softmax":
+        return _classes(model)[np.argmax(outputs, axis=1)], outputs
+    if network.output == "logistic":
+        return (outputs > 0.5).astype(np.intp), outputs
+    if not isinstance(model, Network):
+        units = model._freeze_options()
+        outputs *= units["target_scale"].astype(outputs.dtype)
+        outputs += units["target_mean"].astype(outputs.dtype)
+    return outputs, outputs
 
 
 # ---- info ---------------------------------------------------------------------------------------
@@ -671,6 +700,8 @@ def _info(arguments: argparse.Namespace) -> int:
         "file": f"{arguments.model} ({size / 1000:.1f} kB)",
         "kind": type(model).__name__,
         "layer sizes": f"{layers} ({network.n_parameters} weights and biases)",
+        "activation": network.activation,
+        "output": network.output,
         "dtype": str(network.dtype),
         "norm": "no" if network.mean_ is None else "yes",
     }
@@ -678,15 +709,18 @@ def _info(arguments: argparse.Namespace) -> int:
         _print_facts(facts)
         return OK
     names = getattr(model, "feature_names_in_", None)
+    if network.output != "identity":
+        classes = _classes(model)
+        facts["classes"] = f"{len(classes)}: {_start(classes)} ({classes.dtype})"
     facts |= {
-        "classes": f"{len(model.classes_)}: {_start(model.classes_)} ({model.classes_.dtype})",
         "features": f"{model.n_features_in_}: {'no names' if names is None else _start(names)}",
         "trained": f"{_plural(model.n_iter_, 'epoch')}, {_plural(model.t_, 'row')} in all",
     }
     if model.loss_curve_:
         facts["loss"] = f"{model.loss_curve_[-1]:.4f} in the last epoch"
     if model.validation_scores_:
-        facts["validation"] = f"best accuracy {max(model.validation_scores_):.4f}"
+        # Accuracy, R2, or what the parameter scoring asked for.
+        facts["validation"] = f"best score {max(model.validation_scores_):.4f}"
     _print_facts(facts)
     params = model.get_params(deep=False)
     del params["callback"]  # It is no part of a file.

@@ -31,6 +31,12 @@ cdef void c_sigmoid(Py_ssize_t n, const real* z, real* a) noexcept nogil
 # dz = da * a * (1 - a); dz may be da
 cdef void c_sigmoid_backward(Py_ssize_t n, const real* da, const real* a,
                              real* dz) noexcept nogil
+# a = tanh(z), and dz = da * (1 - a^2)
+cdef void c_tanh(Py_ssize_t n, const real* z, real* a) noexcept nogil
+cdef void c_tanh_backward(Py_ssize_t n, const real* da, const real* a, real* dz) noexcept nogil
+# a = max(z, 0), and dz = da where a > 0, else 0
+cdef void c_relu(Py_ssize_t n, const real* z, real* a) noexcept nogil
+cdef void c_relu_backward(Py_ssize_t n, const real* da, const real* a, real* dz) noexcept nogil
 
 # Row-wise on (n, m); the output may be the first input
 cdef void c_softmax(Py_ssize_t n, Py_ssize_t m, const real* z, real* p) noexcept nogil
@@ -54,3 +60,18 @@ cdef void c_softmax_cross_entropy(Py_ssize_t n, Py_ssize_t m, const real* z,
                                   const Py_ssize_t* label, const real* L, double scale,
                                   const real* weight, double* row_loss,
                                   real* dz) noexcept nogil
+
+# Losses that are a sum over the outputs, with targets Y (n, m): row_loss as above, and
+# dz = scale * weight[r] times the derivative of the sum. dz may be z.
+# -(Y log p + (1 - Y) log(1 - p)), p = 1 / (1 + exp(-z)), Y in [0, 1]
+cdef void c_sigmoid_cross_entropy(Py_ssize_t n, Py_ssize_t m, const real* z, const real* Y,
+                                  double scale, const real* weight, double* row_loss,
+                                  real* dz) noexcept nogil
+# (z - Y)^2 / 2
+cdef void c_squared_error(Py_ssize_t n, Py_ssize_t m, const real* z, const real* Y,
+                          double scale, const real* weight, double* row_loss,
+                          real* dz) noexcept nogil
+# The same where |z - Y| <= delta, else delta * (|z - Y| - delta / 2)
+cdef void c_huber_error(Py_ssize_t n, Py_ssize_t m, const real* z, const real* Y,
+                        double delta, double scale, const real* weight, double* row_loss,
+                        real* dz) noexcept nogil

@@ -30,6 +30,14 @@ def sigmoid(z: NDArray[_Real], *, out: NDArray[_Real] | None = None) -> NDArray[
 def sigmoid_backward(
     da: NDArray[_Real], a: NDArray[_Real], *, out: NDArray[_Real] | None = None
 ) -> NDArray[_Real]: ...
+def tanh(z: NDArray[_Real], *, out: NDArray[_Real] | None = None) -> NDArray[_Real]: ...
+def tanh_backward(
+    da: NDArray[_Real], a: NDArray[_Real], *, out: NDArray[_Real] | None = None
+) -> NDArray[_Real]: ...
+def relu(z: NDArray[_Real], *, out: NDArray[_Real] | None = None) -> NDArray[_Real]: ...
+def relu_backward(
+    da: NDArray[_Real], a: NDArray[_Real], *, out: NDArray[_Real] | None = None
+) -> NDArray[_Real]: ...
 def softmax(z: NDArray[_Real], *, out: NDArray[_Real] | None = None) -> NDArray[_Real]: ...
 def log_softmax(z: NDArray[_Real], *, out: NDArray[_Real] | None = None) -> NDArray[_Real]: ...
 def softmax_backward(
@@ -49,6 +57,28 @@ def softmax_cross_entropy(
     z: NDArray[_Real],
     L: _Labels[_Real],
     *,
+    sample_weight: ArrayLike | None = None,
+    out: NDArray[_Real] | None = None,
+) -> tuple[float, NDArray[_Real]]: ...
+def sigmoid_cross_entropy(
+    z: NDArray[_Real],
+    Y: NDArray[_Real],
+    *,
+    sample_weight: ArrayLike | None = None,
+    out: NDArray[_Real] | None = None,
+) -> tuple[float, NDArray[_Real]]: ...
+def squared_error(
+    z: NDArray[_Real],
+    Y: NDArray[_Real],
+    *,
+    sample_weight: ArrayLike | None = None,
+    out: NDArray[_Real] | None = None,
+) -> tuple[float, NDArray[_Real]]: ...
+def huber_error(
+    z: NDArray[_Real],
+    Y: NDArray[_Real],
+    *,
+    delta: float = 1.0,
     sample_weight: ArrayLike | None = None,
     out: NDArray[_Real] | None = None,
 ) -> tuple[float, NDArray[_Real]]: ...

@@ -8,10 +8,19 @@ functions on pointers, without the GIL, under the prefix ``c_``.
 
 import numpy as np
 
-from ._validation import array_like, labels, matrix, output, outputs, real_array
+from ._validation import array_like, labels, matrix, number, output, outputs, real_array
 
 from ._blas cimport matmul, matmul_nt, matmul_tn
-from ._csrc cimport ops_for
+from ._csrc cimport (
+    DNN_BINARY_CROSS_ENTROPY,
+    DNN_HUBER,
+    DNN_IDENTITY,
+    DNN_LOGISTIC,
+    DNN_RELU,
+    DNN_SQUARED_ERROR,
+    DNN_TANH,
+    ops_for,
+)
 
 # --------------------------------------------------------------------- nogil functions
 
@@ -28,7 +37,7 @@ cdef void c_norm_backward(Py_ssize_t n, Py_ssize_t m, const real* da, const real
 cdef void c_affine(Py_ssize_t n, Py_ssize_t k, Py_ssize_t m, const real* a, const real* W,
                    const real* b, real* z) noexcept nogil:
     matmul(<int> n, <int> m, <int> k, a, W, z)
-    ops_for(a).add_bias(n, m, b, z)
+    ops_for(a).add_bias(DNN_IDENTITY, n, m, b, z)
 
 
 cdef void c_affine_backward(Py_ssize_t n, Py_ssize_t k, Py_ssize_t m, const real* dz,
@@ -43,12 +52,30 @@ cdef void c_affine_backward(Py_ssize_t n, Py_ssize_t k, Py_ssize_t m, const real
 
 
 cdef void c_sigmoid(Py_ssize_t n, const real* z, real* a) noexcept nogil:
-    ops_for(z).sigmoid(n, z, a)
+    ops_for(z).activate(DNN_LOGISTIC, n, z, a)
 
 
 cdef void c_sigmoid_backward(Py_ssize_t n, const real* da, const real* a,
                              real* dz) noexcept nogil:
-    ops_for(da).sigmoid_backward(n, da, a, dz)
+    ops_for(da).activate_backward(DNN_LOGISTIC, n, da, a, dz)
+
+
+cdef void c_tanh(Py_ssize_t n, const real* z, real* a) noexcept nogil:
+    ops_for(z).activate(DNN_TANH, n, z, a)
+
+
+cdef void c_tanh_backward(Py_ssize_t n, const real* da, const real* a,
+                          real* dz) noexcept nogil:
+    ops_for(da).activate_backward(DNN_TANH, n, da, a, dz)
+
+
+cdef void c_relu(Py_ssize_t n, const real* z, real* a) noexcept nogil:
+    ops_for(z).activate(DNN_RELU, n, z, a)
+
+
+cdef void c_relu_backward(Py_ssize_t n, const real* da, const real* a,
+                          real* dz) noexcept nogil:
+    ops_for(da).activate_backward(DNN_RELU, n, da, a, dz)
 
 
 cdef void c_softmax(Py_ssize_t n, Py_ssize_t m, const real* z, real* p) noexcept nogil:
@@ -81,6 +108,26 @@ cdef void c_softmax_cross_entropy(Py_ssize_t n, Py_ssize_t m, const real* z,
                                   const real* weight, double* row_loss,
                                   real* dz) noexcept nogil:
     ops_for(z).softmax_cross_entropy(n, m, z, label, L, scale, weight, row_loss, dz)
+
+
+cdef void c_sigmoid_cross_entropy(Py_ssize_t n, Py_ssize_t m, const real* z, const real* Y,
+                                  double scale, const real* weight, double* row_loss,
+                                  real* dz) noexcept nogil:
+    ops_for(z).elementwise_loss(DNN_BINARY_CROSS_ENTROPY, 0.0, n, m, z, Y, scale, weight,
+                                row_loss, dz)
+
+
+cdef void c_squared_error(Py_ssize_t n, Py_ssize_t m, const real* z, const real* Y,
+                          double scale, const real* weight, double* row_loss,
+                          real* dz) noexcept nogil:
+    ops_for(z).elementwise_loss(DNN_SQUARED_ERROR, 0.0, n, m, z, Y, scale, weight, row_loss,
+                                dz)
+
+
+cdef void c_huber_error(Py_ssize_t n, Py_ssize_t m, const real* z, const real* Y,
+                        double delta, double scale, const real* weight, double* row_loss,
+                        real* dz) noexcept nogil:
+    ops_for(z).elementwise_loss(DNN_HUBER, delta, n, m, z, Y, scale, weight, row_loss, dz)
 
 
 # ------------------------------------------------------------------- Python functions
@@ -238,9 +285,41 @@ def affine_backward(dz, a, W, *, out=None):
     return da, dW, db
 
 
-def _sigmoid(const real[::1] z, real[::1] out):
+def _activate(int activation, const real[::1] z, real[::1] out):
     with nogil:
-        c_sigmoid(z.shape[0], &z[0], &out[0])
+        if activation == DNN_LOGISTIC:
+            c_sigmoid(z.shape[0], &z[0], &out[0])
+        elif activation == DNN_TANH:
+            c_tanh(z.shape[0], &z[0], &out[0])
+        else:
+            c_relu(z.shape[0], &z[0], &out[0])
+
+
+def _activate_backward(int activation, const real[::1] da, const real[::1] a, real[::1] out):
+    with nogil:
+        if activation == DNN_LOGISTIC:
+            c_sigmoid_backward(da.shape[0], &da[0], &a[0], &out[0])
+        elif activation == DNN_TANH:
+            c_tanh_backward(da.shape[0], &da[0], &a[0], &out[0])
+        else:
+            c_relu_backward(da.shape[0], &da[0], &a[0], &out[0])
+
+
+cdef object _activated(int activation, z, out):
+    z = real_array("z", z)
+    out = output("out", out, z.shape, z.dtype, in_place=z)
+    if z.size:
+        _activate(activation, z.ravel(), out.ravel())
+    return out
+
+
+cdef object _activated_backward(int activation, da, a, out):
+    da = real_array("da", da)
+    a = array_like("a", a, da.shape, "da", da.dtype)
+    out = output("out", out, da.shape, da.dtype, in_place=da, apart=(a,))
+    if da.size:
+        _activate_backward(activation, da.ravel(), a.ravel(), out.ravel())
+    return out
 
 
 def sigmoid(z, *, out=None):
@@ -256,16 +335,7 @@ def sigmoid(z, *, out=None):
     -------
     array, like `z`
     """
-    z = real_array("z", z)
-    out = output("out", out, z.shape, z.dtype, in_place=z)
-    if z.size:
-        _sigmoid(z.ravel(), out.ravel())
-    return out
-
-
-def _sigmoid_backward(const real[::1] da, const real[::1] a, real[::1] out):
-    with nogil:
-        c_sigmoid_backward(da.shape[0], &da[0], &a[0], &out[0])
+    return _activated(DNN_LOGISTIC, z, out)
 
 
 def sigmoid_backward(da, a, *, out=None):
@@ -282,12 +352,73 @@ def sigmoid_backward(da, a, *, out=None):
     -------
     dz : array, like `da`
     """
-    da = real_array("da", da)
-    a = array_like("a", a, da.shape, "da", da.dtype)
-    out = output("out", out, da.shape, da.dtype, in_place=da, apart=(a,))
-    if da.size:
-        _sigmoid_backward(da.ravel(), a.ravel(), out.ravel())
-    return out
+    return _activated_backward(DNN_LOGISTIC, da, a, out)
+
+
+def tanh(z, *, out=None):
+    """``tanh z``, elementwise, to 2 ULP in float32.
+
+    Parameters
+    ----------
+    z : array of float32 or float64, any shape
+    out : array, same shape and dtype, optional
+        Written and returned; may be `z`.
+
+    Returns
+    -------
+    array, like `z`
+    """
+    return _activated(DNN_TANH, z, out)
+
+
+def tanh_backward(da, a, *, out=None):
+    """Gradient of :func:`tanh` from its output a: ``dz = da * (1 - a^2)``.
+
+    Parameters
+    ----------
+    da : array of float32 or float64, any shape
+    a : array, same shape and dtype
+    out : array, same shape and dtype, optional
+        Written and returned; may be `da`.
+
+    Returns
+    -------
+    dz : array, like `da`
+    """
+    return _activated_backward(DNN_TANH, da, a, out)
+
+
+def relu(z, *, out=None):
+    """``max(z, 0)``, elementwise; NaN stays NaN.
+
+    Parameters
+    ----------
+    z : array of float32 or float64, any shape
+    out : array, same shape and dtype, optional
+        Written and returned; may be `z`.
+
+    Returns
+    -------
+    array, like `z`
+    """
+    return _activated(DNN_RELU, z, out)
+
+
+def relu_backward(da, a, *, out=None):
+    """Gradient of :func:`relu` from its output a: ``dz = da`` where ``a > 0``, else 0.
+
+    Parameters
+    ----------
+    da : array of float32 or float64, any shape
+    a : array, same shape and dtype
+    out : array, same shape and dtype, optional
+        Written and returned; may be `da`.
+
+    Returns
+    -------
+    dz : array, like `da`
+    """
+    return _activated_backward(DNN_RELU, da, a, out)
 
 
 def _softmax(Py_ssize_t n, Py_ssize_t m, const real[::1] z, real[::1] out):
@@ -492,3 +623,118 @@ def softmax_cross_entropy(z, L, *, sample_weight=None, out=None):
         _softmax_cross_entropy(n, m, z.ravel(), y.label, _flat(y.L), y.scale,
                                y.weight, row_loss, out.ravel())
     return float(row_loss.sum()), out
+
+
+def _elementwise_loss(int loss, double delta, Py_ssize_t n, Py_ssize_t m, const real[::1] z,
+                      const real[::1] Y, double scale, const real[::1] weight,
+                      double[::1] row_loss, real[::1] out):
+    cdef const real* weight_data = _data(weight)
+    with nogil:
+        if loss == DNN_BINARY_CROSS_ENTROPY:
+            c_sigmoid_cross_entropy(n, m, &z[0], &Y[0], scale, weight_data, &row_loss[0],
+                                    &out[0])
+        elif loss == DNN_SQUARED_ERROR:
+            c_squared_error(n, m, &z[0], &Y[0], scale, weight_data, &row_loss[0], &out[0])
+        else:
+            c_huber_error(n, m, &z[0], &Y[0], delta, scale, weight_data, &row_loss[0], &out[0])
+
+
+cdef object _elementwise_loss_of(int loss, double delta, z, Y, sample_weight, out):
+    """Loss and dz from a matrix z that has been checked."""
+    n, m = z.shape
+    # A matrix of targets passes for one of label rows.
+    Y = array_like("Y", Y, (n, m), "z", z.dtype)
+    y = labels("Y", Y, sample_weight, (n, m), "z", z.dtype)
+    if loss == DNN_BINARY_CROSS_ENTROPY:
+        inside = (Y >= 0) & (Y <= 1)
+        if not inside.all():
+            row, column = np.argwhere(~inside)[0]
+            raise ValueError(
+                f"Y must lie in [0, 1], got {Y[row, column]} in row {row}, column {column}"
+            )
+    out = output("out", out, z.shape, z.dtype, in_place=z, apart=y.arrays)
+    row_loss = np.empty(n)
+    if n:
+        _elementwise_loss(loss, delta, n, m, z.ravel(), Y.ravel(), y.scale, y.weight, row_loss,
+                          out.ravel())
+    return float(row_loss.sum()), out
+
+
+def sigmoid_cross_entropy(z, Y, *, sample_weight=None, out=None):
+    """Mean cross-entropy of ``p = sigmoid(z)``, each output for itself, and its gradient.
+
+    The loss is ``-(1 / sum w) sum_rows w sum_i (Y_i log p_i + (1 - Y_i) log(1 - p_i))``, and
+    ``dz = (w / sum w) (p - Y)``. Finite for any finite z, as far as the sum over a row is: the
+    logarithm is taken of ``1 + exp(-|z|)``, never of p.
+
+    Parameters
+    ----------
+    z : array (n, m) of float32 or float64
+        Logits.
+    Y : array (n, m), same dtype
+        Targets, in [0, 1].
+    sample_weight : array (n,), optional
+        Weights w of the rows, not negative and not all zero.
+    out : array (n, m), same dtype, optional
+        Gets dz; may be `z`.
+
+    Returns
+    -------
+    loss : float
+        0.0 for no rows.
+    dz : array (n, m)
+    """
+    return _elementwise_loss_of(
+        DNN_BINARY_CROSS_ENTROPY, 0.0, matrix("z", z), Y, sample_weight, out
+    )
+
+
+def squared_error(z, Y, *, sample_weight=None, out=None):
+    """Mean of half the squared error of the rows, and its gradient.
+
+    The loss is ``(1 / sum w) sum_rows w sum_i (z_i - Y_i)^2 / 2``, and
+    ``dz = (w / sum w) (z - Y)``. A square beyond the largest number of the type is infinite.
+
+    Parameters
+    ----------
+    z : array (n, m) of float32 or float64
+    Y : array (n, m), same dtype
+        Targets.
+    sample_weight, out
+        As in :func:`sigmoid_cross_entropy`.
+
+    Returns
+    -------
+    loss : float
+        0.0 for no rows.
+    dz : array (n, m)
+    """
+    return _elementwise_loss_of(DNN_SQUARED_ERROR, 0.0, matrix("z", z), Y, sample_weight, out)
+
+
+def huber_error(z, Y, *, delta=1.0, sample_weight=None, out=None):
+    """Mean Huber loss and its gradient: :func:`squared_error` that is linear from delta on.
+
+    With ``d = z - Y`` an output counts ``d^2 / 2`` where ``|d| <= delta``, else
+    ``delta (|d| - delta / 2)``; ``dz`` is ``w / sum w`` times d clipped to +-delta.
+
+    Parameters
+    ----------
+    z : array (n, m) of float32 or float64
+    Y : array (n, m), same dtype
+        Targets.
+    delta : float, default 1.0
+        A positive, normal number in the type of z.
+    sample_weight, out
+        As in :func:`sigmoid_cross_entropy`.
+
+    Returns
+    -------
+    loss : float
+        0.0 for no rows.
+    dz : array (n, m)
+    """
+    z = matrix("z", z)
+    info = np.finfo(z.dtype)
+    delta = number("delta", delta, low=float(info.tiny), high=float(info.max))
+    return _elementwise_loss_of(DNN_HUBER, delta, z, Y, sample_weight, out)

@@ -1,4 +1,4 @@
-"""The model file: a network, or a fitted classifier, in one safetensors file; no pickle.
+"""The model file: a network, or a fitted estimator, in one safetensors file; no pickle.
 
 Tensors of format version 1, in the dtype of the network unless said otherwise:
 
@@ -10,15 +10,22 @@ Tensors of format version 1, in the dtype of the network unless said otherwise:
     float64, (1,) and twice (n_features,): what norm has learnt its mean and scale from, for
     `partial_fit` to go on with; absent where they were given by `set_norm`.
 ``history.loss``, ``history.validation_score``
-    float64, (n,); of a classifier only, the second only if it had validation rows.
+    float64, (n,); of an estimator only, the second only if it had validation rows.
+``class_prior``, ``class_total``
+    float64, (n_outputs,); of a classifier whose rows have one label each: the shares of the
+    classes, and the weight of the rows that they were counted from.
+``target.mean``, ``target.scale``
+    float64, (n_outputs,); of a regressor.
 
-Metadata: ``format`` ("dnncore"), ``format_version`` ("1"), ``kind`` ("Network" or
-"DNNClassifier"), ``dtype``, ``dnncore_version``, and as JSON ``layer_sizes`` and, of a classifier,
-``classes``, ``feature_names``, ``params``, ``n_iter`` and ``t``.
+Metadata: ``format`` ("dnncore"), ``format_version`` ("1"), ``kind`` ("Network",
+"DNNClassifier" or "DNNRegressor"), ``dtype``, ``activation``, ``output``, ``dnncore_version``, and
+as JSON ``layer_sizes``; of an estimator also ``feature_names``, ``params``, ``n_iter`` and
+``t``, of a classifier ``classes`` and ``label_kind``, of a regressor ``target_ndim``.
 
-Not stored are the optimizer's state (`partial_fit` on a loaded classifier starts Adam's moments or
-SGD's velocity afresh), the parameter ``callback``, and a ``random_state`` that is no integer.
-There is no checksum: a file that was changed inside a weight still loads if the weight is finite.
+Not stored are the optimizer's state (`partial_fit` on a loaded estimator starts Adam's moments or
+SGD's velocity afresh), the parameter ``callback``, a ``scoring`` that is not made of names, and a
+``random_state`` that is no integer. There is no checksum: a file that was changed inside a weight
+still loads if the weight is finite.
 """
 
 from __future__ import annotations
@@ -26,7 +33,7 @@ from __future__ import annotations
 import json
 import os
 import secrets
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from itertools import pairwise
 from pathlib import Path
@@ -35,20 +42,30 @@ from typing import TYPE_CHECKING, Any, NoReturn
 import numpy as np
 from numpy.typing import NDArray
 
+from ._engine import ACTIVATIONS, OUTPUTS
 from ._moments import Moments
 from ._version import __version__
 from .network import Network
 
 if TYPE_CHECKING:
-    from .classifier import DNNClassifier
+    from ._estimator import DNNEstimator
 
 __all__ = ["ModelFileError", "load", "save"]
 
 FORMAT = "dnncore"
 VERSION = "1"
-KEYS = {"format", "format_version", "kind", "dtype", "dnncore_version", "layer_sizes"}
-CLASSIFIER_KEYS = {"classes", "feature_names", "params", "n_iter", "t"}
-JSON_KEYS = CLASSIFIER_KEYS | {"layer_sizes"}
+KEYS = {
+    "format", "format_version", "kind", "dtype", "activation", "output", "dnncore_version",
+    "layer_sizes",
+}  # fmt: skip
+ESTIMATOR_KEYS = {"feature_names", "params", "n_iter", "t"}
+KIND_KEYS = {
+    "Network": set(),
+    "DNNClassifier": ESTIMATOR_KEYS | {"classes", "label_kind"},
+    "DNNRegressor": ESTIMATOR_KEYS | {"target_ndim"},
+}
+JSON_KEYS = ESTIMATOR_KEYS | {"layer_sizes", "classes", "target_ndim"}
+LABEL_KINDS = {"single": "softmax", "soft": "softmax", "multilabel": "logistic"}  # their output
 TENSOR_DTYPES = {"float32": "F32", "float64": "F64"}
 
 CLASS_TYPES = {"bool": bool, "int": int, "float": float, "str": str}
@@ -64,15 +81,15 @@ class ModelFileError(ValueError):
     """The file is no model file, is damaged, or is of a version that cannot be read."""
 
 
-def save(model: Network | DNNClassifier, path: str | os.PathLike[str]) -> None:
-    """Write a network or a fitted classifier to a safetensors file.
+def save(model: Network | DNNEstimator, path: str | os.PathLike[str]) -> None:
+    """Write a network or a fitted estimator to a safetensors file.
 
     The file is replaced in one step: who reads meanwhile gets the old one or the new one. The
     same model gives the same bytes.
 
     Parameters
     ----------
-    model : Network or fitted DNNClassifier
+    model : Network, or fitted DNNClassifier or DNNRegressor
     path : str or path-like
 
     Raises
@@ -80,7 +97,7 @@ def save(model: Network | DNNClassifier, path: str | os.PathLike[str]) -> None:
     TypeError
         If `model` is neither, or has classes or a parameter of a type that cannot be stored.
     ValueError
-        If a number of the model is not finite, or the classifier is not fitted.
+        If a number of the model is not finite, or the estimator is not fitted.
     ImportError
         If safetensors is not installed.
     OSError
@@ -89,7 +106,7 @@ def save(model: Network | DNNClassifier, path: str | os.PathLike[str]) -> None:
     if isinstance(model, Network):
         tensors, metadata = _describe_network(model)
     else:
-        tensors, metadata = _describe_classifier(model)
+        tensors, metadata = _describe_estimator(model)
     for name, tensor in tensors.items():
         if not np.isfinite(tensor).all():
             raise ValueError(f"a model must be finite to be saved, got {name} with NaN or infinity")
@@ -100,8 +117,8 @@ def save(model: Network | DNNClassifier, path: str | os.PathLike[str]) -> None:
     write_atomically(path, _sort_metadata(serialize(tensors, metadata=metadata)))
 
 
-def load(path: str | os.PathLike[str]) -> Network | DNNClassifier:
-    """Read the network or the classifier that :func:`save` wrote.
+def load(path: str | os.PathLike[str]) -> Network | DNNEstimator:
+    """Read the network or the estimator that :func:`save` wrote.
 
     Everything is checked before use: names, dtypes, shapes, values, classes and parameters. A
     file can run no code, and takes memory in proportion to its size.
@@ -112,8 +129,8 @@ def load(path: str | os.PathLike[str]) -> Network | DNNClassifier:
 
     Returns
     -------
-    Network or DNNClassifier
-        A classifier predicts the same numbers as before and can go on with `partial_fit`.
+    Network, DNNClassifier or DNNRegressor
+        An estimator predicts the same numbers as before and can go on with `partial_fit`.
 
     Raises
     ------
@@ -122,32 +139,36 @@ def load(path: str | os.PathLike[str]) -> Network | DNNClassifier:
     OSError
         If the file cannot be read; FileNotFoundError if there is none.
     ImportError
-        If safetensors, or for a classifier scikit-learn, is not installed.
+        If safetensors, or for an estimator scikit-learn, is not installed.
     """
     with _faults_of(path):
         metadata, tensors = _read(os.fspath(path))
         network = _build_network(metadata, tensors)
         if metadata["kind"] == "Network":
             return network
-        return _build_classifier(network, metadata, tensors)
+        return _build_estimator(network, metadata, tensors)
 
 
-def load_network(path: str | os.PathLike[str]) -> tuple[Network, NDArray[Any] | None]:
-    """Read the network in a file of any kind, and the classes of a classifier.
+def load_network(path: str | os.PathLike[str]) -> tuple[Network, dict[str, Any]]:
+    """Read the network in a file of any kind, and what its `freeze` takes.
 
     Does not need scikit-learn. Parameters, checks and errors are those of :func:`load`.
 
     Returns
     -------
     network : Network
-    classes : array (n_outputs,) or None
+    options : dict
+        Arguments of ``Network.freeze``.
     """
     with _faults_of(path):
         metadata, tensors = _read(os.fspath(path))
         network = _build_network(metadata, tensors)
-        if metadata["kind"] == "Network":
-            return network, None
-        return network, _build_classes(metadata["classes"], network.layer_sizes[-1])
+        if metadata["kind"] == "DNNClassifier":
+            return network, {"classes": _build_learnt(network, metadata, tensors)["classes_"]}
+        if metadata["kind"] == "DNNRegressor":
+            learnt = _build_learnt(network, metadata, tensors)
+            return network, {name: learnt[f"{name}_"] for name in ("target_mean", "target_scale")}
+        return network, {}
 
 
 @contextmanager
@@ -206,38 +227,62 @@ def _describe_network(network: Network) -> tuple[dict[str, NDArray[Any]], dict[s
         "format_version": VERSION,
         "kind": "Network",
         "dtype": network.dtype.name,
+        "activation": network.activation,
+        "output": network.output,
         "dnncore_version": __version__,
         "layer_sizes": json.dumps(network.layer_sizes),
     }
     return tensors, metadata
 
 
-def _describe_classifier(model: DNNClassifier) -> tuple[dict[str, NDArray[Any]], dict[str, str]]:
+def _describe_estimator(model: DNNEstimator) -> tuple[dict[str, NDArray[Any]], dict[str, str]]:
     from sklearn.utils.validation import check_is_fitted
 
     from .classifier import DNNClassifier
+    from .regressor import DNNRegressor
 
-    if not isinstance(model, DNNClassifier):
-        raise TypeError(f"model must be a Network or a DNNClassifier, got {type(model).__name__}")
+    if not isinstance(model, DNNClassifier | DNNRegressor):
+        raise TypeError(
+            f"model must be a Network, DNNClassifier or DNNRegressor, got {type(model).__name__}"
+        )
     check_is_fitted(model)
     tensors, metadata = _describe_network(model.network_)
     tensors["history.loss"] = np.asarray(model.loss_curve_, np.float64)
     if model.validation_scores_ is not None:
         tensors["history.validation_score"] = np.asarray(model.validation_scores_, np.float64)
-
-    params = model.get_params(deep=False) | {"callback": None}
-    if not isinstance(params["random_state"], int | np.integer):
-        params["random_state"] = None
     names = getattr(model, "feature_names_in_", None)
     metadata |= {
-        "kind": "DNNClassifier",
-        "classes": json.dumps(_describe_classes(model.classes_)),
         "feature_names": json.dumps(None if names is None else list(names)),
-        "params": json.dumps(params, default=_plain, sort_keys=True),
+        "params": json.dumps(_describe_params(model), default=_plain, sort_keys=True),
         "n_iter": json.dumps(model.n_iter_),
         "t": json.dumps(model.t_),
     }
+    if isinstance(model, DNNRegressor):
+        metadata |= {"kind": "DNNRegressor", "target_ndim": json.dumps(model._target_ndim)}
+        tensors |= {"target.mean": model.target_mean_, "target.scale": model.target_scale_}
+        return tensors, metadata
+    metadata |= {
+        "kind": "DNNClassifier",
+        "classes": json.dumps(_describe_classes(model.classes_)),
+        "label_kind": model._kind,
+    }
+    if hasattr(model, "class_prior_"):
+        tensors |= {"class_prior": model.class_prior_, "class_total": model._class_totals}
     return tensors, metadata
+
+
+def _describe_params(model: DNNEstimator) -> dict[str, Any]:
+    params = model.get_params(deep=False) | {"callback": None}
+    if not isinstance(params["random_state"], int | np.integer):
+        params["random_state"] = None
+    scoring = params["scoring"]
+    named = isinstance(scoring, list | tuple) and all(isinstance(x, str) for x in scoring)
+    if not (isinstance(scoring, str) or named):
+        params["scoring"] = None
+    if isinstance(params.get("class_weight"), Mapping):
+        # JSON has strings for keys only.
+        params["class_weight"] = [[key, value] for key, value in params["class_weight"].items()]
+    return params
 
 
 def _describe_classes(classes: NDArray[Any]) -> dict[str, Any]:
@@ -310,14 +355,15 @@ def _decode(metadata: dict[str, str]) -> dict[str, Any]:
     version = metadata.get("format_version")
     _require(version == VERSION, f"format version must be {VERSION!r}, got {version!r}")
     kind = metadata.get("kind")
-    _require(
-        kind in ("Network", "DNNClassifier"),
-        f"kind must be 'Network' or 'DNNClassifier', got {kind!r}",
-    )
-    keys = KEYS | CLASSIFIER_KEYS if kind == "DNNClassifier" else KEYS
-    _check_names("metadata", set(metadata), keys)
+    _require(kind in KIND_KEYS, f"kind must be one of {', '.join(KIND_KEYS)}, got {kind!r}")
+    _check_names("metadata", set(metadata), KEYS | KIND_KEYS[str(kind)])
     dtype = metadata["dtype"]
     _require(dtype in TENSOR_DTYPES, f"dtype must be 'float32' or 'float64', got {dtype!r}")
+    for key, choices in (("activation", ACTIVATIONS), ("output", OUTPUTS)):
+        _require(
+            metadata[key] in choices,
+            f"{key} must be one of {', '.join(choices)}, got {metadata[key]!r}",
+        )
     try:
         decoded = {
             key: json.loads(value) if key in JSON_KEYS else value for key, value in metadata.items()
@@ -348,7 +394,11 @@ def _check_tensors(metadata: dict[str, Any], found: dict[str, tuple[str, tuple[i
             "norm.moments.mean": ("F64", (sizes[0],)),
             "norm.moments.variance": ("F64", (sizes[0],)),
         }
-    if metadata["kind"] == "DNNClassifier":
+    if metadata["kind"] == "DNNRegressor":
+        expected |= {name: ("F64", (sizes[-1],)) for name in ("target.mean", "target.scale")}
+    if metadata["kind"] == "DNNClassifier" and metadata["output"] == "softmax":
+        expected |= {name: ("F64", (sizes[-1],)) for name in ("class_prior", "class_total")}
+    if metadata["kind"] != "Network":
         for name in {"history.loss"} | ({"history.validation_score"} & set(found)):
             # Of any length.
             expected[name] = ("F64", found[name][1][:1] if name in found else ())
@@ -367,6 +417,10 @@ def _check_names(what: str, found: set[str], expected: set[str]) -> None:
     _require(not missing, f"missing {what} {missing[:1]}")
 
 
+def _is_label(value: object) -> bool:
+    return isinstance(value, bool | int | float | str)
+
+
 def _is_count(value: object) -> bool:
     return isinstance(value, int) and not isinstance(value, bool) and 0 <= value < 2**63
 
@@ -375,7 +429,10 @@ def _is_count(value: object) -> bool:
 
 
 def _build_network(metadata: dict[str, Any], tensors: dict[str, NDArray[Any]]) -> Network:
-    network = Network(metadata["layer_sizes"], dtype=metadata["dtype"], seed=0)
+    network = Network(
+        metadata["layer_sizes"], dtype=metadata["dtype"], seed=0,
+        activation=metadata["activation"], output=metadata["output"],
+    )  # fmt: skip
     for layer, (W, b) in enumerate(zip(network.coefs_, network.intercepts_, strict=True)):
         W[...] = tensors[f"layers.{layer}.weight"]
         b[...] = tensors[f"layers.{layer}.bias"]
@@ -392,13 +449,44 @@ def _build_network(metadata: dict[str, Any], tensors: dict[str, NDArray[Any]]) -
     return network
 
 
-def _build_classifier(
+def _build_learnt(
     network: Network, metadata: dict[str, Any], tensors: dict[str, NDArray[Any]]
-) -> DNNClassifier:
-    from . import DNNClassifier  # which says what to install
+) -> dict[str, Any]:
+    """What an estimator of its kind has learnt beside the network, by attribute."""
+    if metadata["kind"] == "DNNRegressor":
+        _require(network.output == "identity", "output of a DNNRegressor must be 'identity'")
+        mean, scale = tensors["target.mean"], tensors["target.scale"]
+        _require(bool((scale > 0).all()), "target.scale must be positive")
+        ndim = metadata["target_ndim"]
+        _require(
+            ndim in (1, 2) and type(ndim) is int and (ndim == 2 or len(mean) == 1),
+            f"target_ndim must be 1 or 2 and go with {len(mean)} outputs, got {ndim!r}",
+        )
+        return {"target_mean_": mean, "target_scale_": scale, "_target_ndim": ndim}
+    kind = metadata["label_kind"]
+    _require(
+        LABEL_KINDS.get(kind) == network.output,
+        f"label_kind {kind!r} does not go with output {network.output!r}",
+    )
+    classes = _build_classes(metadata["classes"], network.layer_sizes[-1])
+    learnt: dict[str, Any] = {"classes_": classes, "_kind": kind}
+    if network.output == "softmax":
+        for name in ("class_prior", "class_total"):
+            _require(bool((tensors[name] >= 0).all()), f"{name} must not be negative")
+        _require(bool(tensors["class_total"].any()), "class_total must not be all zero")
+        learnt |= {
+            "class_prior_": tensors["class_prior"], "_class_totals": tensors["class_total"],
+        }  # fmt: skip
+    return learnt
 
-    n_features, n_outputs = network.layer_sizes[0], network.layer_sizes[-1]
-    classes = _build_classes(metadata["classes"], n_outputs)
+
+def _build_estimator(
+    network: Network, metadata: dict[str, Any], tensors: dict[str, NDArray[Any]]
+) -> DNNEstimator:
+    import dnncore  # which says what to install
+
+    learnt = _build_learnt(network, metadata, tensors)
+    n_features = network.layer_sizes[0]
     names = metadata["feature_names"]
     named = isinstance(names, list) and all(isinstance(name, str) for name in names)
     _require(
@@ -407,7 +495,8 @@ def _build_classifier(
     )
     for key in ("n_iter", "t"):
         _require(_is_count(metadata[key]), f"{key} must be a non-negative integer")
-    model = DNNClassifier(**_build_params(metadata["params"], set(DNNClassifier().get_params())))
+    kind = getattr(dnncore, metadata["kind"])
+    model: DNNEstimator = kind(**_build_params(metadata["params"], set(kind().get_params())))
     try:
         model._validate_params()
     except (TypeError, ValueError) as error:
@@ -415,12 +504,12 @@ def _build_classifier(
     scores = tensors.get("history.validation_score")
     model._restore(
         network=network,
-        classes=classes,
         feature_names=None if names is None else np.array(names, dtype=object),
         loss_curve=tensors["history.loss"].tolist(),
         validation_scores=None if scores is None else scores.tolist(),
         n_iter=metadata["n_iter"],
         t=metadata["t"],
+        **learnt,
     )
     return model
 
@@ -431,6 +520,11 @@ def _build_params(params: object, known: set[str]) -> dict[str, Any]:
     unknown = sorted(set(params) - known)
     _require(not unknown, f"unknown parameter {unknown[:1]}")
     _require(params.get("callback") is None, "the parameter callback must be null")
+    weight = params.get("class_weight")
+    if isinstance(weight, list):
+        pairs = all(isinstance(x, list) and len(x) == 2 and _is_label(x[0]) for x in weight)
+        _require(pairs, "the parameter class_weight must be pairs of a class and a weight")
+        params = params | {"class_weight": {key: value for key, value in weight}}
     return {name: tuple(x) if isinstance(x, list) else x for name, x in params.items()}
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from itertools import pairwise
 from typing import Any
@@ -13,11 +13,23 @@ from numpy.typing import ArrayLike, DTypeLike, NDArray
 
 from . import _validation as check
 from . import kernels
-from ._engine import SCORING_ROWS, Engine
+from ._engine import ACTIVATIONS, OUTPUTS, SCORING_ROWS, Engine
 from ._memory import aligned_zeros
 from ._moments import Moments
 from ._threads import blas_for, threads_for_scoring, use_builtin
 from .predictor import Predictor
+
+# The losses that go with an output; the first is the default.
+LOSSES = {
+    "softmax": ("cross_entropy",),
+    "logistic": ("binary_cross_entropy",),
+    "identity": ("squared_error", "huber"),
+}
+
+
+def check_loss(loss: str | None, output: str) -> str:
+    """`loss`, or the default one, if it goes with the output of a network."""
+    return LOSSES[output][0] if loss is None else check.choice("loss", loss, LOSSES[output])
 
 
 @dataclass(frozen=True)
@@ -28,11 +40,11 @@ class Forward:
     ----------
     a : list of arrays
         ``a[0]`` is the normalised input (n, n_features), ``a[l]`` the output of hidden
-        layer l, ``sigmoid(z[l - 1])``.
+        layer l, ``activation(z[l - 1])``.
     z : list of arrays
         ``z[l] = a[l] W[l] + b[l]``; the last are the logits.
     p : array (n, n_outputs)
-        ``softmax(z[-1])``.
+        ``output(z[-1])``.
     """
 
     a: list[NDArray[Any]]
@@ -76,11 +88,18 @@ class Network:
         Of the parameters and of all arrays given and returned. The two are never mixed.
     seed : int, optional
         Of the initial weights. Without it they differ from one network to the next.
+    activation : {'logistic', 'tanh', 'relu', 'identity'}
+        Of the hidden layers.
+    output : {'softmax', 'logistic', 'identity'}
+        What the last layer ends in, and with it the loss: one class out of several
+        (cross-entropy), a probability for each output by itself (binary cross-entropy), or
+        numbers (squared error, or Huber's).
 
     Attributes
     ----------
     layer_sizes : tuple of int
     dtype : numpy.dtype
+    activation, output : str
     parameters : array (n_parameters,)
         All parameters, ``W_1`` (row by row), ``b_1``, ``W_2``, ...; 64-byte aligned.
     coefs_, intercepts_ : list of arrays (n_in, n_out) and (n_out,)
@@ -92,10 +111,10 @@ class Network:
 
     Notes
     -----
-    Weights and biases of a layer start uniform in +-sqrt(2 / (n_in + n_out)) (Glorot and
-    Bengio 2010, for the logistic function), drawn from ``numpy.random.RandomState(seed)`` in
-    the order in which scikit-learn's ``MLPClassifier(activation='logistic')`` draws them, so
-    that both start from the same weights. That stream is frozen in NumPy.
+    Weights and biases of a layer start uniform in +-sqrt(6 / (n_in + n_out)), or
+    +-sqrt(2 / (n_in + n_out)) for the logistic function (Glorot and Bengio 2010), drawn from
+    ``numpy.random.RandomState(seed)`` in the order in which scikit-learn's ``MLPClassifier``
+    draws them, so that both start from the same weights. That stream is frozen in NumPy.
 
     Examples
     --------
@@ -108,6 +127,8 @@ class Network:
 
     layer_sizes: tuple[int, ...]
     dtype: np.dtype[Any]
+    activation: str
+    output: str
     parameters: NDArray[Any]
     coefs_: list[NDArray[Any]]
     intercepts_: list[NDArray[Any]]
@@ -121,12 +142,16 @@ class Network:
         *,
         dtype: DTypeLike = np.float64,
         seed: int | np.random.RandomState | None = None,
+        activation: str = "logistic",
+        output: str = "softmax",
     ) -> None:
         sizes = tuple(check.integer("layer_sizes", size, low=1) for size in layer_sizes)
         if len(sizes) < 2:
             raise ValueError(f"layer_sizes must have at least 2 entries, got {layer_sizes!r}")
         if np.dtype(dtype) not in (np.float32, np.float64):
             raise TypeError(f"dtype must be float32 or float64, got {np.dtype(dtype)}")
+        self.activation = check.choice("activation", activation, tuple(ACTIVATIONS))
+        self.output = check.choice("output", output, tuple(OUTPUTS))
         self.layer_sizes = sizes
         self.dtype = np.dtype(dtype)
         self.mean_ = self.scale_ = self.moments_ = None
@@ -143,7 +168,7 @@ class Network:
 
     def _initialise(self, random: np.random.RandomState) -> None:
         for W, b in zip(self.coefs_, self.intercepts_, strict=True):
-            bound = np.sqrt(2.0 / sum(W.shape))
+            bound = np.sqrt((2.0 if self.activation == "logistic" else 6.0) / sum(W.shape))
             W[...] = random.uniform(-bound, bound, W.shape)
             b[...] = random.uniform(-bound, bound, b.shape)
 
@@ -163,11 +188,14 @@ class Network:
 
     def __repr__(self) -> str:
         norm = "" if self.mean_ is None else ", with norm"
-        return f"Network({self.layer_sizes}, dtype={self.dtype}{norm})"
+        return (
+            f"Network({self.layer_sizes}, dtype={self.dtype}, activation={self.activation!r}, "
+            f"output={self.output!r}{norm})"
+        )
 
     def __getstate__(self) -> dict[str, Any]:
-        names = ("layer_sizes", "dtype", "mean_", "scale_", "moments_", "parameters")
-        return {name: getattr(self, name) for name in names}
+        names = ("layer_sizes", "dtype", "activation", "output", "mean_", "scale_", "moments_")
+        return {name: getattr(self, name) for name in (*names, "parameters")}
 
     def __setstate__(self, state: dict[str, Any]) -> None:
         self.__dict__.update(state)
@@ -230,7 +258,7 @@ class Network:
     # --------------------------------------------------------------------------- scoring
 
     def predict_proba(self, X: ArrayLike, *, n_threads: int | None = None) -> NDArray[Any]:
-        """Class probabilities of the rows of X.
+        """Outputs of the rows of X: probabilities, unless the output is 'identity'.
 
         Parameters
         ----------
@@ -261,18 +289,28 @@ class Network:
         engine = Engine(
             self.layer_sizes, self.parameters, self.mean_, self.scale_,
             max(1, min(n, SCORING_ROWS)), threads, training=False, builtin=use_builtin("auto"),
+            activation=self.activation, output=self.output,
         )  # fmt: skip
         with blas_for("auto"):
             engine.score(X, out, as_logits)
         return out
 
-    def freeze(self, classes: ArrayLike | None = None) -> Predictor:
+    def freeze(
+        self,
+        classes: ArrayLike | None = None,
+        *,
+        target_mean: ArrayLike | None = None,
+        target_scale: ArrayLike | None = None,
+    ) -> Predictor:
         """A copy for scoring, with norm folded into the first layer.
 
         Parameters
         ----------
         classes : array (n_outputs,), optional
             Labels of the outputs; default: 0, 1, ...
+        target_mean, target_scale : array (n_outputs,), optional
+            Outputs are multiplied by the scale and added to the mean, by the last layer; only
+            where the output is 'identity'.
 
         Returns
         -------
@@ -289,7 +327,17 @@ class Network:
             W = self.coefs_[0].astype(np.float64) / self.scale_.astype(np.float64)[:, None]
             b = self.intercepts_[0].astype(np.float64) - self.mean_.astype(np.float64) @ W
             coefs[0][...], intercepts[0][...] = W, b
-        return Predictor(self.layer_sizes, parameters, classes)
+        if target_mean is not None or target_scale is not None:
+            if self.output != "identity":
+                raise ValueError("target_mean and target_scale need output='identity'")
+            coefs, intercepts = self.views(parameters)
+            scale = np.ones(1) if target_scale is None else np.asarray(target_scale, np.float64)
+            mean = np.zeros(1) if target_mean is None else np.asarray(target_mean, np.float64)
+            coefs[-1][...] = coefs[-1] * scale
+            intercepts[-1][...] = intercepts[-1] * scale + mean
+        return Predictor(
+            self.layer_sizes, parameters, classes, activation=self.activation, output=self.output
+        )
 
     # -------------------------------------------------------------- forward and backward
 
@@ -304,16 +352,18 @@ class Network:
         -------
         Forward
         """
-        X = self._check_input(X)
+        return self._forward(self._check_input(X))
+
+    def _forward(self, X: NDArray[Any]) -> Forward:
         if self.mean_ is not None and self.scale_ is not None:
             X = kernels.norm(X, self.mean_, self.scale_)
         a: list[NDArray[Any]] = [X]
         z: list[NDArray[Any]] = []
         for W, b in zip(self.coefs_, self.intercepts_, strict=True):
             if z:
-                a.append(kernels.sigmoid(z[-1]))
+                a.append(_FUNCTIONS[self.activation](z[-1]))
             z.append(kernels.affine(a[-1], W, b))
-        return Forward(a, z, kernels.softmax(z[-1]))
+        return Forward(a, z, _FUNCTIONS[self.output](z[-1]))
 
     def loss(
         self,
@@ -322,31 +372,42 @@ class Network:
         *,
         sample_weight: ArrayLike | None = None,
         alpha: float = 0.0,
+        loss: str | None = None,
+        huber_delta: float = 1.0,
     ) -> float:
-        """Mean cross-entropy and L2 penalty.
+        """Mean loss of the rows, and L2 penalty.
 
-        ``-(1 / sum w) sum_rows w sum_i L_i log p_i + alpha / (2 sum w) sum W^2``
+        ``(1 / sum w) sum_rows w loss(row) + alpha / (2 sum w) sum W^2``
+
+        where the loss of a row is ``-sum_i L_i log p_i`` for softmax, ``-sum_i (Y_i log p_i +
+        (1 - Y_i) log(1 - p_i))`` for logistic outputs, and ``sum_i (z_i - Y_i)^2 / 2``, or
+        Huber's, for numbers.
 
         Parameters
         ----------
         X : array (n, n_features), of the dtype of the network
         y : integer array (n,) or array (n, n_outputs) of the dtype of the network
-            Class indices, or a row of label probabilities for each sample.
+            For softmax class indices, or a row of label probabilities for each sample; else the
+            targets Y, which may be (n,) for one output.
         sample_weight : array (n,), optional
             Weights w, not negative and not all zero.
         alpha : float
             L2 penalty of the weights (not of the biases).
+        loss : str, optional
+            'cross_entropy' with softmax, 'binary_cross_entropy' with logistic outputs,
+            'squared_error' (the default) or 'huber' with numbers.
+        huber_delta : float
+            Residual from which Huber's loss is linear.
 
         Returns
         -------
         float
         """
         logits = self.decision_function(X)
-        decay = self._decay(alpha, y, sample_weight, logits)
-        loss, _ = kernels.softmax_cross_entropy(
-            logits, np.asarray(y), sample_weight=sample_weight, out=logits
-        )
-        return loss + self._penalty(decay)
+        labels = self.check_labels(y, sample_weight, logits.shape[0])
+        decay = check.number("alpha", alpha, low=0.0) * labels.scale
+        value, _ = self._loss_and_delta(logits, labels, loss, huber_delta, out=logits)
+        return value + self._penalty(decay)
 
     def gradients(
         self,
@@ -355,22 +416,39 @@ class Network:
         *,
         sample_weight: ArrayLike | None = None,
         alpha: float = 0.0,
+        loss: str | None = None,
+        huber_delta: float = 1.0,
     ) -> Gradients:
         """Loss and its derivatives by back-propagation, layer by layer.
 
         Parameters
         ----------
-        X, y, sample_weight, alpha
+        X, y, sample_weight, alpha, loss, huber_delta
             As in :meth:`loss`.
 
         Returns
         -------
         Gradients
         """
-        forward = self.forward(X)
+        X = self._check_input(X)
+        labels = self.check_labels(y, sample_weight, X.shape[0])
+        alpha = check.number("alpha", alpha, low=0.0)
+        return self.back_propagate(X, labels, alpha=alpha, loss=loss, huber_delta=huber_delta)
+
+    def back_propagate(
+        self,
+        X: NDArray[Any],
+        labels: check.Labels,
+        *,
+        alpha: float,
+        loss: str | None,
+        huber_delta: float,
+    ) -> Gradients:
+        """As :meth:`gradients`, from rows and labels that have been checked."""
+        forward = self._forward(X)
         logits = forward.z[-1]
-        decay = self._decay(alpha, y, sample_weight, logits)
-        loss, dz = kernels.softmax_cross_entropy(logits, np.asarray(y), sample_weight=sample_weight)
+        decay = alpha * labels.scale
+        value, dz = self._loss_and_delta(logits, labels, loss, huber_delta)
         flat = np.empty_like(self.parameters)
         coefs, intercepts = self.views(flat)
         deltas = [dz]
@@ -380,17 +458,38 @@ class Network:
             coefs[layer][...] = dW + self.dtype.type(decay) * W
             intercepts[layer][...] = db
             if layer > 0:
-                deltas.insert(0, kernels.sigmoid_backward(da, a))
+                deltas.insert(0, _BACKWARD[self.activation](da, a))
         dx = da if self.scale_ is None else kernels.norm_backward(da, self.scale_)
-        return Gradients(loss + self._penalty(decay), flat, coefs, intercepts, deltas, dx)
+        return Gradients(value + self._penalty(decay), flat, coefs, intercepts, deltas, dx)
 
-    def _decay(
-        self, alpha: float, y: ArrayLike, sample_weight: ArrayLike | None, logits: NDArray[Any]
-    ) -> float:
-        """alpha over the weight of the rows; y and sample_weight are checked by the way."""
-        shape = (logits.shape[0], logits.shape[1])
-        labels = check.labels("y", y, sample_weight, shape, "the rows of X", self.dtype)
-        return check.number("alpha", alpha, low=0.0) * labels.scale
+    def check_labels(self, y: ArrayLike, sample_weight: ArrayLike | None, n: int) -> check.Labels:
+        """Labels or targets of n rows in the form that the compiled code takes.
+
+        Raises
+        ------
+        TypeError, ValueError
+            If they do not fit the output of the network, or the weights are not allowed.
+        """
+        arguments = (y, sample_weight, (n, self.layer_sizes[-1]), "X and the network", self.dtype)
+        if self.output == "softmax":
+            return check.labels("y", *arguments)
+        return check.targets("y", *arguments, probabilities=self.output == "logistic")
+
+    def _loss_and_delta(
+        self,
+        logits: NDArray[Any],
+        labels: check.Labels,
+        loss: str | None,
+        huber_delta: float,
+        out: NDArray[Any] | None = None,
+    ) -> tuple[float, NDArray[Any]]:
+        """The mean loss, and its derivative with respect to the logits."""
+        options: dict[str, Any] = {"sample_weight": labels.weight, "out": out}
+        loss = check_loss(loss, self.output)
+        if loss == "huber":
+            options["delta"] = huber_delta
+        targets = labels.L if labels.label is None else labels.label
+        return _LOSS_KERNELS[loss](logits, targets, **options)
 
     def _penalty(self, decay: float) -> float:
         return 0.5 * decay * sum(float(np.vdot(W, W)) for W in self.coefs_)
@@ -405,3 +504,32 @@ class Network:
         from .modelfile import save
 
         save(self, path)
+
+
+def _identity(z: NDArray[Any]) -> NDArray[Any]:
+    return z
+
+
+def _identity_backward(da: NDArray[Any], a: NDArray[Any]) -> NDArray[Any]:
+    return da
+
+
+_FUNCTIONS: dict[str, Callable[..., NDArray[Any]]] = {
+    "logistic": kernels.sigmoid,
+    "tanh": kernels.tanh,
+    "relu": kernels.relu,
+    "identity": _identity,
+    "softmax": kernels.softmax,
+}
+_BACKWARD: dict[str, Callable[..., NDArray[Any]]] = {
+    "logistic": kernels.sigmoid_backward,
+    "tanh": kernels.tanh_backward,
+    "relu": kernels.relu_backward,
+    "identity": _identity_backward,
+}
+_LOSS_KERNELS: dict[str, Callable[..., tuple[float, NDArray[Any]]]] = {
+    "cross_entropy": kernels.softmax_cross_entropy,
+    "binary_cross_entropy": kernels.sigmoid_cross_entropy,
+    "squared_error": kernels.squared_error,
+    "huber": kernels.huber_error,
+}

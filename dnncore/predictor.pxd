@@ -10,15 +10,16 @@
 cdef class Predictor:
     cdef readonly tuple layer_sizes
     cdef readonly object dtype, classes_
+    cdef readonly str activation, output
     cdef object _parameters, _packed
     cdef Py_ssize_t[::1] _sizes, _weights, _biases
     cdef const void* _ops  # const dnn_ops *, which is private
     cdef const char* _parameter_data
     cdef char* _packed_data
     cdef Py_ssize_t _width, _itemsize
-    cdef int _typenum
+    cdef int _typenum, _activation, _output
 
-    # Probabilities (n, n_outputs) of n contiguous rows x (n, n_features). Call the one for the
+    # Outputs (n, n_outputs), which are probabilities unless the output is 'identity', of n contiguous rows x (n, n_features). Call the one for the
     # dtype of the predictor. Any number of threads may call at once. Returns 0, or -1 if there
     # is no memory, which only wide layers or many rows need.
     cdef int score_f32(self, Py_ssize_t n, const float* x, float* out) noexcept nogil

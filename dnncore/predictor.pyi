@@ -8,12 +8,17 @@ from numpy.typing import ArrayLike, NDArray
 class Predictor:
     layer_sizes: tuple[int, ...]
     dtype: np.dtype[Any]
+    activation: str
+    output: str
     classes_: NDArray[Any]
     def __init__(
         self,
         layer_sizes: Sequence[int],
         parameters: NDArray[Any],
         classes: ArrayLike | None = None,
+        *,
+        activation: str = "logistic",
+        output: str = "softmax",
     ) -> None: ...
     @classmethod
     def load(cls, path: str | os.PathLike[str]) -> Predictor: ...

@@ -6,13 +6,16 @@ cimport numpy as cnp
 from libc.stdlib cimport free, malloc
 from libc.string cimport memcpy
 
-from ._csrc cimport dnn_ops, isa
+from ._csrc cimport DNN_IDENTITY, dnn_ops, isa
 
 from ._csrc import all_finite
+from ._engine import ACTIVATIONS, OUTPUTS
 from ._memory import aligned_empty
-from ._validation import finite_matrix, output
+from ._validation import choice, finite_matrix, output as output_array
 
 cnp.import_array()
+
+cdef int SOFTMAX = OUTPUTS["softmax"]
 
 cdef enum:
     STACK_BYTES = 32768  # activations of two layers that fit need no allocation
@@ -32,7 +35,7 @@ cdef bint _fit_together(x, out) noexcept:
 
 
 cdef class Predictor:
-    """Class probabilities of a network, laid out for scoring.
+    """The outputs of a network, laid out for scoring.
 
     Made by :meth:`dnncore.Network.freeze`, :meth:`dnncore.DNNClassifier.freeze` or
     :meth:`Predictor.load`. It is a copy: training the model further does not change it.
@@ -46,12 +49,17 @@ cdef class Predictor:
         As ``Network.parameters``, norm folded in. Copied.
     classes : array (n_outputs,), optional
         Labels that :meth:`predict` returns; default: the class indices.
+    activation : {'logistic', 'tanh', 'relu', 'identity'}
+        Of the hidden layers.
+    output : {'softmax', 'logistic', 'identity'}
+        As of :class:`dnncore.Network`.
 
     Attributes
     ----------
     layer_sizes : tuple of int
     dtype : numpy.dtype
-        Of the rows taken and the probabilities returned.
+        Of the rows taken and the outputs returned.
+    activation, output : str
     classes_ : array (n_outputs,)
 
     Examples
@@ -63,8 +71,11 @@ cdef class Predictor:
     ((3,), (2, 3))
     """
 
-    def __init__(self, layer_sizes, parameters, classes=None):
-        cdef Py_ssize_t l, n_layers
+    def __init__(self, layer_sizes, parameters, classes=None, *, activation="logistic",
+                 output="softmax"):
+        self.activation = choice("activation", activation, tuple(ACTIVATIONS))
+        self.output = choice("output", output, tuple(OUTPUTS))
+        self._activation, self._output = ACTIVATIONS[activation], OUTPUTS[output]
         self.layer_sizes = tuple(int(size) for size in layer_sizes)
         self._parameters = np.array(parameters, order="C")
         self._parameters.flags.writeable = False
@@ -130,14 +141,18 @@ cdef class Predictor:
         """
         from .modelfile import load_network
 
-        network, classes = load_network(path)
-        return network.freeze(classes)
+        network, options = load_network(path)
+        return network.freeze(**options)
 
     def __reduce__(self):
-        return Predictor, (self.layer_sizes, self._parameters, self.classes_)
+        arguments = self.layer_sizes, self._parameters, self.classes_
+        return _restore, (*arguments, self.activation, self.output)
 
     def __repr__(self):
-        return f"Predictor({self.layer_sizes}, dtype={self.dtype})"
+        return (
+            f"Predictor({self.layer_sizes}, dtype={self.dtype}, activation={self.activation!r}, "
+            f"output={self.output!r})"
+        )
 
     # ---------------------------------------------------------------------------- scoring
 
@@ -174,11 +189,15 @@ cdef class Predictor:
                 ops.forward_packed(rows, k, m, a, ld_a,
                                    self._packed_data + self._weights[l] * itemsize,
                                    self._parameter_data + self._biases[l] * itemsize,
-                                   l < n_layers - 1, self._width, z)
+                                   self._activation if l < n_layers - 1 else DNN_IDENTITY,
+                                   self._width, z)
                 a, ld_a = z, self._width
             for r in range(rows):
                 memcpy(to + r * m * itemsize, z + r * row_bytes, m * itemsize)
-            ops.softmax(rows, m, to, to)
+            if self._output == SOFTMAX:
+                ops.softmax(rows, m, to, to)
+            else:
+                ops.activate(self._output, rows * m, to, to)
             to += rows * m * itemsize
             start += rows
         if buffer != on_stack:
@@ -217,7 +236,7 @@ cdef class Predictor:
         return out
 
     def __call__(self, x, out=None):
-        """Class probabilities of one row or many.
+        """Outputs of one row or many: probabilities, unless the output is 'identity'.
 
         Parameters
         ----------
@@ -249,14 +268,14 @@ cdef class Predictor:
                 f"x must have shape ({self._sizes[0]},) or (n, {self._sizes[0]}), got {x.shape}"
             )
         shape = (*x.shape[:-1], self.layer_sizes[-1])
-        return self._call(x, output("out", out, shape, self.dtype, apart=(x,)))
+        return self._call(x, output_array("out", out, shape, self.dtype, apart=(x,)))
 
     def predict_proba(self, X):
         """As calling the predictor, for rows (n, n_features) that are checked to be finite."""
         return self(finite_matrix("X", X, self.layer_sizes[0], self.dtype))
 
     def predict(self, x):
-        """The most probable class of one row, or of each of many.
+        """What is predicted for one row, or for each of many.
 
         Parameters
         ----------
@@ -265,5 +284,15 @@ cdef class Predictor:
         Returns
         -------
         label, or array (n,) of labels
+            The most probable class. For output 'logistic' instead an indicator of 0 and 1 for
+            each output, (n_outputs,) or (n, n_outputs); for 'identity' the outputs themselves.
         """
-        return self.classes_[self(x).argmax(axis=-1)]
+        outputs = self(x)
+        if self.output == "softmax":
+            return self.classes_[outputs.argmax(axis=-1)]
+        return outputs if self.output == "identity" else (outputs > 0.5).astype(np.intp)
+
+
+def _restore(layer_sizes, parameters, classes, activation, output):
+    """For pickle, which calls with positional arguments."""
+    return Predictor(layer_sizes, parameters, classes, activation=activation, output=output)

@@ -16,13 +16,14 @@ the chain of layers forward, and then backward, is all there is to back-propagat
     dx = norm_backward(dx0, scale)
 
 Names and signatures are those of :mod:`dnncore.kernels`, which the tests compare with this
-module. Everything is computed in the type of the arguments, float32 or float64. Sigmoid, softmax
-and the cross-entropies are finite for any finite logits, and for probabilities that are 0.
+module. Everything is computed in the type of the arguments, float32 or float64. The activations,
+softmax and the cross-entropies are finite for any finite logits, and for probabilities that are 0.
 
 A wrong dtype raises `TypeError`, a wrong shape or value `ValueError`. Results go to `out` if
 it is given, and are returned.
 """
 
+import numbers
 from typing import Any, TypeVar
 
 import numpy as np
@@ -36,14 +37,21 @@ __all__ = [
     "affine_backward",
     "cross_entropy",
     "cross_entropy_backward",
+    "huber_error",
     "log_softmax",
     "norm",
     "norm_backward",
+    "relu",
+    "relu_backward",
     "sigmoid",
     "sigmoid_backward",
+    "sigmoid_cross_entropy",
     "softmax",
     "softmax_backward",
     "softmax_cross_entropy",
+    "squared_error",
+    "tanh",
+    "tanh_backward",
 ]
 
 
@@ -192,6 +200,81 @@ def sigmoid_backward(
     return _result(da * (a * (1 - a)), out)
 
 
+def tanh(z: NDArray[Real], *, out: NDArray[Real] | None = None) -> NDArray[Real]:
+    """``a = tanh z``, which is ``2 sigmoid(2 z) - 1``.
+
+    Parameters
+    ----------
+    z : array, any shape
+    out : array, same shape, optional
+
+    Returns
+    -------
+    a : array, same shape
+    """
+    return _result(np.tanh(_array("z", z)), out)
+
+
+def tanh_backward(
+    da: NDArray[Real], a: NDArray[Real], *, out: NDArray[Real] | None = None
+) -> NDArray[Real]:
+    """``dz = da * (1 - a^2)``.
+
+    Parameters
+    ----------
+    da : array, any shape
+        Gradient with respect to the output of :func:`tanh`.
+    a : array, same shape
+        That output.
+    out : array, same shape, optional
+
+    Returns
+    -------
+    dz : array, same shape
+    """
+    da = _array("da", da)
+    a = _like("a", a, da.shape, "da", da)
+    # Next to -1 and 1 the difference of a rounded square would be nothing but its error.
+    return _result(da * ((1 - a) * (1 + a)), out)
+
+
+def relu(z: NDArray[Real], *, out: NDArray[Real] | None = None) -> NDArray[Real]:
+    """``a = max(z, 0)``.
+
+    Parameters
+    ----------
+    z : array, any shape
+    out : array, same shape, optional
+
+    Returns
+    -------
+    a : array, same shape
+    """
+    return _result(np.maximum(_array("z", z), 0), out)
+
+
+def relu_backward(
+    da: NDArray[Real], a: NDArray[Real], *, out: NDArray[Real] | None = None
+) -> NDArray[Real]:
+    """``dz = da`` where ``a > 0``, else 0.
+
+    Parameters
+    ----------
+    da : array, any shape
+        Gradient with respect to the output of :func:`relu`.
+    a : array, same shape
+        That output.
+    out : array, same shape, optional
+
+    Returns
+    -------
+    dz : array, same shape
+    """
+    da = _array("da", da)
+    a = _like("a", a, da.shape, "da", da)
+    return _result(da * (a > 0), out)
+
+
 def softmax(z: NDArray[Real], *, out: NDArray[Real] | None = None) -> NDArray[Real]:
     """``p_i = exp(z_i) / sum_j exp(z_j)`` in every row.
 
@@ -269,7 +352,7 @@ def cross_entropy(
     """
     p = _matrix("p", p)
     L, w = _label_rows(L, p, "p"), _weights(sample_weight, p)
-    return _weighted_loss(w, L, np.log(_positive(p)))
+    return _weighted_loss(w, -L * np.log(_positive(p)))
 
 
 def cross_entropy_backward(
@@ -325,7 +408,111 @@ def softmax_cross_entropy(
     z = _matrix("z", z)
     L, w = _label_rows(L, z, "z"), _weights(sample_weight, z)
     dz = w[:, np.newaxis].astype(z.dtype) * (softmax(z) * L.sum(axis=1, keepdims=True) - L)
-    return _weighted_loss(w, L, log_softmax(z)), _result(dz, out)
+    return _weighted_loss(w, -L * log_softmax(z)), _result(dz, out)
+
+
+def sigmoid_cross_entropy(
+    z: NDArray[Real],
+    Y: NDArray[Real],
+    *,
+    sample_weight: ArrayLike | None = None,
+    out: NDArray[Real] | None = None,
+) -> tuple[float, NDArray[Real]]:
+    """Loss of ``p = sigmoid(z)``, each output for itself, and its gradient.
+
+    The loss is ``-(1 / sum w) sum_rows w sum_i (Y_i log p_i + (1 - Y_i) log(1 - p_i))``, and
+    ``dz = (w / sum w) (p - Y)``.
+
+    Parameters
+    ----------
+    z : array (n, m)
+        Logits.
+    Y : array (n, m)
+        Targets, in [0, 1].
+    sample_weight : array (n,), optional
+        The weights w >= 0, not all zero; ones if not given.
+    out : array (n, m), optional
+        Gets dz.
+
+    Returns
+    -------
+    loss : float
+    dz : array (n, m)
+    """
+    z = _matrix("z", z)
+    Y, w = _probabilities("Y", _like("Y", Y, z.shape, "z", z)), _weights(sample_weight, z)
+    # log(1 + exp(-z)) + (1 - Y) z, without exp of a positive number, which can overflow.
+    losses = np.maximum(z, 0) - Y * z + np.log1p(np.exp(-np.abs(z)))
+    dz = w[:, np.newaxis].astype(z.dtype) * (sigmoid(z) - Y)
+    return _weighted_loss(w, losses), _result(dz, out)
+
+
+def squared_error(
+    z: NDArray[Real],
+    Y: NDArray[Real],
+    *,
+    sample_weight: ArrayLike | None = None,
+    out: NDArray[Real] | None = None,
+) -> tuple[float, NDArray[Real]]:
+    """``(1 / sum w) sum_rows w sum_i (z_i - Y_i)^2 / 2`` and ``dz = (w / sum w) (z - Y)``.
+
+    Parameters
+    ----------
+    z : array (n, m)
+    Y : array (n, m)
+        Targets.
+    sample_weight, out
+        As in :func:`sigmoid_cross_entropy`.
+
+    Returns
+    -------
+    loss : float
+    dz : array (n, m)
+    """
+    z = _matrix("z", z)
+    Y, w = _like("Y", Y, z.shape, "z", z), _weights(sample_weight, z)
+    with np.errstate(over="ignore"):
+        d = z - Y
+        losses = d / 2 * d
+    return _weighted_loss(w, losses), _result(w[:, np.newaxis].astype(z.dtype) * d, out)
+
+
+def huber_error(
+    z: NDArray[Real],
+    Y: NDArray[Real],
+    *,
+    delta: float = 1.0,
+    sample_weight: ArrayLike | None = None,
+    out: NDArray[Real] | None = None,
+) -> tuple[float, NDArray[Real]]:
+    """:func:`squared_error` that is linear where ``|z - Y| > delta``.
+
+    With ``d = z - Y`` that is ``delta (|d| - delta / 2)`` instead of ``d^2 / 2``; ``dz`` is
+    ``w / sum w`` times d clipped to +-delta.
+
+    Parameters
+    ----------
+    z : array (n, m)
+    Y : array (n, m)
+        Targets.
+    delta : float, default 1.0
+        A positive, normal number in the type of z.
+    sample_weight, out
+        As in :func:`sigmoid_cross_entropy`.
+
+    Returns
+    -------
+    loss : float
+    dz : array (n, m)
+    """
+    z = _matrix("z", z)
+    Y, w = _like("Y", Y, z.shape, "z", z), _weights(sample_weight, z)
+    bound = _positive_number("delta", delta, z)
+    with np.errstate(over="ignore"):
+        d = z - Y
+        inside = d.clip(-bound, bound)
+        losses = np.abs(inside) * (np.abs(d) - np.abs(inside) / 2)
+    return _weighted_loss(w, losses), _result(w[:, np.newaxis].astype(z.dtype) * inside, out)
 
 
 # ------------------------------------------------------------------ parts of the formulas
@@ -343,8 +530,8 @@ def _positive(p: NDArray[Real]) -> NDArray[Real]:
     return p.clip(min=np.finfo(p.dtype).tiny)
 
 
-def _weighted_loss(w: NDArray[np.float64], L: NDArray[Real], log_p: NDArray[Real]) -> float:
-    return float(np.sum(w * np.sum(-L * log_p, axis=1, dtype=np.float64)))
+def _weighted_loss(w: NDArray[np.float64], losses: NDArray[Real]) -> float:
+    return float(np.sum(w * np.sum(losses, axis=1, dtype=np.float64)))
 
 
 def _label_rows(L: Labels[Real], p: NDArray[Real], other: str) -> NDArray[Real]:
@@ -413,6 +600,27 @@ def _like(
     if x.shape != shape:
         raise ValueError(f"{name} must have shape {shape} to go with {other}, got {x.shape}")
     return x
+
+
+def _probabilities(name: str, x: NDArray[Real]) -> NDArray[Real]:
+    bad = np.argwhere(~((x >= 0) & (x <= 1)))
+    if bad.size:
+        row, column = bad[0]
+        raise ValueError(
+            f"{name} must lie in [0, 1], got {x[row, column]} in row {row}, column {column}"
+        )
+    return x
+
+
+def _positive_number(name: str, value: float, array: NDArray[Real]) -> Real:
+    """`value` in the type of `array`, where it must be a normal number."""
+    if isinstance(value, (bool, np.bool_)) or not isinstance(value, numbers.Real):
+        raise TypeError(f"{name} must be a number, got {value!r}")
+    info = np.finfo(array.dtype)
+    low, high = float(info.tiny), float(info.max)
+    if not low <= float(value) <= high:
+        raise ValueError(f"{name} must lie in [{low}, {high}], got {value!r}")
+    return array.dtype.type(value)
 
 
 def _result(value: NDArray[Real], out: NDArray[Real] | None, name: str = "out") -> NDArray[Real]:

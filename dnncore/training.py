@@ -1,10 +1,11 @@
-"""Training: solvers, learning-rate schedules, stopping, and the loop over epochs."""
+"""Training: the loop over epochs, learning-rate schedules, stopping."""
 
 from __future__ import annotations
 
 import logging
+import time
 import warnings
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any, NamedTuple
 
@@ -16,96 +17,21 @@ from ._csrc import all_finite
 from ._engine import Engine
 from ._memory import aligned_zeros
 from ._threads import ENGINES, blas_for, threads_for_training, use_builtin
-from .network import Network
+from .network import Network, check_loss
+from .solvers import LBFGS, N_STATES, SGD, Adam
+
+__all__ = ["LBFGS", "SGD", "Adam", "DivergenceWarning", "EpochInfo", "History", "Trainer"]
 
 logger = logging.getLogger("dnncore")
 
 DEFAULT_BATCH_SIZE = 200
 ADAPTIVE_DIVISOR = 5.0  # as in scikit-learn: the adaptive rate is divided by this ...
 ADAPTIVE_LOWEST = 1e-6  # ... until it is this low
-
-# Vectors that each update keeps: the velocity, or Adam's two moments.
-N_STATES = {"sgd": 0, "momentum": 1, "nesterov": 1, "adam": 2}
+NEWBOB_HALVINGS = 20  # in a row, by which a diverging training may look for a rate
 
 
 class DivergenceWarning(UserWarning):
     """Training met a loss or a parameter that is not finite, and went back an epoch."""
-
-
-@dataclass(frozen=True)
-class SGD:
-    """Stochastic gradient descent: ``v = momentum v - rate g; w += v``.
-
-    Parameters
-    ----------
-    learning_rate_init : float
-    momentum : float in [0, 1]
-    nesterov : bool
-        Step by ``momentum v - rate g`` instead, v being the new one.
-    schedule : {'constant', 'invscaling', 'adaptive'}
-        'invscaling': rate = learning_rate_init / (t + 1)^power_t after t samples, set at
-        the end of each epoch. 'adaptive': divided by 5 whenever training would otherwise
-        stop for lack of improvement, down to 1e-6.
-    power_t : float
-    """
-
-    learning_rate_init: float = 0.001
-    momentum: float = 0.9
-    nesterov: bool = True
-    schedule: str = "constant"
-    power_t: float = 0.5
-
-    def __post_init__(self) -> None:
-        check.number("learning_rate_init", self.learning_rate_init, low=0.0, low_open=True)
-        check.number("momentum", self.momentum, low=0.0, high=1.0)
-        check.choice("learning_rate", self.schedule, ("constant", "invscaling", "adaptive"))
-        check.number("power_t", self.power_t, low=0.0)
-
-    @property
-    def update(self) -> str:
-        """Which update of the engine this is."""
-        if self.momentum == 0.0:
-            return "sgd"
-        return "nesterov" if self.nesterov else "momentum"
-
-    @property
-    def constants(self) -> dict[str, float]:
-        """Arguments of the engine."""
-        return {"momentum": float(self.momentum)}
-
-
-@dataclass(frozen=True)
-class Adam:
-    """Adam (Kingma and Ba 2014) with both bias corrections in the rate.
-
-    ``m = beta_1 m + (1 - beta_1) g; v = beta_2 v + (1 - beta_2) g^2``;
-    ``w -= rate sqrt(1 - beta_2^t) / (1 - beta_1^t) m / (sqrt(v) + epsilon)``
-
-    Parameters
-    ----------
-    learning_rate_init : float
-    beta_1, beta_2 : float in [0, 1)
-    epsilon : float
-    """
-
-    learning_rate_init: float = 0.001
-    beta_1: float = 0.9
-    beta_2: float = 0.999
-    epsilon: float = 1e-8
-
-    schedule = "constant"
-    update = "adam"
-
-    def __post_init__(self) -> None:
-        check.number("learning_rate_init", self.learning_rate_init, low=0.0, low_open=True)
-        check.number("beta_1", self.beta_1, low=0.0, high=1.0, high_open=True)
-        check.number("beta_2", self.beta_2, low=0.0, high=1.0, high_open=True)
-        check.number("epsilon", self.epsilon, low=0.0, low_open=True)
-
-    @property
-    def constants(self) -> dict[str, float]:
-        """Arguments of the engine."""
-        return {"beta1": self.beta_1, "beta2": self.beta_2, "epsilon": self.epsilon}
 
 
 class EpochInfo(NamedTuple):
@@ -120,6 +46,9 @@ class EpochInfo(NamedTuple):
         Mean over the epoch's rows of the loss before each update.
     validation_score : float or None
     learning_rate : float
+        Of the next epoch.
+    validation_loss : float or None
+    metrics : mapping of str to float, or None
     """
 
     epoch: int
@@ -127,6 +56,8 @@ class EpochInfo(NamedTuple):
     loss: float
     validation_score: float | None
     learning_rate: float
+    validation_loss: float | None = None
+    metrics: Mapping[str, float] | None = None
 
 
 @dataclass
@@ -137,8 +68,10 @@ class History:
     ----------
     loss_curve : list of float
         Loss of every epoch.
-    validation_scores : list of float
-        Validation score after every epoch that had one.
+    validation_scores, validation_losses : list of float
+        Score and loss on the validation rows after every epoch that had them.
+    metrics : dict of str to list of float
+        What else was asked for, after every epoch.
     best_loss : float
     best_validation_score : float
     n_iter : int
@@ -149,6 +82,8 @@ class History:
 
     loss_curve: list[float] = field(default_factory=list)
     validation_scores: list[float] = field(default_factory=list)
+    validation_losses: list[float] = field(default_factory=list)
+    metrics: dict[str, list[float]] = field(default_factory=dict)
     best_loss: float = np.inf
     best_validation_score: float = -np.inf
     n_iter: int = 0
@@ -162,7 +97,7 @@ class Trainer:
     ----------
     network : Network
         Changed in place.
-    solver : SGD or Adam
+    solver : SGD, Adam or LBFGS
     alpha : float
         L2 penalty of the weights: ``alpha / (2 sum w) sum W^2`` is added to the loss of each
         mini-batch.
@@ -178,6 +113,13 @@ class Trainer:
         Whose matrix products: dnncore's own, which give the same bits for any number of
         threads and on any instruction set, or those of SciPy's BLAS. 'auto' takes the
         faster.
+    loss : str, optional
+        One that goes with the output of the network; see :meth:`dnncore.Network.loss`.
+    huber_delta : float
+        Residual from which the loss 'huber' is linear.
+    dropout : float in [0, 1)
+        Probability with which each output of a hidden layer is left out of a step; the others
+        are multiplied by ``1 / (1 - dropout)``. Scoring uses all. Not with LBFGS.
 
     Attributes
     ----------
@@ -201,7 +143,7 @@ class Trainer:
     def __init__(
         self,
         network: Network,
-        solver: SGD | Adam | None = None,
+        solver: SGD | Adam | LBFGS | None = None,
         *,
         alpha: float = 1e-4,
         batch_size: int = DEFAULT_BATCH_SIZE,
@@ -209,12 +151,16 @@ class Trainer:
         seed: Any = None,
         n_threads: int | None = None,
         engine: str = "auto",
+        loss: str | None = None,
+        huber_delta: float = 1.0,
+        dropout: float = 0.0,
     ) -> None:
         self.network = network
         self.history = History()
         self._rng = np.random.default_rng(seed)
         self._no_improvement = 0
         self._kept: tuple[object, Engine] | None = None
+        self._dropout_seed: int | None = None
         self.configure(
             solver,
             alpha=alpha,
@@ -222,17 +168,23 @@ class Trainer:
             shuffle=shuffle,
             n_threads=n_threads,
             engine=engine,
+            loss=loss,
+            huber_delta=huber_delta,
+            dropout=dropout,
         )
 
     def configure(
         self,
-        solver: SGD | Adam | None = None,
+        solver: SGD | Adam | LBFGS | None = None,
         *,
         alpha: float = 1e-4,
         batch_size: int = DEFAULT_BATCH_SIZE,
         shuffle: bool = True,
         n_threads: int | None = None,
         engine: str = "auto",
+        loss: str | None = None,
+        huber_delta: float = 1.0,
+        dropout: float = 0.0,
     ) -> None:
         """Change settings (as in the constructor) between epochs.
 
@@ -244,8 +196,15 @@ class Trainer:
         self.batch_size = check.integer("batch_size", batch_size, low=1)
         self.shuffle = shuffle
         self.engine = check.choice("engine", engine, ENGINES)
+        self.loss = check_loss(loss, self.network.output)
+        self.huber_delta = check.number("huber_delta", huber_delta, low=0.0, low_open=True)
+        self.dropout = check.number("dropout", dropout, low=0.0, high=1.0, high_open=True)
+        if self.dropout > 0.0 and isinstance(solver, LBFGS):
+            raise ValueError("dropout must be 0 with LBFGS, which needs an exact loss")
+        if self.dropout > 0.0 and self._dropout_seed is None:
+            self._dropout_seed = int(self._rng.integers(2**63))
         self.n_threads = threads_for_training(n_threads, self.batch_size, self.network.n_parameters)
-        previous: SGD | Adam | None = getattr(self, "solver", None)
+        previous: SGD | Adam | LBFGS | None = getattr(self, "solver", None)
         if solver == previous:
             return
         self.solver = solver
@@ -268,7 +227,8 @@ class Trainer:
         ----------
         X : array (n, n_features), of the dtype of the network
         y : integer array (n,) or array (n, n_outputs) of the dtype of the network
-            Class indices, or a row of label probabilities for each sample.
+            Class indices, or a row of label probabilities for each sample; targets, if the
+            output of the network is not softmax.
         sample_weight : array (n,), optional
             Not negative and not all zero.
 
@@ -284,8 +244,10 @@ class Trainer:
         KeyboardInterrupt
             On Ctrl-C, after the step under way; the network stays usable.
         """
+        if isinstance(self.solver, LBFGS):
+            raise TypeError("run_epoch needs SGD or Adam; LBFGS trains in fit")
         X, labels = self._check(X, y, sample_weight)
-        return self._run_epoch(self._engine(X), X, labels)
+        return self._run_epoch(self._engine(X), X, labels)[0]
 
     def _check(
         self, X: ArrayLike, y: ArrayLike, sample_weight: ArrayLike | None
@@ -294,8 +256,7 @@ class Trainer:
         X = check.finite_matrix("X", X, sizes[0], dtype)
         if X.shape[0] == 0:
             raise ValueError(f"X must have at least 1 row, got shape {X.shape}")
-        shape = (X.shape[0], sizes[-1])
-        labels = check.labels("y", y, sample_weight, shape, "X and the network", dtype)
+        labels = self.network.check_labels(y, sample_weight, X.shape[0])
         if labels.L is not None and not all_finite(labels.L):
             raise ValueError("y must be finite")
         return X, labels
@@ -308,26 +269,38 @@ class Trainer:
         builtin = use_builtin(self.engine)
         key = (*map(id, arrays), *options, builtin)  # the engine keeps the arrays alive
         if self._kept is None or self._kept[0] != key:
-            self._kept = key, Engine(network.layer_sizes, *arrays, *options, builtin=builtin)
+            self._kept = key, Engine(
+                network.layer_sizes, *arrays, *options, builtin=builtin,
+                activation=network.activation, output=network.output,
+            )  # fmt: skip
         return self._kept[1]
 
     def __getstate__(self) -> dict[str, Any]:
         return {**self.__dict__, "_kept": None}
 
-    def _run_epoch(self, engine: Engine, X: NDArray[Any], labels: check.Labels) -> float:
+    def _run_epoch(
+        self,
+        engine: Engine,
+        X: NDArray[Any],
+        labels: check.Labels,
+        time_left: float = np.inf,
+    ) -> tuple[float, int]:
+        """The mean loss of the rows that were trained on, and how many these are."""
         n = X.shape[0]
         order = self._rng.permutation(n) if self.shuffle else np.arange(n)
         unused = self.network.parameters
         state1, state2 = (*self._state, unused, unused)[:2]
         with blas_for(self.engine):
-            loss = engine.train_epoch(
+            loss, rows = engine.train_epoch(
                 X, labels.label, labels.L, labels.weight, order.astype(np.intp, copy=False),
                 self.solver.update, state1, state2,
                 rate=self.learning_rate, alpha=self.alpha, steps_before=self._steps,
+                loss=self.loss, huber_delta=self.huber_delta, dropout=self.dropout,
+                dropout_seed=self._dropout_seed or 0, time_left=time_left,
                 **self.solver.constants,
             )  # fmt: skip
-        self._steps += -(-n // min(self.batch_size, n))
-        return loss
+        self._steps += -(-rows // min(self.batch_size, n))
+        return loss, rows
 
     # ---------------------------------------------------------------------- many epochs
 
@@ -341,7 +314,10 @@ class Trainer:
         tol: float = 1e-4,
         n_iter_no_change: int = 10,
         validate: Callable[[], float] | None = None,
+        validation_loss: Callable[[], float] | None = None,
+        metrics: Mapping[str, Callable[[], float]] | None = None,
         early_stopping: bool = False,
+        max_time: float | None = None,
         callback: Callable[[EpochInfo], object] | None = None,
     ) -> str:
         """Train until the loss, or the validation score, no longer improves.
@@ -358,16 +334,24 @@ class Trainer:
             Training stops after more than so many epochs in a row without improvement.
         validate : callable, optional
             Called after each epoch; returns a score, larger being better.
+        validation_loss : callable, optional
+            Called after each epoch; returns the loss on held-out rows, which the schedule
+            'newbob' goes by.
+        metrics : mapping of str to callable, optional
+            Called after each epoch; the results go into ``history.metrics``.
         early_stopping : bool
             Judge by `validate` instead of the loss, and leave the network with the
             parameters of the best score.
+        max_time : float, optional
+            Seconds. When they are over, training ends after the mini-batch under way.
         callback : callable, optional
-            Called with an :class:`EpochInfo` after each epoch.
+            Called with an :class:`EpochInfo` after each epoch; returns True to end training.
 
         Returns
         -------
-        {'converged', 'max_iter', 'diverged'}
-            How training ended; 'converged': nothing improved any more.
+        {'converged', 'max_iter', 'max_time', 'stopped', 'diverged'}
+            How training ended; 'converged': nothing improved any more; 'stopped': by the
+            callback.
 
         Raises
         ------
@@ -384,37 +368,134 @@ class Trainer:
             the solver's state from before that epoch.
         """
         X, labels = self._check(X, y, sample_weight)
-        max_iter = check.integer("max_iter", max_iter, low=1)
-        patience = check.integer("n_iter_no_change", n_iter_no_change, low=1)
-        tol = check.number("tol", tol, low=0.0)
         if early_stopping and validate is None:
             raise ValueError("early_stopping needs validate")
-        engine, history = self._engine(X), self.history
+        loop = _Loop(
+            max_iter=check.integer("max_iter", max_iter, low=1),
+            patience=check.integer("n_iter_no_change", n_iter_no_change, low=1),
+            tol=check.number("tol", tol, low=0.0),
+            validate=validate,
+            validation_loss=validation_loss,
+            metrics=metrics or {},
+            early_stopping=early_stopping,
+            end=np.inf
+            if max_time is None
+            else time.monotonic() + check.number("max_time", max_time, low=0.0, low_open=True),
+            callback=callback,
+        )
         best = self.network.parameters.copy() if early_stopping else None
         try:
-            for epoch in range(1, max_iter + 1):
-                before = self._snapshot()
-                loss = self._run_epoch(engine, X, labels)
-                if not (np.isfinite(loss) and all_finite(self.network.parameters)):
-                    self._restore(before)
-                    self._warn_of_divergence(epoch)
-                    return "diverged"
-                history.n_iter += 1
-                history.t += X.shape[0]
-                history.loss_curve.append(loss)
-                score = None if validate is None else float(validate())
-                improved_best = self._judge(score, tol, early_stopping)
-                if best is not None and improved_best:
-                    best[...] = self.network.parameters
-                self._end_epoch()
-                if callback is not None:
-                    callback(EpochInfo(epoch, max_iter, loss, score, self.learning_rate))
-                if self._no_improvement > patience and self._stop_or_slow_down(epoch):
-                    return "converged"
-            return "max_iter"
+            if isinstance(self.solver, LBFGS):
+                return self._fit_lbfgs(X, labels, loop, best)
+            return self._fit_epochs(X, labels, loop, best)
         finally:
             if best is not None:
                 self.network.parameters[...] = best
+
+    def _fit_epochs(
+        self, X: NDArray[Any], labels: check.Labels, loop: _Loop, best: NDArray[Any] | None
+    ) -> str:
+        engine = self._engine(X)
+        newbob = _Newbob() if self.solver.schedule == "newbob" else None
+        for epoch in range(1, loop.max_iter + 1):
+            before = self._snapshot()
+            loss, rows = self._run_epoch(engine, X, labels, loop.end - time.monotonic())
+            if not (np.isfinite(loss) and all_finite(self.network.parameters)):
+                if newbob is not None and newbob.halvings < NEWBOB_HALVINGS:
+                    self._go_back(newbob, before, epoch)
+                    continue
+                self._restore(before)
+                self._warn_of_divergence(epoch)
+                return "diverged"
+            info = self._record(epoch, loss, rows, loop, best)
+            if newbob is not None and self._stalled(newbob, info, loop.tol, before):
+                return "converged"
+            self._end_epoch()
+            if loop.callback is not None and loop.callback(
+                info._replace(learning_rate=self.learning_rate)
+            ):
+                return "stopped"
+            if time.monotonic() >= loop.end:
+                return "max_time"
+            patience_is_over = newbob is None and self._no_improvement > loop.patience
+            if patience_is_over and self._stop_or_slow_down(epoch):
+                return "converged"
+        return "max_iter"
+
+    def _fit_lbfgs(
+        self, X: NDArray[Any], labels: check.Labels, loop: _Loop, best: NDArray[Any] | None
+    ) -> str:
+        from scipy.optimize import minimize
+
+        network, solver, epoch, ended = self.network, self.solver, 0, "converged"
+        accepted = network.parameters.copy()
+
+        def loss_and_gradient(w: NDArray[np.float64]) -> tuple[float, NDArray[np.float64]]:
+            network.parameters[...] = w
+            gradients = network.back_propagate(
+                X, labels, alpha=self.alpha, loss=self.loss, huber_delta=self.huber_delta
+            )
+            return gradients.loss, gradients.flat.astype(np.float64)
+
+        def after_iteration(intermediate_result: Any) -> None:
+            nonlocal epoch, ended
+            epoch += 1
+            network.parameters[...] = accepted[...] = intermediate_result.x
+            info = self._record(epoch, float(intermediate_result.fun), X.shape[0], loop, best)
+            if loop.callback is not None and loop.callback(info):
+                ended = "stopped"
+            elif time.monotonic() >= loop.end:
+                ended = "max_time"
+            elif not (loop.early_stopping and self._no_improvement > loop.patience):
+                return
+            raise StopIteration
+
+        try:
+            result = minimize(
+                loss_and_gradient, network.parameters.astype(np.float64), method="L-BFGS-B",
+                jac=True, callback=after_iteration,
+                options={"maxiter": loop.max_iter, "maxfun": solver.max_fun, "gtol": loop.tol},
+            )  # fmt: skip
+        finally:
+            network.parameters[...] = accepted
+        return "max_iter" if ended == "converged" and result.status == 1 else ended
+
+    def _record(
+        self, epoch: int, loss: float, rows: int, loop: _Loop, best: NDArray[Any] | None
+    ) -> EpochInfo:
+        """Write an epoch that went well into the history, and look at the held-out rows."""
+        history = self.history
+        history.n_iter += 1
+        history.t += rows
+        history.loss_curve.append(loss)
+        score = None if loop.validate is None else float(loop.validate())
+        if self._judge(score, loop.tol, loop.early_stopping) and best is not None:
+            best[...] = self.network.parameters
+        held_out = None if loop.validation_loss is None else float(loop.validation_loss())
+        if held_out is not None:
+            history.validation_losses.append(held_out)
+        metrics = {name: float(metric()) for name, metric in loop.metrics.items()}
+        for name, value in metrics.items():
+            history.metrics.setdefault(name, []).append(value)
+        return EpochInfo(
+            epoch, loop.max_iter, loss, score, self.learning_rate, held_out, metrics or None
+        )
+
+    def _stalled(self, newbob: _Newbob, info: EpochInfo, tol: float, before: Any) -> bool:
+        """Newbob after an epoch; whether it is the second in a row without improvement."""
+        loss = info.loss if info.validation_loss is None else info.validation_loss
+        if loss < newbob.lowest - tol:
+            newbob.lowest, newbob.good, newbob.halvings = loss, self._snapshot(), 0
+            return False
+        self._go_back(newbob, before, info.epoch)
+        return newbob.halvings > 1
+
+    def _go_back(self, newbob: _Newbob, before: Any, epoch: int) -> None:
+        """To the parameters of the lowest loss so far, with half the rate."""
+        self._restore(before if newbob.good is None else newbob.good)
+        self.learning_rate /= 2.0
+        newbob.halvings += 1
+        logger.info("epoch %d: no improvement, learning rate %g", epoch, self.learning_rate)
 
     def _judge(self, score: float | None, tol: float, early_stopping: bool) -> bool:
         """Count epochs without improvement; whether the score is the best so far."""
@@ -463,3 +544,27 @@ class Trainer:
             DivergenceWarning,
             stacklevel=4,
         )
+
+
+@dataclass(frozen=True)
+class _Loop:
+    """The arguments of a fit, checked; `end` is in seconds of time.monotonic."""
+
+    max_iter: int
+    patience: int
+    tol: float
+    validate: Callable[[], float] | None
+    validation_loss: Callable[[], float] | None
+    metrics: Mapping[str, Callable[[], float]]
+    early_stopping: bool
+    end: float
+    callback: Callable[[EpochInfo], object] | None
+
+
+@dataclass
+class _Newbob:
+    """The lowest held-out loss, what the trainer was like then, and halvings since."""
+
+    lowest: float = np.inf
+    good: Any = None
+    halvings: int = 0

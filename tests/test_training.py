@@ -308,7 +308,7 @@ def test_bad_arguments_of_fit_change_nothing(change, error, words):
         (lambda: SGD(np.nan), ValueError, "learning_rate_init"),
         (lambda: SGD("a"), TypeError, "learning_rate_init"),
         (lambda: SGD(momentum=1.1), ValueError, "momentum"),
-        (lambda: SGD(schedule="newbob"), ValueError, "learning_rate must be one of"),
+        (lambda: SGD(schedule="nonesuch"), ValueError, "learning_rate must be one of"),
         (lambda: SGD(power_t=-1), ValueError, "power_t"),
         (lambda: Adam(beta_1=1), ValueError, "beta_1"),
         (lambda: Adam(beta_2=-0.1), ValueError, "beta_2"),

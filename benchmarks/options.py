@@ -1,0 +1,147 @@
+"""What each option costs, as a ratio to plain training: 784-256-10, batch 128, float32, one thread.
+
+Plain is SGD with momentum, logistic units, no penalty. First options of a trainer, an epoch at a
+time; then options of DNNClassifier, whole fits of several epochs; then the losses of a network
+784-256-1 with numbers as output. The jobs of a table take turns in this process; medians over the
+rounds. What happens once an epoch weighs the less, the more rows an epoch has.
+"""
+
+from __future__ import annotations
+
+import argparse
+import functools
+import statistics
+import time
+import warnings
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+from sklearn.exceptions import ConvergenceWarning
+
+from dnncore import DNNClassifier, Network, show_config
+from dnncore.training import SGD, Adam, Trainer
+
+FEATURES, HIDDEN, CLASSES, BATCH = 784, 256, 10, 128
+STEPS = 40  # an epoch
+EPOCHS = 5  # a fit
+RATE = 0.01
+PLAIN = SGD(RATE, nesterov=False)
+
+Jobs = dict[str, Callable[[], object]]
+
+
+@functools.cache
+def data() -> tuple[Any, Any]:
+    """Standardised rows and labels, the same arrays for all."""
+    rng = np.random.default_rng(0)
+    X = rng.standard_normal((STEPS * BATCH, FEATURES), np.float32)
+    return X, rng.integers(0, CLASSES, len(X))
+
+
+def epoch(
+    y: Any,
+    solver: SGD | Adam = PLAIN,
+    *,
+    outputs: int = CLASSES,
+    sample_weight: Any = None,
+    activation: str = "logistic",
+    output: str = "softmax",
+    **settings: Any,
+) -> Callable[[], object]:
+    """An epoch of a trainer of its own."""
+    X, _ = data()
+    network = Network(
+        (FEATURES, HIDDEN, outputs), dtype="float32", seed=0, activation=activation, output=output
+    )
+    options: dict[str, Any] = {"alpha": 0.0, "shuffle": False, **settings}
+    trainer = Trainer(network, solver, batch_size=BATCH, n_threads=1, **options)
+    return lambda: trainer.run_epoch(X, y, sample_weight)
+
+
+def trainer_jobs() -> Jobs:
+    _, y = data()
+    weight = np.random.default_rng(1).uniform(0.5, 1.5, len(y)).astype(np.float32)
+    smoothed = (0.9 * np.eye(CLASSES)[y] + 0.1 / CLASSES).astype(np.float32)
+    return {
+        "plain": epoch(y),
+        "shuffle": epoch(y, shuffle=True),
+        "sample_weight": epoch(y, sample_weight=weight),
+        "L2 penalty": epoch(y, alpha=1e-4),
+        "Nesterov": epoch(y, SGD(RATE)),
+        "Adam": epoch(y, Adam()),
+        "tanh": epoch(y, activation="tanh"),
+        "relu": epoch(y, activation="relu"),
+        "label rows (smoothing, soft labels)": epoch(smoothed),
+        "several labels a row (logistic outputs)": epoch(smoothed, output="logistic"),
+        "dropout 0.5": epoch(y, dropout=0.5),
+    }
+
+
+def classifier_jobs() -> Jobs:
+    X, y = data()
+    held_out = {"X_val": X[: len(X) // 10], "y_val": y[: len(X) // 10]}
+
+    def fit(arguments: dict[str, Any] | None = None, **settings: Any) -> Callable[[], object]:
+        # As the trainer's plain epoch, without an end before the last one.
+        model = DNNClassifier(
+            (HIDDEN,), solver="sgd", learning_rate_init=RATE, nesterovs_momentum=False, alpha=0.0,
+            batch_size=BATCH, max_iter=EPOCHS, n_iter_no_change=EPOCHS, shuffle=False, norm=False,
+            random_state=0, n_threads=1,
+        ).set_params(**settings)  # fmt: skip
+        return lambda: model.fit(X, y, **(arguments or {}))
+
+    return {
+        "plain": fit(),
+        "norm": fit(norm=True),
+        "class_weight='balanced'": fit(class_weight="balanced"),
+        "label_smoothing=0.1": fit(label_smoothing=0.1),
+        "callback each epoch": fit(callback=lambda info: False),
+        "validation each epoch (a tenth more rows)": fit(held_out),
+        "the same with scoring='neg_log_loss'": fit(held_out, scoring="neg_log_loss"),
+        "early_stopping on these rows": fit(held_out, early_stopping=True),
+    }
+
+
+def regression_jobs() -> Jobs:
+    y = np.random.default_rng(2).standard_normal(STEPS * BATCH, np.float32)
+    numbers: dict[str, Any] = {"outputs": 1, "output": "identity"}
+    return {
+        "squared_error": epoch(y, **numbers),
+        "huber": epoch(y, loss="huber", **numbers),
+    }
+
+
+def medians(jobs: Jobs, rounds: int) -> dict[str, float]:
+    """Seconds of each job."""
+    times: dict[str, list[float]] = {name: [] for name in jobs}
+    for _ in range(rounds + 1):  # the first warms up
+        for name, job in jobs.items():
+            start = time.perf_counter()
+            job()
+            times[name].append(time.perf_counter() - start)
+    return {name: statistics.median(seconds[1:]) for name, seconds in times.items()}
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--rounds", type=int, default=15)
+    arguments = parser.parse_args()
+    warnings.simplefilter("ignore", ConvergenceWarning)
+    print(f"instruction set {show_config('dicts')['cpu']['selected']}\n")
+    for title, jobs, steps in (
+        ("Trainer, an epoch", trainer_jobs(), STEPS),
+        (f"DNNClassifier, {EPOCHS} epochs", classifier_jobs(), STEPS * EPOCHS),
+        ("Trainer, 784-256-1, an epoch", regression_jobs(), STEPS),
+    ):
+        seconds = medians(jobs, arguments.rounds)
+        plain = next(iter(seconds.values()))
+        print(f"| {title} of {STEPS} steps | us per step | times {next(iter(jobs))} |")
+        print("| :-- | --: | --: |")
+        for name, value in seconds.items():
+            print(f"| {name} | {value / steps * 1e6:,.0f} | {value / plain:.2f} |")
+        print(flush=True)
+
+
+if __name__ == "__main__":
+    main()

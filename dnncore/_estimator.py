@@ -1,0 +1,497 @@
+"""What DNNClassifier and DNNRegressor have in common: parameters, fit, and the fitted model."""
+
+from __future__ import annotations
+
+import numbers
+import os
+import warnings
+from abc import ABCMeta, abstractmethod
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+from scipy.sparse import issparse
+from sklearn.base import BaseEstimator
+from sklearn.exceptions import ConvergenceWarning
+from sklearn.metrics import check_scoring, get_scorer
+from sklearn.model_selection import train_test_split
+from sklearn.utils import _safe_indexing, check_random_state
+from sklearn.utils.validation import (
+    check_consistent_length,
+    check_is_fitted,
+    validate_data,
+)
+
+from . import _validation as check
+from ._engine import ACTIVATIONS
+from ._progress import progress_bar
+from ._sklearn_callbacks import CallbackSupport, EpochHooks, fit_with_callbacks
+from ._threads import ENGINES, MAX_THREADS
+from .network import Network
+from .predictor import Predictor
+from .training import DEFAULT_BATCH_SIZE, LBFGS, SGD, Adam, EpochInfo, History, Trainer
+
+ENDS = {
+    "max_iter": "max_iter={0.max_iter} epochs are over and the loss still improves",
+    "max_time": "max_time={0.max_time} seconds are over and the loss still improves",
+}
+
+
+@dataclass
+class Rows:
+    """Rows to train on or to judge by, checked.
+
+    Attributes
+    ----------
+    X : array (n, n_features)
+    y : array
+        As the user gave it, for scorers.
+    labels : array
+        Class indices (n,), or label rows or targets (n, n_outputs), as the trainer takes them.
+    weight : array (n,) or None
+    given : object
+        X as the user gave it, for scorers.
+    """
+
+    X: NDArray[Any]
+    y: Any
+    labels: NDArray[Any]
+    weight: NDArray[Any] | None
+    given: Any
+
+    def take(self, rows: NDArray[np.intp]) -> Rows:
+        """Some of the rows; weights that are all zero there are refused."""
+        weight = self.weight
+        if weight is not None:
+            weight = check.weights(weight[rows], len(rows), self.X.dtype)
+        return Rows(
+            self.X[rows], self.y[rows], self.labels[rows], weight, _safe_indexing(self.given, rows)
+        )
+
+
+class DNNEstimator(CallbackSupport, BaseEstimator, metaclass=ABCMeta):  # type: ignore[misc]
+    """Base class; see DNNClassifier and DNNRegressor for the parameters."""
+
+    # ------------------------------------------------- what the two kinds do in their own way
+
+    @abstractmethod
+    def _check_training_targets(self, y: Any, resume: bool, classes: Any) -> Any:
+        """y as the model knows it; sets what is learnt from it (`classes_` and the like)."""
+
+    @abstractmethod
+    def _encode(self, name: str, y: Any, dtype: np.dtype[Any], smoothed: bool) -> NDArray[Any]:
+        """Checked y in the form that the trainer takes."""
+
+    @abstractmethod
+    def _class_weight_of(self, y: Any, labels: NDArray[Any]) -> NDArray[Any] | None:
+        """A weight for each row from the parameter class_weight, if there is one."""
+
+    @abstractmethod
+    def _adopt_rows(self, rows: Rows, anew: bool) -> None:
+        """Learn what else is to be learnt from the rows, together with those of earlier calls
+        or `anew`."""
+
+    @abstractmethod
+    def _output(self) -> tuple[int, str]:
+        """Number of outputs, and which output the network has."""
+
+    @abstractmethod
+    def _stratify(self, rows: Rows) -> NDArray[Any] | None:
+        """Labels by which the validation split is stratified."""
+
+    @abstractmethod
+    def _score_of(self, outputs: NDArray[Any], rows: Rows) -> float:
+        """Accuracy or R2 of logits."""
+
+    def _loss_options(self) -> dict[str, Any]:
+        return {}
+
+    # -------------------------------------------------------------------------- training
+
+    @fit_with_callbacks
+    def _fit(
+        self,
+        X: Any,
+        y: Any,
+        sample_weight: ArrayLike | None,
+        X_val: Any,
+        y_val: Any,
+        sample_weight_val: ArrayLike | None,
+    ) -> None:
+        with self._as_before_on_error():
+            self._validate_params()
+            resume = bool(self.warm_start) and hasattr(self, "network_")
+            rows = self._check_rows(X, y, sample_weight, resume, None)
+            held_out = self._check_validation_rows(X_val, y_val, sample_weight_val, rows.X.dtype)
+            random = check_random_state(self.random_state)
+            trainer = self._prepare_trainer(rows, random, resume)
+            if self.early_stopping and held_out is None:
+                rows, held_out = self._split(rows, random)
+            if self.norm and not resume:
+                trainer.network.update_norm(rows.X, rows.weight)
+            options = self._validation_options(held_out)
+            self._adopt(trainer)
+            self._adopt_rows(rows, anew=True)
+        try:
+            with self._epoch_hooks(rows) as callback:
+                end = trainer.fit(
+                    rows.X, rows.labels, rows.weight, max_iter=self.max_iter, tol=self.tol,
+                    n_iter_no_change=self.n_iter_no_change, max_time=self.max_time,
+                    early_stopping=bool(self.early_stopping), callback=callback, **options,
+                )  # fmt: skip
+        except KeyboardInterrupt:
+            warnings.warn("Training interrupted by user.", UserWarning, stacklevel=4)
+        else:
+            if end in ENDS:
+                warnings.warn(ENDS[end].format(self), ConvergenceWarning, stacklevel=4)
+
+    def _partial_fit(self, X: Any, y: Any, sample_weight: ArrayLike | None, classes: Any) -> None:
+        with self._as_before_on_error():
+            self._validate_params()
+            if self.early_stopping:
+                raise ValueError("partial_fit does not support early_stopping=True")
+            if self.solver == "lbfgs":
+                raise ValueError("partial_fit does not support solver='lbfgs'")
+            resume = hasattr(self, "network_")
+            rows = self._check_rows(X, y, sample_weight, resume, classes)
+            trainer = self._prepare_trainer(rows, check_random_state(self.random_state), resume)
+            self._adopt(trainer)
+            self._adopt_rows(rows, anew=not resume)
+        if self.norm:
+            trainer.network.update_norm(rows.X, rows.weight)
+        trainer.fit(
+            rows.X, rows.labels, rows.weight, max_iter=1, max_time=self.max_time,
+            callback=self.callback,
+        )  # fmt: skip
+
+    @contextmanager
+    def _as_before_on_error(self) -> Iterator[None]:
+        before = dict(self.__dict__)
+        try:
+            yield
+        except BaseException:
+            self.__dict__.clear()
+            self.__dict__.update(before)
+            raise
+
+    @contextmanager
+    def _epoch_hooks(self, rows: Rows) -> Iterator[Callable[[EpochInfo], bool] | None]:
+        """What is called after each epoch: the callback, a progress bar, scikit-learn's hooks."""
+        with ExitStack() as stack:
+            calls: list[Callable[[EpochInfo], object]] = []
+            if self.callback is not None:
+                calls.append(self.callback)
+            if self.verbose:
+                calls.append(stack.enter_context(progress_bar(type(self).__name__, self.max_iter)))
+            hooks = EpochHooks.of(self, rows.X, rows.y)
+            if hooks is not None:
+                calls.append(stack.enter_context(hooks))
+            # All are called, whatever one answers.
+            yield (lambda info: any([bool(call(info)) for call in calls])) if calls else None
+
+    def _check_rows(
+        self, X: Any, y: Any, sample_weight: ArrayLike | None, resume: bool, classes: Any
+    ) -> Rows:
+        dtype = self.network_.dtype if resume else (np.float64, np.float32)
+        given = X
+        X, y = validate_data(
+            self, X, y, dtype=dtype, order="C", reset=not resume, multi_output=True
+        )
+        if issparse(y):
+            y = y.toarray()
+        y = self._check_training_targets(y, resume, classes)
+        labels = self._encode("y", y, X.dtype, smoothed=True)
+        weight = None
+        if sample_weight is not None:
+            weight = check.weights(sample_weight, X.shape[0], X.dtype)
+        class_weight = self._class_weight_of(y, labels)
+        if class_weight is not None:
+            weight = class_weight if weight is None else weight * class_weight
+            weight = check.weights(weight, X.shape[0], X.dtype)
+        return Rows(X, y, labels, weight, given)
+
+    def _check_validation_rows(
+        self, X_val: Any, y_val: Any, sample_weight: ArrayLike | None, dtype: np.dtype[Any]
+    ) -> Rows | None:
+        if (X_val is None) != (y_val is None):
+            raise ValueError("X_val and y_val must be given together")
+        if X_val is None:
+            if sample_weight is not None:
+                raise ValueError("sample_weight_val needs X_val and y_val")
+            return None
+        given = X_val
+        X_val = validate_data(self, X_val, dtype=dtype, order="C", reset=False)
+        y_val = np.asarray(y_val)
+        check_consistent_length(X_val, y_val)
+        labels = self._encode("y_val", y_val, dtype, smoothed=False)
+        weight = None
+        if sample_weight is not None:
+            weight = check.weights(sample_weight, X_val.shape[0], dtype)
+        return Rows(X_val, y_val, labels, weight, given)
+
+    def _split(self, rows: Rows, random: np.random.RandomState) -> tuple[Rows, Rows]:
+        """Training and validation rows."""
+        train, held_out = train_test_split(
+            np.arange(rows.X.shape[0]),
+            test_size=self.validation_fraction,
+            stratify=self._stratify(rows),
+            random_state=random,
+        )
+        return rows.take(train), rows.take(held_out)
+
+    def _validation_options(self, held_out: Rows | None) -> dict[str, Any]:
+        """Arguments of Trainer.fit that look at the held-out rows."""
+        if held_out is None:
+            if self.scoring is not None:
+                raise ValueError(
+                    "scoring needs validation rows: X_val and y_val, or early_stopping"
+                )
+            return {}
+        rows: Rows = held_out
+
+        def score() -> float:
+            return self._score_of(self._network_logits(rows.X), rows)
+
+        def loss() -> float:
+            return self.network_.loss(
+                rows.X, rows.labels, sample_weight=rows.weight, **self._loss_options()
+            )
+
+        metrics = {name: self._metric(scorer, rows) for name, scorer in self._scorers().items()}
+        validate = next(iter(metrics.values()), score)
+        return {"validate": validate, "validation_loss": loss, "metrics": metrics}
+
+    def _metric(self, scorer: Any, rows: Rows) -> Callable[[], float]:
+        weight = {} if rows.weight is None else {"sample_weight": rows.weight}
+        return lambda: float(scorer(self, rows.given, rows.y, **weight))
+
+    def _scorers(self) -> dict[str, Any]:
+        """The scorers of the parameter scoring, by name."""
+        scoring = self.scoring
+        if scoring is None:
+            return {}
+        if isinstance(scoring, Mapping):
+            return {str(name): check_scoring(self, scorer) for name, scorer in scoring.items()}
+        if isinstance(scoring, str):
+            return {scoring: get_scorer(scoring)}
+        if callable(scoring):
+            return {"score": scoring}
+        return {str(name): get_scorer(name) for name in scoring}
+
+    def _network_logits(self, X: NDArray[Any]) -> NDArray[Any]:
+        return self.network_.decision_function(X, n_threads=self.n_threads)
+
+    def _prepare_trainer(self, rows: Rows, random: np.random.RandomState, resume: bool) -> Trainer:
+        """The trainer of the last call if there is one to go on with, else a new one."""
+        n_outputs, output = self._output()
+        sizes = (rows.X.shape[1], *self._hidden(), n_outputs)
+        wanted = (sizes, self.activation, output)
+        settings: dict[str, Any] = {
+            "solver": self._solver(),
+            "alpha": self.alpha,
+            "batch_size": self._batch_size(),
+            "shuffle": bool(self.shuffle),
+            "n_threads": self.n_threads,
+            "engine": self.engine,
+            "dropout": self.dropout,
+            **self._loss_options(),
+        }
+        if resume:
+            network = self.network_
+            has = (network.layer_sizes, network.activation, network.output)
+            if has != wanted:
+                raise ValueError(
+                    "the model has layer sizes {}, activation {!r} and output {!r}, and cannot go "
+                    "on with {}, {!r} and {!r}".format(*has, *wanted)
+                )
+        if resume and hasattr(self, "_trainer"):
+            self._trainer.configure(**settings)
+            return self._trainer
+        if not resume:
+            network = Network(
+                sizes, dtype=rows.X.dtype, seed=random, activation=self.activation, output=output
+            )
+        trainer = Trainer(network, seed=random.randint(2**31), **settings)
+        if resume:
+            trainer.history = self.history_
+        return trainer
+
+    def _validate_params(self) -> None:
+        """Check every parameter, whether or not this fit uses it."""
+        self._hidden()
+        self._solver()
+        check.choice("activation", self.activation, tuple(ACTIVATIONS))
+        check.number("alpha", self.alpha, low=0.0)
+        check.integer("batch_size", self._batch_size(), low=1)
+        check.integer("max_iter", self.max_iter, low=1)
+        check.number("tol", self.tol, low=0.0)
+        check.integer("n_iter_no_change", self.n_iter_no_change, low=1)
+        check.number("dropout", self.dropout, low=0.0, high=1.0, high_open=True)
+        check.number(
+            "validation_fraction", self.validation_fraction,
+            low=0.0, high=1.0, low_open=True, high_open=True,
+        )  # fmt: skip
+        if self.max_time is not None:
+            check.number("max_time", self.max_time, low=0.0, low_open=True)
+        self._scorers()
+        check_random_state(self.random_state)
+        if self.n_threads is not None:
+            check.integer("n_threads", self.n_threads, low=1, high=MAX_THREADS)
+        check.choice("engine", self.engine, ENGINES)
+        if self.callback is not None and not callable(self.callback):
+            raise TypeError(f"callback must be callable or None, got {self.callback!r}")
+
+    def _hidden(self) -> tuple[int, ...]:
+        sizes = self.hidden_layer_sizes
+        if isinstance(sizes, numbers.Integral):
+            sizes = (int(sizes),)
+        elif isinstance(sizes, str) or not isinstance(sizes, Iterable):
+            raise TypeError(f"hidden_layer_sizes must be an int or ints, got {sizes!r}")
+        return tuple(check.integer("hidden_layer_sizes", size, low=1) for size in sizes)
+
+    def _batch_size(self) -> Any:
+        return DEFAULT_BATCH_SIZE if self.batch_size == "auto" else self.batch_size
+
+    def _solver(self) -> SGD | Adam | LBFGS:
+        solver = check.choice("solver", self.solver, ("adam", "sgd", "lbfgs"))
+        schedule = check.choice(
+            "learning_rate", self.learning_rate, ("constant", "invscaling", "adaptive", "newbob")
+        )
+        if solver == "lbfgs":
+            return LBFGS(self.max_fun)
+        if solver == "sgd":
+            return SGD(
+                self.learning_rate_init,
+                self.momentum,
+                bool(self.nesterovs_momentum),
+                schedule,
+                self.power_t,
+            )
+        # As in scikit-learn, the schedules of 'sgd' do not apply to 'adam'.
+        return Adam(
+            self.learning_rate_init,
+            self.beta_1,
+            self.beta_2,
+            self.epsilon,
+            "newbob" if schedule == "newbob" else "constant",
+        )
+
+    def _adopt(self, trainer: Trainer) -> None:
+        self._trainer = trainer
+        self.network_ = trainer.network
+        self.history_ = trainer.history
+
+    def _restore(
+        self,
+        *,
+        network: Network,
+        feature_names: NDArray[Any] | None,
+        loss_curve: list[float],
+        validation_scores: list[float] | None,
+        n_iter: int,
+        t: int,
+        **learnt: Any,
+    ) -> None:
+        """Become the fitted model that a file describes."""
+        scores = validation_scores or []
+        self.network_ = network
+        self.history_ = History(
+            loss_curve,
+            scores,
+            best_loss=min(loss_curve, default=np.inf),
+            best_validation_score=max(scores, default=-np.inf),
+            n_iter=n_iter,
+            t=t,
+        )
+        self.n_features_in_ = network.layer_sizes[0]
+        if feature_names is not None:
+            self.feature_names_in_ = feature_names
+        for name, value in learnt.items():
+            setattr(self, name, value)
+
+    # -------------------------------------------------------------------------- scoring
+
+    def _logits(self, X: Any) -> NDArray[Any]:
+        check_is_fitted(self)
+        X = validate_data(self, X, dtype=self.network_.dtype, order="C", reset=False)
+        return self._network_logits(X)
+
+    @abstractmethod
+    def _freeze_options(self) -> dict[str, Any]:
+        """Arguments of Network.freeze."""
+
+    def freeze(self) -> Predictor:
+        """A copy of the fitted model for scoring: one row in microseconds, in the units of `y`.
+
+        Returns
+        -------
+        dnncore.predictor.Predictor
+        """
+        check_is_fitted(self)
+        return self.network_.freeze(**self._freeze_options())
+
+    def save(self, path: str | os.PathLike[str]) -> None:
+        """Write the fitted model to a safetensors file; :func:`dnncore.load` reads it."""
+        from .modelfile import save
+
+        check_is_fitted(self)
+        save(self, path)
+
+    # ---------------------------------------------------- what the fitted model consists of
+
+    @property
+    def coefs_(self) -> list[NDArray[Any]]:
+        return self.network_.coefs_
+
+    @property
+    def intercepts_(self) -> list[NDArray[Any]]:
+        return self.network_.intercepts_
+
+    @property
+    def loss_curve_(self) -> list[float]:
+        return self.history_.loss_curve
+
+    @property
+    def loss_(self) -> float:
+        return self.history_.loss_curve[-1]
+
+    @property
+    def best_loss_(self) -> float | None:
+        return None if self.early_stopping else self.history_.best_loss
+
+    @property
+    def validation_scores_(self) -> list[float] | None:
+        return self.history_.validation_scores or None
+
+    @property
+    def validation_losses_(self) -> list[float] | None:
+        return self.history_.validation_losses or None
+
+    @property
+    def best_validation_score_(self) -> float | None:
+        history = self.history_
+        return history.best_validation_score if history.validation_scores else None
+
+    @property
+    def n_iter_(self) -> int:
+        return self.history_.n_iter
+
+    @property
+    def t_(self) -> int:
+        return self.history_.t
+
+    @property
+    def n_layers_(self) -> int:
+        return len(self.network_.layer_sizes)
+
+    @property
+    def n_outputs_(self) -> int:
+        return self.network_.layer_sizes[-1]
+
+    @property
+    def out_activation_(self) -> str:
+        check_is_fitted(self)
+        return self.network_.output

@@ -1,0 +1,347 @@
+"""DNNRegressor: the network as a scikit-learn regressor."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import Any
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+from sklearn.base import RegressorMixin
+from sklearn.metrics import r2_score
+from sklearn.utils.validation import check_array
+
+from . import _validation as check
+from ._estimator import DNNEstimator, Rows
+from .network import LOSSES
+from .training import EpochInfo
+
+
+class DNNRegressor(RegressorMixin, DNNEstimator):  # type: ignore[misc]
+    """Dense neural network: norm, sigmoid layers, numbers, trained on the squared error.
+
+    Parameters that :class:`sklearn.neural_network.MLPRegressor` has too mean the same here.
+    All computation is in float32 if `fit` gets float32, else in float64.
+
+    Parameters
+    ----------
+    loss : {'squared_error', 'huber'}
+        Half the squared error, or Huber's loss, summed over the outputs.
+    hidden_layer_sizes : int or sequence of int
+        Units of each hidden layer; ``()`` is linear regression.
+    activation : {'logistic', 'tanh', 'relu', 'identity'}
+        Of the hidden layers.
+    solver : {'adam', 'sgd', 'lbfgs'}
+        'lbfgs' takes all rows at once, and suits small data sets.
+    alpha : float
+        L2 penalty of the weights, divided by the weight of the mini-batch.
+    batch_size : int or 'auto'
+        Rows of a mini-batch; 'auto' is 200. At most all rows.
+    learning_rate : {'constant', 'invscaling', 'adaptive', 'newbob'}
+        Schedule; see :class:`dnncore.training.SGD`. The second and third are for 'sgd' only.
+    learning_rate_init : float
+        The default is five times that of scikit-learn: on standardised input a sigmoid network
+        gets as far with it in a fraction of the epochs.
+    power_t : float
+        Exponent of 'invscaling'.
+    max_iter : int
+        Epochs at most.
+    shuffle : bool
+        Whether every epoch takes the rows in a new order.
+    random_state : int, RandomState or None
+        Of the initial weights, the order of rows, dropout and the validation split.
+    tol : float
+        Improvement of loss or score that counts.
+    verbose : bool
+        Whether a progress bar is shown (by tqdm).
+    warm_start : bool
+        Whether `fit` goes on from the parameters, norm and solver state of the last one.
+    momentum : float
+        Of 'sgd'.
+    nesterovs_momentum : bool
+    early_stopping : bool
+        Stop when the score on validation rows no longer improves, and keep the best
+        parameters. The rows are `X_val` or, without it, a split.
+    validation_fraction : float
+        Share of the rows in that split.
+    beta_1, beta_2, epsilon : float
+        Of 'adam'.
+    n_iter_no_change : int
+        Training stops after more than so many epochs in a row without improvement.
+    max_fun : int
+        Evaluations of the loss by 'lbfgs' at most.
+    norm : bool
+        Whether the network standardises each feature by mean and scale of the training rows.
+    dropout : float in [0, 1)
+        Probability with which each output of a hidden layer is left out of a training step.
+    huber_delta : float
+        Residual from which the loss 'huber' is linear, in the units in which it is trained:
+        with `norm_target`, standard deviations of the target.
+    norm_target : bool
+        Whether targets are standardised for training by their mean and scale in the first call;
+        predictions are in the units of `y` all the same, losses are not.
+    scoring : str, callable, sequence of str or mapping, optional
+        Scorers of scikit-learn that are applied to the validation rows after each epoch;
+        the results are in ``history_.metrics``. `early_stopping` goes by the first.
+    max_time : float, optional
+        Seconds that `fit`, and each `partial_fit`, may take.
+    n_threads : int, optional
+        Default: as many as the work occupies.
+    engine : {'auto', 'builtin', 'blas'}
+        Whose matrix products training uses; see :class:`dnncore.training.Trainer`.
+    callback : callable, optional
+        Called with a :class:`dnncore.training.EpochInfo` after every epoch; returns True to end
+        training. scikit-learn's own callbacks are given by `set_callbacks`.
+
+    Attributes
+    ----------
+    network_ : Network
+    history_ : dnncore.training.History
+    target_mean_, target_scale_ : array (n_outputs,)
+        0 and 1 without `norm_target`.
+    n_features_in_ : int
+    feature_names_in_ : array of str
+        Where `fit` got a data frame with string column names.
+    coefs_, intercepts_ : list of arrays
+        Weights (n_in, n_out) and biases (n_out,): views of ``network_.parameters``.
+    loss_, best_loss_ : float
+        Loss of the last epoch, and the lowest (None with `early_stopping`).
+    loss_curve_ : list of float
+    validation_scores_, validation_losses_ : list of float or None
+        Score and loss on the validation rows after each epoch.
+    best_validation_score_ : float or None
+    n_iter_, t_ : int
+        Epochs, and samples trained on.
+    n_layers_, n_outputs_ : int
+    out_activation_ : str
+
+    Examples
+    --------
+    >>> from dnncore import DNNRegressor
+    >>> from sklearn.datasets import load_diabetes
+    >>> X, y = load_diabetes(return_X_y=True)
+    >>> model = DNNRegressor(max_iter=50, tol=0, n_iter_no_change=50, random_state=0).fit(X, y)
+    >>> bool(model.score(X, y) > 0.5)
+    True
+    """
+
+    def __init__(
+        self,
+        loss: str = "squared_error",
+        hidden_layer_sizes: int | Sequence[int] = (100,),
+        activation: str = "logistic",
+        *,
+        solver: str = "adam",
+        alpha: float = 1e-4,
+        batch_size: int | str = "auto",
+        learning_rate: str = "constant",
+        learning_rate_init: float = 5e-3,
+        power_t: float = 0.5,
+        max_iter: int = 200,
+        shuffle: bool = True,
+        random_state: int | np.random.RandomState | None = None,
+        tol: float = 1e-4,
+        verbose: bool = False,
+        warm_start: bool = False,
+        momentum: float = 0.9,
+        nesterovs_momentum: bool = True,
+        early_stopping: bool = False,
+        validation_fraction: float = 0.1,
+        beta_1: float = 0.9,
+        beta_2: float = 0.999,
+        epsilon: float = 1e-8,
+        n_iter_no_change: int = 10,
+        max_fun: int = 15000,
+        norm: bool = True,
+        dropout: float = 0.0,
+        huber_delta: float = 1.0,
+        norm_target: bool = True,
+        scoring: Any = None,
+        max_time: float | None = None,
+        n_threads: int | None = None,
+        engine: str = "auto",
+        callback: Callable[[EpochInfo], object] | None = None,
+    ) -> None:
+        self.loss = loss
+        self.hidden_layer_sizes = hidden_layer_sizes
+        self.activation = activation
+        self.solver = solver
+        self.alpha = alpha
+        self.batch_size = batch_size
+        self.learning_rate = learning_rate
+        self.learning_rate_init = learning_rate_init
+        self.power_t = power_t
+        self.max_iter = max_iter
+        self.shuffle = shuffle
+        self.random_state = random_state
+        self.tol = tol
+        self.verbose = verbose
+        self.warm_start = warm_start
+        self.momentum = momentum
+        self.nesterovs_momentum = nesterovs_momentum
+        self.early_stopping = early_stopping
+        self.validation_fraction = validation_fraction
+        self.beta_1 = beta_1
+        self.beta_2 = beta_2
+        self.epsilon = epsilon
+        self.n_iter_no_change = n_iter_no_change
+        self.max_fun = max_fun
+        self.norm = norm
+        self.dropout = dropout
+        self.huber_delta = huber_delta
+        self.norm_target = norm_target
+        self.scoring = scoring
+        self.max_time = max_time
+        self.n_threads = n_threads
+        self.engine = engine
+        self.callback = callback
+
+    # -------------------------------------------------------------------------- training
+
+    def fit(
+        self,
+        X: Any,
+        y: Any,
+        sample_weight: ArrayLike | None = None,
+        *,
+        X_val: Any = None,
+        y_val: Any = None,
+        sample_weight_val: ArrayLike | None = None,
+    ) -> DNNRegressor:
+        """Train until nothing improves, or for `max_iter` epochs.
+
+        Parameters
+        ----------
+        X : array or data frame (n_samples, n_features)
+            float32 stays float32; anything else becomes float64. Finite.
+        y : array (n_samples,) or (n_samples, n_outputs)
+            Targets. Finite.
+        sample_weight : array (n_samples,), optional
+            Not negative and not all zero. Counts in the loss and in norm.
+        X_val, y_val : arrays (n, n_features) and as `y`, optional
+            Validation rows: scored after each epoch, and used by `early_stopping` and the
+            schedule 'newbob'.
+        sample_weight_val : array (n,), optional
+            Weights of the validation rows.
+
+        Returns
+        -------
+        DNNRegressor
+            Itself.
+
+        Raises
+        ------
+        TypeError, ValueError
+            If an argument or a parameter does not fit; the model is as before.
+
+        Warns
+        -----
+        sklearn.exceptions.ConvergenceWarning
+            If `max_iter` or `max_time` is reached first.
+        dnncore.training.DivergenceWarning
+            If the loss ceases to be finite; the last finite parameters are kept.
+        UserWarning
+            On Ctrl-C, which ends training; the model is usable.
+        """
+        self._fit(X, y, sample_weight, X_val, y_val, sample_weight_val)
+        return self
+
+    def partial_fit(self, X: Any, y: Any, sample_weight: ArrayLike | None = None) -> DNNRegressor:
+        """Train one epoch on the rows given, and let norm take them in.
+
+        Parameters
+        ----------
+        X, y, sample_weight
+            As in :meth:`fit`.
+
+        Returns
+        -------
+        DNNRegressor
+            Itself.
+
+        Raises
+        ------
+        TypeError, ValueError
+            If an argument or a parameter does not fit; the model is as before.
+        """
+        self._partial_fit(X, y, sample_weight, None)
+        return self
+
+    def _check_training_targets(self, y: Any, resume: bool, classes: Any) -> Any:
+        y = check_array(y, ensure_2d=False, dtype=np.float64, input_name="y")
+        if y.ndim == 2 and y.shape[1] == 1:
+            y = y.ravel()
+        shape = y.shape[1:] or (1,)
+        if resume:
+            if y.ndim != self._target_ndim or shape != self.target_mean_.shape:
+                raise ValueError(
+                    f"y must have {self.target_mean_.shape[0]} outputs as before, "
+                    f"got shape {y.shape}"
+                )
+            return y
+        self._target_ndim = y.ndim
+        columns = y.reshape(len(y), -1)
+        self.target_mean_, self.target_scale_ = np.zeros(shape), np.ones(shape)
+        if self.norm_target:
+            self.target_mean_, scale = columns.mean(axis=0), columns.std(axis=0)
+            self.target_scale_ = np.where(scale > 0, scale, 1.0)
+        return y
+
+    def _encode(self, name: str, y: Any, dtype: np.dtype[Any], smoothed: bool) -> NDArray[Any]:
+        columns = check_array(y, ensure_2d=False, dtype=np.float64, input_name=name)
+        columns = columns.reshape(len(columns), -1)
+        if columns.shape[1:] != self.target_mean_.shape:
+            raise ValueError(
+                f"{name} must have {self.target_mean_.shape[0]} outputs, got shape {np.shape(y)}"
+            )
+        return np.ascontiguousarray((columns - self.target_mean_) / self.target_scale_, dtype=dtype)
+
+    def _class_weight_of(self, y: Any, labels: NDArray[Any]) -> None:
+        return None
+
+    def _adopt_rows(self, rows: Rows, anew: bool) -> None:
+        pass
+
+    def _output(self) -> tuple[int, str]:
+        return self.target_mean_.shape[0], "identity"
+
+    def _stratify(self, rows: Rows) -> None:
+        return None
+
+    def _score_of(self, outputs: NDArray[Any], rows: Rows) -> float:
+        return float(r2_score(rows.labels, outputs, sample_weight=rows.weight))
+
+    def _loss_options(self) -> dict[str, Any]:
+        return {"loss": self.loss, "huber_delta": self.huber_delta}
+
+    def _validate_params(self) -> None:
+        super()._validate_params()
+        check.choice("loss", self.loss, LOSSES["identity"])
+        check.number("huber_delta", self.huber_delta, low=0.0, low_open=True)
+
+    # -------------------------------------------------------------------------- scoring
+
+    def predict(self, X: Any) -> NDArray[Any]:
+        """The outputs of the network, in the units of y.
+
+        Parameters
+        ----------
+        X : array or data frame (n_samples, n_features)
+
+        Returns
+        -------
+        array (n_samples,) or (n_samples, n_outputs), as y was
+        """
+        outputs = self._logits(X)
+        dtype = outputs.dtype
+        outputs *= self.target_scale_.astype(dtype)
+        outputs += self.target_mean_.astype(dtype)
+        return outputs.ravel() if self._target_ndim == 1 else outputs
+
+    def _freeze_options(self) -> dict[str, Any]:
+        return {"target_mean": self.target_mean_, "target_scale": self.target_scale_}
+
+    def __sklearn_tags__(self) -> Any:
+        tags = super().__sklearn_tags__()
+        tags.target_tags.multi_output = True
+        return tags
