@@ -201,7 +201,7 @@ class DNNEstimator(CallbackSupport, BaseEstimator, metaclass=ABCMeta):  # type: 
             self, X, y, dtype=dtype, order="C", reset=not resume, multi_output=True
         )
         if issparse(y):
-            y = y.toarray()
+            y = y.toarray()  # type: ignore[attr-defined]
         y = self._check_training_targets(y, resume, classes)
         labels = self._encode("y", y, X.dtype, smoothed=True)
         weight = None

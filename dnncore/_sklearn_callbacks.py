@@ -14,7 +14,7 @@ except ImportError:  # an older scikit-learn
 
     with_callbacks = None
 else:
-    CallbackSupport = CallbackSupportMixin
+    CallbackSupport = CallbackSupportMixin  # type: ignore[misc]
 
 if TYPE_CHECKING:
     from .training import EpochInfo

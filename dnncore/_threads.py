@@ -26,12 +26,18 @@ MAX_THREADS = 256  # as in csrc/team.c
 
 
 def available_cpus() -> int:
-    """The processors that this process may use: its affinity, and the quota of its cgroup."""
+    """The processors that this process may use: affinity, quota of its cgroup, environment."""
     if hasattr(os, "sched_getaffinity"):
         cpus = len(os.sched_getaffinity(0))
     else:
         cpus = os.cpu_count() or 1
-    return max(1, min(cpus, cgroup_quota()))
+    return max(1, min(cpus, cgroup_quota(), _wanted_by_environment()))
+
+
+def _wanted_by_environment() -> int:
+    """OMP_NUM_THREADS, by which joblib shares the processors out to its worker processes."""
+    words = os.environ.get("OMP_NUM_THREADS", "").split(",")[0].strip()
+    return int(words) if words.isascii() and words.isdigit() and int(words) > 0 else MAX_THREADS
 
 
 @cache

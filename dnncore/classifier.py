@@ -87,7 +87,8 @@ class DNNClassifier(ClassifierMixin, DNNEstimator):  # type: ignore[misc]
     max_time : float, optional
         Seconds that `fit`, and each `partial_fit`, may take.
     n_threads : int, optional
-        Default: as many as the work occupies.
+        Default: as many as the work occupies, out of the processors that the process may use
+        (affinity, cgroup quota, and OMP_NUM_THREADS if it is set).
     engine : {'auto', 'builtin', 'blas'}
         Whose matrix products training uses; see :class:`dnncore.training.Trainer`.
     callback : callable, optional
@@ -200,6 +201,11 @@ class DNNClassifier(ClassifierMixin, DNNEstimator):  # type: ignore[misc]
         self.n_threads = n_threads
         self.engine = engine
         self.callback = callback
+
+    classes_: NDArray[Any]
+    class_prior_: NDArray[np.float64]
+    _kind: str
+    _class_totals: NDArray[np.float64]
 
     # -------------------------------------------------------------------------- training
 
@@ -427,7 +433,8 @@ class DNNClassifier(ClassifierMixin, DNNEstimator):  # type: ignore[misc]
         array (n_samples, n_classes)
         """
         log_p = self.predict_log_proba(X)
-        return log_p - np.log(self._known_priors()).astype(log_p.dtype)
+        log_p -= np.log(self._known_priors()).astype(log_p.dtype)
+        return log_p
 
     def _known_priors(self) -> NDArray[np.float64]:
         priors: NDArray[np.float64] | None = getattr(self, "class_prior_", None)
@@ -454,7 +461,8 @@ class DNNClassifier(ClassifierMixin, DNNEstimator):  # type: ignore[misc]
         """
         logits = self._logits(X)
         if len(self.classes_) == 2 and self._kind != MULTILABEL:
-            return logits[:, 1] - logits[:, 0]
+            difference: NDArray[Any] = logits[:, 1] - logits[:, 0]
+            return difference
         return logits
 
     def predict(self, X: Any) -> NDArray[Any]:
@@ -503,7 +511,8 @@ class DNNClassifier(ClassifierMixin, DNNEstimator):  # type: ignore[misc]
         """
         logits = self._logits(X)
         if self._kind == MULTILABEL:
-            return -np.logaddexp(0, -logits)
+            log_p: NDArray[Any] = -np.logaddexp(0, -logits)
+            return log_p
         return kernels.log_softmax(logits, out=logits)
 
     def _freeze_options(self) -> dict[str, Any]:

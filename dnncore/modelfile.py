@@ -272,7 +272,7 @@ def _describe_estimator(model: DNNEstimator) -> tuple[dict[str, NDArray[Any]], d
 
 
 def _describe_params(model: DNNEstimator) -> dict[str, Any]:
-    params = model.get_params(deep=False) | {"callback": None}
+    params: dict[str, Any] = model.get_params(deep=False) | {"callback": None}
     if not isinstance(params["random_state"], int | np.integer):
         params["random_state"] = None
     scoring = params["scoring"]

@@ -86,7 +86,8 @@ class DNNRegressor(RegressorMixin, DNNEstimator):  # type: ignore[misc]
     max_time : float, optional
         Seconds that `fit`, and each `partial_fit`, may take.
     n_threads : int, optional
-        Default: as many as the work occupies.
+        Default: as many as the work occupies, out of the processors that the process may use
+        (affinity, cgroup quota, and OMP_NUM_THREADS if it is set).
     engine : {'auto', 'builtin', 'blas'}
         Whose matrix products training uses; see :class:`dnncore.training.Trainer`.
     callback : callable, optional
@@ -195,6 +196,10 @@ class DNNRegressor(RegressorMixin, DNNEstimator):  # type: ignore[misc]
         self.n_threads = n_threads
         self.engine = engine
         self.callback = callback
+
+    target_mean_: NDArray[np.float64]
+    target_scale_: NDArray[np.float64]
+    _target_ndim: int
 
     # -------------------------------------------------------------------------- training
 

@@ -386,7 +386,7 @@ class Trainer:
         best = self.network.parameters.copy() if early_stopping else None
         try:
             if isinstance(self.solver, LBFGS):
-                return self._fit_lbfgs(X, labels, loop, best)
+                return self._fit_lbfgs(self.solver, X, labels, loop, best)
             return self._fit_epochs(X, labels, loop, best)
         finally:
             if best is not None:
@@ -423,14 +423,22 @@ class Trainer:
         return "max_iter"
 
     def _fit_lbfgs(
-        self, X: NDArray[Any], labels: check.Labels, loop: _Loop, best: NDArray[Any] | None
+        self,
+        solver: LBFGS,
+        X: NDArray[Any],
+        labels: check.Labels,
+        loop: _Loop,
+        best: NDArray[Any] | None,
     ) -> str:
         from scipy.optimize import minimize
 
-        network, solver, epoch, ended = self.network, self.solver, 0, "converged"
+        network, epoch, ended = self.network, 0, "converged"
+        limits: Any = {
+            "maxiter": loop.max_iter, "maxfun": solver.max_fun, "gtol": loop.tol
+        }  # fmt: skip
         accepted = network.parameters.copy()
 
-        def loss_and_gradient(w: NDArray[np.float64]) -> tuple[float, NDArray[np.float64]]:
+        def loss_and_gradient(w: NDArray[np.float64]) -> Any:
             network.parameters[...] = w
             gradients = network.back_propagate(
                 X, labels, alpha=self.alpha, loss=self.loss, huber_delta=self.huber_delta
@@ -454,7 +462,7 @@ class Trainer:
             result = minimize(
                 loss_and_gradient, network.parameters.astype(np.float64), method="L-BFGS-B",
                 jac=True, callback=after_iteration,
-                options={"maxiter": loop.max_iter, "maxfun": solver.max_fun, "gtol": loop.tol},
+                options=limits,
             )  # fmt: skip
         finally:
             network.parameters[...] = accepted

@@ -2,11 +2,11 @@
 
 (f(x + h) - f(x - h)) / 2h differs from f'(x) by h^2 |f'''| / 6 through truncation and by up to
 u |f| / h through rounding, if f is known to the relative accuracy u. The functions here are
-linear or have |f'''| <= |f| (sigmoid, softmax and, but for a constant, cross-entropy from
-logits), and u is a few eps. So h = eps^(1/3) makes both errors about eps^(2/3) |f|, and
-`assert_close` allows 8 of these: h^2 / 6 |f| is not even one, and u = 8 eps leaves room for exp,
-a sum and a division. The bound follows |f|, so that the derivatives of values next to 0 are
-compared as sharply as those of large ones.
+linear or quadratic, piece by piece, or have |f'''| <= |f| (sigmoid, softmax and, but for a
+constant, tanh and the cross-entropies from logits), and u is a few eps. So h = eps^(1/3) makes
+both errors about eps^(2/3) |f|, and `assert_close` allows 8 of these: h^2 / 6 |f| is not even
+one, and u = 8 eps leaves room for exp, a sum and a division. The bound follows |f|, so that the
+derivatives of values next to 0 are compared as sharply as those of large ones.
 """
 
 from collections.abc import Callable
@@ -69,6 +69,10 @@ def make_labels(labels: str, weighted: bool, n: int, m: int) -> dict[str, np.nda
     return {"L": L} | ({"sample_weight": rng.uniform(0.5, 2, n)} if weighted else {})
 
 
+def make_weights(weighted: bool, n: int) -> dict[str, np.ndarray]:
+    return {"sample_weight": np.random.default_rng(n).uniform(0.5, 2, n)} if weighted else {}
+
+
 # ----------------------------------------------------------------- function by function
 
 
@@ -118,6 +122,39 @@ def test_sigmoid_saturated(module):
     assert np.all(dz[z > 40] == 0)
     assert np.all(dz[(z < 0) & (z > -1000)] > 0)
     assert_close(dz, J.sum(axis=0), a)
+
+
+@each_columns
+def test_tanh(m, module):
+    z, da = normals((3, m), (3, m))
+    a = module.tanh(z)
+    J = jacobian(module.tanh, z)
+    # tanh''' is 2 at 0, where tanh is 0.
+    assert_close(module.tanh_backward(da, a), np.tensordot(da, J, axes=2), np.abs(da))
+
+
+def test_tanh_saturated(module):
+    z = np.array([1e-320, 1e-300, 1e-20, 20, 40, 300, 1e4, 1e30, 1e300])
+    z = np.concatenate([z, -z])
+    step = STEP * np.where(np.abs(z) > 1000, np.abs(z), 1)
+    a = module.tanh(z)
+    dz = module.tanh_backward(np.ones_like(z), a)
+    assert np.all(dz[np.abs(z) >= 20] == 0)
+    assert np.all(dz[np.abs(z) < 1] == 1)
+    assert_close(dz, jacobian(module.tanh, z, step).sum(axis=0), 1)
+
+
+@each_columns
+def test_relu(m, module):
+    z, da = normals((3, m), (3, m))
+    z += np.copysign(0.1, z)  # away from the kink
+    a = module.relu(z)
+    J = jacobian(module.relu, z)
+    # A difference of steps from the same number, divided by itself, or of zeros.
+    assert set(np.unique(J)) <= {0.0, 1.0}
+    np.testing.assert_array_equal(module.relu_backward(da, a), np.tensordot(da, J, axes=2))
+    # At the kink 0 is one of the derivatives.
+    assert np.all(module.relu_backward(da, module.relu(np.zeros_like(z))) == 0)
 
 
 def check_softmax_jacobian(module: ModuleType, z: np.ndarray, step: float) -> None:
@@ -198,6 +235,82 @@ def test_fused_and_separate_gradients_agree(m, labels, weighted, module):
     # Of |dz| <= w / sum w <= 4 / 17, with a sum of m terms on both ways.
     np.testing.assert_allclose(separate, dz, rtol=0, atol=(16 + m) * EPS * 4 / 17)
     assert loss == pytest.approx(module.cross_entropy(p, **others), rel=(16 + m) * EPS)
+
+
+@each_kind_of_weights
+@each_columns
+def test_sigmoid_cross_entropy(m, weighted, module):
+    z = 2 * normals((3, m))[0]
+    Y = np.random.default_rng(m).uniform(-0.5, 1.5, z.shape).clip(0, 1)  # some are 0 or 1
+    others = make_weights(weighted, 3)
+    numerical = jacobian(lambda z: module.sigmoid_cross_entropy(z, Y, **others)[0], z)
+    loss, dz = module.sigmoid_cross_entropy(z, Y, **others)
+    # What is added up is max(z, 0) and Y z, which cancel in part, and log(1 + exp(-|z|)).
+    size = (1 + 2 * np.abs(z)).sum(axis=1).max()
+    assert loss <= size
+    assert_close(dz, numerical, size)
+    np.testing.assert_allclose(
+        dz, module.squared_error(module.sigmoid(z), Y, **others)[1], rtol=0, atol=16 * EPS
+    )
+
+
+@pytest.mark.parametrize("largest", [600.0, 1e5, 1e30, 1e300])
+@each_columns
+def test_sigmoid_cross_entropy_saturated(m, largest, module):
+    z = np.resize(np.array([1, -1, 0.5, -0.25]) * largest, m)[np.newaxis]
+    for y in (0.0, 0.25, 1.0):
+        Y = np.full_like(z, y)
+        # The step that the loss feels; no logit comes near to 0 by it.
+        step = STEP * largest
+        numerical = jacobian(lambda z, Y=Y: module.sigmoid_cross_entropy(z, Y)[0], z, step)
+        dz = module.sigmoid_cross_entropy(z, Y)[1]
+        assert_close(dz, numerical, np.sum(1 + 2 * np.abs(z)) / largest)
+
+
+def check_error_gradient(
+    loss: Callable[[np.ndarray, np.ndarray], tuple[float, np.ndarray]],
+    z: np.ndarray,
+    Y: np.ndarray,
+    step: float,
+) -> None:
+    """For a loss that is linear or quadratic over the step, so that nothing is truncated.
+
+    What is left is the rounding of the loss, of m terms in a row, and that of z +- step and of
+    z - Y, which the loss of |z| + |Y| + step stands for.
+    """
+    numerical = jacobian(lambda z: loss(z, Y)[0], z, step)
+    largest, _ = loss(np.abs(z) + np.abs(Y) + step, np.zeros_like(Y))
+    size = EPS / ERROR * (16 + z.shape[1]) * largest / step
+    assert_close(loss(z, Y)[1], numerical, size)
+
+
+@each_kind_of_weights
+@each_columns
+def test_squared_error(m, weighted, module):
+    z, Y = normals((3, m), (3, m))
+    others = make_weights(weighted, 3)
+    check_error_gradient(lambda z, Y: module.squared_error(z, Y, **others), z, Y, 1.0)
+
+
+@pytest.mark.parametrize("delta", [0.25, 1.0, 3.0])
+@each_kind_of_weights
+@each_columns
+def test_huber_error(m, weighted, delta, module):
+    Y, d = normals((3, m), (3, m))
+    d *= 2 * delta
+    d *= np.where(np.abs(np.abs(d) - delta) < 0.1 * delta, 1.25, 1)  # away from where pieces meet
+    others = make_weights(weighted, 3)
+    check_error_gradient(
+        lambda z, Y: module.huber_error(z, Y, delta=delta, **others), Y + d, Y, delta / 20
+    )
+
+
+@pytest.mark.parametrize("largest", [1e5, 1e30, 1e100])
+@each_columns
+def test_errors_saturated(m, largest, module):
+    d = np.resize(np.array([1, -1, 0.5, -0.25]) * largest, m)[np.newaxis]
+    check_error_gradient(module.squared_error, d, np.zeros_like(d), largest)
+    check_error_gradient(module.huber_error, d, np.ones_like(d), largest / 20)
 
 
 # -------------------------------------------------------------------- the whole network

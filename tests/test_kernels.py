@@ -1,6 +1,7 @@
 """dnncore.kernels against dnncore.reference: value, dtype, and whether both raise."""
 
 import inspect
+import re
 from itertools import combinations, product
 from types import ModuleType
 from typing import Any
@@ -19,10 +20,17 @@ SHAPES = tuple(product((0, 1, 2, 5, 17), (1, 2, 3, 7, 8, 9, 15, 16, 17, 31, 33, 
 # Astride the block of 2048 numbers that the C code treats together.
 LARGE_SHAPES = ((2, 2047), (1, 2048), (3, 2049), (2, 5000), (2049, 1), (1025, 2), (300, 7))
 
+ACTIVATIONS = ("sigmoid", "tanh", "relu")
+ELEMENTWISE = (*ACTIVATIONS, *(f"{name}_backward" for name in ACTIVATIONS))
 CROSS_ENTROPIES = ("cross_entropy", "cross_entropy_backward", "softmax_cross_entropy")
-# A case is a function and, for those that take labels, the kind of labels and weights.
-CASES = tuple((name,) for name in reference.__all__ if name not in CROSS_ENTROPIES) + tuple(
-    product(CROSS_ENTROPIES, ("classes", "rows"), ("unweighted", "weighted"))
+# Losses that are a sum over the outputs of a row.
+OUTPUT_LOSSES = ("sigmoid_cross_entropy", "squared_error", "huber_error")
+WEIGHTED = ("unweighted", "weighted")
+# A case is a function and, for those that take labels or targets, the kind of them and weights.
+CASES = (
+    *((name,) for name in reference.__all__ if name not in CROSS_ENTROPIES + OUTPUT_LOSSES),
+    *product(CROSS_ENTROPIES, ("classes", "rows"), WEIGHTED),
+    *product(OUTPUT_LOSSES, ("targets",), WEIGHTED),
 )
 OUT_CASES = tuple(case for case in CASES if case[0] != "cross_entropy")
 IN_PLACE_CASES = tuple(case for case in OUT_CASES if not case[0].startswith("affine"))
@@ -34,6 +42,9 @@ def case_id(case: tuple[str, ...]) -> str:
 
 each_case = pytest.mark.parametrize("case", CASES, ids=case_id)
 each_out_case = pytest.mark.parametrize("case", OUT_CASES, ids=case_id)
+each_unweighted_case = pytest.mark.parametrize(
+    "case", [case for case in CASES if case[-1] == "unweighted"], ids=case_id
+)
 each_dtype = pytest.mark.parametrize("dtype", DTYPES)
 each_module = pytest.mark.parametrize(
     "module", (kernels, reference), ids=lambda module: module.__name__
@@ -62,12 +73,19 @@ def make_arguments(case: tuple[str, ...], n: int, m: int, dtype: type) -> dict[s
             return {"a": normal(n, k), "W": normal(k, m), "b": normal(m)}
         case ("affine_backward",):
             return {"dz": normal(n, m), "a": normal(n, k), "W": normal(k, m)}
-        case ("sigmoid" | "softmax" | "log_softmax",):
+        case ("sigmoid" | "tanh" | "relu" | "softmax" | "log_softmax",):
             return {"z": 3 * normal(n, m)}
-        case ("sigmoid_backward",):
-            return {"da": normal(n, m), "a": reference.sigmoid(normal(n, m))}
+        case ("sigmoid_backward" | "tanh_backward" | "relu_backward" as name,):
+            activation = getattr(reference, name.removesuffix("_backward"))
+            return {"da": normal(n, m), "a": activation(3 * normal(n, m))}
         case ("softmax_backward",):
             return {"dp": normal(n, m), "p": probabilities()}
+        case (name, "targets", weights):
+            probability = name == "sigmoid_cross_entropy"
+            # Some of the targets are 0 and 1; outputs are on both sides of Huber's delta.
+            Y = normal(n, m).clip(0, 1) if probability else normal(n, m)
+            w = {"sample_weight": positive(n)} if weights == "weighted" else {}
+            return {"z": 3 * normal(n, m), "Y": Y} | w
         case (name, labels, weights):
             first = {"z": normal(n, m)} if name.startswith("softmax") else {"p": probabilities()}
             L = rng.integers(0, m, n, dtype=np.intp) if labels == "classes" else probabilities()
@@ -99,7 +117,9 @@ def error_bounds(
     magnitudes: tuple[Any, ...] = tuple(np.abs(x) for x in expected)
     n_terms: tuple[int, ...] = (m,)
     match case[0]:
-        case "norm" | "norm_backward" | "sigmoid" | "sigmoid_backward" | "cross_entropy_backward":
+        case "norm" | "norm_backward" | "cross_entropy_backward":
+            n_terms = (0,)
+        case name if name in ELEMENTWISE:
             n_terms = (0,)
         case "affine":
             magnitudes = (A["a"] @ A["W"] + A["b"],)
@@ -117,6 +137,15 @@ def error_bounds(
             p_plus_L = reference.softmax(first) * L.sum(axis=1, keepdims=True) + L
             magnitudes = (1 + magnitudes[0], w[:, np.newaxis] * p_plus_L)
             n_terms = (m, m)
+        case "sigmoid_cross_entropy":
+            w = reference._weights(arguments.get("sample_weight"), first)
+            # Of max(z, 0) - Y z + log(1 + exp(-|z|)).
+            terms = A["z"].astype(float) + 1
+            p_plus_Y = reference.sigmoid(first) + A["Y"]
+            magnitudes = (w @ terms.sum(axis=1), w[:, np.newaxis] * p_plus_Y)
+            n_terms = (m, 0)
+        case "squared_error" | "huber_error":
+            n_terms = (m, 0)
     info = np.finfo(first.dtype)
     return [
         (16 + k) * float(info.eps) * np.asarray(magnitude, float) + 4 * info.smallest_subnormal
@@ -179,15 +208,16 @@ def test_instruction_sets_return_the_same_bits(case, dtype, isa):
 
 
 @each_dtype
+@pytest.mark.parametrize("name", ACTIVATIONS)
 @pytest.mark.parametrize("shape", [(), (0,), (17,), (2, 0, 3), (2, 3, 5), (5, 1, 1, 7)])
-def test_sigmoid_takes_any_shape(shape, dtype):
+def test_activations_take_any_shape(shape, name, dtype):
     z = np.asarray(np.random.default_rng(0).normal(size=shape), dtype)
-    a, expected = kernels.sigmoid(z), reference.sigmoid(z)
+    a, expected = (getattr(module, name)(z) for module in (kernels, reference))
     assert isinstance(a, np.ndarray)
     assert a.shape == shape
     assert a.dtype == dtype
     np.testing.assert_allclose(a, expected, rtol=16 * np.finfo(dtype).eps)
-    dz, expected = kernels.sigmoid_backward(z, a), reference.sigmoid_backward(z, a)
+    dz, expected = (getattr(module, f"{name}_backward")(z, a) for module in (kernels, reference))
     assert dz.shape == shape
     np.testing.assert_allclose(dz, expected, rtol=16 * np.finfo(dtype).eps)
 
@@ -196,10 +226,62 @@ def test_sigmoid_takes_any_shape(shape, dtype):
 def test_reference_agrees_with_scipy(dtype):
     special = pytest.importorskip("scipy.special")
     z = make_arguments(("softmax",), 17, 33, dtype)["z"]
-    rtol = (16 + 33) * np.finfo(dtype).eps
+    rtol = (16 + 33) * float(np.finfo(dtype).eps)
     np.testing.assert_allclose(reference.sigmoid(z), special.expit(z), rtol=rtol)
     np.testing.assert_allclose(reference.softmax(z), special.softmax(z, axis=1), rtol=rtol)
     np.testing.assert_allclose(reference.log_softmax(z), special.log_softmax(z, axis=1), rtol=rtol)
+    Y = make_arguments(("sigmoid_cross_entropy", "targets", "unweighted"), 17, 33, dtype)["Y"]
+    losses = -Y * special.log_expit(z) - (1 - Y) * special.log_expit(-z)
+    loss, _ = reference.sigmoid_cross_entropy(z, Y)
+    assert loss == pytest.approx(losses.sum(axis=1).mean(), rel=rtol)
+    loss, _ = reference.huber_error(z, Y, delta=0.5)
+    assert loss == pytest.approx(special.huber(dtype(0.5), z - Y).sum(axis=1).mean(), rel=rtol)
+
+
+@each_module
+@each_dtype
+@pytest.mark.parametrize("weights", WEIGHTED)
+def test_one_output_counts_like_a_softmax_of_two(weights, dtype, module):
+    """The softmax of 0 and z is 1 - p and p, with p = sigmoid(z)."""
+    case = ("sigmoid_cross_entropy", "targets", weights)
+    arguments = make_arguments(case, 65, 1, dtype)
+    loss, dz = call(module, case, arguments)
+    z, Y = arguments.pop("z"), arguments.pop("Y")
+    two, L = np.hstack([np.zeros_like(z), z]), np.hstack([1 - Y, Y])
+    expected_loss, expected_dz = module.softmax_cross_entropy(two, L, **arguments)
+    eps = float(np.finfo(dtype).eps)
+    assert loss == pytest.approx(expected_loss, rel=16 * eps)
+    np.testing.assert_allclose(dz, expected_dz[:, 1:], rtol=0, atol=16 * eps)
+
+
+@each_module
+@each_dtype
+def test_a_small_loss_is_not_rounded_away(dtype, module):
+    """Of an output that is right by far the loss is exp(-|z|), although p is 0 or 1."""
+    z = np.array([[-1], [1]], dtype) * np.linspace(5, 80, 76, dtype=dtype)
+    Y = (z > 0).astype(dtype)
+    eps = float(np.finfo(dtype).eps)
+    for i in range(z.shape[1]):
+        loss, _ = module.sigmoid_cross_entropy(z[:, i : i + 1], Y[:, i : i + 1])
+        exact = np.log1p(np.exp(-float(z[1, i])))
+        assert loss == pytest.approx(exact, rel=16 * eps, abs=0)
+
+
+@each_module
+@each_dtype
+@pytest.mark.parametrize("delta", [0.25, 1, 3.5, np.float32(0.1), 1e-30, 1e30])
+def test_delta_of_huber_error(delta, dtype, module):
+    for n, m in ((5, 17), (3, 2049)):
+        arguments = make_arguments(("huber_error", "targets", "weighted"), n, m, dtype)
+        loss, dz = module.huber_error(**arguments, delta=delta)
+        expected_loss, expected_dz = reference.huber_error(**arguments, delta=delta)
+        eps = float(np.finfo(dtype).eps)
+        assert loss == pytest.approx(expected_loss, rel=(16 + m) * eps, abs=0)
+        np.testing.assert_allclose(dz, expected_dz, rtol=16 * eps)
+        if delta == 1e30:
+            assert same_bits((loss, dz), module.squared_error(**arguments))
+        # The same number in the type of z.
+        assert same_bits((loss, dz), module.huber_error(**arguments, delta=dtype(delta)))
 
 
 # -------------------------------------------------------------------------- signatures
@@ -444,28 +526,35 @@ def test_classes_count_like_one_hot_rows(name, weights, dtype):
 
 
 @each_module
-@pytest.mark.parametrize("name", CROSS_ENTROPIES)
-def test_weights_of_any_real_type(name, module):
-    arguments = make_arguments((name, "classes", "unweighted"), 17, 8, np.float32)
+@each_unweighted_case
+def test_weights_of_any_real_type(case, module):
+    arguments = make_arguments(case, 17, 8, np.float32)
     ones = np.arange(17) % 2
-    expected = getattr(module, name)(**arguments, sample_weight=ones.astype(np.float32))
+    expected = call(module, case, arguments | {"sample_weight": ones.astype(np.float32)})
     types = (bool, np.int8, np.uint64, np.float16, np.float64, np.longdouble, ">f8")
     for weights in (ones.tolist(), *(ones.astype(real) for real in types)):
-        assert same_bits(getattr(module, name)(**arguments, sample_weight=weights), expected)
+        assert same_bits(call(module, case, arguments | {"sample_weight": weights}), expected)
 
 
 @each_module
 @each_dtype
-@pytest.mark.parametrize("labels", ["classes", "rows"])
-def test_whole_weights_count_like_repeated_rows(labels, dtype, module):
+@pytest.mark.parametrize(
+    ("name", "labels"),
+    [
+        *product(["softmax_cross_entropy"], ["classes", "rows"]),
+        *product(OUTPUT_LOSSES, ["targets"]),
+    ],
+)
+def test_whole_weights_count_like_repeated_rows(name, labels, dtype, module):
     counts = np.array([0, 1, 2, 3, 0])
-    case = ("softmax_cross_entropy", labels, "unweighted")
+    case = (name, labels, "unweighted")
     arguments = make_arguments(case, 5, 17, dtype)
-    # A row that does not count may be as wrong as it likes.
-    arguments["z"][4] = np.linspace(-1e30, 1e30, 17)
+    # A row that does not count may be as wrong as it likes, if its loss is a number.
+    wrong = 1e15 if name == "squared_error" else 1e30
+    arguments["z"][4] = np.linspace(-wrong, wrong, 17)
     repeated = {name: np.repeat(x, counts, axis=0) for name, x in arguments.items()}
-    loss, dz = module.softmax_cross_entropy(**arguments, sample_weight=counts)
-    expected_loss, rows = module.softmax_cross_entropy(**repeated)
+    loss, dz = call(module, case, arguments | {"sample_weight": counts})
+    expected_loss, rows = call(module, case, repeated)
     expected_dz = np.zeros_like(dz)
     np.add.at(expected_dz, np.repeat(np.arange(5), counts), rows)
     atol = (16 + 17) * np.finfo(dtype).eps
@@ -475,27 +564,26 @@ def test_whole_weights_count_like_repeated_rows(labels, dtype, module):
 
 @each_module
 @each_dtype
-@pytest.mark.parametrize("name", CROSS_ENTROPIES)
+@each_unweighted_case
 @pytest.mark.parametrize("end", ["smallest_subnormal", "tiny", "max"])
-def test_only_the_ratios_of_weights_count(end, name, dtype, module):
+def test_only_the_ratios_of_weights_count(end, case, dtype, module):
     """Also where their sum overflows, or is so small that its inverse does."""
-    case = (name, "classes", "unweighted")
     arguments = make_arguments(case, 4, 17, dtype)
     ratios = np.array([1, 2, 3, 4], dtype)
-    expected = as_tuple(getattr(module, name)(**arguments, sample_weight=ratios))
+    expected = as_tuple(call(module, case, arguments | {"sample_weight": ratios}))
     unit = getattr(np.finfo(dtype), end) / (4 if end == "max" else 1)
-    result = as_tuple(getattr(module, name)(**arguments, sample_weight=unit * ratios))
+    result = as_tuple(call(module, case, arguments | {"sample_weight": unit * ratios}))
     for x, y in zip(result, expected, strict=True):
         np.testing.assert_allclose(x, y, rtol=4 * np.finfo(dtype).eps)
 
 
 @each_module
 @each_dtype
-@pytest.mark.parametrize("labels", ["classes", "rows"])
-def test_no_rows(labels, dtype, module):
-    for name in CROSS_ENTROPIES:
-        arguments = make_arguments((name, labels, "weighted"), 0, 3, dtype)
-        for x in as_tuple(getattr(module, name)(**arguments)):
+@each_unweighted_case
+def test_no_rows(case, dtype, module):
+    for weights in WEIGHTED:
+        arguments = make_arguments((*case[:-1], weights), 0, 3, dtype)
+        for x in as_tuple(call(module, case, arguments)):
             if isinstance(x, float):
                 assert x == 0.0
             else:
@@ -552,7 +640,7 @@ def test_wrong_shapes_are_refused(case, module):
         if name != "L":  # which may be of one or of two dimensions, each with its own type
             with pytest.raises(ValueError, match=f"^{name} must have shape"):
                 call(module, case, arguments | {name: x[np.newaxis]})
-    if not case[0].startswith("sigmoid"):
+    if case[0] not in ELEMENTWISE:
         for y in (arguments[first][0], arguments[first][np.newaxis]):
             with pytest.raises(ValueError, match=f"^{first} must have shape"):
                 call(module, case, arguments | {first: y})
@@ -560,7 +648,7 @@ def test_wrong_shapes_are_refused(case, module):
 
 @each_module
 @pytest.mark.parametrize(
-    "case", [case for case in CASES if not case[0].startswith("sigmoid")], ids=case_id
+    "case", [case for case in CASES if case[0] not in ELEMENTWISE], ids=case_id
 )
 def test_no_columns_are_refused(case, module):
     arguments = make_arguments(case, 5, 17, np.float32)
@@ -593,14 +681,52 @@ def test_labels_that_are_no_classes_are_refused(name, module):
 
 
 @each_module
+@pytest.mark.parametrize("weights", WEIGHTED)
+def test_targets_that_are_no_probabilities_are_refused(weights, module):
+    case = ("sigmoid_cross_entropy", "targets", weights)
+    arguments = make_arguments(case, 5, 17, np.float64)
+    for bad in (-0.25, 1.5, np.nextafter(1, 2), -5e-324, np.nan, np.inf):
+        Y = arguments["Y"].copy()
+        Y[2, 3] = Y[4, 16] = bad
+        match = re.escape(f"Y must lie in [0, 1], got {bad} in row 2, column 3")
+        with pytest.raises(ValueError, match=f"^{match}$"):
+            call(module, case, arguments | {"Y": Y})
+
+
+@each_module
+@pytest.mark.parametrize("name", OUTPUT_LOSSES)
+def test_classes_are_no_targets(name, module):
+    arguments = make_arguments((name, "targets", "unweighted"), 5, 17, np.float64)
+    with pytest.raises(TypeError, match=r"^Y must be a float32 or float64 array, got int"):
+        getattr(module, name)(arguments["z"], np.arange(5))
+    with pytest.raises(ValueError, match=r"^Y must have shape"):
+        getattr(module, name)(arguments["z"], np.arange(5.0))
+
+
+@each_module
 @each_dtype
-@pytest.mark.parametrize("name", CROSS_ENTROPIES)
-def test_weights_that_do_not_weigh_are_refused(name, dtype, module):
-    arguments = make_arguments((name, "rows", "unweighted"), 3, 17, dtype)
+def test_delta_that_is_no_positive_number_is_refused(dtype, module):
+    arguments = make_arguments(("huber_error", "targets", "weighted"), 5, 17, dtype)
+    out = np.full_like(arguments["z"], 77)
+    beyond = [1e-50, 1e300] if dtype is np.float32 else []  # 0 and infinity in the type of z
+    for delta in (0, -1, -0.5, np.inf, np.nan, *beyond):
+        with pytest.raises(ValueError, match=r"^delta must lie in \[.*, got "):
+            module.huber_error(**arguments, delta=delta, out=out)
+    for delta in (None, "1", True, 1j, np.ones(1), np.True_):
+        with pytest.raises(TypeError, match=r"^delta must be a number, got "):
+            module.huber_error(**arguments, delta=delta, out=out)
+    assert np.all(out == 77)
+
+
+@each_module
+@each_dtype
+@each_unweighted_case
+def test_weights_that_do_not_weigh_are_refused(case, dtype, module):
+    arguments = make_arguments(case, 3, 17, dtype)
 
     def raises(error, weights):
         with pytest.raises(error, match=r"^sample_weight must"):
-            getattr(module, name)(**arguments, sample_weight=weights)
+            call(module, case, arguments | {"sample_weight": weights})
 
     raises(ValueError, [1, 2, -1])
     raises(ValueError, [1, 2, np.nan])
@@ -637,7 +763,7 @@ def saturated_logits(dtype: type, m: int) -> np.ndarray:
 @pytest.mark.parametrize("m", [1, 2, 3, 8, 17])
 def test_saturated_logits(m, dtype):
     z = saturated_logits(dtype, m)
-    for name in ("sigmoid", "softmax", "log_softmax"):
+    for name in (*ACTIVATIONS, "softmax", "log_softmax"):
         assert np.all(np.isfinite(getattr(kernels, name)(z))), name
         check_against_reference((name,), {"z": z})
     one_hot = np.eye(m, dtype=dtype)
@@ -649,6 +775,58 @@ def test_saturated_logits(m, dtype):
             assert np.isfinite(loss)
             assert np.all(np.isfinite(dz))
             check_against_reference(("softmax_cross_entropy",), arguments)
+
+
+@each_dtype
+def test_saturated_activations_backward(dtype):
+    info = np.finfo(dtype)
+    da = np.array([info.max, -info.max, 1e30, info.tiny, -info.smallest_subnormal, 0.0, 1.0])
+    a = np.array([0, info.smallest_subnormal, info.tiny, 0.5, 1 - info.epsneg, 1])
+    da, a = (x.astype(dtype) for x in np.meshgrid(da, np.concatenate([a, -a])))
+    check_against_reference(("sigmoid_backward",), {"da": da, "a": np.abs(a)})
+    check_against_reference(("tanh_backward",), {"da": da, "a": a})
+    assert np.array_equal(kernels.relu_backward(da, a), np.where(a > 0, da, 0))
+
+
+@each_dtype
+@pytest.mark.parametrize("m", [1, 2, 3, 8, 17])
+def test_saturated_output_losses(m, dtype):
+    z = saturated_logits(dtype, m)
+    z /= 32 if m > 1 else 1  # so that a row can be summed
+    tiny = np.finfo(dtype).smallest_subnormal
+    for row, y in product(z, (0, 1, 0.75, tiny)):  # one by one, as above
+        arguments = {"z": row[np.newaxis], "Y": np.full((1, m), y, dtype)}
+        for name in OUTPUT_LOSSES:
+            loss, dz = getattr(kernels, name)(**arguments)
+            assert np.all(np.isfinite(dz)), name
+            if name != "squared_error":
+                assert 0 <= loss < np.inf, name
+            elif not np.isfinite(loss):  # the square of a number beyond 1e19 or 1e154
+                assert np.abs(row).max() > np.sqrt(np.finfo(dtype).max)
+                assert same_bits((loss, dz), reference.squared_error(**arguments))
+                continue
+            check_against_reference((name, "targets", "unweighted"), arguments)
+
+
+@each_module
+@each_dtype
+def test_nan_passes_through(dtype, module):
+    for m in (1, 3, 8, 17, 33):
+        z, Y = np.linspace(-2, 2, m, dtype=dtype), np.full(m, 0.25, dtype)
+        for i in range(m):
+            bad = z.copy()
+            bad[i] = np.nan
+            others = np.arange(m) != i
+            for name in ACTIVATIONS:
+                a = getattr(module, name)(bad)
+                assert np.isnan(a[i]), name
+                assert same_bits(a[others], getattr(module, name)(z)[others]), name
+            for name in OUTPUT_LOSSES:
+                loss, dz = getattr(module, name)(bad[np.newaxis], Y[np.newaxis])
+                assert np.isnan(loss), name
+                assert np.isnan(dz[0, i]), name
+                expected = getattr(module, name)(z[np.newaxis], Y[np.newaxis])[1]
+                assert same_bits(dz[0, others], expected[0, others]), name
 
 
 @each_dtype
@@ -710,6 +888,23 @@ def test_sigmoid_of_any_logits(z):
 
 @repeatable
 @each_logits
+def test_tanh_of_any_logits(z):
+    a = kernels.tanh(z)
+    assert np.all(np.abs(a) <= np.minimum(np.abs(z), 1))
+    assert same_bits(kernels.tanh(-z), -a)
+    check_against_reference(("tanh",), {"z": z})
+
+
+@repeatable
+@each_logits
+def test_relu_of_any_logits(z):
+    a = kernels.relu(z)
+    assert np.array_equal(a, reference.relu(z))
+    assert np.array_equal(kernels.relu_backward(z, a), a)
+
+
+@repeatable
+@each_logits
 def test_softmax_of_any_logits(z):
     p = kernels.softmax(z)
     assert np.all((p >= 0) & (p <= 1))
@@ -745,3 +940,14 @@ def test_softmax_cross_entropy_of_any_logits(data, single, weighted):
     eps = np.finfo(z.dtype).eps
     np.testing.assert_allclose(dz.sum(axis=1), 0, atol=(16 + m) * eps)
     check_against_reference(("softmax_cross_entropy",), arguments)
+
+
+@repeatable
+@given(st.data(), st.booleans())
+def test_sigmoid_cross_entropy_of_any_logits(data, single):
+    z = data.draw(any_logits(np.float32 if single else np.float64)) / 32  # can be summed
+    Y = data.draw(arrays(z.dtype, z.shape, elements=st.floats(0, 1, width=32)))
+    loss, dz = kernels.sigmoid_cross_entropy(z, Y)
+    assert 0 <= loss < np.inf
+    assert np.all(np.abs(dz) <= 1)
+    check_against_reference(("sigmoid_cross_entropy",), {"z": z, "Y": Y})

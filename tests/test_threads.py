@@ -56,6 +56,16 @@ def test_affinity_is_respected():
         os.sched_setaffinity(0, before)
 
 
+@pytest.mark.parametrize(
+    ("value", "cpus"), [("1", 1), ("1,4", 1), ("", None), ("0", None), ("many", None), ("²", None)]
+)
+def test_number_of_threads_in_the_environment(monkeypatch, value, cpus):
+    monkeypatch.delenv("OMP_NUM_THREADS", raising=False)
+    unlimited = _threads.available_cpus()
+    monkeypatch.setenv("OMP_NUM_THREADS", value)
+    assert _threads.available_cpus() == (cpus or unlimited)
+
+
 def test_small_work_gets_one_thread():
     assert _threads.threads_for_scoring(None, 10, 1000) == 1
     assert _threads.threads_for_scoring(5, 10, 1000) == 5
