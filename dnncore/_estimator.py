@@ -75,6 +75,8 @@ class Rows:
 class DNNEstimator(CallbackSupport, BaseEstimator, metaclass=ABCMeta):  # type: ignore[misc]
     """Base class; see DNNClassifier and DNNRegressor for the parameters."""
 
+    _least_validation_rows = 1
+
     # ------------------------------------------------- what the two kinds do in their own way
 
     @abstractmethod
@@ -244,6 +246,11 @@ class DNNEstimator(CallbackSupport, BaseEstimator, metaclass=ABCMeta):  # type: 
 
     def _validation_options(self, held_out: Rows | None) -> dict[str, Any]:
         """Arguments of Trainer.fit that look at the held-out rows."""
+        if held_out is not None and len(held_out.X) < self._least_validation_rows:
+            raise ValueError(
+                f"X_val must have at least {self._least_validation_rows} rows for the score, got "
+                f"{len(held_out.X)}"
+            )
         if held_out is None:
             if self.scoring is not None:
                 raise ValueError(
@@ -323,6 +330,7 @@ class DNNEstimator(CallbackSupport, BaseEstimator, metaclass=ABCMeta):  # type: 
         """Check every parameter, whether or not this fit uses it."""
         self._hidden()
         self._solver()
+        check.integer("max_fun", self.max_fun, low=1)
         check.choice("activation", self.activation, tuple(ACTIVATIONS))
         check.number("alpha", self.alpha, low=0.0)
         check.integer("batch_size", self._batch_size(), low=1)
@@ -390,19 +398,20 @@ class DNNEstimator(CallbackSupport, BaseEstimator, metaclass=ABCMeta):  # type: 
         network: Network,
         feature_names: NDArray[Any] | None,
         loss_curve: list[float],
-        validation_scores: list[float] | None,
+        validation_scores: list[float],
+        validation_losses: list[float],
         n_iter: int,
         t: int,
         **learnt: Any,
     ) -> None:
         """Become the fitted model that a file describes."""
-        scores = validation_scores or []
         self.network_ = network
         self.history_ = History(
             loss_curve,
-            scores,
+            validation_scores,
+            validation_losses,
             best_loss=min(loss_curve, default=np.inf),
-            best_validation_score=max(scores, default=-np.inf),
+            best_validation_score=max(validation_scores, default=-np.inf),
             n_iter=n_iter,
             t=t,
         )

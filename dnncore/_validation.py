@@ -239,7 +239,12 @@ def number(
     """A real number in an interval."""
     if isinstance(value, (bool, np.bool_)) or not isinstance(value, numbers.Real):
         raise TypeError(f"{name} must be a number, got {value!r}")
-    x = float(value)
+    try:
+        x = float(value)
+    except OverflowError:
+        raise ValueError(
+            f"{name} must be a number that a float can hold, got {value!r:.40}"
+        ) from None
     inside = (low < x if low_open else low <= x) and (x < high if high_open else x <= high)
     if not inside:
         interval = f"{'(' if low_open else '['}{low}, {high}{')' if high_open else ']'}"

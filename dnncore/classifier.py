@@ -304,7 +304,7 @@ class DNNClassifier(ClassifierMixin, DNNEstimator):  # type: ignore[misc]
         return classes
 
     def _check_training_targets(self, y: Any, resume: bool, classes: Any) -> Any:
-        kind = _kind_of_labels(y)
+        kind = self._kind_of(y, resume)
         if resume and kind != self._kind:
             raise ValueError(f"the model was trained on {self._kind} labels, got {kind} ones")
         y = column_or_1d(y, warn=True) if kind == SINGLE else y
@@ -320,6 +320,12 @@ class DNNClassifier(ClassifierMixin, DNNEstimator):  # type: ignore[misc]
             )
         return y
 
+    def _kind_of(self, y: Any, resume: bool) -> str:
+        kind = _kind_of_labels(y)
+        if resume and self._kind == SOFT and kind == MULTILABEL and (np.sum(y, axis=1) == 1).all():
+            return SOFT  # probabilities that happen to be 0 and 1
+        return kind
+
     def _encode(self, name: str, y: Any, dtype: np.dtype[Any], smoothed: bool) -> NDArray[Any]:
         n_classes = len(self.classes_)
         smoothing = self.label_smoothing if smoothed else 0.0
@@ -331,7 +337,7 @@ class DNNClassifier(ClassifierMixin, DNNEstimator):  # type: ignore[misc]
             rows[np.arange(len(labels)), labels] = 1.0
         else:
             rows = np.ascontiguousarray(y, dtype=dtype)
-            if rows.ndim != 2 or rows.shape[1] != n_classes or _kind_of_labels(y) != self._kind:
+            if rows.ndim != 2 or rows.shape[1] != n_classes or self._kind_of(y, True) != self._kind:
                 raise ValueError(
                     f"{name} must be {self._kind} labels of {n_classes} classes, "
                     f"got shape {rows.shape}"
@@ -382,7 +388,10 @@ class DNNClassifier(ClassifierMixin, DNNEstimator):  # type: ignore[misc]
     def _validate_params(self) -> None:
         super()._validate_params()
         check.number("label_smoothing", self.label_smoothing, low=0.0, high=1.0, high_open=True)
-        if self.class_weight is not None and not isinstance(self.class_weight, Mapping):
+        if isinstance(self.class_weight, Mapping):
+            for label, weight in self.class_weight.items():
+                check.number(f"class_weight[{label!r}]", weight, low=0.0)
+        elif self.class_weight is not None:
             check.choice("class_weight", self.class_weight, ("balanced",))
 
     # ---------------------------------------------------------------------------- priors
@@ -397,7 +406,8 @@ class DNNClassifier(ClassifierMixin, DNNEstimator):  # type: ignore[misc]
         Parameters
         ----------
         priors : array (n_classes,)
-            Positive; in the order of `classes_`. Only their ratios count.
+            Positive; in the order of `classes_`. Only their ratios count. Training further sets
+            `class_prior_` to the shares in the rows again.
 
         Returns
         -------

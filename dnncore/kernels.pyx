@@ -664,8 +664,8 @@ def sigmoid_cross_entropy(z, Y, *, sample_weight=None, out=None):
     """Mean cross-entropy of ``p = sigmoid(z)``, each output for itself, and its gradient.
 
     The loss is ``-(1 / sum w) sum_rows w sum_i (Y_i log p_i + (1 - Y_i) log(1 - p_i))``, and
-    ``dz = (w / sum w) (p - Y)``. Finite for any finite z, as far as the sum over a row is: the
-    logarithm is taken of ``1 + exp(-|z|)``, never of p.
+    ``dz = (w / sum w) (p - Y)``. Finite for any finite z (in float64, as far as the sum over a row
+    is): the logarithm is taken of ``1 + exp(-|z|)``, never of p.
 
     Parameters
     ----------

@@ -9,8 +9,8 @@ Tensors of format version 1, in the dtype of the network unless said otherwise:
 ``norm.moments.count``, ``norm.moments.mean``, ``norm.moments.variance``
     float64, (1,) and twice (n_features,): what norm has learnt its mean and scale from, for
     `partial_fit` to go on with; absent where they were given by `set_norm`.
-``history.loss``, ``history.validation_score``
-    float64, (n,); of an estimator only, the second only if it had validation rows.
+``history.loss``, ``history.validation_score``, ``history.validation_loss``
+    float64, (n,); of an estimator only, the last two only if it had validation rows.
 ``class_prior``, ``class_total``
     float64, (n_outputs,); of a classifier whose rows have one label each: the shares of the
     classes, and the weight of the rows that they were counted from.
@@ -23,9 +23,9 @@ as JSON ``layer_sizes``; of an estimator also ``feature_names``, ``params``, ``n
 ``t``, of a classifier ``classes`` and ``label_kind``, of a regressor ``target_ndim``.
 
 Not stored are the optimizer's state (`partial_fit` on a loaded estimator starts Adam's moments or
-SGD's velocity afresh), the parameter ``callback``, a ``scoring`` that is not made of names, and a
-``random_state`` that is no integer. There is no checksum: a file that was changed inside a weight
-still loads if the weight is finite.
+SGD's velocity afresh), ``history_.metrics``, the parameter ``callback``, a ``scoring`` that is not
+made of names, and a ``random_state`` that is no integer. There is no checksum: a file that was
+changed inside a weight still loads if the weight is finite.
 """
 
 from __future__ import annotations
@@ -250,6 +250,8 @@ def _describe_estimator(model: DNNEstimator) -> tuple[dict[str, NDArray[Any]], d
     tensors["history.loss"] = np.asarray(model.loss_curve_, np.float64)
     if model.validation_scores_ is not None:
         tensors["history.validation_score"] = np.asarray(model.validation_scores_, np.float64)
+    if model.validation_losses_ is not None:
+        tensors["history.validation_loss"] = np.asarray(model.validation_losses_, np.float64)
     names = getattr(model, "feature_names_in_", None)
     metadata |= {
         "feature_names": json.dumps(None if names is None else list(names)),
@@ -399,7 +401,8 @@ def _check_tensors(metadata: dict[str, Any], found: dict[str, tuple[str, tuple[i
     if metadata["kind"] == "DNNClassifier" and metadata["output"] == "softmax":
         expected |= {name: ("F64", (sizes[-1],)) for name in ("class_prior", "class_total")}
     if metadata["kind"] != "Network":
-        for name in {"history.loss"} | ({"history.validation_score"} & set(found)):
+        optional = {"history.validation_score", "history.validation_loss"}
+        for name in {"history.loss"} | (optional & set(found)):
             # Of any length.
             expected[name] = ("F64", found[name][1][:1] if name in found else ())
     _check_names("tensor", set(found), set(expected))
@@ -459,8 +462,8 @@ def _build_learnt(
         _require(bool((scale > 0).all()), "target.scale must be positive")
         ndim = metadata["target_ndim"]
         _require(
-            ndim in (1, 2) and type(ndim) is int and (ndim == 2 or len(mean) == 1),
-            f"target_ndim must be 1 or 2 and go with {len(mean)} outputs, got {ndim!r}",
+            type(ndim) is int and ndim == (1 if len(mean) == 1 else 2),
+            f"target_ndim must go with {len(mean)} outputs, got {ndim!r}",
         )
         return {"target_mean_": mean, "target_scale_": scale, "_target_ndim": ndim}
     kind = metadata["label_kind"]
@@ -474,6 +477,8 @@ def _build_learnt(
         for name in ("class_prior", "class_total"):
             _require(bool((tensors[name] >= 0).all()), f"{name} must not be negative")
         _require(bool(tensors["class_total"].any()), "class_total must not be all zero")
+        share = float(tensors["class_prior"].sum())
+        _require(abs(share - 1.0) < 1e-6, f"class_prior must add up to 1, got {share}")
         learnt |= {
             "class_prior_": tensors["class_prior"], "_class_totals": tensors["class_total"],
         }  # fmt: skip
@@ -501,12 +506,16 @@ def _build_estimator(
         model._validate_params()
     except (TypeError, ValueError) as error:
         raise ModelFileError(f"params: {error}") from error
-    scores = tensors.get("history.validation_score")
+    scores, held_out = (
+        tensors.get(f"history.validation_{name}", np.empty(0)).tolist()
+        for name in ("score", "loss")
+    )
     model._restore(
         network=network,
         feature_names=None if names is None else np.array(names, dtype=object),
         loss_curve=tensors["history.loss"].tolist(),
-        validation_scores=None if scores is None else scores.tolist(),
+        validation_scores=scores,
+        validation_losses=held_out,
         n_iter=metadata["n_iter"],
         t=metadata["t"],
         **learnt,

@@ -319,7 +319,7 @@ class Network:
         Raises
         ------
         ValueError
-            If a parameter is not finite, or the number of classes is wrong.
+            If a parameter is not finite, or an argument does not fit.
         """
         parameters = self.parameters.copy()
         if self.mean_ is not None and self.scale_ is not None:
@@ -331,13 +331,22 @@ class Network:
             if self.output != "identity":
                 raise ValueError("target_mean and target_scale need output='identity'")
             coefs, intercepts = self.views(parameters)
-            scale = np.ones(1) if target_scale is None else np.asarray(target_scale, np.float64)
-            mean = np.zeros(1) if target_mean is None else np.asarray(target_mean, np.float64)
+            mean = self._of_outputs("target_mean", target_mean, 0.0)
+            scale = self._of_outputs("target_scale", target_scale, 1.0)
+            if not (scale > 0).all():
+                raise ValueError(f"target_scale must be positive, got {scale.min()}")
             coefs[-1][...] = coefs[-1] * scale
             intercepts[-1][...] = intercepts[-1] * scale + mean
         return Predictor(
             self.layer_sizes, parameters, classes, activation=self.activation, output=self.output
         )
+
+    def _of_outputs(self, name: str, x: ArrayLike | None, default: float) -> NDArray[np.float64]:
+        shape = (self.layer_sizes[-1],)
+        array = np.full(shape, default) if x is None else np.asarray(x, np.float64)
+        if array.shape != shape or not np.isfinite(array).all():
+            raise ValueError(f"{name} must be {shape[0]} finite numbers, got {x!r:.80}")
+        return array
 
     # -------------------------------------------------------------- forward and backward
 
@@ -486,6 +495,7 @@ class Network:
         """The mean loss, and its derivative with respect to the logits."""
         options: dict[str, Any] = {"sample_weight": labels.weight, "out": out}
         loss = check_loss(loss, self.output)
+        huber_delta = check.number("huber_delta", huber_delta, low=0.0, low_open=True)
         if loss == "huber":
             options["delta"] = huber_delta
         targets = labels.L if labels.label is None else labels.label

@@ -19,9 +19,10 @@ cdef class Predictor:
     cdef Py_ssize_t _width, _itemsize
     cdef int _typenum, _activation, _output
 
-    # Outputs (n, n_outputs), which are probabilities unless the output is 'identity', of n contiguous rows x (n, n_features). Call the one for the
-    # dtype of the predictor. Any number of threads may call at once. Returns 0, or -1 if there
-    # is no memory, which only wide layers or many rows need.
+    # Outputs (n, n_outputs) of n contiguous rows x (n, n_features): probabilities, unless the
+    # output is 'identity'. Call the one for the dtype of the predictor. Any number of threads
+    # may call at once. Returns 0, or -1 if there is no memory, which only wide layers or many
+    # rows need.
     cdef int score_f32(self, Py_ssize_t n, const float* x, float* out) noexcept nogil
     cdef int score_f64(self, Py_ssize_t n, const double* x, double* out) noexcept nogil
     cdef int _score(self, Py_ssize_t n, const void* x, void* out) noexcept nogil

@@ -128,7 +128,7 @@ cdef class Predictor:
         Parameters
         ----------
         path : str or path-like
-            Written by ``Network.save`` or ``DNNClassifier.save``.
+            Written by ``Network.save``, ``DNNClassifier.save`` or ``DNNRegressor.save``.
 
         Returns
         -------

@@ -197,6 +197,8 @@ class DNNRegressor(RegressorMixin, DNNEstimator):  # type: ignore[misc]
         self.engine = engine
         self.callback = callback
 
+    _least_validation_rows = 2  # R2 needs a variance
+
     target_mean_: NDArray[np.float64]
     target_scale_: NDArray[np.float64]
     _target_ndim: int

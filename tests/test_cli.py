@@ -14,7 +14,7 @@ import pytest
 from sklearn.datasets import load_iris
 
 import dnncore
-from dnncore import DNNClassifier, Network, cli
+from dnncore import DNNClassifier, DNNRegressor, Network, cli
 
 IRIS = load_iris()
 SPECIES = IRIS.target_names[IRIS.target]
@@ -174,6 +174,58 @@ def test_predict_with_a_bare_network(dnncore_command):
     probabilities = np.array([row[1:] for row in rows], float)
     np.testing.assert_array_equal(probabilities, network.predict_proba(IRIS.data))
     assert [int(row[0]) for row in rows] == probabilities.argmax(axis=1).tolist()
+
+
+def as_numbers(rows, dtype):
+    return np.array(rows).astype(dtype)
+
+
+@pytest.mark.parametrize("dtype", ["float32", "float64"])
+@pytest.mark.parametrize("n_outputs", [1, 2])
+def test_predict_with_a_regressor(dnncore_command, fails, dtype, n_outputs):
+    y = IRIS.data[:, :n_outputs] * [1.0, -1000.0][:n_outputs] + 7.0
+    X = IRIS.data.astype(dtype)
+    model = DNNRegressor(hidden_layer_sizes=(5,), random_state=0).partial_fit(X, y)
+    expected = model.predict(X)
+    model.feature_names_in_ = np.array(FEATURES, dtype=object)
+    model.save("model")
+    write_iris()
+    status, out, err = dnncore_command("predict", "model", "iris.csv")
+    assert (status, err) == (0, "")
+    header, rows = read_csv(out)
+    assert header == (["prediction"] if n_outputs == 1 else ["prediction_0", "prediction_1"])
+    np.testing.assert_array_equal(as_numbers(rows, dtype), expected.reshape(150, -1))
+    message = fails("predict", "model", "iris.csv", "--proba")
+    assert message == "--proba: model predicts numbers, not classes"
+
+
+def test_predict_with_several_labels_in_a_row(dnncore_command):
+    y = IRIS.data[:, :3] > IRIS.data[:, :3].mean(axis=0)
+    model = DNNClassifier((5,), random_state=0).partial_fit(IRIS.data, y.astype(int))
+    model.save("model")
+    np.savez("iris.npz", X=IRIS.data)
+    status, out, err = dnncore_command("predict", "model", "iris.npz", "--proba")
+    assert (status, err) == (0, "")
+    header, rows = read_csv(out)
+    assert header == ["prediction_0", "prediction_1", "prediction_2", "0", "1", "2"]
+    rows = np.array(rows)
+    assert set(rows[:, :3].ravel()) == {"0", "1"}
+    np.testing.assert_array_equal(rows[:, :3].astype(int), model.predict(IRIS.data))
+    np.testing.assert_array_equal(rows[:, 3:].astype(float), model.predict_proba(IRIS.data))
+
+
+@pytest.mark.parametrize("output", ["logistic", "identity"])
+@pytest.mark.parametrize("n_outputs", [1, 2])
+def test_predict_with_a_bare_network_of_another_output(dnncore_command, output, n_outputs):
+    network = Network((4, 6, n_outputs), seed=0, activation="tanh", output=output)
+    network.save("network")
+    np.savez("iris.npz", X=IRIS.data)
+    header, rows = read_csv(dnncore_command("predict", "network", "iris.npz")[1])
+    assert header == (["prediction"] if n_outputs == 1 else ["prediction_0", "prediction_1"])
+    expected = network.predict_proba(IRIS.data)
+    if output == "logistic":
+        expected = (expected > 0.5).astype(int)
+    np.testing.assert_array_equal(as_numbers(rows, expected.dtype), expected)
 
 
 def test_held_out_rows_are_kept_out(dnncore_command, monkeypatch):
@@ -480,6 +532,7 @@ def test_npz_files_that_are_damaged_or_hold_objects(fails, tmp_path):
         (["predict", "model", "columns.csv"], "no columns 'sepal width', 'petal length'; the file"),
         (["predict", "model", "narrow.npz"], "X must have 4 columns, like the model, got 2"),
         (["predict", "unnamed", "iris.csv"], "the model has no feature names, so the file must"),
+        (["predict", "numbers", "iris.npz", "--proba"], "--proba: numbers predicts numbers, not"),
         (["info", "missing"], "missing: No such file or directory"),
         (["info", "iris.npz"], "iris.npz: not a readable safetensors file"),
         (["info", "."], ".: "),
@@ -495,6 +548,7 @@ def test_mistakes(fails, arguments, message):
     model.save("unnamed")
     model.feature_names_in_ = np.array(FEATURES, dtype=object)
     model.save("model")
+    Network((4, 1), output="identity").save("numbers")
     before = set(os.listdir())
     assert message in fails(*arguments)
     assert set(os.listdir()) == before
@@ -629,19 +683,47 @@ def test_info_about_a_model(dnncore_command):
         r"file +model\.safetensors \(\d\.\d kB\)",
         r"kind +DNNClassifier",
         r"layer sizes +4-7-3 \(59 weights and biases\)",
+        r"activation +logistic",
+        r"output +softmax",
         r"dtype +float32",
         r"norm +yes",
         r"classes +3: setosa, versicolor, virginica \(object\)",
         r"features +4: sepal length, sepal width, petal length, petal width",
         r"trained +3 epochs, 324 rows in all",
         r"loss +\d\.\d{4} in the last epoch",
-        r"validation +best accuracy \d\.\d{4}",
+        r"validation +best score \d\.\d{4}",
         r"parameters",
         r"  hidden_layer_sizes +\(7,\)",
         r"  solver +'adam'",
     ):
         assert re.search(rf"^{line}$", out, re.M), line
     assert "callback" not in out
+
+
+def test_info_about_a_regressor(dnncore_command):
+    model = DNNRegressor("huber", (7,), activation="relu", random_state=0)
+    model.partial_fit(IRIS.data, IRIS.data[:, :2]).save("model")
+    status, out, err = dnncore_command("info", "model")
+    assert (status, err) == (0, "")
+    for line in (
+        r"kind +DNNRegressor",
+        r"layer sizes +4-7-2 \(51 weights and biases\)",
+        r"activation +relu",
+        r"output +identity",
+        r"features +4: no names",
+        r"trained +1 epoch, 150 rows in all",
+        r"loss +\d\.\d{4} in the last epoch",
+        r"  loss +'huber'",
+    ):
+        assert re.search(rf"^{line}$", out, re.M), line
+    assert not re.search("^(classes|validation)", out, re.M)
+
+
+def test_info_about_several_labels(dnncore_command):
+    DNNClassifier((7,)).partial_fit(IRIS.data, (IRIS.data > 3).astype(int)).save("model")
+    _, out, _ = dnncore_command("info", "model")
+    assert re.search(r"^output +logistic$", out, re.M)
+    assert re.search(r"^classes +4: 0, 1, 2, 3 \(int64\)$", out, re.M)
 
 
 def test_info_about_a_network(dnncore_command):
@@ -651,6 +733,8 @@ def test_info_about_a_network(dnncore_command):
     assert re.sub(" {2,}", ": ", out).splitlines()[1:] == [
         "kind: Network",
         "layer sizes: 4-3 (15 weights and biases)",
+        "activation: logistic",
+        "output: softmax",
         "dtype: float64",
         "norm: no",
     ]

@@ -19,12 +19,15 @@ from safetensors.numpy import load_file, save_file
 from sklearn.exceptions import ConvergenceWarning, NotFittedError
 
 import dnncore
-from dnncore import DNNClassifier, Network
+from dnncore import DNNClassifier, DNNRegressor, Network
 from dnncore.modelfile import ModelFileError, load, save
+from dnncore.predictor import Predictor
 
 RNG = np.random.default_rng(0)
 X = RNG.normal(3.0, 2.0, (60, 4))
 CODES = np.arange(60) % 3
+ACTIVATIONS = ["identity", "logistic", "tanh", "relu"]
+OUTPUTS = ["softmax", "logistic", "identity"]
 
 CLASSES = {
     "int64": np.array([-5, 0, 7]),
@@ -41,9 +44,28 @@ def fitted(labels=CLASSES["int64"], dtype=np.float64, **parameters):
     """A small classifier after a few epochs."""
     y = labels[CODES % len(labels)]
     model = DNNClassifier((5,), **({"max_iter": 3, "random_state": 0} | parameters))
+    return fit(model, X.astype(dtype), y)
+
+
+def fit(model, X, y):
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", ConvergenceWarning)
-        return model.fit(X.astype(dtype), y, X_val=X[:9].astype(dtype), y_val=y[:9])
+        return model.fit(X, y, X_val=X[:9], y_val=y[:9])
+
+
+# What there is beside one label a row: an estimator, and what it is trained on.
+OTHERS = {
+    "multilabel": (DNNClassifier, (X[:, :3] > 3).astype(int)),
+    "soft": (DNNClassifier, RNG.dirichlet(np.ones(3), 60)),
+    "numbers": (DNNRegressor, X[:, 0] ** 2),
+    "rows of numbers": (DNNRegressor, X[:, :2] * [1.0, -100.0] + [0.0, 5.0]),
+}
+
+
+def fitted_other(name, dtype=np.float64, **parameters):
+    estimator, y = OTHERS[name]
+    parameters = {"hidden_layer_sizes": (5,), "max_iter": 3, "random_state": 0} | parameters
+    return fit(estimator(**parameters), X.astype(dtype), y)
 
 
 def round_trip(model, path):
@@ -53,6 +75,7 @@ def round_trip(model, path):
 
 def assert_same_network(a, b):
     assert a.layer_sizes == b.layer_sizes
+    assert (a.activation, a.output) == (b.activation, b.output)
     assert a.dtype == b.dtype == b.parameters.dtype
     np.testing.assert_array_equal(a.parameters, b.parameters)
     assert (a.mean_ is None) == (b.mean_ is None)
@@ -86,25 +109,71 @@ def test_network_comes_back(tmp_path, dtype, norm, sizes):
     )
 
 
+@pytest.mark.parametrize("activation", ACTIVATIONS)
+@pytest.mark.parametrize("output", OUTPUTS)
+def test_network_keeps_activation_and_output(tmp_path, activation, output):
+    network = Network((4, 6, 2), seed=1, activation=activation, output=output)
+    loaded = round_trip(network, tmp_path / "model.safetensors")
+    assert_same_network(network, loaded)
+    np.testing.assert_array_equal(network.predict_proba(X), loaded.predict_proba(X))
+
+
+def assert_same_estimator(a, b, dtype):
+    assert type(a) is type(b)
+    assert_same_network(a.network_, b.network_)
+    assert a.get_params() == b.get_params()
+    for name in (
+        "loss_curve_", "loss_", "best_loss_", "validation_scores_", "best_validation_score_",
+        "n_iter_", "t_", "n_features_in_", "n_layers_", "n_outputs_", "out_activation_",
+    ):  # fmt: skip
+        assert getattr(a, name) == getattr(b, name), name
+    methods = ["predict"]
+    if isinstance(a, DNNClassifier):
+        methods += ["predict_proba", "predict_log_proba", "decision_function"]
+        assert a.classes_.dtype == b.classes_.dtype
+        assert a.classes_.tolist() == b.classes_.tolist()
+        assert hasattr(a, "class_prior_") == hasattr(b, "class_prior_")
+        if hasattr(a, "class_prior_"):
+            methods.append("predict_scaled_log_likelihood")
+            np.testing.assert_array_equal(a.class_prior_, b.class_prior_)
+    else:
+        np.testing.assert_array_equal(a.target_mean_, b.target_mean_)
+        np.testing.assert_array_equal(a.target_scale_, b.target_scale_)
+    for method in methods:
+        x = X.astype(dtype)
+        expected, actual = getattr(a, method)(x), getattr(b, method)(x)
+        assert actual.dtype == expected.dtype
+        assert actual.shape == expected.shape
+        np.testing.assert_array_equal(actual, expected)
+
+
 @pytest.mark.parametrize("dtype", [np.float32, np.float64])
 @pytest.mark.parametrize("labels", CLASSES.values(), ids=CLASSES)
 def test_classifier_comes_back(tmp_path, dtype, labels):
     if labels.dtype.kind == "f":  # scikit-learn takes only whole floats for classes
         labels = np.array([-1, 0, 3], labels.dtype)
     model = fitted(labels, dtype)
-    loaded = round_trip(model, tmp_path / "model.safetensors")
-    assert_same_network(model.network_, loaded.network_)
-    assert loaded.classes_.dtype == model.classes_.dtype
-    assert loaded.classes_.tolist() == model.classes_.tolist()
-    assert loaded.get_params() == model.get_params()
-    for name in (
-        "loss_curve_", "loss_", "best_loss_", "validation_scores_", "best_validation_score_",
-        "n_iter_", "t_", "n_features_in_", "n_layers_", "n_outputs_", "out_activation_",
-    ):  # fmt: skip
-        assert getattr(loaded, name) == getattr(model, name), name
-    for method in ("predict", "predict_proba", "predict_log_proba", "decision_function"):
+    assert_same_estimator(model, round_trip(model, tmp_path / "model.safetensors"), dtype)
+
+
+@pytest.mark.parametrize("dtype", [np.float32, np.float64])
+@pytest.mark.parametrize("name", OTHERS)
+def test_other_estimators_come_back(tmp_path, dtype, name):
+    model = fitted_other(name, dtype, activation="tanh")
+    path = tmp_path / "model.safetensors"
+    loaded = round_trip(model, path)
+    assert_same_estimator(model, loaded, dtype)
+    for predictor in (loaded.freeze(), Predictor.load(path)):
         x = X.astype(dtype)
-        np.testing.assert_array_equal(getattr(loaded, method)(x), getattr(model, method)(x))
+        np.testing.assert_array_equal(predictor(x), model.freeze()(x))
+        np.testing.assert_array_equal(predictor.predict(x), model.freeze().predict(x))
+
+
+def test_regressor_without_norm_of_the_target(tmp_path):
+    model = fitted_other("rows of numbers", norm_target=False, loss="huber", huber_delta=0.5)
+    loaded = round_trip(model, tmp_path / "model.safetensors")
+    assert_same_estimator(model, loaded, np.float64)
+    assert loaded.target_scale_.tolist() == [1.0, 1.0]
 
 
 @pytest.mark.parametrize("values", CLASSES.values(), ids=CLASSES)
@@ -145,17 +214,32 @@ def test_feature_names_come_back(tmp_path):
         loaded.predict(frame.rename(columns={"a": "z"}))
 
 
+# Without momentum there is no optimizer state, which the file does not hold.
+STATELESS = {"solver": "sgd", "momentum": 0.0, "shuffle": False, "random_state": 0}
+
+
 @pytest.mark.parametrize("dtype", [np.float32, np.float64])
 def test_partial_fit_goes_on_as_if_never_saved(tmp_path, dtype):
-    # Without momentum there is no optimizer state, which the file does not hold.
-    model = DNNClassifier((5,), solver="sgd", momentum=0.0, shuffle=False, random_state=0)
+    model = DNNClassifier((5,), **STATELESS)
     first, second = X[:30].astype(dtype), X[30:].astype(dtype)
     model.partial_fit(first, CODES[:30], classes=[0, 1, 2])
     loaded = round_trip(model, tmp_path / "model.safetensors")
     for each in (model, loaded):
-        each.partial_fit(second, CODES[30:])
-    assert_same_network(model.network_, loaded.network_)
-    assert loaded.loss_curve_ == model.loss_curve_
+        each.partial_fit(second[:20], CODES[30:50])
+    assert_same_estimator(model, loaded, dtype)
+    assert (loaded.n_iter_, loaded.t_) == (2, 50)
+    # Classes 0 and 1 have a row more than the last.
+    np.testing.assert_allclose(loaded.class_prior_, np.array([17, 17, 16]) / 50, rtol=1e-15)
+
+
+@pytest.mark.parametrize("name", OTHERS)
+def test_partial_fit_of_the_others_goes_on_as_if_never_saved(tmp_path, name):
+    estimator, y = OTHERS[name]
+    model = estimator(hidden_layer_sizes=(5,), **STATELESS).partial_fit(X[:30], y[:30])
+    loaded = round_trip(model, tmp_path / "model.safetensors")
+    for each in (model, loaded):
+        each.partial_fit(X[30:], y[30:])
+    assert_same_estimator(model, loaded, np.float64)
     assert (loaded.n_iter_, loaded.t_) == (2, 60)
 
 
@@ -179,6 +263,66 @@ def test_parameters_that_json_has_no_word_for(tmp_path):
     assert round_trip(model, tmp_path / "model.safetensors").random_state == 3
 
 
+@pytest.mark.parametrize(
+    ("labels", "weight"),
+    [
+        ([-5, 0, 7], {-5: 2.0, 0: 1, 7: 0.5}),
+        ([-5, 0, 7], {np.int64(-5): np.float64(2.0)}),
+        (["a", "b", "c"], {"a": 2.0, "c": 0.5}),
+        (["a", "b", "c"], {np.str_("a"): 2.0}),
+        ([False, True], {True: 3.0}),
+        ([-5, 0, 7], {}),
+        ([-5, 0, 7], "balanced"),
+    ],
+)
+def test_class_weight_comes_back(tmp_path, labels, weight):
+    model = fitted(np.array(labels), class_weight=weight, **STATELESS)
+    loaded = round_trip(model, tmp_path / "model.safetensors")
+    assert loaded.class_weight == weight
+    if isinstance(weight, dict):
+        assert {type(key) for key in loaded.class_weight} <= {type(label) for label in labels}
+    y = np.array(labels)[CODES % len(labels)]
+    for each in (model, loaded):
+        each.partial_fit(X, y)
+    assert_same_estimator(model, loaded, np.float64)
+
+
+@pytest.mark.parametrize(
+    ("scoring", "stored"),
+    [
+        ("accuracy", "accuracy"),
+        (("accuracy", "neg_log_loss"), ("accuracy", "neg_log_loss")),
+        (["f1_macro"], ("f1_macro",)),
+        (lambda model, X, y: 1.0, None),
+        ({"a": "accuracy"}, None),
+    ],
+)
+def test_scoring_comes_back_if_it_is_made_of_names(tmp_path, scoring, stored):
+    model = fitted(scoring=scoring)
+    loaded = round_trip(model, tmp_path / "model.safetensors")
+    assert loaded.scoring == stored
+    assert loaded.validation_scores_ == model.validation_scores_
+
+
+def test_priors_come_back(tmp_path):
+    model = fitted().set_priors([0.5, 0.25, 0.25])
+    loaded = round_trip(model, tmp_path / "model.safetensors")
+    assert loaded.class_prior_.tolist() == [0.5, 0.25, 0.25]
+    assert_same_estimator(model, loaded, np.float64)
+    for each in (model, loaded):
+        each.set_priors([1, 1, 2])
+    assert_same_estimator(model, loaded, np.float64)
+
+
+def test_a_class_that_has_not_come_yet(tmp_path):
+    model = DNNClassifier((5,), **STATELESS).partial_fit(X[:2], CODES[:2], classes=[0, 1, 2])
+    loaded = round_trip(model, tmp_path / "model.safetensors")
+    assert loaded.class_prior_.tolist() == [0.5, 0.5, 0.0]
+    for each in (model, loaded):
+        each.partial_fit(X, CODES)
+    assert_same_estimator(model, loaded, np.float64)
+
+
 def test_contents_as_documented(tmp_path):
     path = tmp_path / "model.safetensors"
     fitted(np.array(["a", "b", "c"]), np.float32).save(path)
@@ -195,7 +339,12 @@ def test_contents_as_documented(tmp_path):
         "norm.moments.variance": ("float64", (4,)),
         "history.loss": ("float64", (3,)),
         "history.validation_score": ("float64", (3,)),
+        "history.validation_loss": ("float64", (3,)),
+        "class_prior": ("float64", (3,)),
+        "class_total": ("float64", (3,)),
     }
+    np.testing.assert_allclose(tensors["class_prior"], [1 / 3] * 3, rtol=1e-15)
+    assert tensors["class_total"].tolist() == [20.0, 20.0, 20.0]
     metadata = metadata_of(path)
     params = json.loads(metadata.pop("params"))
     assert params["hidden_layer_sizes"] == [5]
@@ -205,13 +354,50 @@ def test_contents_as_documented(tmp_path):
         "format_version": "1",
         "kind": "DNNClassifier",
         "dtype": "float32",
+        "activation": "logistic",
+        "output": "softmax",
         "dnncore_version": dnncore.__version__,
         "layer_sizes": "[4, 5, 3]",
         "classes": '{"kind": "str", "dtype": "U1", "values": ["a", "b", "c"]}',
+        "label_kind": "single",
         "feature_names": "null",
         "n_iter": "3",
         "t": "180",
     }
+
+
+def test_contents_of_the_others_as_documented(tmp_path):
+    path = tmp_path / "model.safetensors"
+    common = {
+        "format", "format_version", "kind", "dtype", "activation", "output", "dnncore_version",
+        "layer_sizes", "feature_names", "params", "n_iter", "t",
+    }  # fmt: skip
+    own = {
+        "multilabel": {"kind": "DNNClassifier", "output": "logistic", "label_kind": "multilabel"},
+        "soft": {"kind": "DNNClassifier", "output": "softmax", "label_kind": "soft"},
+        "numbers": {"kind": "DNNRegressor", "output": "identity", "target_ndim": "1"},
+        "rows of numbers": {"kind": "DNNRegressor", "output": "identity", "target_ndim": "2"},
+    }
+    tensors = {
+        "multilabel": set(),
+        "soft": {"class_prior", "class_total"},
+        "numbers": {"target.mean", "target.scale"},
+        "rows of numbers": {"target.mean", "target.scale"},
+    }
+    for name, (estimator, y) in OTHERS.items():
+        fitted_other(name, activation="relu").save(path)
+        metadata = metadata_of(path)
+        names = common | ({"classes", "label_kind"} if estimator is DNNClassifier else set())
+        assert set(metadata) == names | set(own[name])
+        assert metadata.items() >= (own[name] | {"activation": "relu"}).items()
+        stored = load_file(path)
+        assert {x for x in stored if not x.startswith(("layers", "norm", "history"))} == (
+            tensors[name]
+        )
+        if estimator is DNNRegressor:
+            y = y.reshape(60, -1)
+            np.testing.assert_allclose(stored["target.mean"], y.mean(axis=0), rtol=1e-13)
+            np.testing.assert_allclose(stored["target.scale"], y.std(axis=0), rtol=1e-13)
 
 
 # --------------------------------------------------------------------------------- writing
@@ -273,10 +459,13 @@ def test_links_devices_and_modes(tmp_path):
 
 def test_what_cannot_be_saved(tmp_path):
     path = tmp_path / "model.safetensors"
-    with pytest.raises(TypeError, match="must be a Network or a DNNClassifier, got dict"):
+    with pytest.raises(
+        TypeError, match="must be a Network, DNNClassifier or DNNRegressor, got dict"
+    ):
         save({}, path)
-    with pytest.raises(NotFittedError):
-        save(DNNClassifier(), path)
+    for model in (DNNClassifier(), DNNRegressor()):
+        with pytest.raises(NotFittedError):
+            save(model, path)
     network = Network((2, 2))
     network.coefs_[0][1, 0] = np.nan
     with pytest.raises(ValueError, match=r"finite to be saved, got layers\.0\.weight"):
@@ -289,6 +478,10 @@ def test_what_cannot_be_saved(tmp_path):
     model = fitted()
     model.tol = object()
     with pytest.raises(TypeError, match="parameters must be plain values to be saved, got <obj"):
+        save(model, path)
+    model = fitted_other("numbers")
+    model.target_scale_ = np.array([np.inf])
+    with pytest.raises(ValueError, match=r"finite to be saved, got target\.scale"):
         save(model, path)
     assert not path.exists()
 
@@ -322,6 +515,17 @@ def path(model, tmp_path):
     return tmp_path / "model.safetensors"
 
 
+@pytest.fixture(scope="module")
+def models(model):
+    """One of every kind, by name."""
+    network = Network((4, 5, 2), seed=0, activation="tanh", output="logistic")
+    network.update_norm(X)
+    return {"network": network, "single": model} | {name: fitted_other(name) for name in OTHERS}
+
+
+KINDS = ["network", "single", *OTHERS]
+
+
 def alter(path, tensors=(), metadata=()):
     """Write the file anew with some parts replaced, or dropped if None."""
     new = [load_file(path) | dict(tensors), metadata_of(path) | dict(metadata)]
@@ -338,6 +542,18 @@ def alter(path, tensors=(), metadata=()):
         ({"format_version": None}, "format version must be '1', got None"),
         ({"kind": "MLPClassifier"}, "kind must be"),
         ({"kind": "Network"}, "unknown metadata"),
+        ({"kind": "DNNRegressor"}, "unknown metadata ['classes']"),
+        ({"activation": "sigmoid"}, "activation must be one of identity, logistic, tanh, relu,"),
+        ({"activation": ""}, "activation must be one of"),
+        ({"activation": None}, "missing metadata ['activation']"),
+        ({"output": "linear"}, "output must be one of softmax, logistic, identity, got 'linear'"),
+        ({"output": None}, "missing metadata ['output']"),
+        ({"output": "logistic"}, "unknown tensor ['class_prior']"),
+        ({"output": "identity"}, "unknown tensor ['class_prior']"),
+        ({"label_kind": None}, "missing metadata ['label_kind']"),
+        ({"label_kind": "many"}, "label_kind 'many' does not go with output 'softmax'"),
+        ({"label_kind": "multilabel"}, "label_kind 'multilabel' does not go with output 'softmax'"),
+        ({"target_ndim": "1"}, "unknown metadata ['target_ndim']"),
         ({"extra": "1"}, "unknown metadata ['extra']"),
         ({"dnncore_version": None}, "missing metadata ['dnncore_version']"),
         ({"t": None}, "missing metadata ['t']"),
@@ -365,13 +581,70 @@ def alter(path, tensors=(), metadata=()):
         ({"params": '{"callback": "os.system"}'}, "callback must be null"),
         ({"params": '{"alpha": -1}'}, "params: alpha"),
         ({"params": '{"alpha": NaN}'}, "params: alpha"),
+        ({"params": '{"alpha": 1' + 400 * "0" + "}"}, "params: alpha"),
         ({"params": '{"hidden_layer_sizes": "abc"}'}, "params: hidden_layer_sizes"),
         ({"params": '{"hidden_layer_sizes": {"a": [1]}}'}, "params: hidden_layer_sizes"),
         ({"params": '{"random_state": "a"}'}, "params: "),
         ({"params": '{"solver": ["adam"]}'}, "params: solver"),
+        ({"params": '{"activation": "sigmoid"}'}, "params: activation"),
+        ({"params": '{"dropout": 1}'}, "params: dropout"),
+        ({"params": '{"label_smoothing": -0.1}'}, "params: label_smoothing"),
+        ({"params": '{"max_time": 0}'}, "params: max_time"),
+        ({"params": '{"loss": "huber"}'}, "unknown parameter ['loss']"),
+        ({"params": '{"scoring": "beauty"}'}, "params: "),
+        ({"params": '{"scoring": ["accuracy", "beauty"]}'}, "params: "),
+        ({"params": '{"scoring": 1}'}, "params: "),
+        ({"params": '{"scoring": [[]]}'}, "params: "),
+        ({"params": '{"class_weight": "heavy"}'}, "params: class_weight"),
+        ({"params": '{"class_weight": 1}'}, "params: class_weight"),
+        ({"params": '{"class_weight": ["a", 1]}'}, "class_weight must be pairs"),
+        ({"params": '{"class_weight": [["a"]]}'}, "class_weight must be pairs"),
+        ({"params": '{"class_weight": [["a", 1, 2]]}'}, "class_weight must be pairs"),
+        ({"params": '{"class_weight": [[["a"], 1]]}'}, "class_weight must be pairs"),
+        ({"params": '{"class_weight": [[null, 1]]}'}, "class_weight must be pairs"),
     ],
 )
 def test_metadata_that_is_wrong(path, metadata, message):
+    alter(path, metadata=metadata)
+    assert message in refusal(path)
+
+
+@pytest.mark.parametrize(
+    ("kind", "metadata", "message"),
+    [
+        ("network", {"activation": "Tanh"}, "activation must be one of"),
+        ("network", {"output": None}, "missing metadata ['output']"),
+        ("network", {"label_kind": "multilabel"}, "unknown metadata ['label_kind']"),
+        ("network", {"params": "{}"}, "unknown metadata ['params']"),
+        ("multilabel", {"label_kind": "single"}, "'single' does not go with output 'logistic'"),
+        ("multilabel", {"label_kind": "soft"}, "'soft' does not go with output 'logistic'"),
+        ("multilabel", {"output": "softmax"}, "missing tensor ['class_prior']"),
+        ("multilabel", {"output": "identity"}, "does not go with output 'identity'"),
+        ("soft", {"label_kind": "multilabel"}, "does not go with output 'softmax'"),
+        ("numbers", {"kind": "DNNClassifier"}, "unknown metadata ['target_ndim']"),
+        ("numbers", {"label_kind": "single"}, "unknown metadata ['label_kind']"),
+        ("numbers", {"classes": "null"}, "unknown metadata ['classes']"),
+        ("numbers", {"output": "softmax"}, "output of a DNNRegressor must be 'identity'"),
+        ("numbers", {"output": "logistic"}, "output of a DNNRegressor must be 'identity'"),
+        ("numbers", {"target_ndim": None}, "missing metadata ['target_ndim']"),
+        ("numbers", {"target_ndim": "0"}, "target_ndim must go with"),
+        ("numbers", {"target_ndim": "3"}, "target_ndim must go with"),
+        ("numbers", {"target_ndim": "1.0"}, "target_ndim must go with"),
+        ("numbers", {"target_ndim": "true"}, "target_ndim must go with"),
+        ("numbers", {"target_ndim": "null"}, "target_ndim must go with"),
+        ("numbers", {"target_ndim": "[1]"}, "target_ndim must go with"),
+        ("numbers", {"target_ndim": '"1"'}, "target_ndim must go with"),
+        ("numbers", {"target_ndim": "one"}, "must be JSON"),
+        ("rows of numbers", {"target_ndim": "1"}, "target_ndim must go with 2"),
+        ("numbers", {"params": '{"loss": "absolute_error"}'}, "params: loss"),
+        ("numbers", {"params": '{"loss": ["huber"]}'}, "params: loss"),
+        ("numbers", {"params": '{"huber_delta": 0}'}, "params: huber_delta"),
+        ("numbers", {"params": '{"class_weight": null}'}, "unknown parameter ['class_weight']"),
+    ],
+)
+def test_metadata_of_a_kind_that_is_wrong(models, tmp_path, kind, metadata, message):
+    path = tmp_path / "model.safetensors"
+    save(models[kind], path)
     alter(path, metadata=metadata)
     assert message in refusal(path)
 
@@ -444,11 +717,51 @@ def test_classes_of_another_form(path, classes):
         ({"norm.scale": np.array([1.0, 1.0, -1.0, 1.0])}, "norm.scale must be positive"),
         ({"norm.moments.count": np.zeros(1)}, "norm.moments.count must be positive"),
         ({"norm.moments.variance": np.full(4, -1.0)}, "must not be negative"),
+        ({"class_prior": None}, "missing tensor ['class_prior']"),
+        ({"class_total": None}, "missing tensor ['class_total']"),
+        ({"class_prior": np.full(2, 0.5)}, "class_prior must have shape (3,), got (2,)"),
+        ({"class_total": np.ones((3, 1))}, "class_total must have shape (3,), got (3, 1)"),
+        ({"class_prior": np.ones(3, np.float32)}, "class_prior must have dtype F64, got F32"),
+        ({"class_prior": np.array([0.5, 0.75, -0.25])}, "class_prior must not be negative"),
+        ({"class_prior": np.array([0.5, 0.5, np.nan])}, "class_prior must be finite"),
+        ({"class_total": np.array([1.0, -1.0, 1.0])}, "class_total must not be negative"),
+        ({"class_total": np.array([1.0, np.inf, 1.0])}, "class_total must be finite"),
+        ({"class_total": np.zeros(3)}, "class_total must not be all zero"),
+        ({"target.mean": np.zeros(3)}, "unknown tensor ['target.mean']"),
     ],
 )
 def test_tensors_that_are_wrong(path, tensors, message):
     alter(path, tensors=tensors)
     assert message in refusal(path)
+
+
+@pytest.mark.parametrize(
+    ("kind", "tensors", "message"),
+    [
+        ("network", {"class_prior": np.full(2, 0.5)}, "unknown tensor ['class_prior']"),
+        ("network", {"target.mean": np.zeros(2)}, "unknown tensor ['target.mean']"),
+        ("network", {"history.loss": np.zeros(2)}, "unknown tensor ['history.loss']"),
+        ("multilabel", {"class_prior": np.full(3, 0.5)}, "unknown tensor ['class_prior']"),
+        ("soft", {"class_total": None}, "missing tensor ['class_total']"),
+        ("numbers", {"class_total": np.ones(1)}, "unknown tensor ['class_total']"),
+        ("numbers", {"target.mean": None}, "missing tensor ['target.mean']"),
+        ("numbers", {"target.scale": None}, "missing tensor ['target.scale']"),
+        ("numbers", {"target.scale": np.zeros(1)}, "target.scale must be positive"),
+        ("rows of numbers", {"target.scale": np.array([1.0, -1.0])}, "scale must be positive"),
+        ("rows of numbers", {"target.scale": np.array([1.0, np.inf])}, "scale must be finite"),
+        ("rows of numbers", {"target.mean": np.array([np.nan, 0.0])}, "mean must be finite"),
+        ("rows of numbers", {"target.mean": np.zeros(1)}, "must have shape (2,), got (1,)"),
+        ("rows of numbers", {"target.mean": np.zeros((1, 2))}, "shape (2,), got (1, 2)"),
+        ("rows of numbers", {"target.scale": np.ones(2, np.float32)}, "dtype F64, got F32"),
+    ],
+)
+def test_tensors_of_a_kind_that_are_wrong(models, tmp_path, kind, tensors, message):
+    path = tmp_path / "model.safetensors"
+    save(models[kind], path)
+    alter(path, tensors=tensors)
+    assert message in refusal(path)
+    with pytest.raises(ModelFileError):
+        Predictor.load(path)
 
 
 def test_history_of_any_length(path):
@@ -467,8 +780,42 @@ def test_files_that_are_not_there_or_cannot_be_read(tmp_path):
     assert not isinstance(caught.value, ModelFileError)
 
 
-def test_truncated_anywhere(path):
-    data = path.read_bytes()
+@pytest.fixture(scope="module")
+def contents(models, tmp_path_factory):
+    """The bytes of a file of every kind."""
+    path = tmp_path_factory.mktemp("models") / "model.safetensors"
+    saved = {}
+    for kind, model in models.items():
+        save(model, path)
+        saved[kind] = path.read_bytes()
+    return saved
+
+
+def assert_whole(loaded, model):
+    """What was loaded from a changed file is a model like the one that was saved."""
+    assert type(loaded) is type(model)
+    before, after = (x if isinstance(x, Network) else x.network_ for x in (model, loaded))
+    assert (after.layer_sizes, after.dtype) == (before.layer_sizes, before.dtype)
+    assert after.output == before.output
+    assert np.isfinite(after.parameters).all()
+    assert (after.scale_ > 0).all()
+    method = "predict_proba" if isinstance(model, Network) else "predict"
+    with np.errstate(all="ignore"):  # a changed weight may be huge
+        predicted = getattr(loaded, method)(X)
+    assert predicted.shape == getattr(model, method)(X).shape
+    if isinstance(model, DNNClassifier):
+        assert len(loaded.classes_) == len(model.classes_)
+        assert loaded.predict_proba(X).shape == (60, 3)
+        assert hasattr(loaded, "class_prior_") == hasattr(model, "class_prior_")
+        assert loaded.predict(X[:1]).dtype.kind == model.predict(X[:1]).dtype.kind
+    if isinstance(model, DNNRegressor):
+        assert np.isfinite(loaded.target_mean_).all()
+        assert (loaded.target_scale_ > 0).all()
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_truncated_anywhere(contents, tmp_path, kind):
+    data, path = contents[kind], tmp_path / "model.safetensors"
     header_end = 8 + int.from_bytes(data[:8], "little")
     for size in {*range(0, len(data), 13), *range(20), header_end - 1, header_end, len(data) - 1}:
         path.write_bytes(data[:size])
@@ -481,53 +828,110 @@ def test_followed_by_more(path):
 
 
 @settings(
-    max_examples=150,
+    max_examples=400,
     deadline=None,
     derandomize=True,
     suppress_health_check=[HealthCheck.function_scoped_fixture],
 )
 @given(data=st.data())
-def test_flipped_bits(model, path, data):
+def test_flipped_bits(models, contents, tmp_path, data):
     """A changed file is refused, or is a whole model: there is no checksum in the format.
 
     A bit inside a weight only changes the weight; one inside a name or a number of the metadata
     may give another valid one.
     """
-    save(model, path)
-    content = bytearray(path.read_bytes())
+    kind = data.draw(st.sampled_from(KINDS))
+    content, path = bytearray(contents[kind]), tmp_path / "model.safetensors"
     for _ in range(data.draw(st.integers(1, 3))):
         bit = data.draw(st.integers(0, 8 * len(content) - 1))
         content[bit // 8] ^= 1 << bit % 8
     path.write_bytes(content)
+    assert_refused_or_whole(path, models[kind])
+
+
+def assert_refused_or_whole(path, model):
+    """Returns whether it is whole."""
     try:
         loaded = load(path)
     except ModelFileError as error:
-        assert str(error).startswith(f"{path}: ") and "\n" not in str(error)
-        return
-    assert loaded.network_.layer_sizes == model.network_.layer_sizes
-    assert loaded.network_.dtype == model.network_.dtype
-    assert np.isfinite(loaded.network_.parameters).all()
-    assert (loaded.network_.scale_ > 0).all()
-    assert len(loaded.classes_) == len(model.classes_)
-    assert loaded.predict_proba(X).shape == (60, 3)
+        assert str(error).startswith(f"{path}: ")
+        assert "\n" not in str(error)
+        return False
+    assert_whole(loaded, model)
+    return True
 
 
-def test_a_bit_in_every_third_byte_of_the_header(model, path):
+@pytest.mark.parametrize("kind", KINDS)
+def test_a_bit_in_every_third_byte_of_the_header(models, contents, tmp_path, kind):
     """The same one bit at a time, so that no part of the header is left out."""
-    data = path.read_bytes()
+    data, path = contents[kind], tmp_path / "model.safetensors"
     header_end = 8 + int.from_bytes(data[:8], "little")
     n_loaded = 0
-    for position in range(0, header_end, 3):
+    for position in range(KINDS.index(kind) % 3, header_end, 3):
         changed = bytearray(data)
         changed[position] ^= 1 << position % 8
         path.write_bytes(changed)
-        try:
-            loaded = load(path)
-        except ModelFileError:
-            continue
-        n_loaded += 1
-        assert loaded.network_.layer_sizes == model.network_.layer_sizes
+        n_loaded += assert_refused_or_whole(path, models[kind])
     assert 0 < n_loaded < header_end / 12  # names of letters, numbers of parameters
+
+
+SCALARS = st.none() | st.booleans() | st.integers() | st.floats() | st.text(max_size=9)
+JSON = st.recursive(
+    SCALARS,
+    lambda x: st.lists(x, max_size=3) | st.dictionaries(st.text(max_size=3), x, max_size=3),
+    max_leaves=5,
+)
+
+
+@settings(
+    max_examples=400,
+    deadline=None,
+    derandomize=True,
+    suppress_health_check=[HealthCheck.function_scoped_fixture],
+)
+@given(data=st.data())
+def test_metadata_of_any_value(models, contents, tmp_path, data):
+    """One word of the metadata, or one parameter, becomes another."""
+    kind = data.draw(st.sampled_from(KINDS))
+    path = tmp_path / "model.safetensors"
+    path.write_bytes(contents[kind])
+    metadata = metadata_of(path)
+    key = data.draw(st.sampled_from(sorted(metadata)))
+    if key == "params":
+        params = json.loads(metadata["params"])
+        params[data.draw(st.sampled_from(sorted(params)))] = data.draw(JSON)
+        value = json.dumps(params)
+    else:
+        value = data.draw(JSON.map(json.dumps) | st.sampled_from(sorted(metadata.values())))
+    alter(path, metadata={key: value})
+    assert_refused_or_whole(path, models[kind])
+
+
+@settings(
+    max_examples=400,
+    deadline=None,
+    derandomize=True,
+    suppress_health_check=[HealthCheck.function_scoped_fixture],
+)
+@given(data=st.data())
+def test_tensors_of_any_value(models, contents, tmp_path, data):
+    """One tensor becomes another, or goes by another name."""
+    kind = data.draw(st.sampled_from(KINDS))
+    path = tmp_path / "model.safetensors"
+    path.write_bytes(contents[kind])
+    tensors = load_file(path)
+    names = sorted(tensors)
+    name = data.draw(st.sampled_from(names))
+    shape = data.draw(
+        st.just(tensors[name].shape) | st.lists(st.integers(0, 5), max_size=3).map(tuple)
+    )
+    dtype = data.draw(st.sampled_from(["float64", "float32", "float16", "int64", "bool"]))
+    numbers = st.sampled_from([0.0, 1.0, -1.0, np.nan, np.inf, 1e-310, 1e300])
+    with np.errstate(over="ignore", invalid="ignore"):
+        tensor = np.full(shape, data.draw(numbers)).astype(dtype)
+    other = data.draw(st.just(name) | st.sampled_from([*names, "class_prior", "target.mean"]))
+    alter(path, tensors={name: None} | {other: tensor})
+    assert_refused_or_whole(path, models[kind])
 
 
 @settings(max_examples=100, deadline=None, derandomize=True,
@@ -544,7 +948,8 @@ def tensor_entry(dtype, shape, begin, end):
 
 
 METADATA = {"format": "dnncore", "format_version": "1", "kind": "Network", "dtype": "float64",
-            "dnncore_version": "0", "layer_sizes": "[1, 1]"}  # fmt: skip
+            "activation": "logistic", "output": "softmax", "dnncore_version": "0",
+            "layer_sizes": "[1, 1]"}  # fmt: skip
 BIAS = {"layers.0.bias": tensor_entry("F64", [1], 0, 8)}
 
 
@@ -574,6 +979,7 @@ BIAS = {"layers.0.bias": tensor_entry("F64", [1], 0, 8)}
         {"__metadata__": METADATA | {"layer_sizes": "[" + "1," * 10**6 + "1]"}} | BIAS,
         {"__metadata__": METADATA | {"layer_sizes": "{}"}} | BIAS,
         {"__metadata__": METADATA | {"params": "{}"}} | BIAS,
+        {"__metadata__": METADATA | {"activation": "a" * 10**6}} | BIAS,
     ],
 )
 def test_hostile_headers(tmp_path, header):
@@ -581,6 +987,15 @@ def test_hostile_headers(tmp_path, header):
     path = tmp_path / "model.safetensors"
     path.write_bytes(struct.pack("<Q", len(header)) + header + bytes(16))
     refusal(path)
+
+
+def test_a_header_that_is_not_hostile(tmp_path):
+    """What those of above are made from."""
+    weight = {"layers.0.weight": tensor_entry("F64", [1, 1], 8, 16)}
+    header = json.dumps({"__metadata__": METADATA} | weight | BIAS).encode()
+    path = tmp_path / "model.safetensors"
+    path.write_bytes(struct.pack("<Q", len(header)) + header + bytes(16))
+    assert load(path).predict_proba(np.ones((1, 1))).tolist() == [[1.0]]
 
 
 @pytest.mark.parametrize("size", [0, 1, 2**31, 2**63 - 1, 2**63, 2**64 - 1])
@@ -613,21 +1028,24 @@ def test_without_safetensors(tmp_path, monkeypatch):
             call()
 
 
-def test_networks_need_no_scikit_learn(tmp_path, model):
-    Network((2, 2)).save(tmp_path / "network")
-    model.save(tmp_path / "classifier")
+def test_networks_and_predictors_need_no_scikit_learn(tmp_path, models):
+    for kind, model in models.items():
+        model.save(tmp_path / kind)
     code = """
-import sys
+import os, sys
 sys.modules["sklearn"] = None
 import dnncore
-network = dnncore.load("network")
-network.save("copy")
-try:
-    dnncore.load("classifier")
-except ImportError as error:
-    assert "dnncore[sklearn]" in str(error), error
-else:
-    raise AssertionError
+from dnncore.predictor import Predictor
+for kind in os.listdir():
+    Predictor.load(kind)
+    try:
+        model = dnncore.load(kind)
+    except ImportError as error:
+        assert kind != "network"
+        assert "dnncore[sklearn]" in str(error), error
+    else:
+        assert kind == "network"
+        model.save("copy")
 """
     subprocess.run([sys.executable, "-c", code], check=True, cwd=tmp_path)
 

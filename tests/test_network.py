@@ -10,6 +10,14 @@ from sklearn.neural_network import MLPClassifier
 from dnncore import Network, reference
 
 DTYPES = [np.float32, np.float64]
+ACTIVATIONS = ["logistic", "tanh", "relu", "identity"]
+OUTPUTS = ["softmax", "logistic", "identity"]
+LOSSES = [
+    ("softmax", "cross_entropy"),
+    ("logistic", "binary_cross_entropy"),
+    ("identity", "squared_error"),
+    ("identity", "huber"),
+]
 # From one layer up, with sizes astride the vector width.
 SIZES = [(3, 2), (1, 1), (5, 7, 3), (16, 17, 15, 4), (9, 8, 8, 8, 1)]
 
@@ -18,6 +26,14 @@ def data(sizes, n, dtype=np.float64, seed=0):
     rng = np.random.default_rng(seed)
     X = rng.normal(size=(n, sizes[0])).astype(dtype)
     return X, rng.integers(0, sizes[-1], n)
+
+
+def targets(output, sizes, n, dtype=np.float64):
+    """Targets (n, n_outputs) that go with an output."""
+    rng = np.random.default_rng(2)
+    if output == "identity":
+        return rng.normal(size=(n, sizes[-1])).astype(dtype)
+    return rng.random((n, sizes[-1])).astype(dtype)
 
 
 @pytest.mark.parametrize("dtype", DTYPES)
@@ -36,14 +52,13 @@ def test_parameters_are_one_aligned_vector_with_views(sizes, dtype):
     assert network.parameters[-1] == -1
 
 
+@pytest.mark.parametrize("activation", ACTIVATIONS)
 @pytest.mark.parametrize("dtype", DTYPES)
-def test_initial_weights_are_those_of_scikit_learn(dtype):
+def test_initial_weights_are_those_of_scikit_learn(dtype, activation):
     X, y = data((6, 5, 4, 3), 30, dtype)
-    theirs = MLPClassifier((5, 4), activation="logistic", random_state=7)
-    theirs.partial_fit(X[:1], y[:1], classes=[0, 1, 2])
-    start = MLPClassifier((5, 4), activation="logistic", random_state=7, learning_rate_init=1e-300)
+    start = MLPClassifier((5, 4), activation=activation, random_state=7, learning_rate_init=1e-300)
     start.partial_fit(X, y, classes=[0, 1, 2])  # a rate so small that nothing moves
-    ours = Network((6, 5, 4, 3), dtype=dtype, seed=7)
+    ours = Network((6, 5, 4, 3), dtype=dtype, seed=7, activation=activation)
     for a, b in zip(ours.coefs_ + ours.intercepts_, start.coefs_ + start.intercepts_, strict=True):
         assert a.dtype == b.dtype == dtype
         assert np.array_equal(a, b)
@@ -77,11 +92,29 @@ def test_bad_dtype():
         Network((3, 2), dtype=np.float16)
 
 
+@pytest.mark.parametrize("name", ["activation", "output"])
+@pytest.mark.parametrize("value", ["sigmoid", None, 1])
+def test_bad_activation_and_output(name, value):
+    with pytest.raises(ValueError, match=f"{name} must be one of .*'logistic'.*, got {value!r}"):
+        Network((3, 2), **{name: value})
+
+
+FUNCTIONS = {
+    "logistic": reference.sigmoid,
+    "tanh": reference.tanh,
+    "relu": reference.relu,
+    "identity": lambda z: z,
+    "softmax": reference.softmax,
+}
+
+
 def reference_probabilities(network, X):
+    activate = FUNCTIONS[network.activation]
     a = X if network.mean_ is None else reference.norm(X, network.mean_, network.scale_)
     for W, b in zip(network.coefs_[:-1], network.intercepts_[:-1], strict=True):
-        a = reference.sigmoid(reference.affine(a, W, b))
-    return reference.softmax(reference.affine(a, network.coefs_[-1], network.intercepts_[-1]))
+        a = activate(reference.affine(a, W, b))
+    z = reference.affine(a, network.coefs_[-1], network.intercepts_[-1])
+    return FUNCTIONS[network.output](z)
 
 
 @pytest.mark.parametrize("dtype", DTYPES)
@@ -99,6 +132,36 @@ def test_predict_proba_equals_the_oracle(sizes, dtype, n, n_threads):
     np.testing.assert_allclose(network.forward(X).p, p, atol=tolerance, rtol=0)
     logits = network.decision_function(X)
     np.testing.assert_allclose(logits, network.forward(X).z[-1], atol=tolerance, rtol=0)
+
+
+@pytest.mark.parametrize("dtype", DTYPES)
+@pytest.mark.parametrize("sizes", SIZES)
+@pytest.mark.parametrize("activation", ACTIVATIONS)
+@pytest.mark.parametrize("output", OUTPUTS)
+def test_activations_and_outputs_equal_the_oracle(sizes, dtype, activation, output):
+    X, _ = data(sizes, 33, dtype)
+    network = Network(sizes, dtype=dtype, seed=0, activation=activation, output=output)
+    network.set_norm(np.full(sizes[0], 0.5), np.full(sizes[0], 2.0))
+    p = network.predict_proba(X)
+    assert p.dtype == dtype
+    # Rounding errors travel through the layers as absolute values do: no function here is
+    # steeper than 1. Up to 4 layers of sums of at most 18 numbers, on either side.
+    size = np.abs((X - 0.5) / 2)
+    for W, b in zip(network.coefs_, network.intercepts_, strict=True):
+        size = np.maximum(size, 1) @ np.abs(W) + np.abs(b)
+    tolerance = 128 * np.finfo(dtype).eps * max(1, size.max())
+    np.testing.assert_allclose(p, reference_probabilities(network, X), atol=tolerance, rtol=0)
+    forward = network.forward(X)
+    np.testing.assert_allclose(forward.p, p, atol=tolerance, rtol=0)
+    np.testing.assert_allclose(network.decision_function(X), forward.z[-1], atol=tolerance, rtol=0)
+    for a, z in zip(forward.a[1:], forward.z[:-1], strict=True):
+        np.testing.assert_allclose(a, FUNCTIONS[activation](z), rtol=8 * np.finfo(dtype).eps)
+
+
+def test_identity_output_is_the_logits():
+    X, _ = data((4, 5, 3), 9)
+    network = Network((4, 5, 3), seed=0, output="identity")
+    assert np.array_equal(network.predict_proba(X), network.decision_function(X))
 
 
 def test_forward_shows_every_quantity():
@@ -127,24 +190,159 @@ def test_gradients_against_central_differences(sizes, labels, weighted):
     kwargs = {"sample_weight": weight, "alpha": 0.3}
     gradients = network.gradients(X, y, **kwargs)
     assert gradients.loss == pytest.approx(network.loss(X, y, **kwargs), rel=1e-13)
+    assert_gradients_are_differences(network, gradients, X, y, kwargs)
+
+
+H = 1e-5
+
+
+def assert_gradients_are_differences(network, gradients, X, y, kwargs):
     # The error of a central difference is h^2 f''' / 6 + eps |f| / h: near 1e-10 here.
-    h = 1e-5
     numeric = np.empty_like(gradients.flat)
     for i, value in enumerate(network.parameters):
         losses = []
-        for shifted in (value + h, value - h):
+        for shifted in (value + H, value - H):
             network.parameters[i] = shifted
             losses.append(network.loss(X, y, **kwargs))
         network.parameters[i] = value
-        numeric[i] = (losses[0] - losses[1]) / (2 * h)
+        numeric[i] = (losses[0] - losses[1]) / (2 * H)
     np.testing.assert_allclose(gradients.flat, numeric, atol=1e-9, rtol=0)
-    for r, c in [(0, 0), (n - 1, sizes[0] - 1)]:
+    for r, c in [(0, 0), (X.shape[0] - 1, X.shape[1] - 1)]:
         losses = []
-        for shift in (h, -h):
+        for shift in (H, -H):
             moved = X.copy()
             moved[r, c] += shift
             losses.append(network.loss(moved, y, **kwargs))
-        assert gradients.dx[r, c] == pytest.approx((losses[0] - losses[1]) / (2 * h), abs=1e-9)
+        assert gradients.dx[r, c] == pytest.approx((losses[0] - losses[1]) / (2 * H), abs=1e-9)
+
+
+@pytest.mark.parametrize("activation", ACTIVATIONS)
+@pytest.mark.parametrize(("output", "loss"), LOSSES)
+@pytest.mark.parametrize("sizes", [(3, 2), (1, 1), (5, 7, 3), (4, 9, 8, 1)])
+def test_gradients_of_each_activation_and_loss(sizes, activation, output, loss):
+    n = 11
+    X, _ = data(sizes, n, seed=1)
+    y = targets(output, sizes, n)
+    rng = np.random.default_rng(1)
+    network = Network(sizes, seed=0, activation=activation, output=output)
+    network.set_norm(0.1 * rng.normal(size=sizes[0]), rng.uniform(1, 2, sizes[0]))
+    kwargs = {"sample_weight": rng.random(n), "alpha": 0.3, "loss": loss}
+    if loss == "huber":
+        kwargs["huber_delta"] = 0.75
+    # No difference may step over a kink: of relu, or where the pieces of Huber's loss meet.
+    forward = network.forward(X)
+    slopes = [max(1, np.abs(W).sum(axis=0).max()) for W in network.coefs_]
+    reach = H * max(1, *(np.abs(a).max() for a in forward.a)) * np.prod(slopes)
+    if activation == "relu":
+        assert all(np.abs(z).min() > reach for z in forward.z[:-1])
+    if loss == "huber":
+        residual = np.abs(forward.z[-1] - y)
+        assert np.abs(residual - 0.75).min() > reach
+        assert (residual.min() < 0.75) and (residual.max() > 0.75)
+    gradients = network.gradients(X, y, **kwargs)
+    assert gradients.loss == pytest.approx(network.loss(X, y, **kwargs), rel=1e-13)
+    assert_gradients_are_differences(network, gradients, X, y, kwargs)
+
+
+def elementwise_losses(loss, z, Y):
+    """Each output's part of the loss, from the definition."""
+    if loss == "cross_entropy":
+        return -Y * np.log(np.exp(z) / np.exp(z).sum(axis=1, keepdims=True))
+    if loss == "binary_cross_entropy":
+        p = 1 / (1 + np.exp(-z))
+        return -(Y * np.log(p) + (1 - Y) * np.log(1 - p))
+    d = np.abs(z - Y)
+    if loss == "squared_error":
+        return d**2 / 2
+    return np.where(d <= 0.75, d**2 / 2, 0.75 * (d - 0.75 / 2))
+
+
+@pytest.mark.parametrize("dtype", DTYPES)
+@pytest.mark.parametrize(("output", "loss"), LOSSES)
+@pytest.mark.parametrize("weighted", [False, True])
+def test_losses_are_as_defined(dtype, output, loss, weighted):
+    sizes, n = (5, 7, 3), 33
+    X, _ = data(sizes, n, dtype)
+    y = targets(output, sizes, n, dtype)
+    network = Network(sizes, dtype=dtype, seed=0, output=output)
+    weight = np.random.default_rng(3).random(n).astype(dtype) if weighted else None
+    w = np.ones(n) if weight is None else weight.astype(float)
+    losses = elementwise_losses(loss, network.decision_function(X).astype(float), y.astype(float))
+    penalty = 0.3 / 2 * sum(np.sum(W.astype(float) ** 2) for W in network.coefs_)
+    expected = (w @ losses.sum(axis=1) + penalty) / w.sum()
+    actual = network.loss(X, y, sample_weight=weight, alpha=0.3, loss=loss, huber_delta=0.75)
+    # Every part of the sum is of one sign, and within a few roundings of its own.
+    assert actual == pytest.approx(expected, rel=32 * float(np.finfo(dtype).eps))
+
+
+def test_default_losses():
+    X, _ = data((5, 3), 9)
+    for output, loss in LOSSES[:3]:
+        network = Network((5, 3), seed=0, output=output)
+        y = targets(output, (5, 3), 9)
+        assert network.loss(X, y) == network.loss(X, y, loss=loss)
+        assert network.gradients(X, y).loss == network.gradients(X, y, loss=loss).loss
+
+
+@pytest.mark.parametrize(
+    ("output", "loss"),
+    [
+        ("softmax", "binary_cross_entropy"),
+        ("softmax", "squared_error"),
+        ("logistic", "cross_entropy"),
+        ("logistic", "huber"),
+        ("identity", "cross_entropy"),
+        ("identity", "absolute_error"),
+    ],
+)
+def test_losses_that_do_not_go_with_the_output(output, loss):
+    X, _ = data((5, 3), 9)
+    network = Network((5, 3), seed=0, output=output)
+    for method in (network.loss, network.gradients):
+        with pytest.raises(ValueError, match=f"loss must be one of .*, got '{loss}'"):
+            method(X, targets(output, (5, 3), 9), loss=loss)
+
+
+@pytest.mark.parametrize("output", ["logistic", "identity"])
+def test_targets_of_one_output_need_no_second_dimension(output):
+    X, _ = data((5, 4, 1), 9)
+    y = targets(output, (5, 4, 1), 9)
+    network = Network((5, 4, 1), seed=0, output=output)
+    assert network.loss(X, y[:, 0]) == network.loss(X, y)
+    assert np.array_equal(network.gradients(X, y[:, 0]).flat, network.gradients(X, y).flat)
+
+
+@pytest.mark.parametrize(
+    ("output", "y", "error", "words"),
+    [
+        ("logistic", np.zeros((9, 2)), ValueError, r"shape \(9, 3\).*got \(9, 2\)"),
+        ("logistic", np.zeros(9), ValueError, r"shape \(9, 3\).*got \(9,\)"),
+        ("logistic", np.zeros((9, 3), int), TypeError, "int64"),
+        ("logistic", np.zeros((9, 3), np.float32), TypeError, "float64.*float32"),
+        ("logistic", np.full((9, 3), 1.5), ValueError, r"lie in \[0, 1\].*1\.5"),
+        ("logistic", np.full((9, 3), -0.5), ValueError, r"lie in \[0, 1\].*-0\.5"),
+        ("logistic", np.full((9, 3), np.nan), ValueError, "finite"),
+        ("identity", np.zeros((8, 3)), ValueError, r"shape \(9, 3\).*got \(8, 3\)"),
+        ("identity", np.zeros(9, int), TypeError, "int64"),
+        ("identity", np.full((9, 3), np.inf), ValueError, "finite"),
+        ("identity", ["a"] * 9, TypeError, "float32 or float64 array"),
+    ],
+)
+def test_bad_targets(output, y, error, words):
+    X, _ = data((5, 3), 9)
+    network = Network((5, 3), seed=0, output=output)
+    for method in (network.loss, network.gradients):
+        with pytest.raises(error, match=f"y must .*{words}"):
+            method(X, y)
+
+
+@pytest.mark.parametrize("delta", [0.0, -1.0, np.nan, np.inf])
+def test_bad_huber_delta(delta):
+    X, _ = data((5, 3), 9)
+    network = Network((5, 3), seed=0, output="identity")
+    for method in (network.loss, network.gradients):
+        with pytest.raises(ValueError, match="delta must lie in"):
+            method(X, targets("identity", (5, 3), 9), loss="huber", huber_delta=delta)
 
 
 def test_gradient_views_and_deltas():
@@ -252,10 +450,23 @@ def test_bad_norm_changes_nothing(mean, scale, words):
 def test_pickle_keeps_views_and_alignment():
     network = Network((3, 4, 2), dtype=np.float32, seed=0)
     network.set_norm([1, 2, 3], [1, 2, 3])
+    assert repr(network) == (
+        "Network((3, 4, 2), dtype=float32, activation='logistic', output='softmax', with norm)"
+    )
     copy = pickle.loads(pickle.dumps(network))
     assert np.array_equal(copy.parameters, network.parameters)
     assert copy.parameters.ctypes.data % 64 == 0
     assert np.shares_memory(copy.coefs_[1], copy.parameters)
     X = np.ones((2, 3), np.float32)
     assert np.array_equal(copy.predict_proba(X), network.predict_proba(X))
-    assert repr(copy) == "Network((3, 4, 2), dtype=float32, with norm)"
+    assert repr(copy) == repr(network)
+
+
+@pytest.mark.parametrize("activation", ACTIVATIONS)
+@pytest.mark.parametrize("output", OUTPUTS)
+def test_pickle_keeps_activation_and_output(activation, output):
+    network = Network((3, 4, 2), seed=0, activation=activation, output=output)
+    copy = pickle.loads(pickle.dumps(network))
+    assert (copy.activation, copy.output) == (activation, output)
+    X = np.ones((2, 3))
+    assert np.array_equal(copy.predict_proba(X), network.predict_proba(X))

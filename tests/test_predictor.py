@@ -7,17 +7,19 @@ import numpy as np
 import pytest
 from sklearn.datasets import load_iris
 
-from dnncore import DNNClassifier, Network, _csrc
+from dnncore import DNNClassifier, DNNRegressor, Network, _csrc
 from dnncore.predictor import Predictor
 
 DTYPES = [np.float32, np.float64]
+ACTIVATIONS = ["logistic", "tanh", "relu", "identity"]
+OUTPUTS = ["softmax", "logistic", "identity"]
 # From one layer up; widths astride a vector, a panel and four panels; and one too wide for
 # activations on the stack.
 SIZES = [(3, 2), (1, 1), (5, 7, 3), (16, 17, 33, 4), (64, 100, 10), (8, 129, 65), (4, 5000, 3)]
 
 
-def frozen(sizes, dtype, norm=True):
-    network = Network(sizes, dtype=dtype, seed=0)
+def frozen(sizes, dtype, norm=True, **functions):
+    network = Network(sizes, dtype=dtype, seed=0, **functions)
     if norm:
         rng = np.random.default_rng(1)
         network.set_norm(rng.normal(size=sizes[0]), rng.uniform(0.5, 2, sizes[0]))
@@ -77,6 +79,136 @@ def test_without_norm_it_has_the_networks_weights():
     assert np.array_equal(pickle.loads(pickle.dumps(predictor))(np.ones(6)), predictor(np.ones(6)))
     X = rows((6,), 50, np.float64)
     np.testing.assert_allclose(predictor(X), network.predict_proba(X), rtol=1e-14)
+
+
+@pytest.fixture
+def builtin_engine(monkeypatch):
+    """The network scores with dnncore's own products, on any instruction set."""
+    monkeypatch.setattr("dnncore.network.use_builtin", lambda engine: True)
+
+
+each_function = [
+    pytest.mark.parametrize("activation", ACTIVATIONS),
+    pytest.mark.parametrize("output", OUTPUTS),
+]
+
+
+def for_each_function(test):
+    for mark in each_function:
+        test = mark(test)
+    return test
+
+
+@for_each_function
+@pytest.mark.parametrize("dtype", DTYPES)
+@pytest.mark.parametrize("sizes", [(3, 2), (1, 1), (5, 7, 3), (16, 17, 33, 4), (8, 129, 65)])
+@pytest.mark.parametrize("n", [1, 2, 33])
+def test_without_norm_it_has_the_networks_bits(builtin_engine, sizes, dtype, n, activation, output):
+    network, predictor = frozen(sizes, dtype, norm=False, activation=activation, output=output)
+    assert (predictor.activation, predictor.output) == (activation, output)
+    X = rows(sizes, n, dtype)
+    expected = network.predict_proba(X)
+    assert np.array_equal(predictor(X), expected)
+    for x, row in zip(X, expected, strict=True):
+        assert np.array_equal(predictor(x), row)
+
+
+@for_each_function
+@pytest.mark.parametrize("dtype", DTYPES)
+@pytest.mark.parametrize("sizes", [(3, 2), (5, 7, 3), (16, 17, 33, 4)])
+@pytest.mark.parametrize("n", [1, 2, 33])
+def test_with_norm_it_has_the_networks_outputs(sizes, dtype, n, activation, output):
+    network, predictor = frozen(sizes, dtype, activation=activation, output=output)
+    X = rows(sizes, n, dtype)
+    # Folding norm changes each of the first layer's products by a few roundings, of numbers as
+    # large as these, which grow from layer to layer.
+    size = (np.abs(X) + np.abs(network.mean_)) / network.scale_
+    for W, b in zip(network.coefs_, network.intercepts_, strict=True):
+        size = np.maximum(size, 1) @ np.abs(W) + np.abs(b)
+    tolerance = 8 * np.sqrt(max(sizes)) * np.finfo(dtype).eps * 10 * max(1, size.max())
+    np.testing.assert_allclose(predictor(X), network.predict_proba(X), rtol=0, atol=tolerance)
+
+
+@for_each_function
+@pytest.mark.parametrize("dtype", DTYPES)
+def test_instruction_sets_give_the_same_bits_for_each_function(dtype, activation, output):
+    sizes = (16, 17, 33, 5)
+    X = rows(sizes, 20, dtype)
+    selected = _csrc.selected()
+    results = []
+    try:
+        for name in _csrc.available():
+            _csrc.select(name)
+            _, predictor = frozen(sizes, dtype, activation=activation, output=output)
+            results.append(np.vstack([predictor(X), predictor(X[0])]))
+    finally:
+        _csrc.select(selected)
+    assert all(np.array_equal(result, results[0]) for result in results)
+
+
+def test_what_is_predicted():
+    X = rows((4,), 50, np.float64)
+    classes = np.array(["a", "b", "c"])
+    network = Network((4, 5, 3), seed=0)
+    labels = network.freeze(classes).predict(X)
+    assert np.array_equal(labels, classes[network.predict_proba(X).argmax(axis=1)])
+    network = Network((4, 5, 3), seed=0, output="logistic")
+    predictor = network.freeze()
+    indicator = predictor.predict(X)
+    assert indicator.dtype == np.intp
+    assert np.array_equal(indicator, predictor(X) > 0.5)
+    assert set(indicator.ravel()) == {0, 1}
+    assert np.array_equal(predictor.predict(X[0]), indicator[0])
+    predictor = Network((4, 5, 3), seed=0, output="identity").freeze()
+    assert np.array_equal(predictor.predict(X), predictor(X))
+    assert np.array_equal(predictor.predict(X[0]), predictor(X[0]))
+
+
+@pytest.mark.parametrize("dtype", DTYPES)
+@pytest.mark.parametrize("sizes", [(4, 1), (4, 3), (4, 9, 3)])
+@pytest.mark.parametrize("norm", [False, True])
+@pytest.mark.parametrize("given", [("mean",), ("scale",), ("mean", "scale")])
+def test_target_mean_and_scale(sizes, dtype, norm, given):
+    network, _ = frozen(sizes, dtype, norm, activation="tanh", output="identity")
+    before = network.parameters.copy()
+    mean = np.array([5.0, -70.0, 0.125])[: sizes[-1]]
+    scale = np.array([3.0, 1e-3, 200.0])[: sizes[-1]]
+    units = {"target_mean": mean, "target_scale": scale}
+    units = {name: units[name] for name in units if name.removeprefix("target_") in given}
+    predictor = network.freeze(**units)
+    X = rows(sizes, 33, dtype)
+    expected = network.predict_proba(X).astype(np.float64)
+    expected = expected * units.get("target_scale", 1.0) + units.get("target_mean", 0.0)
+    # Each term of the last sums is rounded once more, and so is the sum with the mean. What
+    # enters a layer is below 10.
+    size = np.abs(expected).max(axis=0) + np.abs(mean) + 10 * scale * np.abs(before).sum()
+    tolerance = 32 * np.finfo(dtype).eps * size
+    assert predictor(X).dtype == dtype
+    assert (np.abs(predictor(X) - expected) <= tolerance).all()
+    assert np.array_equal(network.parameters, before)
+
+
+@pytest.mark.parametrize("output", ["softmax", "logistic"])
+@pytest.mark.parametrize("units", [{"target_mean": [0.0, 0.0]}, {"target_scale": [1.0, 1.0]}])
+def test_target_mean_and_scale_are_for_numbers(output, units):
+    with pytest.raises(ValueError, match="target_mean and target_scale need output='identity'"):
+        Network((3, 2), seed=0, output=output).freeze(**units)
+
+
+@pytest.mark.parametrize(
+    "units",
+    [
+        {"target_mean": np.zeros(2)},
+        {"target_scale": np.ones((3, 3, 3))},
+        {"target_mean": np.zeros(3), "target_scale": np.ones(4)},
+        {"target_mean": np.array([0.0, np.nan, 0.0])},
+        {"target_scale": np.array([1.0, np.inf, 1.0])},
+    ],
+)
+def test_bad_target_mean_and_scale(units):
+    network = Network((4, 5, 3), seed=0, output="identity")
+    with pytest.raises(ValueError):
+        network.freeze(**units)
 
 
 def test_it_is_a_copy():
@@ -176,6 +308,23 @@ def test_bad_construction(arguments, error, words):
         Predictor(*arguments)
 
 
+@pytest.mark.parametrize("name", ["activation", "output"])
+@pytest.mark.parametrize("value", ["sigmoid", None, 1])
+def test_bad_activation_and_output(name, value):
+    with pytest.raises(ValueError, match=f"{name} must be one of .*'logistic'.*, got {value!r}"):
+        Predictor((3, 2), np.zeros(8), **{name: value})
+
+
+@for_each_function
+def test_pickle_keeps_activation_and_output(activation, output):
+    _, predictor = frozen((3, 4, 2), np.float64, activation=activation, output=output)
+    copy = pickle.loads(pickle.dumps(predictor))
+    assert repr(copy) == repr(predictor)
+    assert f"activation={activation!r}, output={output!r})" in repr(copy)
+    X = rows((3,), 5, np.float64)
+    assert np.array_equal(copy(X), predictor(X))
+
+
 def test_many_threads_at_once():
     _, predictor = frozen((30, 40, 5), np.float32)
     X = rows((30,), 500, np.float32)
@@ -212,4 +361,40 @@ def test_of_a_classifier_and_from_its_file(tmp_path):
     assert np.array_equal(copy.classes_, names)
     model.network_.save(tmp_path / "network.safetensors")
     assert Predictor.load(tmp_path / "network.safetensors").classes_.tolist() == [0, 1, 2]
-    assert repr(predictor) == "Predictor((4, 100, 3), dtype=float64)"
+    assert repr(predictor) == (
+        "Predictor((4, 100, 3), dtype=float64, activation='logistic', output='softmax')"
+    )
+
+
+@pytest.mark.parametrize("dtype", DTYPES)
+@pytest.mark.parametrize("n_outputs", [1, 2])
+def test_of_a_regressor_and_from_its_file(tmp_path, dtype, n_outputs):
+    X = load_iris().data.astype(dtype)
+    y = X[:, :n_outputs] * [1.0, -1000.0][:n_outputs] + 70.0
+    model = DNNRegressor(hidden_layer_sizes=(20,), activation="relu", random_state=0)
+    for _ in range(5):
+        model.partial_fit(X, y)
+    predictor = model.freeze()
+    expected = model.predict(X).reshape(150, n_outputs)
+    # The folded norm rounds terms of up to 10 scales of a target anew; the mean is as large.
+    tolerance = 64 * np.finfo(dtype).eps * np.abs(y).max(axis=0)
+    assert (np.abs(predictor(X) - expected) <= tolerance).all()
+    assert np.array_equal(predictor.predict(X), predictor(X))
+    model.save(tmp_path / "model.safetensors")
+    loaded = Predictor.load(tmp_path / "model.safetensors")
+    assert np.array_equal(loaded(X), predictor(X))
+    assert repr(loaded) == repr(predictor)
+    assert np.array_equal(pickle.loads(pickle.dumps(predictor))(X), predictor(X))
+
+
+def test_of_a_classifier_of_several_labels_and_from_its_file(tmp_path):
+    X = load_iris().data
+    y = (X[:, :3] > X[:, :3].mean(axis=0)).astype(int)
+    model = DNNClassifier((20,), random_state=0)
+    for _ in range(20):
+        model.partial_fit(X, y)
+    predictor = model.freeze()
+    np.testing.assert_allclose(predictor(X), model.predict_proba(X), rtol=0, atol=1e-13)
+    assert np.array_equal(predictor.predict(X), model.predict(X))
+    model.save(tmp_path / "model.safetensors")
+    assert np.array_equal(Predictor.load(tmp_path / "model.safetensors")(X), predictor(X))

@@ -1,4 +1,4 @@
-"""exp, log and sigmoid of csrc/: errors in ULP, and the same bits from every instruction set.
+"""exp, log, sigmoid and tanh of csrc/: errors in ULP, the same bits from every instruction set.
 
 float32 goes over a fixed share of all bit patterns; benchmarks/ulp_scan.py goes over all of
 them and found the same largest errors. float64 is sampled, and held against long double.
@@ -16,7 +16,7 @@ import pytest
 from dnncore import _csrc
 
 # Largest distance from the correctly rounded result, in representable numbers.
-ULP = {"exp": 1, "log": 1, "sigmoid": 2}
+ULP = {"exp": 1, "log": 1, "sigmoid": 2, "tanh": 2}
 
 # A prime, so that all exponents meet all low bits: 4 million patterns of 2^32.
 STRIDE = 1009
@@ -59,7 +59,7 @@ def float64_samples() -> np.ndarray:
 
 
 def special(dtype: type) -> np.ndarray:
-    """Zeros, infinities, NaN, the ends of the range, and both sides of every threshold of exp."""
+    """Zeros, infinities, NaN, the ends of the range, and both sides of every threshold."""
     info = np.finfo(dtype)
     ends = [info.max, info.tiny, info.smallest_subnormal, info.eps, 1.0, 2.0, 0.5, 1e30, 0.0]
     thresholds = [
@@ -68,6 +68,8 @@ def special(dtype: type) -> np.ndarray:
         -np.log(info.tiny),  # where exp(-x) is subnormal
         -np.log(info.smallest_subnormal) + np.log(dtype(2)),  # where it is 0
         *([89.0, 104.0] if dtype is np.float32 else [710.0, 746.0]),  # where it is clipped
+        dtype(0.625),  # where tanh begins to use exp
+        -np.log(info.eps / 4) / 2,  # where tanh is 1
     ]
     x = np.array(ends + thresholds, dtype)
     with np.errstate(over="ignore"):  # the number after the largest one is infinity
@@ -83,6 +85,7 @@ EXACT: dict[str, Callable[[np.ndarray], np.ndarray]] = {
     "exp": np.exp,
     "log": np.log,
     "sigmoid": exact_sigmoid,
+    "tanh": np.tanh,
 }
 
 
@@ -135,7 +138,9 @@ def test_exact_values(dtype):
 
     def check(function, pairs):
         x, expected = np.array(pairs, dtype).T.copy()
-        np.testing.assert_array_equal(function(x), expected)
+        actual, number = function(x), ~np.isnan(expected)
+        np.testing.assert_array_equal(actual, expected)
+        np.testing.assert_array_equal(np.signbit(actual[number]), np.signbit(expected[number]))
 
     exp = [(0, 1), (-0.0, 1), (subnormal, 1), (-subnormal, 1)]
     exp += [(inf, inf), (info.max, inf), (-inf, 0), (-info.max, 0), (nan, nan)]
@@ -146,6 +151,20 @@ def test_exact_values(dtype):
     sigmoid = [(0, 0.5), (-0.0, 0.5), (subnormal, 0.5), (-subnormal, 0.5)]
     sigmoid += [(inf, 1), (info.max, 1), (-inf, 0), (-info.max, 0), (nan, nan)]
     check(_csrc.sigmoid, sigmoid)
+    tanh = [(0, 0), (-0.0, -0.0), (subnormal, subnormal), (-subnormal, -subnormal)]
+    tanh += [(info.tiny, info.tiny), (inf, 1), (info.max, 1), (-inf, -1), (-info.max, -1)]
+    check(_csrc.tanh, [*tanh, (nan, nan)])
+
+
+@each_dtype
+def test_tanh_is_odd(dtype):
+    samples = float32_patterns() if dtype is np.float32 else float64_samples()
+    x = np.concatenate([samples, special(dtype)])
+    x = x[~np.isnan(x)]
+    y = _csrc.tanh(x)
+    integer = f"u{x.itemsize}"
+    np.testing.assert_array_equal(_csrc.tanh(-x).view(integer), (-y).view(integer))
+    np.testing.assert_array_equal(np.signbit(y), np.signbit(x))
 
 
 @each_dtype

@@ -21,8 +21,10 @@
 static const ptrdiff_t ROWS[] = {0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15, 16, 17, 33};
 static const ptrdiff_t COLS[] = {1,  2,  3,  4,  5,  6,  7,  8,  9,  10, 11, 12, 13, 14,
                                  15, 16, 17, 18, 19, 20, 31, 32, 33, 34, 64, 65, 100};
-/* Beyond the blocks of ops_template.h and of matmul_template.h. */
-static const ptrdiff_t WIDE[][2] = {{2, 2048}, {2, 2049}, {3, 4200}};
+/* Beyond the blocks of ops_template.h, the last of which has one row or more, and of
+ * matmul_template.h. */
+static const ptrdiff_t LONG[][2] = {{2, 2048}, {2, 2049}, {3, 4200}, {2049, 1}, {2060, 2},
+                                    {300, 7},  {257, 8},  {137, 15}, {129, 16}};
 static const ptrdiff_t LARGE[][3] = {{5, 3, 257}, {18, 4, 300}, {3, 300, 20}, {70, 20, 129}};
 
 typedef struct {
@@ -85,6 +87,11 @@ static void put(const context *t, void *x, ptrdiff_t i, double value)
     else ((double *)x)[i] = value;
 }
 
+static double get(const context *t, const void *x, ptrdiff_t i)
+{
+    return t->size == sizeof(float) ? (double)((const float *)x)[i] : ((const double *)x)[i];
+}
+
 static void *copy(context *t, ptrdiff_t n, const void *x)
 {
     return memcpy(array(t, n), x, (size_t)n * t->size);
@@ -105,11 +112,16 @@ static ptrdiff_t *integers(context *t, ptrdiff_t n, ptrdiff_t below)
     return x;
 }
 
+static double largest(const context *t)
+{
+    return t->size == sizeof(float) ? FLT_MAX : DBL_MAX;
+}
+
 /* Special numbers, then in turn any bits and numbers at which exp is neither 0 nor inf. */
 static void *all_kinds(context *t, ptrdiff_t n)
 {
     const int is_float = t->size == sizeof(float);
-    const double tiny = is_float ? FLT_MIN : DBL_MIN, max = is_float ? FLT_MAX : DBL_MAX;
+    const double tiny = is_float ? FLT_MIN : DBL_MIN, max = largest(t);
     const double least = tiny * (is_float ? FLT_EPSILON : DBL_EPSILON);
     const double special[] = {0, least, tiny - least, tiny, 1, max, INFINITY, NAN};
     const double range = is_float ? 110 : 750;
@@ -151,13 +163,13 @@ static void require_same(const context *t, ptrdiff_t n, const void *x, const voi
 
 /* ------------------------------------------------------------------------------ shapes */
 
-/* The s-th shape (rows, cols) of ROWS x COLS and WIDE; 0 past the end. */
+/* The s-th shape (rows, cols) of ROWS x COLS and LONG; 0 past the end. */
 static int matrix_shape(int s, ptrdiff_t *rows, ptrdiff_t *cols)
 {
     const int n = COUNT(ROWS) * COUNT(COLS);
-    if (s >= n + COUNT(WIDE)) return 0;
-    *rows = s < n ? ROWS[s / COUNT(COLS)] : WIDE[s - n][0];
-    *cols = s < n ? COLS[s % COUNT(COLS)] : WIDE[s - n][1];
+    if (s >= n + COUNT(LONG)) return 0;
+    *rows = s < n ? ROWS[s / COUNT(COLS)] : LONG[s - n][0];
+    *cols = s < n ? COLS[s % COUNT(COLS)] : LONG[s - n][1];
     return 1;
 }
 
@@ -175,37 +187,66 @@ static int layer_shape(int s, ptrdiff_t *n, ptrdiff_t *k, ptrdiff_t *m)
 
 /* -------------------------------------------------------------------------- operations */
 
-static void elementwise(context *t, int which)
+enum { N_ACTIVATIONS = DNN_RELU + 1 };
+
+static void elementwise(context *t, int log)
 {
-    void (*const functions[])(ptrdiff_t, const void *, void *) = {t->ops->exp, t->ops->log,
-                                                                  t->ops->sigmoid};
+    void (*f)(ptrdiff_t, const void *, void *) = log ? t->ops->log : t->ops->exp;
     for (int s = 0; s <= COUNT(COLS); s++, release(t)) {
         ptrdiff_t n = s < COUNT(COLS) ? COLS[s] : 20000;
         void *x = all_kinds(t, n), *y = array(t, n);
-        functions[which](n, x, y);
+        f(n, x, y);
         digest(t, n, y);
-        functions[which](n, x, x);
+        f(n, x, x);
         digest(t, n, x);
     }
 }
 
-static void sigmoid_backward(context *t, int unused)
+static void activate(context *t, int activation)
 {
-    (void)unused;
+    for (int s = 0; s <= COUNT(COLS); s++, release(t)) {
+        ptrdiff_t n = s < COUNT(COLS) ? COLS[s] : 20000;
+        void *z = all_kinds(t, n), *a = array(t, n);
+        t->ops->activate(activation, n, z, a);
+        digest(t, n, a);
+        t->ops->activate(activation, n, z, z);
+        digest(t, n, z);
+    }
+}
+
+/* Outputs of an activation: half of them are 0 if it is RELU. */
+static void *outputs(context *t, int activation, ptrdiff_t n)
+{
+    void *a = numbers(t, n, -3, 3);
+    t->ops->activate(activation, n, a, a);
+    return a;
+}
+
+static void activate_backward(context *t, int activation)
+{
     for (int s = 0; s < COUNT(COLS); s++, release(t)) {
         ptrdiff_t n = COLS[s];
-        void *da = numbers(t, n, -2, 2), *a = numbers(t, n, 0, 1), *dz = array(t, n);
-        t->ops->sigmoid_backward(n, da, a, dz);
+        void *da = numbers(t, n, -2, 2), *a = outputs(t, activation, n), *dz = array(t, n);
+        void *a_ = copy(t, n, a);
+        t->ops->activate_backward(activation, n, da, a, dz);
+        t->ops->activate_backward(activation, n, da, a_, a_);
+        t->ops->activate_backward(activation, n, da, a, da);
+        require_same(t, n, dz, a_, "not the same in place of a");
+        require_same(t, n, dz, da, "not the same in place of da");
         digest(t, n, dz);
     }
 }
 
-static void bias(context *t, int hidden)
+static void bias(context *t, int activation)
 {
     ptrdiff_t rows, cols;
     for (int s = 0; matrix_shape(s, &rows, &cols); s++, release(t)) {
         void *b = numbers(t, cols, -2, 2), *z = numbers(t, rows * cols, -9, 9);
-        (hidden ? t->ops->add_bias_sigmoid : t->ops->add_bias)(rows, cols, b, z);
+        void *expected = copy(t, rows * cols, z);
+        t->ops->add_bias(activation, rows, cols, b, z);
+        t->ops->add_bias(DNN_IDENTITY, rows, cols, b, expected);
+        t->ops->activate(activation, rows * cols, expected, expected);
+        require_same(t, rows * cols, z, expected, "not the activation of the sum");
         digest(t, rows * cols, z);
     }
 }
@@ -215,13 +256,72 @@ static void sums(context *t, int squares)
     ptrdiff_t rows, cols;
     for (int s = 0; matrix_shape(s, &rows, &cols); s++, release(t)) {
         void *x = numbers(t, rows * cols, -2, 2), *out = array(t, cols);
+        void *expected = numbers(t, cols, 0, 0);
         if (squares) {
             double sum = t->ops->sum_squares(rows * cols, x);
             digest_elements(t, 1, &sum, sizeof sum);
         } else {
             t->ops->column_sums(rows, cols, x, out);
+            for (ptrdiff_t r = 0; r < rows; r++)
+                t->ops->add_bias(DNN_IDENTITY, 1, cols, at(t, x, r * cols), expected);
+            require_same(t, cols, out, expected, "not added in the order of the rows");
             digest(t, cols, out);
         }
+    }
+}
+
+/* One number at a time is not finite; every length up to two turns of any loop and what is left. */
+static void all_finite(context *t, int unused)
+{
+    (void)unused;
+    const double other[] = {NAN, INFINITY, -INFINITY};
+    for (ptrdiff_t n = 0; n <= 130; n++, release(t)) {
+        void *x = numbers(t, n, -1, 1);
+        require(t, t->ops->all_finite(n, x), "finite numbers");
+        for (ptrdiff_t i = 0; i < n; i++) {
+            for (int j = 0; j < COUNT(other); j++) {
+                put(t, x, i, other[j]);
+                require(t, !t->ops->all_finite(n, x), "NaN or infinity overlooked");
+            }
+            put(t, x, i, i % 3 ? largest(t) : -largest(t));
+        }
+        double finite = t->ops->all_finite(n, x);
+        require(t, finite == 1, "the largest numbers");
+        digest_elements(t, 1, &finite, sizeof finite);
+    }
+}
+
+/* Indices go past 2^32. Two parts must not change a bit. */
+static void dropout(context *t, int unused)
+{
+    (void)unused;
+    static const struct {
+        uint32_t below;
+        double share;
+    } drop[] = {{0, 0}, {(uint32_t)1 << 30, 0.25}, {(uint32_t)3 << 30, 0.75}, {UINT32_MAX, 1}};
+    const double factor = 1.25; /* in double, the product with a float is exact */
+    for (int s = 0; s < COUNT(COLS) + COUNT(drop); s++, release(t)) {
+        ptrdiff_t n = s < COUNT(COLS) ? COLS[s] : 20000, dropped = 0;
+        ptrdiff_t first = (ptrdiff_t)(s % 2 ? random_bits(t) >> 30 : UINT32_MAX - (uint64_t)n / 2);
+        ptrdiff_t cut = *integers(t, 1, n + 1);
+        const uint32_t key = (uint32_t)random_bits(t), below = drop[s % COUNT(drop)].below;
+        void *x = numbers(t, n, 1, 2), *out = array(t, n), *parts = array(t, n);
+        t->ops->dropout(key, below, factor, first, n, x, out);
+        for (ptrdiff_t i = 0; i < n; i++) {
+            double expected = get(t, out, i) == 0 ? 0 : get(t, x, i) * factor;
+            require(t, get(t, out, i) == (t->size == sizeof(float) ? (float)expected : expected),
+                    "neither 0 nor the product");
+            dropped += expected == 0;
+        }
+        if (s >= COUNT(COLS))
+            require(t, fabs((double)dropped / (double)n - drop[s % COUNT(drop)].share) < 0.02,
+                    "not the share that is to be dropped");
+        t->ops->dropout(key, below, factor, first + cut, n - cut, at(t, x, cut), at(t, parts, cut));
+        t->ops->dropout(key, below, factor, first, cut, x, parts);
+        require_same(t, n, out, parts, "not the same in two parts");
+        t->ops->dropout(key, below, factor, first, n, x, x);
+        require_same(t, n, out, x, "not the same in place");
+        digest(t, n, out);
     }
 }
 
@@ -249,8 +349,7 @@ static void norm(context *t, int backward)
 static void *logits(context *t, ptrdiff_t n, int s)
 {
     void *z = numbers(t, n, -20, 20);
-    const double max = t->size == sizeof(float) ? FLT_MAX : DBL_MAX;
-    if (n && s % 2) put(t, z, 0, max), put(t, z, n - 1, -max);
+    if (n && s % 2) put(t, z, 0, largest(t)), put(t, z, n - 1, -largest(t));
     return z;
 }
 
@@ -259,11 +358,15 @@ static void softmax(context *t, int log)
     ptrdiff_t rows, cols;
     for (int s = 0; matrix_shape(s, &rows, &cols); s++, release(t)) {
         void *z = logits(t, rows * cols, s), *out = array(t, rows * cols);
+        void *each = copy(t, rows * cols, z);
         void (*f)(ptrdiff_t, ptrdiff_t, const void *, void *) =
             log ? t->ops->log_softmax : t->ops->softmax;
         f(rows, cols, z, out);
         f(rows, cols, z, z);
+        for (ptrdiff_t r = 0; r < rows; r++)
+            f(1, cols, at(t, each, r * cols), at(t, each, r * cols));
         require_same(t, rows * cols, out, z, "not the same in place");
+        require_same(t, rows * cols, out, each, "not the same row by row");
         digest(t, rows * cols, out);
     }
 }
@@ -282,26 +385,90 @@ static void softmax_backward(context *t, int unused)
 
 enum { LOSS, LOSS_BACKWARD, LOSS_OF_LOGITS };
 
-/* With integer labels and with label rows in turn, and in turn with weights. */
+/* x: probabilities or logits. Row r of the arrays and those that follow. */
+static void call_cross_entropy(context *t, int which, ptrdiff_t r, ptrdiff_t rows, ptrdiff_t cols,
+                               void *x, const ptrdiff_t *label, void *L, void *weight, double *loss,
+                               void *d)
+{
+    x = at(t, x, r * cols), d = at(t, d, r * cols), loss += r;
+    if (label) label += r;
+    if (L) L = at(t, L, r * cols);
+    if (weight) weight = at(t, weight, r);
+    if (which == LOSS_OF_LOGITS)
+        t->ops->softmax_cross_entropy(rows, cols, x, label, L, 0.125, weight, loss, d);
+    else if (which == LOSS_BACKWARD)
+        t->ops->cross_entropy_backward(rows, cols, x, label, L, 0.125, weight, d);
+    else
+        t->ops->cross_entropy(rows, cols, x, label, L, 0.125, weight, loss);
+}
+
+/* With integer labels and with label rows in turn, and in turn with weights. Row by row and in
+ * place there must be the same bits. */
 static void cross_entropy(context *t, int which)
 {
     ptrdiff_t rows, cols;
     for (int s = 0; matrix_shape(s / 4, &rows, &cols); s++, release(t)) {
+        const ptrdiff_t size = rows * cols;
         ptrdiff_t *label = s & 1 ? integers(t, rows, cols) : NULL;
-        void *L = s & 1 ? NULL : numbers(t, rows * cols, 0, 1);
+        void *L = s & 1 ? NULL : numbers(t, size, 0, 1);
         void *weight = s & 2 ? numbers(t, rows, 0, 2) : NULL;
-        void *p = numbers(t, rows * cols, 0, 1), *d = array(t, rows * cols);
-        double *loss = allocate(t, rows, sizeof *loss);
-        if (rows) put(t, p, 0, 0);
-        if (which == LOSS_OF_LOGITS)
-            t->ops->softmax_cross_entropy(rows, cols, logits(t, rows * cols, s / 4), label, L, 0.125,
-                                          weight, loss, d);
-        else if (which == LOSS_BACKWARD)
-            t->ops->cross_entropy_backward(rows, cols, p, label, L, 0.125, weight, d);
-        else
-            t->ops->cross_entropy(rows, cols, p, label, L, 0.125, weight, loss);
-        if (which != LOSS_BACKWARD) digest_elements(t, rows, loss, sizeof *loss);
-        if (which != LOSS) digest(t, rows * cols, d);
+        void *x = which == LOSS_OF_LOGITS ? logits(t, size, s / 4) : numbers(t, size, 0, 1);
+        double *loss = allocate(t, rows, sizeof *loss), *loss_ = allocate(t, rows, sizeof *loss_);
+        if (rows && which != LOSS_OF_LOGITS) put(t, x, 0, 0);
+        void *d = array(t, size), *d_ = copy(t, size, x);
+        call_cross_entropy(t, which, 0, rows, cols, x, label, L, weight, loss, d);
+        for (ptrdiff_t r = 0; r < rows; r++)
+            call_cross_entropy(t, which, r, 1, cols, d_, label, L, weight, loss_, d_);
+        if (which != LOSS_BACKWARD) {
+            require(t, !memcmp(loss, loss_, (size_t)rows * sizeof *loss), "not the loss by rows");
+            digest_elements(t, rows, loss, sizeof *loss);
+        }
+        if (which != LOSS) {
+            require_same(t, size, d, d_, "not the same row by row");
+            digest(t, size, d);
+        }
+    }
+}
+
+/* In turn with weights, of which the last is 0. Row by row and in place there must be the same
+ * bits. Losses are not negative, so that their sum in double is off by at most `cols` epsilons. */
+static void elementwise_loss(context *t, int loss)
+{
+    const double delta = 5, scale = 0.125;
+    ptrdiff_t rows, cols;
+    for (int s = 0; matrix_shape(s / 2, &rows, &cols); s++, release(t)) {
+        const ptrdiff_t size = rows * cols;
+        void *z = logits(t, size, s / 2), *Y = numbers(t, size, 0, 1);
+        void *weight = s & 1 ? numbers(t, rows, 0, 2) : NULL;
+        void *dz = array(t, size), *dz_ = copy(t, size, z);
+        void *d = array(t, size), *expected = array(t, size);
+        double *out = allocate(t, rows, sizeof *out), *out_ = allocate(t, rows, sizeof *out_);
+        double *losses = allocate(t, size, sizeof *losses);
+        if (weight && rows) put(t, weight, rows - 1, 0);
+        for (ptrdiff_t i = 0; i < size; i += 3) put(t, Y, i, i % 2);
+        t->ops->elementwise_loss(loss, delta, size, 1, z, Y, 1, NULL, losses, d);
+        t->ops->elementwise_loss(loss, delta, rows, cols, z, Y, scale, weight, out, dz);
+        for (ptrdiff_t r = 0; r < rows; r++) {
+            void *row = at(t, dz_, r * cols);
+            t->ops->elementwise_loss(loss, delta, 1, cols, row, at(t, Y, r * cols), scale,
+                                     weight ? at(t, weight, r) : NULL, out_ + r, row);
+            const double factor = weight ? scale * get(t, weight, r) : scale;
+            const double rounded = t->size == sizeof(float) ? (float)factor : factor;
+            double sum = 0;
+            for (ptrdiff_t i = r * cols; i < (r + 1) * cols; i++) {
+                sum += losses[i];
+                put(t, expected, i, rounded * get(t, d, i));
+            }
+            sum = factor == 0 ? 0 : factor * sum;
+            require(t, out[r] == sum || fabs(out[r] - sum) <= (double)cols * DBL_EPSILON * sum,
+                    "not the sum over the outputs");
+            require(t, t->size != sizeof(float) || isfinite(out[r]), "infinite, though in double");
+        }
+        require_same(t, size, dz, expected, "not the residual times the factor");
+        require(t, !memcmp(out, out_, (size_t)rows * sizeof *out), "not the loss by rows");
+        require_same(t, size, dz, dz_, "not the same row by row");
+        digest_elements(t, rows, out, sizeof *out);
+        digest(t, size, dz);
     }
 }
 
@@ -329,33 +496,41 @@ static void *scratch_for(context *t, ptrdiff_t n, ptrdiff_t k, ptrdiff_t m)
     return array(t, (ptrdiff_t)t->ops->layer_scratch(n, k, m));
 }
 
-static void layer_forward(context *t, int hidden)
+/* With one activation after the other: they come after the product, which is checked here. */
+static void layer_forward(context *t, int unused)
 {
+    (void)unused;
     ptrdiff_t n, k, m;
     for (int s = 0; layer_shape(s, &n, &k, &m); s++, release(t)) {
         void *a = numbers(t, n * k, -1, 1), *W = numbers(t, k * m, -1, 1);
-        void *b = numbers(t, m, -1, 1), *out = array(t, n * m);
-        t->ops->layer_forward(n, k, m, a, W, b, hidden, scratch_for(t, n, k, m), out);
+        void *b = numbers(t, m, -1, 1), *out = array(t, n * m), *expected = array(t, n * m);
+        void *scratch = scratch_for(t, n, k, m);
+        t->ops->layer_forward(n, k, m, a, W, b, s % N_ACTIVATIONS, scratch, out);
+        t->ops->layer_forward(n, k, m, a, W, b, DNN_IDENTITY, scratch, expected);
+        t->ops->activate(s % N_ACTIVATIONS, n * m, expected, expected);
+        require_same(t, n * m, out, expected, "not the activation of the product");
         digest(t, n * m, out);
     }
 }
 
 /* Its bits are those of layer_forward, which is checked here. */
-static void forward_packed(context *t, int hidden)
+static void forward_packed(context *t, int unused)
 {
+    (void)unused;
     ptrdiff_t n, k, m;
     for (int s = 0; layer_shape(s, &n, &k, &m); s++, release(t)) {
         if (!n) continue;
+        const int activation = s % N_ACTIVATIONS;
         ptrdiff_t width = t->ops->packed_cols(m), ld_a = k + s % 3, ld_out = width + s % 2;
         void *a = numbers(t, (n - 1) * ld_a + k, -1, 1), *W = numbers(t, k * m, -1, 1);
         void *b = numbers(t, m, -1, 1), *packed = array(t, k * width);
         void *rows = array(t, n * k), *expected = array(t, n * m);
         void *out = array(t, (n - 1) * ld_out + width);
         t->ops->pack_weights(k, m, W, packed);
-        t->ops->forward_packed(n, k, m, a, ld_a, packed, b, hidden, ld_out, out);
+        t->ops->forward_packed(n, k, m, a, ld_a, packed, b, activation, ld_out, out);
         for (ptrdiff_t r = 0; r < n; r++)
             memcpy(at(t, rows, r * k), at(t, a, r * ld_a), (size_t)k * t->size);
-        t->ops->layer_forward(n, k, m, rows, W, b, hidden, scratch_for(t, n, k, m), expected);
+        t->ops->layer_forward(n, k, m, rows, W, b, activation, scratch_for(t, n, k, m), expected);
         for (ptrdiff_t r = 0; r < n; r++) {
             require_same(t, m, at(t, out, r * ld_out), at(t, expected, r * m), "not layer_forward");
             digest(t, m, at(t, out, r * ld_out));
@@ -363,14 +538,20 @@ static void forward_packed(context *t, int hidden)
     }
 }
 
+/* As layer_forward. */
 static void layer_delta(context *t, int unused)
 {
     (void)unused;
     ptrdiff_t n, k, m;
     for (int s = 0; layer_shape(s, &n, &k, &m); s++, release(t)) {
+        const int activation = s % N_ACTIVATIONS;
         void *dz = numbers(t, n * m, -1, 1), *W = numbers(t, k * m, -1, 1);
-        void *a = numbers(t, n * k, 0, 1), *out = array(t, n * k);
-        t->ops->layer_delta(n, k, m, dz, W, a, scratch_for(t, n, k, m), out);
+        void *a = outputs(t, activation, n * k), *scratch = scratch_for(t, n, k, m);
+        void *out = array(t, n * k), *expected = array(t, n * k);
+        t->ops->layer_delta(n, k, m, dz, W, a, activation, scratch, out);
+        t->ops->layer_delta(n, k, m, dz, W, a, DNN_IDENTITY, scratch, expected);
+        t->ops->activate_backward(activation, n * k, expected, a, expected);
+        require_same(t, n * k, out, expected, "not the product times the slope");
         digest(t, n * k, out);
     }
 }
@@ -410,6 +591,7 @@ typedef struct {
 
 typedef struct {
     context *t;
+    int activation;
     void *X, *mean, *scale, *x, *db, *scratch[N_THREADS][N_LAYERS];
     ptrdiff_t *order, *label;
     double *loss;
@@ -422,14 +604,14 @@ static void train_batch(const training *job, const dnn_step *step, ptrdiff_t fir
     const layer *hidden = &job->layers[0], *output = &job->layers[1];
     ops->norm(BATCH, WIDTH[0], job->X, job->order + first, BATCH * N_BATCHES - first, job->mean,
               job->scale, job->x);
-    ops->layer_forward(BATCH, WIDTH[0], WIDTH[1], job->x, hidden->W, hidden->b, 1,
-                       job->scratch[0][0], hidden->out);
-    ops->layer_forward(BATCH, WIDTH[1], WIDTH[2], hidden->out, output->W, output->b, 0,
-                       job->scratch[0][1], output->out);
+    ops->layer_forward(BATCH, WIDTH[0], WIDTH[1], job->x, hidden->W, hidden->b,
+                       job->activation, job->scratch[0][0], hidden->out);
+    ops->layer_forward(BATCH, WIDTH[1], WIDTH[2], hidden->out, output->W, output->b,
+                       DNN_IDENTITY, job->scratch[0][1], output->out);
     ops->softmax_cross_entropy(BATCH, WIDTH[2], output->out, job->label + first, NULL, 1.0 / BATCH,
                                NULL, job->loss + first, output->delta);
     ops->layer_delta(BATCH, WIDTH[1], WIDTH[2], output->delta, output->W, hidden->out,
-                     job->scratch[0][1], hidden->delta);
+                     job->activation, job->scratch[0][1], hidden->delta);
     for (int l = 0; l < N_LAYERS; l++) {
         const layer *at = &job->layers[l];
         ops->column_sums(BATCH, WIDTH[l + 1], at->delta, job->db);
@@ -456,12 +638,12 @@ static void train_in_thread(void *arg, dnn_team *team, int thread)
     }
 }
 
-static void train(context *t, int unused)
+static void train(context *t, int activation)
 {
-    (void)unused;
     enum { SAMPLES = 50 };
     training job = {
         .t = t,
+        .activation = activation,
         .X = numbers(t, SAMPLES * WIDTH[0], -3, 3),
         .mean = numbers(t, WIDTH[0], -1, 1),
         .scale = numbers(t, WIDTH[0], 0.5, 2),
@@ -500,12 +682,22 @@ static const struct {
 } OPERATIONS[] = {
     {"exp", elementwise, 0},
     {"log", elementwise, 1},
-    {"sigmoid", elementwise, 2},
-    {"sigmoid_backward", sigmoid_backward, 0},
-    {"add_bias", bias, 0},
-    {"add_bias_sigmoid", bias, 1},
+    {"activate_identity", activate, DNN_IDENTITY},
+    {"activate_logistic", activate, DNN_LOGISTIC},
+    {"activate_tanh", activate, DNN_TANH},
+    {"activate_relu", activate, DNN_RELU},
+    {"activate_backward_identity", activate_backward, DNN_IDENTITY},
+    {"activate_backward_logistic", activate_backward, DNN_LOGISTIC},
+    {"activate_backward_tanh", activate_backward, DNN_TANH},
+    {"activate_backward_relu", activate_backward, DNN_RELU},
+    {"add_bias_identity", bias, DNN_IDENTITY},
+    {"add_bias_logistic", bias, DNN_LOGISTIC},
+    {"add_bias_tanh", bias, DNN_TANH},
+    {"add_bias_relu", bias, DNN_RELU},
     {"column_sums", sums, 0},
     {"sum_squares", sums, 1},
+    {"all_finite", all_finite, 0},
+    {"dropout", dropout, 0},
     {"norm", norm, 0},
     {"norm_backward", norm, 1},
     {"softmax", softmax, 0},
@@ -514,20 +706,23 @@ static const struct {
     {"cross_entropy", cross_entropy, LOSS},
     {"cross_entropy_backward", cross_entropy, LOSS_BACKWARD},
     {"softmax_cross_entropy", cross_entropy, LOSS_OF_LOGITS},
+    {"binary_cross_entropy", elementwise_loss, DNN_BINARY_CROSS_ENTROPY},
+    {"squared_error", elementwise_loss, DNN_SQUARED_ERROR},
+    {"huber", elementwise_loss, DNN_HUBER},
     {"update_sgd", update, DNN_SGD},
     {"update_momentum", update, DNN_MOMENTUM},
     {"update_nesterov", update, DNN_NESTEROV},
     {"update_adam", update, DNN_ADAM},
     {"layer_forward", layer_forward, 0},
-    {"layer_forward_hidden", layer_forward, 1},
     {"forward_packed", forward_packed, 0},
-    {"forward_packed_hidden", forward_packed, 1},
     {"layer_delta", layer_delta, 0},
     {"layer_update_sgd", layer_update, DNN_SGD},
     {"layer_update_momentum", layer_update, DNN_MOMENTUM},
     {"layer_update_nesterov", layer_update, DNN_NESTEROV},
     {"layer_update_adam", layer_update, DNN_ADAM},
-    {"train", train, 0},
+    {"train_logistic", train, DNN_LOGISTIC},
+    {"train_tanh", train, DNN_TANH},
+    {"train_relu", train, DNN_RELU},
 };
 
 int main(void)
