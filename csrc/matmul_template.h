@@ -42,7 +42,8 @@ typedef void (*NAME(multiply_function))(ptrdiff_t depth, const real *a, ptrdiff_
 /* By the rows of a tile and the kind of its panel. */
 #ifdef HALF_BYTES
 #define KINDS 3
-#define OF_KIND(name, rows) {NAME(half_##name##_1_##rows), NAME(name##_1_##rows), NAME(name##_2_##rows)},
+#define OF_KIND(name, rows) \
+    {NAME(half_##name##_1_##rows), NAME(name##_1_##rows), NAME(name##_2_##rows)},
 #else
 #define KINDS 2
 #define OF_KIND(name, rows) {NAME(name##_1_##rows), NAME(name##_2_##rows)},
@@ -96,13 +97,15 @@ INLINE NAME(panel) NAME(panel_at)(ptrdiff_t j, ptrdiff_t m)
 }
 
 /* `width` is a constant where this is inlined. */
-INLINE void NAME(copy_rows)(ptrdiff_t width, ptrdiff_t rows, const real *from, ptrdiff_t ld, real *to)
+INLINE void NAME(copy_rows)(ptrdiff_t width, ptrdiff_t rows, const real *from, ptrdiff_t ld,
+                            real *to)
 {
     for (ptrdiff_t p = 0; p < rows; p++, from += ld, to += width)
         memcpy(to, from, (size_t)width * sizeof(real));
 }
 
-/* panel[p, c] = B[p, c], c < cols; the rest of the width is any numbers. Rows of B are `ld` apart. */
+/* panel[p, c] = B[p, c], c < cols; the rest of the width is any numbers. Rows of B are `ld`
+ * apart. */
 static void NAME(pack)(ptrdiff_t depth, ptrdiff_t cols, ptrdiff_t width, const real *B,
                        ptrdiff_t ld, real *panel)
 {

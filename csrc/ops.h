@@ -114,7 +114,8 @@ typedef struct dnn_ops {
 
     /* The three products of a layer a (n, k) -> z (n, m) with weights W (k, m), each finished
      * while its results are in the cache. Every result is one chain of multiply-adds over the
-     * inner dimension in ascending order, which begins with the bias if there is one. `scratch` has layer_scratch(n, k, m) elements.
+     * inner dimension in ascending order, which begins with the bias if there is one. `scratch`
+     * has layer_scratch(n, k, m) elements.
      *   forward: out = f(a W + b)
      *   delta:   out = (dz W^T) f', from the outputs a of f
      *   gradient with update: rows [first, last) of W from a^T dz; state1, state2 like W */

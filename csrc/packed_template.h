@@ -26,8 +26,8 @@ static void NAME(pack_weights)(ptrdiff_t k, ptrdiff_t m, const void *W_, void *p
                 *packed++ = j + c < m ? W[p * m + j + c] : 0;
 }
 
-/* out += one row a (k,) times `count` panels, a constant: enough sums at a time to hide the latency of
- * the multiply-add. */
+/* out += one row a (k,) times `count` panels, a constant: enough sums at a time to hide the
+ * latency of the multiply-add. */
 INLINE void NAME(multiply_row)(int count, ptrdiff_t k, const real *a, const real *panel, real *out)
 {
     NAME(vec) sum[4][2];

@@ -27,7 +27,7 @@ from sklearn.utils.validation import (
 
 from . import _validation as check
 from ._engine import ACTIVATIONS
-from ._progress import progress_bar
+from ._progress import check_progress_bar, progress_bar
 from ._sklearn_callbacks import CallbackSupport, EpochHooks, fit_with_callbacks
 from ._threads import ENGINES, MAX_THREADS
 from .network import Network
@@ -52,6 +52,8 @@ class Rows:
     labels : array
         Class indices (n,), or label rows or targets (n, n_outputs), as the trainer takes them.
     weight : array (n,) or None
+        Sample weights, times class weights for rows to train on.
+    sample_weight : array (n,) or None
     given : object
         X as the user gave it, for scorers.
     """
@@ -60,16 +62,26 @@ class Rows:
     y: Any
     labels: NDArray[Any]
     weight: NDArray[Any] | None
+    sample_weight: NDArray[Any] | None
     given: Any
 
     def take(self, rows: NDArray[np.intp]) -> Rows:
         """Some of the rows; weights that are all zero there are refused."""
-        weight = self.weight
-        if weight is not None:
-            weight = check.weights(weight[rows], len(rows), self.X.dtype)
-        return Rows(
-            self.X[rows], self.y[rows], self.labels[rows], weight, _safe_indexing(self.given, rows)
+        weight, sample_weight = (
+            None if w is None else check.weights(w[rows], len(rows), self.X.dtype)
+            for w in (self.weight, self.sample_weight)
         )
+        return Rows(
+            self.X[rows], self.y[rows], self.labels[rows], weight, sample_weight,
+            _safe_indexing(self.given, rows),
+        )  # fmt: skip
+
+
+def takes_mini_batches(estimator: Any) -> bool:
+    """Whether an estimator has `partial_fit`, for scikit-learn's `available_if`."""
+    if estimator.solver == "lbfgs":
+        raise AttributeError("partial_fit needs solver='adam' or 'sgd', got solver='lbfgs'")
+    return True
 
 
 class DNNEstimator(CallbackSupport, BaseEstimator, metaclass=ABCMeta):  # type: ignore[misc]
@@ -80,7 +92,9 @@ class DNNEstimator(CallbackSupport, BaseEstimator, metaclass=ABCMeta):  # type: 
     # ------------------------------------------------- what the two kinds do in their own way
 
     @abstractmethod
-    def _check_training_targets(self, y: Any, resume: bool, classes: Any) -> Any:
+    def _check_training_targets(
+        self, y: Any, resume: bool, classes: Any, weight: NDArray[Any] | None
+    ) -> Any:
         """y as the model knows it; sets what is learnt from it (`classes_` and the like)."""
 
     @abstractmethod
@@ -155,8 +169,6 @@ class DNNEstimator(CallbackSupport, BaseEstimator, metaclass=ABCMeta):  # type: 
             self._validate_params()
             if self.early_stopping:
                 raise ValueError("partial_fit does not support early_stopping=True")
-            if self.solver == "lbfgs":
-                raise ValueError("partial_fit does not support solver='lbfgs'")
             resume = hasattr(self, "network_")
             rows = self._check_rows(X, y, sample_weight, resume, classes)
             trainer = self._prepare_trainer(rows, check_random_state(self.random_state), resume)
@@ -188,7 +200,7 @@ class DNNEstimator(CallbackSupport, BaseEstimator, metaclass=ABCMeta):  # type: 
                 calls.append(self.callback)
             if self.verbose:
                 calls.append(stack.enter_context(progress_bar(type(self).__name__, self.max_iter)))
-            hooks = EpochHooks.of(self, rows.X, rows.y)
+            hooks = EpochHooks.of(self, rows.given, rows.y)
             if hooks is not None:
                 calls.append(stack.enter_context(hooks))
             # All are called, whatever one answers.
@@ -204,16 +216,16 @@ class DNNEstimator(CallbackSupport, BaseEstimator, metaclass=ABCMeta):  # type: 
         )
         if issparse(y):
             y = y.toarray()  # type: ignore[attr-defined]
-        y = self._check_training_targets(y, resume, classes)
-        labels = self._encode("y", y, X.dtype, smoothed=True)
         weight = None
         if sample_weight is not None:
-            weight = check.weights(sample_weight, X.shape[0], X.dtype)
+            sample_weight = weight = check.weights(sample_weight, X.shape[0], X.dtype)
+        y = self._check_training_targets(y, resume, classes, weight)
+        labels = self._encode("y", y, X.dtype, smoothed=True)
         class_weight = self._class_weight_of(y, labels)
         if class_weight is not None:
             weight = class_weight if weight is None else weight * class_weight
             weight = check.weights(weight, X.shape[0], X.dtype)
-        return Rows(X, y, labels, weight, given)
+        return Rows(X, y, labels, weight, sample_weight, given)
 
     def _check_validation_rows(
         self, X_val: Any, y_val: Any, sample_weight: ArrayLike | None, dtype: np.dtype[Any]
@@ -225,6 +237,8 @@ class DNNEstimator(CallbackSupport, BaseEstimator, metaclass=ABCMeta):  # type: 
                 raise ValueError("sample_weight_val needs X_val and y_val")
             return None
         given = X_val
+        if issparse(y_val):
+            y_val = y_val.toarray()  # type: ignore[attr-defined]
         X_val = validate_data(self, X_val, dtype=dtype, order="C", reset=False)
         y_val = np.asarray(y_val)
         check_consistent_length(X_val, y_val)
@@ -232,7 +246,7 @@ class DNNEstimator(CallbackSupport, BaseEstimator, metaclass=ABCMeta):  # type: 
         weight = None
         if sample_weight is not None:
             weight = check.weights(sample_weight, X_val.shape[0], dtype)
-        return Rows(X_val, y_val, labels, weight, given)
+        return Rows(X_val, y_val, labels, weight, weight, given)
 
     def _split(self, rows: Rows, random: np.random.RandomState) -> tuple[Rows, Rows]:
         """Training and validation rows."""
@@ -242,7 +256,10 @@ class DNNEstimator(CallbackSupport, BaseEstimator, metaclass=ABCMeta):  # type: 
             stratify=self._stratify(rows),
             random_state=random,
         )
-        return rows.take(train), rows.take(held_out)
+        judged = rows.take(held_out)
+        judged.labels = self._encode("y", judged.y, rows.X.dtype, smoothed=False)
+        judged.weight = judged.sample_weight
+        return rows.take(train), judged
 
     def _validation_options(self, held_out: Rows | None) -> dict[str, Any]:
         """Arguments of Trainer.fit that look at the held-out rows."""
@@ -286,7 +303,11 @@ class DNNEstimator(CallbackSupport, BaseEstimator, metaclass=ABCMeta):  # type: 
             return {scoring: get_scorer(scoring)}
         if callable(scoring):
             return {"score": scoring}
-        return {str(name): get_scorer(name) for name in scoring}
+        if isinstance(scoring, Iterable) and all(isinstance(name, str) for name in scoring):
+            return {name: get_scorer(name) for name in scoring}
+        raise TypeError(
+            f"scoring must be a scorer, its name, several names, or a mapping, got {scoring!r}"
+        )
 
     def _network_logits(self, X: NDArray[Any]) -> NDArray[Any]:
         return self.network_.decision_function(X, n_threads=self.n_threads)
@@ -342,6 +363,8 @@ class DNNEstimator(CallbackSupport, BaseEstimator, metaclass=ABCMeta):  # type: 
             "validation_fraction", self.validation_fraction,
             low=0.0, high=1.0, low_open=True, high_open=True,
         )  # fmt: skip
+        if self.verbose:
+            check_progress_bar()
         if self.max_time is not None:
             check.number("max_time", self.max_time, low=0.0, low_open=True)
         self._scorers()

@@ -4,10 +4,23 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from .training import EpochInfo
+
+
+def _tqdm() -> Any:
+    try:
+        from tqdm.auto import tqdm
+    except ModuleNotFoundError as error:
+        raise ImportError("verbose needs tqdm: pip install 'dnncore[sklearn]'") from error
+    return tqdm
+
+
+def check_progress_bar() -> None:
+    """Raise ImportError if tqdm is not installed."""
+    _tqdm()
 
 
 @contextmanager
@@ -19,11 +32,7 @@ def progress_bar(title: str, epochs: int) -> Iterator[Callable[[EpochInfo], None
     ImportError
         If tqdm is not installed.
     """
-    try:
-        from tqdm.auto import tqdm
-    except ModuleNotFoundError as error:
-        raise ImportError("verbose needs tqdm: pip install 'dnncore[sklearn]'") from error
-    with tqdm(total=epochs, desc=title, unit="epoch") as bar:
+    with _tqdm()(total=epochs, desc=title, unit="epoch") as bar:
 
         def show(info: EpochInfo) -> None:
             numbers = {"loss": info.loss}

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from copy import deepcopy
 from typing import TYPE_CHECKING, Any, TypeVar
 
 try:
@@ -67,7 +68,7 @@ class EpochHooks:
             estimator=self._estimator, **self._data, reconstruction_attributes=self._fitted()
         )
         self._epoch = None
-        if info.epoch < info.max_iter:
+        if info.epoch < info.max_iter and not stop:
             self._begin_epoch()
         return bool(stop)
 
@@ -76,6 +77,5 @@ class EpochHooks:
         self._epoch.call_on_fit_task_begin(estimator=self._estimator, **self._data)
 
     def _fitted(self) -> dict[str, Any]:
-        """What makes a copy of the estimator ready to predict."""
-        names = [name for name in vars(self._estimator) if name.endswith("_") and name[0] != "_"]
-        return {name: getattr(self._estimator, name) for name in names}
+        """What makes a copy of the estimator ready to predict, as it is now."""
+        return {name: deepcopy(getattr(self._estimator, name)) for name in ("network_", "history_")}

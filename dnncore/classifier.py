@@ -10,12 +10,13 @@ from numpy.typing import ArrayLike, NDArray
 from sklearn.base import ClassifierMixin
 from sklearn.utils import column_or_1d
 from sklearn.utils.class_weight import compute_sample_weight
+from sklearn.utils.metaestimators import available_if
 from sklearn.utils.multiclass import check_classification_targets, type_of_target, unique_labels
 from sklearn.utils.validation import check_is_fitted
 
 from . import _validation as check
 from . import kernels
-from ._estimator import DNNEstimator, Rows
+from ._estimator import DNNEstimator, Rows, takes_mini_batches
 from .training import EpochInfo
 
 SINGLE, MULTILABEL, SOFT = "single", "multilabel", "soft"
@@ -259,6 +260,7 @@ class DNNClassifier(ClassifierMixin, DNNEstimator):  # type: ignore[misc]
         self._fit(X, y, sample_weight, X_val, y_val, sample_weight_val)
         return self
 
+    @available_if(takes_mini_batches)  # type: ignore[untyped-decorator]
     def partial_fit(
         self,
         X: Any,
@@ -303,7 +305,9 @@ class DNNClassifier(ClassifierMixin, DNNEstimator):  # type: ignore[misc]
             raise ValueError(f"classes must be {self.classes_} as before, got {classes}")
         return classes
 
-    def _check_training_targets(self, y: Any, resume: bool, classes: Any) -> Any:
+    def _check_training_targets(
+        self, y: Any, resume: bool, classes: Any, weight: NDArray[Any] | None
+    ) -> Any:
         kind = self._kind_of(y, resume)
         if resume and kind != self._kind:
             raise ValueError(f"the model was trained on {self._kind} labels, got {kind} ones")
@@ -377,11 +381,12 @@ class DNNClassifier(ClassifierMixin, DNNEstimator):  # type: ignore[misc]
     def _adopt_rows(self, rows: Rows, anew: bool) -> None:
         if self._kind == MULTILABEL:
             return
-        if rows.labels.ndim == 2:
-            weight = np.ones(len(rows.labels)) if rows.weight is None else rows.weight
-            totals = weight.astype(np.float64) @ rows.labels
+        if self._kind == SOFT:
+            weight = np.ones(len(rows.y)) if rows.weight is None else rows.weight
+            totals = weight.astype(np.float64) @ rows.y
         else:
-            totals = np.bincount(rows.labels, rows.weight, len(self.classes_)).astype(np.float64)
+            indices = self._indices("y", rows.y)
+            totals = np.bincount(indices, rows.weight, len(self.classes_)).astype(np.float64)
         self._class_totals = totals if anew else self._class_totals + totals
         self.class_prior_ = self._class_totals / self._class_totals.sum()
 
@@ -536,9 +541,12 @@ class DNNClassifier(ClassifierMixin, DNNEstimator):  # type: ignore[misc]
 
 def _kind_of_labels(y: Any) -> str:
     """One label a row, several labels a row (an indicator), or rows of probabilities."""
-    if type_of_target(y, input_name="y") == "multilabel-indicator":
-        return MULTILABEL
+    several = type_of_target(y, input_name="y") == "multilabel-indicator"
     y = np.asarray(y)
+    if several and not np.isin(y, (0, 1)).all():
+        raise ValueError(f"y of two dimensions must be an indicator of 0 and 1, got {np.unique(y)}")
+    if several:
+        return MULTILABEL
     if y.ndim == 2 and y.shape[1] > 1 and y.dtype.kind == "f":
         if not ((y >= 0).all() and np.allclose(y.sum(axis=1), 1.0, atol=1e-3)):
             raise ValueError(

@@ -9,10 +9,12 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 from sklearn.base import RegressorMixin
 from sklearn.metrics import r2_score
+from sklearn.utils.metaestimators import available_if
 from sklearn.utils.validation import check_array
 
 from . import _validation as check
-from ._estimator import DNNEstimator, Rows
+from ._estimator import DNNEstimator, Rows, takes_mini_batches
+from ._moments import Moments
 from .network import LOSSES
 from .training import EpochInfo
 
@@ -253,6 +255,7 @@ class DNNRegressor(RegressorMixin, DNNEstimator):  # type: ignore[misc]
         self._fit(X, y, sample_weight, X_val, y_val, sample_weight_val)
         return self
 
+    @available_if(takes_mini_batches)  # type: ignore[untyped-decorator]
     def partial_fit(self, X: Any, y: Any, sample_weight: ArrayLike | None = None) -> DNNRegressor:
         """Train one epoch on the rows given, and let norm take them in.
 
@@ -274,7 +277,9 @@ class DNNRegressor(RegressorMixin, DNNEstimator):  # type: ignore[misc]
         self._partial_fit(X, y, sample_weight, None)
         return self
 
-    def _check_training_targets(self, y: Any, resume: bool, classes: Any) -> Any:
+    def _check_training_targets(
+        self, y: Any, resume: bool, classes: Any, weight: NDArray[Any] | None
+    ) -> Any:
         y = check_array(y, ensure_2d=False, dtype=np.float64, input_name="y")
         if y.ndim == 2 and y.shape[1] == 1:
             y = y.ravel()
@@ -287,11 +292,11 @@ class DNNRegressor(RegressorMixin, DNNEstimator):  # type: ignore[misc]
                 )
             return y
         self._target_ndim = y.ndim
-        columns = y.reshape(len(y), -1)
         self.target_mean_, self.target_scale_ = np.zeros(shape), np.ones(shape)
         if self.norm_target:
-            self.target_mean_, scale = columns.mean(axis=0), columns.std(axis=0)
-            self.target_scale_ = np.where(scale > 0, scale, 1.0)
+            moments = Moments.empty(shape[0])
+            moments.update(y.reshape(len(y), -1), weight)
+            self.target_mean_, self.target_scale_ = moments.mean, moments.scale(np.float64)
         return y
 
     def _encode(self, name: str, y: Any, dtype: np.dtype[Any], smoothed: bool) -> NDArray[Any]:

@@ -27,9 +27,10 @@ class SGD:
         'invscaling': rate = learning_rate_init / (t + 1)^power_t after t samples, set at
         the end of each epoch. 'adaptive': divided by 5 whenever training would otherwise
         stop for lack of improvement, down to 1e-6. 'newbob': when the held-out loss (or,
-        without one, the training loss) of an epoch is not lower by `tol` than the lowest, or is
-        not finite, training goes back to the parameters of the lowest with half the rate; when
-        that happens again in the next epoch, it stops.
+        without held-out rows, the loss of the training rows) after an epoch is not lower by
+        `tol` than the lowest, training goes back to the parameters of the lowest with half the
+        rate, and stops the second time in a row. An epoch whose loss is not finite, or higher
+        than before training, only halves the rate, 20 times in a row at most.
     power_t : float
     """
 

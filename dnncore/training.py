@@ -396,25 +396,30 @@ class Trainer:
         self, X: NDArray[Any], labels: check.Labels, loop: _Loop, best: NDArray[Any] | None
     ) -> str:
         engine = self._engine(X)
-        newbob = _Newbob() if self.solver.schedule == "newbob" else None
+        newbob = None
+        if self.solver.schedule == "newbob":
+            newbob = _Newbob(self._loss_after(X, labels, loop, None), self._snapshot())
         for epoch in range(1, loop.max_iter + 1):
             before = self._snapshot()
             loss, rows = self._run_epoch(engine, X, labels, loop.end - time.monotonic())
             if not (np.isfinite(loss) and all_finite(self.network.parameters)):
                 if newbob is not None and newbob.halvings < NEWBOB_HALVINGS:
-                    self._go_back(newbob, before, epoch)
+                    self._go_back(newbob, epoch)
                     continue
                 self._restore(before)
                 self._warn_of_divergence(epoch)
                 return "diverged"
             info = self._record(epoch, loss, rows, loop, best)
-            if newbob is not None and self._stalled(newbob, info, loop.tol, before):
-                return "converged"
+            stalled = newbob is not None and self._stalled(
+                newbob, self._loss_after(X, labels, loop, info), loop.tol, epoch
+            )
             self._end_epoch()
             if loop.callback is not None and loop.callback(
                 info._replace(learning_rate=self.learning_rate)
             ):
                 return "stopped"
+            if stalled:
+                return "converged"
             if time.monotonic() >= loop.end:
                 return "max_time"
             patience_is_over = newbob is None and self._no_improvement > loop.patience
@@ -466,6 +471,8 @@ class Trainer:
             )  # fmt: skip
         finally:
             network.parameters[...] = accepted
+        if epoch == 0:  # Nothing was to be improved: that is an epoch too.
+            self._record(1, float(result.fun), X.shape[0], loop, best)
         return "max_iter" if ended == "converged" and result.status == 1 else ended
 
     def _record(
@@ -489,18 +496,37 @@ class Trainer:
             epoch, loop.max_iter, loss, score, self.learning_rate, held_out, metrics or None
         )
 
-    def _stalled(self, newbob: _Newbob, info: EpochInfo, tol: float, before: Any) -> bool:
-        """Newbob after an epoch; whether it is the second in a row without improvement."""
-        loss = info.loss if info.validation_loss is None else info.validation_loss
-        if loss < newbob.lowest - tol:
-            newbob.lowest, newbob.good, newbob.halvings = loss, self._snapshot(), 0
-            return False
-        self._go_back(newbob, before, info.epoch)
-        return newbob.halvings > 1
+    def _loss_after(
+        self, X: NDArray[Any], labels: check.Labels, loop: _Loop, info: EpochInfo | None
+    ) -> float:
+        """What newbob goes by: the loss of the present parameters.
 
-    def _go_back(self, newbob: _Newbob, before: Any, epoch: int) -> None:
+        The loss of an epoch would not do: it is that of the parameters on the way.
+        """
+        if info is not None and info.validation_loss is not None:
+            return info.validation_loss
+        if loop.validation_loss is not None:
+            return float(loop.validation_loss())
+        y: Any = labels.L if labels.label is None else labels.label
+        return self.network.loss(
+            X, y, sample_weight=labels.weight, alpha=self.alpha, loss=self.loss,
+            huber_delta=self.huber_delta,
+        )  # fmt: skip
+
+    def _stalled(self, newbob: _Newbob, loss: float, tol: float, epoch: int) -> bool:
+        """Newbob after an epoch; whether training should end."""
+        if loss < newbob.lowest - tol:
+            newbob.lowest, newbob.good = loss, self._snapshot()
+            newbob.stalls = newbob.halvings = 0
+            return False
+        self._go_back(newbob, epoch)
+        # Worse than before the first epoch: the rate is far too large, and says nothing more.
+        newbob.stalls += loss <= newbob.start
+        return newbob.stalls >= 2 or newbob.halvings >= NEWBOB_HALVINGS
+
+    def _go_back(self, newbob: _Newbob, epoch: int) -> None:
         """To the parameters of the lowest loss so far, with half the rate."""
-        self._restore(before if newbob.good is None else newbob.good)
+        self._restore(newbob.good)
         self.learning_rate /= 2.0
         newbob.halvings += 1
         logger.info("epoch %d: no improvement, learning rate %g", epoch, self.learning_rate)
@@ -571,8 +597,13 @@ class _Loop:
 
 @dataclass
 class _Newbob:
-    """The lowest held-out loss, what the trainer was like then, and halvings since."""
+    """The loss at the start and the lowest, what the trainer was like then, and what came since."""
 
-    lowest: float = np.inf
-    good: Any = None
+    start: float
+    good: Any
+    lowest: float = field(init=False)
+    stalls: int = 0
     halvings: int = 0
+
+    def __post_init__(self) -> None:
+        self.lowest = self.start

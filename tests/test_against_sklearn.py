@@ -313,7 +313,7 @@ def test_early_stopping_wants_every_class_twice(make):
 @pytest.mark.parametrize("make", REGRESSORS)
 def test_early_stopping_wants_two_rows(make):
     X, y = data(10)
-    with pytest.raises(ValueError, match="validation|at least 2 rows"):
+    with pytest.raises(ValueError, match=r"validation|at least 2 rows"):
         make(early_stopping=True, validation_fraction=0.1).fit(X, y)
 
 

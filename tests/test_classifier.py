@@ -323,7 +323,7 @@ def test_bad_parameters_leave_the_model_as_it_was(iris, parameters, error, words
         ({"X_val": np.zeros((2, 4)), "y_val": [0]}, "inconsistent"),
         ({"X": np.full((150, 4), np.nan)}, "NaN"),
         ({"y": np.linspace(0, 1, 150)}, "Unknown label type"),
-        ({"y": np.full((150, 2), 3)}, "1d|y should be"),
+        ({"y": np.full((150, 2), 3)}, "1d|y should be|indicator"),
     ],
 )
 def test_bad_arguments_leave_the_model_as_it_was(iris, arguments, words):

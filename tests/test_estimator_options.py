@@ -436,7 +436,7 @@ def test_newbob_halves_goes_back_and_stops(solver):
     losses = model.validation_losses_
     assert model.n_iter_ == len(losses) < 500
     lowest = np.inf
-    for before, after, loss in zip(rates, rates[1:], losses, strict=False):
+    for before, after, loss in zip(rates[:-1], rates[1:], losses, strict=True):
         assert after == (before if loss < lowest else before / 2)
         lowest = min(lowest, loss)
     assert min(losses[-2:]) >= min(losses[:-2])  # the two epochs that ended it
@@ -723,6 +723,9 @@ def test_bad_parameters_leave_the_model_as_it_was(iris, parameters, error, words
         ({"y": np.full((150, 3), 0.5)}, "probabilities that add up to 1"),
         ({"y": np.tile([1.5, -0.5], (150, 1))}, "probabilities that add up to 1"),
         ({"y": np.full(150, 0.5)}, "Unknown label type"),
+        ({"y": np.tile([1, 2], (150, 1))}, "y .*0 and 1"),
+        ({"y": np.tile([-1, 1], (150, 1))}, "y .*0 and 1"),
+        ({"y": np.tile([0, 1, 2], (150, 1))}, "1d"),
         ({"y": None}, "y"),
     ],
 )
