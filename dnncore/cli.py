@@ -243,7 +243,7 @@ def _add_train(commands: Any) -> None:
         "--learning-rate",
         metavar="F",
         type=_rate,
-        default=0.005,
+        default=0.002,
         help="step size of the solver (default: %(default)s)",
     )
     network.add_argument(

@@ -25,7 +25,9 @@ pytestmark = pytest.mark.filterwarnings("ignore::sklearn.exceptions.ConvergenceW
 # full batches and a rate that does not depend on the number of rows.
 CONFIGURATIONS = [
     DNNClassifier(),
-    DNNClassifier((5, 4), solver="sgd", learning_rate="adaptive", learning_rate_init=0.5),
+    DNNClassifier(
+        (5, 4), "logistic", solver="sgd", learning_rate="adaptive", learning_rate_init=0.5
+    ),
     DNNClassifier((), solver="sgd", nesterovs_momentum=False, learning_rate_init=0.5),
     DNNClassifier(7, solver="sgd", momentum=0, learning_rate_init=1.0, norm=False, n_threads=2),
 ]
@@ -200,7 +202,8 @@ def test_validation_rows_without_early_stopping_are_only_watched(iris):
 def test_sample_weight_matters(iris):
     X, y = iris
     weight = np.where(y == 2, 100.0, 0.01)
-    model = DNNClassifier((), random_state=0, max_iter=100).fit(X, y, weight)
+    model = DNNClassifier((), learning_rate_init=0.05, random_state=0)
+    model.fit(X, y, weight)
     assert (model.predict(X) == 2).mean() > 0.5
 
 

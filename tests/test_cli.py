@@ -683,7 +683,7 @@ def test_info_about_a_model(dnncore_command):
         r"file +model\.safetensors \(\d\.\d kB\)",
         r"kind +DNNClassifier",
         r"layer sizes +4-7-3 \(59 weights and biases\)",
-        r"activation +logistic",
+        r"activation +relu",
         r"output +softmax",
         r"dtype +float32",
         r"norm +yes",

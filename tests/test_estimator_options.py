@@ -200,7 +200,9 @@ def test_soft_labels(dtype):
     X, _ = data(dtype=dtype)
     rows = soft_rows()
     start = Network((7, 5, 3), dtype=dtype, seed=0)
-    model = DNNClassifier((5,), norm=False, alpha=0.0, max_iter=3, random_state=0).fit(X, rows)
+    model = DNNClassifier((5,), "logistic", norm=False, alpha=0.0, max_iter=3, random_state=0).fit(
+        X, rows
+    )
     cross_entropy = -(rows * log_softmax(start.decision_function(X), axis=1)).sum(axis=1).mean()
     assert model.loss_curve_[0] == pytest.approx(cross_entropy, rel=1e-5)
     assert model.classes_.tolist() == [0, 1, 2]
@@ -211,7 +213,7 @@ def test_soft_labels(dtype):
         (5,), early_stopping=True, scoring=None, max_iter=5, random_state=0
     ).fit(X, rows)
     assert watched.best_validation_score_ == max(watched.validation_scores_)
-    parts = DNNClassifier((5,), norm=False, alpha=0.0, random_state=0)
+    parts = DNNClassifier((5,), "logistic", norm=False, alpha=0.0, random_state=0)
     for _ in range(3):
         parts.partial_fit(X, rows)
     assert np.array_equal(parts.network_.parameters, model.network_.parameters)
@@ -281,7 +283,7 @@ def test_several_labels_smoothed(several):
     X, Y = several
     options = {"hidden_layer_sizes": (5,), "alpha": 0.0, "max_iter": 1, "random_state": 0}
     model = DNNClassifier(label_smoothing=0.2, norm=False, **options).fit(X, Y)
-    start = Network((20, 5, 3), seed=0, output="logistic")
+    start = Network((20, 5, 3), seed=0, activation="relu", output="logistic")
     assert model.loss_ == pytest.approx(start.loss(X, 0.8 * Y + 0.1), rel=1e-12)
 
 

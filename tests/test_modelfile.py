@@ -354,7 +354,7 @@ def test_contents_as_documented(tmp_path):
         "format_version": "1",
         "kind": "DNNClassifier",
         "dtype": "float32",
-        "activation": "logistic",
+        "activation": "relu",
         "output": "softmax",
         "dnncore_version": dnncore.__version__,
         "layer_sizes": "[4, 5, 3]",

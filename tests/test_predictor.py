@@ -362,7 +362,7 @@ def test_of_a_classifier_and_from_its_file(tmp_path):
     model.network_.save(tmp_path / "network.safetensors")
     assert Predictor.load(tmp_path / "network.safetensors").classes_.tolist() == [0, 1, 2]
     assert repr(predictor) == (
-        "Predictor((4, 100, 3), dtype=float64, activation='logistic', output='softmax')"
+        "Predictor((4, 100, 3), dtype=float64, activation='relu', output='softmax')"
     )
 
 

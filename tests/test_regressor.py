@@ -129,8 +129,9 @@ def huber(residual, delta):
 def test_a_step_of_huber(n_outputs, delta, engine):
     X, y = data(n_outputs=n_outputs)
     model = DNNRegressor(
-        "huber", (5,), solver="sgd", momentum=0.0, learning_rate_init=0.5, alpha=0.1, max_iter=1,
-        huber_delta=delta, norm=False, norm_target=False, random_state=0, engine=engine,
+        "huber", (5,), "logistic", solver="sgd", momentum=0.0, learning_rate_init=0.5,
+        alpha=0.1, max_iter=1, huber_delta=delta, norm=False, norm_target=False, random_state=0,
+        engine=engine,
     ).fit(X, y)  # fmt: skip
     network = Network((7, 5, n_outputs), seed=0, output="identity")
     start = network.parameters.copy()
