@@ -111,6 +111,7 @@ static int start(pthread_t *thread, member *self, dnn_team *team)
     pthread_attr_init(&attributes);
     begin_on(&attributes, &team->allowed, team->size);
     int failed = pthread_create(thread, &attributes, enter, self);
+    if (failed) failed = pthread_create(thread, NULL, enter, self); /* on any processor */
     pthread_attr_destroy(&attributes);
     return !failed;
 }
