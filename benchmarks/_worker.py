@@ -33,7 +33,8 @@ def main() -> None:
         kind = KINDS.get(type(error).__name__)
         if kind is None:
             traceback.print_exc()
-        connection.send((kind or "failed", str(error) if kind else repr(error)))
+        # The traceback has been shown; what is stored must not name this machine's files.
+        connection.send((kind or "failed", str(error) if kind else type(error).__name__))
 
 
 def resolve(name: str):
