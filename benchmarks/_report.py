@@ -1,4 +1,4 @@
-"""The results of run.py as a Markdown page and as a chart."""
+"""The results of run.py as a Markdown page and as charts."""
 
 from __future__ import annotations
 
@@ -26,16 +26,15 @@ SECTIONS = {
 
 
 def write(results: dict[str, Any], path: Path) -> None:
-    """Beside the JSON file at `path`: the page, and the chart if matplotlib is installed."""
+    """Beside the JSON file at `path`: the page, and the charts if matplotlib is installed."""
     page = path.with_suffix(".md")
     page.write_text(markdown(results, path.stem))
     print(f"written: {page}")
     try:
         chart(results, path.with_suffix(".png"))
+        growth_chart(results, path.with_name(f"{path.stem}-growth.png"))
     except ModuleNotFoundError as error:
         print(f"no chart: {error}")
-    else:
-        print(f"written: {path.with_suffix('.png')}")
 
 
 def markdown(results: dict[str, Any], name: str) -> str:
@@ -55,7 +54,10 @@ def markdown(results: dict[str, Any], name: str) -> str:
         parts.append(f"![Ratios to dnncore, and shares of the GEMM rate]({name}.png)")
     for section, (module, title) in SECTIONS.items():
         if section in results:
-            parts += [f"## {title}", module.markdown(results[section])]
+            parts.append(f"## {title}")
+            if section == "grow":
+                parts.append(f"![Time of an epoch along each sweep]({name}-growth.png)")
+            parts.append(module.markdown(results[section]))
     return "\n\n".join(parts) + "\n"
 
 
@@ -92,6 +94,56 @@ def chart(results: dict[str, Any], path: Path) -> None:
     machine = results["machine"]
     figure.suptitle(f"{machine['processor']}, {count(machine['available_cpus'], 'processor')}")
     figure.savefig(path, dpi=120)
+    print(f"written: {path}")
+
+
+def growth_chart(results: dict[str, Any], path: Path) -> None:
+    """Time of an epoch against each quantity that was swept, both logarithmic."""
+    points = results.get("grow", {}).get("points", [])
+    if not points:
+        return
+    from matplotlib.figure import Figure
+
+    quantities = dict.fromkeys(point["quantity"] for point in points)
+    figure = Figure(figsize=(3.2 * len(quantities), 4), layout="constrained")
+    panels = figure.subplots(1, len(quantities), squeeze=False)[0]
+    for axes, quantity in zip(panels, quantities, strict=True):
+        some = [point for point in points if point["quantity"] == quantity]
+        _growth(axes, some)
+        axes.set_xlabel(quantity)
+    panels[0].set_ylabel("seconds an epoch")
+    figure.legend(*panels[0].get_legend_handles_labels(), loc="outside lower center", ncols=6)
+    figure.savefig(path, dpi=120)
+    print(f"written: {path}")
+
+
+def _growth(axes: Axes, points: list[dict[str, Any]]) -> None:
+    for number, name in enumerate(TRAINERS):
+        measured = [point for point in points if name in point["seconds"]]
+        if not measured:
+            continue
+        axes.plot(
+            [point["value"] for point in measured],
+            [point["seconds"][name]["median"] for point in measured],
+            color="black" if name == "dnncore" else f"C{number - 1}",
+            marker="D" if name == "dnncore" else "o",
+            markersize=4,
+            label=name,
+        )
+    first, base = points[0], points[0]["seconds"].get("dnncore")
+    if base is not None:
+        axes.plot(
+            [point["value"] for point in points],
+            [base["median"] * point["flop"] / first["flop"] for point in points],
+            color="grey", linestyle=":", label="as the arithmetic grows, from dnncore's first point",
+        )  # fmt: skip
+    if first["quantity"] == "threads":
+        axes.set_ylim(0, None)
+        axes.set_xticks([point["value"] for point in points])
+    else:
+        axes.set_xscale("log")
+        axes.set_yscale("log")
+    axes.grid(linewidth=0.4)
 
 
 def train_label(row: dict[str, Any]) -> str:
