@@ -32,7 +32,7 @@ from ._sklearn_callbacks import CallbackSupport, EpochHooks, fit_with_callbacks
 from ._threads import ENGINES, MAX_THREADS
 from .network import Network
 from .predictor import Predictor
-from .training import DEFAULT_BATCH_SIZE, LBFGS, SGD, Adam, EpochInfo, History, Trainer
+from .training import DEFAULT_BATCH_SIZE, LBFGS, SGD, Adam, EpochInfo, History, Trainer, Validation
 
 ENDS = {
     "max_iter": "max_iter={0.max_iter} epochs are over and the loss still improves",
@@ -102,7 +102,7 @@ class DNNEstimator(CallbackSupport, BaseEstimator, metaclass=ABCMeta):  # type: 
         """Checked y in the form that the trainer takes."""
 
     @abstractmethod
-    def _class_weight_of(self, y: Any, labels: NDArray[Any]) -> NDArray[Any] | None:
+    def _class_weight_of(self, y: Any) -> NDArray[Any] | None:
         """A weight for each row from the parameter class_weight, if there is one."""
 
     @abstractmethod
@@ -148,7 +148,7 @@ class DNNEstimator(CallbackSupport, BaseEstimator, metaclass=ABCMeta):  # type: 
                 rows, held_out = self._split(rows, random)
             if self.norm and not resume:
                 trainer.network.update_norm(rows.X, rows.weight)
-            options = self._validation_options(held_out)
+            validate = self._validation(held_out, trainer.network)
             self._adopt(trainer)
             self._adopt_rows(rows, anew=True)
         try:
@@ -156,7 +156,7 @@ class DNNEstimator(CallbackSupport, BaseEstimator, metaclass=ABCMeta):  # type: 
                 end = trainer.fit(
                     rows.X, rows.labels, rows.weight, max_iter=self.max_iter, tol=self.tol,
                     n_iter_no_change=self.n_iter_no_change, max_time=self.max_time,
-                    early_stopping=bool(self.early_stopping), callback=callback, **options,
+                    early_stopping=bool(self.early_stopping), callback=callback, validate=validate,
                 )  # fmt: skip
         except KeyboardInterrupt:
             warnings.warn("Training interrupted by user.", UserWarning, stacklevel=4)
@@ -221,7 +221,7 @@ class DNNEstimator(CallbackSupport, BaseEstimator, metaclass=ABCMeta):  # type: 
             sample_weight = weight = check.weights(sample_weight, X.shape[0], X.dtype)
         y = self._check_training_targets(y, resume, classes, weight)
         labels = self._encode("y", y, X.dtype, smoothed=True)
-        class_weight = self._class_weight_of(y, labels)
+        class_weight = self._class_weight_of(y)
         if class_weight is not None:
             weight = class_weight if weight is None else weight * class_weight
             weight = check.weights(weight, X.shape[0], X.dtype)
@@ -261,36 +261,39 @@ class DNNEstimator(CallbackSupport, BaseEstimator, metaclass=ABCMeta):  # type: 
         judged.weight = judged.sample_weight
         return rows.take(train), judged
 
-    def _validation_options(self, held_out: Rows | None) -> dict[str, Any]:
-        """Arguments of Trainer.fit that look at the held-out rows."""
-        if held_out is not None and len(held_out.X) < self._least_validation_rows:
-            raise ValueError(
-                f"X_val must have at least {self._least_validation_rows} rows for the score, got "
-                f"{len(held_out.X)}"
-            )
+    def _validation(
+        self, held_out: Rows | None, network: Network
+    ) -> Callable[[], Validation] | None:
+        """What looks at the held-out rows after each epoch."""
+        scorers = self._scorers()
         if held_out is None:
-            if self.scoring is not None:
+            if scorers:
                 raise ValueError(
                     "scoring needs validation rows: X_val and y_val, or early_stopping"
                 )
-            return {}
+            return None
         rows: Rows = held_out
+        n = len(rows.X)
+        if n < self._least_validation_rows:
+            raise ValueError(
+                f"X_val must have at least {self._least_validation_rows} rows for the score, "
+                f"got {n}"
+            )
+        labels = network.check_labels(rows.labels, rows.weight, n)
+        weight = {} if rows.weight is None else {"sample_weight": rows.weight}
 
-        def score() -> float:
-            return self._score_of(self._network_logits(rows.X), rows)
-
-        def loss() -> float:
-            return self.network_.loss(
-                rows.X, rows.labels, sample_weight=rows.weight, **self._loss_options()
+        def validate() -> Validation:
+            logits = network.logits(rows.X, n_threads=self.n_threads)
+            metrics = {
+                name: float(scorer(self, rows.given, rows.y, **weight))
+                for name, scorer in scorers.items()
+            }
+            score = next(iter(metrics.values())) if metrics else self._score_of(logits, rows)
+            return Validation(
+                score, network.mean_loss(logits, labels, **self._loss_options()), metrics
             )
 
-        metrics = {name: self._metric(scorer, rows) for name, scorer in self._scorers().items()}
-        validate = next(iter(metrics.values()), score)
-        return {"validate": validate, "validation_loss": loss, "metrics": metrics}
-
-    def _metric(self, scorer: Any, rows: Rows) -> Callable[[], float]:
-        weight = {} if rows.weight is None else {"sample_weight": rows.weight}
-        return lambda: float(scorer(self, rows.given, rows.y, **weight))
+        return validate
 
     def _scorers(self) -> dict[str, Any]:
         """The scorers of the parameter scoring, by name."""
@@ -308,9 +311,6 @@ class DNNEstimator(CallbackSupport, BaseEstimator, metaclass=ABCMeta):  # type: 
         raise TypeError(
             f"scoring must be a scorer, its name, several names, or a mapping, got {scoring!r}"
         )
-
-    def _network_logits(self, X: NDArray[Any]) -> NDArray[Any]:
-        return self.network_.decision_function(X, n_threads=self.n_threads)
 
     def _prepare_trainer(self, rows: Rows, random: np.random.RandomState, resume: bool) -> Trainer:
         """The trainer of the last call if there is one to go on with, else a new one."""
@@ -449,7 +449,7 @@ class DNNEstimator(CallbackSupport, BaseEstimator, metaclass=ABCMeta):  # type: 
     def _logits(self, X: Any) -> NDArray[Any]:
         check_is_fitted(self)
         X = validate_data(self, X, dtype=self.network_.dtype, order="C", reset=False)
-        return self._network_logits(X)
+        return self.network_.logits(X, n_threads=self.n_threads)
 
     @abstractmethod
     def _freeze_options(self) -> dict[str, Any]:

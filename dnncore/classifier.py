@@ -356,7 +356,7 @@ class DNNClassifier(ClassifierMixin, DNNEstimator):  # type: ignore[misc]
             raise ValueError(f"{name} has classes {new} that are not among {self.classes_}")
         return np.searchsorted(self.classes_, y)
 
-    def _class_weight_of(self, y: Any, labels: NDArray[Any]) -> NDArray[Any] | None:
+    def _class_weight_of(self, y: Any) -> NDArray[Any] | None:
         if self.class_weight is None:
             return None
         if self._kind == SOFT:

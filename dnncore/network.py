@@ -275,14 +275,17 @@ class Network:
         TypeError, ValueError
             If X has another dtype or number of columns, or is not finite.
         """
-        return self._score(X, False, n_threads)
+        return self._score(self._check_input(X), False, n_threads)
 
     def decision_function(self, X: ArrayLike, *, n_threads: int | None = None) -> NDArray[Any]:
         """Logits (n, n_outputs) of the rows of X; otherwise as :meth:`predict_proba`."""
+        return self._score(self._check_input(X), True, n_threads)
+
+    def logits(self, X: NDArray[Any], *, n_threads: int | None = None) -> NDArray[Any]:
+        """As :meth:`decision_function`, from rows that have been checked."""
         return self._score(X, True, n_threads)
 
-    def _score(self, X: ArrayLike, as_logits: bool, n_threads: int | None) -> NDArray[Any]:
-        X = self._check_input(X)
+    def _score(self, X: NDArray[Any], as_logits: bool, n_threads: int | None) -> NDArray[Any]:
         n = X.shape[0]
         threads = threads_for_scoring(n_threads, n, self.n_parameters)
         out = np.empty((n, self.layer_sizes[-1]), self.dtype)
@@ -414,9 +417,21 @@ class Network:
         """
         logits = self.decision_function(X)
         labels = self.check_labels(y, sample_weight, logits.shape[0])
-        decay = check.number("alpha", alpha, low=0.0) * labels.scale
+        alpha = check.number("alpha", alpha, low=0.0)
+        return self.mean_loss(logits, labels, alpha=alpha, loss=loss, huber_delta=huber_delta)
+
+    def mean_loss(
+        self,
+        logits: NDArray[Any],
+        labels: check.Labels,
+        *,
+        alpha: float = 0.0,
+        loss: str | None = None,
+        huber_delta: float = 1.0,
+    ) -> float:
+        """As :meth:`loss`, from labels that have been checked and logits, which are overwritten."""
         value, _ = self._loss_and_delta(logits, labels, loss, huber_delta, out=logits)
-        return value + self._penalty(decay)
+        return value + self._penalty(alpha * labels.scale)
 
     def gradients(
         self,

@@ -308,7 +308,7 @@ class DNNRegressor(RegressorMixin, DNNEstimator):  # type: ignore[misc]
             )
         return np.ascontiguousarray((columns - self.target_mean_) / self.target_scale_, dtype=dtype)
 
-    def _class_weight_of(self, y: Any, labels: NDArray[Any]) -> None:
+    def _class_weight_of(self, y: Any) -> None:
         return None
 
     def _adopt_rows(self, rows: Rows, anew: bool) -> None:

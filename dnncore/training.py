@@ -5,8 +5,8 @@ from __future__ import annotations
 import logging
 import time
 import warnings
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from collections.abc import Callable
+from dataclasses import dataclass
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -15,79 +15,40 @@ from numpy.typing import ArrayLike, NDArray
 from . import _validation as check
 from ._csrc import all_finite
 from ._engine import Engine
+from ._history import EpochInfo, History, Validation
 from ._memory import aligned_zeros
+from ._newbob import Newbob
 from ._threads import ENGINES, blas_for, threads_for_training, use_builtin
 from .network import Network, check_loss
 from .solvers import LBFGS, N_STATES, SGD, Adam
 
-__all__ = ["LBFGS", "SGD", "Adam", "DivergenceWarning", "EpochInfo", "History", "Trainer"]
+__all__ = [
+    "LBFGS",
+    "SGD",
+    "Adam",
+    "DivergenceWarning",
+    "EpochInfo",
+    "History",
+    "Trainer",
+    "Validation",
+]
 
 logger = logging.getLogger("dnncore")
 
 DEFAULT_BATCH_SIZE = 200
 ADAPTIVE_DIVISOR = 5.0  # as in scikit-learn: the adaptive rate is divided by this ...
 ADAPTIVE_LOWEST = 1e-6  # ... until it is this low
-NEWBOB_HALVINGS = 20  # in a row, by which a diverging training may look for a rate
 
 
 class DivergenceWarning(UserWarning):
     """Training met a loss or a parameter that is not finite, and went back an epoch."""
 
 
-class EpochInfo(NamedTuple):
-    """What a callback is told after an epoch.
+class Snapshot(NamedTuple):
+    """Parameters and the solver's state, and how many steps have led to them."""
 
-    Attributes
-    ----------
-    epoch : int
-        1 for the first of this fit.
-    max_iter : int
-    loss : float
-        Mean over the epoch's rows of the loss before each update.
-    validation_score : float or None
-    learning_rate : float
-        Of the next epoch.
-    validation_loss : float or None
-    metrics : mapping of str to float, or None
-    """
-
-    epoch: int
-    max_iter: int
-    loss: float
-    validation_score: float | None
-    learning_rate: float
-    validation_loss: float | None = None
-    metrics: Mapping[str, float] | None = None
-
-
-@dataclass
-class History:
-    """What training has left behind, over all epochs of a trainer.
-
-    Attributes
-    ----------
-    loss_curve : list of float
-        Loss of every epoch.
-    validation_scores, validation_losses : list of float
-        Score and loss on the validation rows after every epoch that had them.
-    metrics : dict of str to list of float
-        What else was asked for, after every epoch.
-    best_loss : float
-    best_validation_score : float
-    n_iter : int
-        Epochs.
-    t : int
-        Samples trained on.
-    """
-
-    loss_curve: list[float] = field(default_factory=list)
-    validation_scores: list[float] = field(default_factory=list)
-    validation_losses: list[float] = field(default_factory=list)
-    metrics: dict[str, list[float]] = field(default_factory=dict)
-    best_loss: float = np.inf
-    best_validation_score: float = -np.inf
-    n_iter: int = 0
-    t: int = 0
+    arrays: list[NDArray[Any]]
+    steps: int
 
 
 class Trainer:
@@ -158,7 +119,6 @@ class Trainer:
         self.network = network
         self.history = History()
         self._rng = np.random.default_rng(seed)
-        self._no_improvement = 0
         self._kept: tuple[object, Engine] | None = None
         self._dropout_seed: int | None = None
         self.configure(
@@ -287,12 +247,12 @@ class Trainer:
     ) -> tuple[float, int]:
         """The mean loss of the rows that were trained on, and how many these are."""
         n = X.shape[0]
-        order = self._rng.permutation(n) if self.shuffle else np.arange(n)
+        order = self._rng.permutation(n).astype(np.intp, copy=False) if self.shuffle else None
         unused = self.network.parameters
         state1, state2 = (*self._state, unused, unused)[:2]
         with blas_for(self.engine):
             loss, rows = engine.train_epoch(
-                X, labels.label, labels.L, labels.weight, order.astype(np.intp, copy=False),
+                X, labels.label, labels.L, labels.weight, order,
                 self.solver.update, state1, state2,
                 rate=self.learning_rate, alpha=self.alpha, steps_before=self._steps,
                 loss=self.loss, huber_delta=self.huber_delta, dropout=self.dropout,
@@ -313,9 +273,7 @@ class Trainer:
         max_iter: int = 200,
         tol: float = 1e-4,
         n_iter_no_change: int = 10,
-        validate: Callable[[], float] | None = None,
-        validation_loss: Callable[[], float] | None = None,
-        metrics: Mapping[str, Callable[[], float]] | None = None,
+        validate: Callable[[], Validation] | None = None,
         early_stopping: bool = False,
         max_time: float | None = None,
         callback: Callable[[EpochInfo], object] | None = None,
@@ -333,15 +291,11 @@ class Trainer:
         n_iter_no_change : int
             Training stops after more than so many epochs in a row without improvement.
         validate : callable, optional
-            Called after each epoch; returns a score, larger being better.
-        validation_loss : callable, optional
-            Called after each epoch; returns the loss on held-out rows, which the schedule
+            Called after each epoch; returns a :class:`Validation`. Its loss is what the schedule
             'newbob' goes by.
-        metrics : mapping of str to callable, optional
-            Called after each epoch; the results go into ``history.metrics``.
         early_stopping : bool
-            Judge by `validate` instead of the loss, and leave the network with the
-            parameters of the best score.
+            Judge by the score that `validate` finds instead of the loss, and leave the network
+            with the parameters of the best score.
         max_time : float, optional
             Seconds. When they are over, training ends after the mini-batch under way.
         callback : callable, optional
@@ -375,44 +329,42 @@ class Trainer:
             patience=check.integer("n_iter_no_change", n_iter_no_change, low=1),
             tol=check.number("tol", tol, low=0.0),
             validate=validate,
-            validation_loss=validation_loss,
-            metrics=metrics or {},
             early_stopping=early_stopping,
+            best=self.network.parameters.copy() if early_stopping else None,
             end=np.inf
             if max_time is None
             else time.monotonic() + check.number("max_time", max_time, low=0.0, low_open=True),
             callback=callback,
         )
-        best = self.network.parameters.copy() if early_stopping else None
         try:
             if isinstance(self.solver, LBFGS):
-                return self._fit_lbfgs(self.solver, X, labels, loop, best)
-            return self._fit_epochs(X, labels, loop, best)
+                return self._fit_lbfgs(self.solver, X, labels, loop)
+            return self._fit_epochs(X, labels, loop)
         finally:
-            if best is not None:
-                self.network.parameters[...] = best
+            if loop.best is not None:
+                self.network.parameters[...] = loop.best
 
-    def _fit_epochs(
-        self, X: NDArray[Any], labels: check.Labels, loop: _Loop, best: NDArray[Any] | None
-    ) -> str:
+    def _fit_epochs(self, X: NDArray[Any], labels: check.Labels, loop: _Loop) -> str:
         engine = self._engine(X)
         newbob = None
         if self.solver.schedule == "newbob":
-            newbob = _Newbob(self._loss_after(X, labels, loop, None), self._snapshot())
+            newbob = Newbob(self, self._loss_now(X, labels, loop))
         for epoch in range(1, loop.max_iter + 1):
-            before = self._snapshot()
+            before = self.snapshot()
             loss, rows = self._run_epoch(engine, X, labels, loop.end - time.monotonic())
             if not (np.isfinite(loss) and all_finite(self.network.parameters)):
-                if newbob is not None and newbob.halvings < NEWBOB_HALVINGS:
-                    self._go_back(newbob, epoch)
+                if newbob is not None and newbob.recover():
                     continue
-                self._restore(before)
+                self.restore(before)
                 self._warn_of_divergence(epoch)
                 return "diverged"
-            info = self._record(epoch, loss, rows, loop, best)
-            stalled = newbob is not None and self._stalled(
-                newbob, self._loss_after(X, labels, loop, info), loop.tol, epoch
-            )
+            info = self._record(epoch, loss, rows, loop)
+            stalled = False
+            if newbob is not None:
+                # The loss of an epoch would not do: it is that of the parameters on the way.
+                held_out = info.validation_loss
+                now = self._loss_now(X, labels, loop) if held_out is None else held_out
+                stalled = newbob.should_end(now, loop.tol)
             self._end_epoch()
             if loop.callback is not None and loop.callback(
                 info._replace(learning_rate=self.learning_rate)
@@ -422,19 +374,12 @@ class Trainer:
                 return "converged"
             if time.monotonic() >= loop.end:
                 return "max_time"
-            patience_is_over = newbob is None and self._no_improvement > loop.patience
+            patience_is_over = newbob is None and self.history.no_improvement > loop.patience
             if patience_is_over and self._stop_or_slow_down(epoch):
                 return "converged"
         return "max_iter"
 
-    def _fit_lbfgs(
-        self,
-        solver: LBFGS,
-        X: NDArray[Any],
-        labels: check.Labels,
-        loop: _Loop,
-        best: NDArray[Any] | None,
-    ) -> str:
+    def _fit_lbfgs(self, solver: LBFGS, X: NDArray[Any], labels: check.Labels, loop: _Loop) -> str:
         from scipy.optimize import minimize
 
         network, epoch, ended = self.network, 0, "converged"
@@ -454,12 +399,12 @@ class Trainer:
             nonlocal epoch, ended
             epoch += 1
             network.parameters[...] = accepted[...] = intermediate_result.x
-            info = self._record(epoch, float(intermediate_result.fun), X.shape[0], loop, best)
+            info = self._record(epoch, float(intermediate_result.fun), X.shape[0], loop)
             if loop.callback is not None and loop.callback(info):
                 ended = "stopped"
             elif time.monotonic() >= loop.end:
                 ended = "max_time"
-            elif not (loop.early_stopping and self._no_improvement > loop.patience):
+            elif not (loop.early_stopping and self.history.no_improvement > loop.patience):
                 return
             raise StopIteration
 
@@ -472,80 +417,30 @@ class Trainer:
         finally:
             network.parameters[...] = accepted
         if epoch == 0:  # Nothing was to be improved: that is an epoch too.
-            self._record(1, float(result.fun), X.shape[0], loop, best)
+            self._record(1, float(result.fun), X.shape[0], loop)
         return "max_iter" if ended == "converged" and result.status == 1 else ended
 
-    def _record(
-        self, epoch: int, loss: float, rows: int, loop: _Loop, best: NDArray[Any] | None
-    ) -> EpochInfo:
-        """Write an epoch that went well into the history, and look at the held-out rows."""
-        history = self.history
-        history.n_iter += 1
-        history.t += rows
-        history.loss_curve.append(loss)
-        score = None if loop.validate is None else float(loop.validate())
-        if self._judge(score, loop.tol, loop.early_stopping) and best is not None:
-            best[...] = self.network.parameters
-        held_out = None if loop.validation_loss is None else float(loop.validation_loss())
-        if held_out is not None:
-            history.validation_losses.append(held_out)
-        metrics = {name: float(metric()) for name, metric in loop.metrics.items()}
-        for name, value in metrics.items():
-            history.metrics.setdefault(name, []).append(value)
+    def _record(self, epoch: int, loss: float, rows: int, loop: _Loop) -> EpochInfo:
+        """Look at the held-out rows after an epoch that went well, and write it down."""
+        found = Validation() if loop.validate is None else loop.validate()
+        if self.history.add(loss, rows, found, loop.tol, loop.early_stopping) and (
+            loop.best is not None
+        ):
+            loop.best[...] = self.network.parameters
         return EpochInfo(
-            epoch, loop.max_iter, loss, score, self.learning_rate, held_out, metrics or None
-        )
-
-    def _loss_after(
-        self, X: NDArray[Any], labels: check.Labels, loop: _Loop, info: EpochInfo | None
-    ) -> float:
-        """What newbob goes by: the loss of the present parameters.
-
-        The loss of an epoch would not do: it is that of the parameters on the way.
-        """
-        if info is not None and info.validation_loss is not None:
-            return info.validation_loss
-        if loop.validation_loss is not None:
-            return float(loop.validation_loss())
-        y: Any = labels.L if labels.label is None else labels.label
-        return self.network.loss(
-            X, y, sample_weight=labels.weight, alpha=self.alpha, loss=self.loss,
-            huber_delta=self.huber_delta,
+            epoch, loop.max_iter, loss, found.score, self.learning_rate, found.loss,
+            found.metrics or None,
         )  # fmt: skip
 
-    def _stalled(self, newbob: _Newbob, loss: float, tol: float, epoch: int) -> bool:
-        """Newbob after an epoch; whether training should end."""
-        if loss < newbob.lowest - tol:
-            newbob.lowest, newbob.good = loss, self._snapshot()
-            newbob.stalls = newbob.halvings = 0
-            return False
-        self._go_back(newbob, epoch)
-        # Worse than before the first epoch: the rate is far too large, and says nothing more.
-        newbob.stalls += loss <= newbob.start
-        return newbob.stalls >= 2 or newbob.halvings >= NEWBOB_HALVINGS
-
-    def _go_back(self, newbob: _Newbob, epoch: int) -> None:
-        """To the parameters of the lowest loss so far, with half the rate."""
-        self._restore(newbob.good)
-        self.learning_rate /= 2.0
-        newbob.halvings += 1
-        logger.info("epoch %d: no improvement, learning rate %g", epoch, self.learning_rate)
-
-    def _judge(self, score: float | None, tol: float, early_stopping: bool) -> bool:
-        """Count epochs without improvement; whether the score is the best so far."""
-        history = self.history
-        loss, improved_best = history.loss_curve[-1], False
-        if early_stopping and score is not None:
-            improved = score >= history.best_validation_score + tol
-        else:
-            improved = loss <= history.best_loss - tol
-        self._no_improvement = 0 if improved else self._no_improvement + 1
-        history.best_loss = min(history.best_loss, loss)
-        if score is not None:
-            history.validation_scores.append(score)
-            improved_best = score > history.best_validation_score
-            history.best_validation_score = max(history.best_validation_score, score)
-        return improved_best
+    def _loss_now(self, X: NDArray[Any], labels: check.Labels, loop: _Loop) -> float:
+        """Loss of the present parameters: on the held-out rows, or on those of the training."""
+        held_out = None if loop.validate is None else loop.validate().loss
+        if held_out is not None:
+            return held_out
+        return self.network.mean_loss(
+            self.network.logits(X), labels, alpha=self.alpha, loss=self.loss,
+            huber_delta=self.huber_delta,
+        )  # fmt: skip
 
     def _end_epoch(self) -> None:
         if self.solver.schedule == "invscaling" and isinstance(self.solver, SGD):
@@ -558,16 +453,20 @@ class Trainer:
             logger.info("epoch %d: no improvement, training stops", epoch)
             return True
         self.learning_rate /= ADAPTIVE_DIVISOR
-        self._no_improvement = 0
+        self.history.no_improvement = 0
         logger.info("epoch %d: learning rate set to %g", epoch, self.learning_rate)
         return False
 
-    def _snapshot(self) -> tuple[list[NDArray[Any]], int]:
-        return [x.copy() for x in (self.network.parameters, *self._state)], self._steps
+    def snapshot(self) -> Snapshot:
+        """A copy of the parameters and of the solver's state, for :meth:`restore`."""
+        return Snapshot([x.copy() for x in (self.network.parameters, *self._state)], self._steps)
 
-    def _restore(self, snapshot: tuple[list[NDArray[Any]], int]) -> None:
-        saved, self._steps = snapshot
-        for array, copy in zip((self.network.parameters, *self._state), saved, strict=True):
+    def restore(self, snapshot: Snapshot) -> None:
+        """Give the network and the solver back what they had."""
+        self._steps = snapshot.steps
+        for array, copy in zip(
+            (self.network.parameters, *self._state), snapshot.arrays, strict=True
+        ):
             array[...] = copy
 
     def _warn_of_divergence(self, epoch: int) -> None:
@@ -587,23 +486,8 @@ class _Loop:
     max_iter: int
     patience: int
     tol: float
-    validate: Callable[[], float] | None
-    validation_loss: Callable[[], float] | None
-    metrics: Mapping[str, Callable[[], float]]
+    validate: Callable[[], Validation] | None
     early_stopping: bool
+    best: NDArray[Any] | None  # the parameters of the best score so far
     end: float
     callback: Callable[[EpochInfo], object] | None
-
-
-@dataclass
-class _Newbob:
-    """The loss at the start and the lowest, what the trainer was like then, and what came since."""
-
-    start: float
-    good: Any
-    lowest: float = field(init=False)
-    stalls: int = 0
-    halvings: int = 0
-
-    def __post_init__(self) -> None:
-        self.lowest = self.start
