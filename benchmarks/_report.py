@@ -135,7 +135,7 @@ def _growth(axes: Axes, points: list[dict[str, Any]]) -> None:
         axes.plot(
             [point["value"] for point in points],
             [base["median"] * point["flop"] / first["flop"] for point in points],
-            color="grey", linestyle=":", label="as the arithmetic grows, from dnncore's first point",
+            color="grey", linestyle=":", label="the arithmetic, from dnncore's first point on",
         )  # fmt: skip
     if first["quantity"] == "threads":
         axes.set_ylim(0, None)

@@ -30,7 +30,7 @@ class Engine:
         label: NDArray[intp] | None,
         L: NDArray[Any] | None,
         sample_weight: NDArray[Any] | None,
-        order: NDArray[intp],
+        order: NDArray[intp] | None,
         update: str,
         state1: NDArray[Any],
         state2: NDArray[Any],

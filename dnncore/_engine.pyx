@@ -86,7 +86,7 @@ ctypedef struct Job:
     void* out
     bint as_logits
     # Training
-    const Py_ssize_t* order
+    const Py_ssize_t* order  # NULL: from the first row to the last
     const Py_ssize_t* label
     const void* L
     const void* sample_weight
@@ -138,15 +138,24 @@ cdef inline void _drop(const Job* job, Py_ssize_t step, int l, Py_ssize_t first,
     ops_for(x).dropout(<uint32_t> (key >> 32), job.drop_below, job.drop_factor, first, n, x, out)
 
 
-cdef inline const real* _inputs(const Job* job, int l, const real* parameters) noexcept nogil:
-    """What layer l takes: rows of the whole batch."""
+cdef inline bint _in_place(const Job* job) noexcept nogil:
+    """Whether the rows of X are what the first layer takes, as they stand."""
+    return job.order == NULL and job.mean == NULL
+
+
+cdef inline const real* _inputs(const Job* job, int l, Py_ssize_t start,
+                                const real* parameters) noexcept nogil:
+    """What layer l takes: rows of the whole batch, which begins at row `start`."""
+    if l == 0 and _in_place(job):
+        return <const real*> job.X + start * job.layout.sizes[0]
     cdef const void* source = job.dropped if l > 0 and job.drop_below else job.activations
     return <const real*> source + job.layout.rows[l]
 
 
-cdef inline void _forward(Job* job, real* parameters, Py_ssize_t first, Py_ssize_t last,
-                          Py_ssize_t step, real* scratch, real* logits) noexcept nogil:
-    """Rows [first, last) of a_0 go through every layer; `logits` takes the last one's."""
+cdef inline void _forward(Job* job, real* parameters, const real* inputs, Py_ssize_t first,
+                          Py_ssize_t last, Py_ssize_t step, real* scratch,
+                          real* logits) noexcept nogil:
+    """`inputs`, rows [first, last) of a_0, go through every layer; `logits` takes the last one's."""
     cdef const Layout* at = &job.layout
     cdef real* activations = <real*> job.activations
     cdef Py_ssize_t k, m
@@ -157,8 +166,9 @@ cdef inline void _forward(Job* job, real* parameters, Py_ssize_t first, Py_ssize
         k, m = at.sizes[l], at.sizes[l + 1]
         hidden = l < at.n_layers - 1
         out = activations + at.rows[l + 1] + first * m if hidden else logits
-        layer_forward(job.builtin, last - first, k, m,
-                      _inputs(job, l, <const real*> parameters) + first * k,
+        if l > 0:
+            inputs = _inputs(job, l, 0, <const real*> parameters) + first * k
+        layer_forward(job.builtin, last - first, k, m, inputs,
                       <const real*> parameters + at.weights[l],
                       <const real*> parameters + at.biases[l],
                       job.activation if hidden else DNN_IDENTITY, scratch, out)
@@ -210,34 +220,43 @@ cdef void _phase_a(Job* job, Py_ssize_t start, Py_ssize_t first, Py_ssize_t last
                    double weight_of_batch, real* scratch, real* parameters) noexcept nogil:
     """Rows [first, last) of the batch that begins at `start`: all activations and deltas."""
     cdef const Layout* at = &job.layout
-    cdef Py_ssize_t n = last - first, m = at.sizes[at.n_layers], r, sample
+    cdef Py_ssize_t n = last - first, k = at.sizes[0], m = at.sizes[at.n_layers], r
+    cdef const real* inputs
     cdef real* activations = <real*> job.activations
     cdef real* deltas = <real*> job.deltas
     cdef real* logits = deltas + at.rows[at.n_layers] + first * m
     cdef real* batch_weight = <real*> job.batch_weight + first
     cdef real* batch_L = <real*> job.batch_L
-    cdef const Py_ssize_t* index = job.order + start + first
-    cdef Py_ssize_t fetchable = job.n_samples - start - first
+    cdef const Py_ssize_t* index = NULL
+    cdef Py_ssize_t row = start + first, fetchable = 0
     cdef double scale = 1.0 / weight_of_batch if weight_of_batch > 0.0 else 0.0
     if n == 0:
         return
-    ops_for(parameters).norm(n, at.sizes[0], job.X, index, fetchable, job.mean, job.scale,
-                             activations + first * at.sizes[0])
+    if job.order != NULL:
+        index = job.order + row
+        fetchable = job.n_samples - row
+        row = 0
+    if not _in_place(job):
+        ops_for(parameters).norm(n, k, <const real*> job.X + row * k, index, fetchable, job.mean,
+                                 job.scale, activations + first * k)
     if job.label != NULL:
         for r in range(n):
-            job.batch_label[first + r] = job.label[index[r]]
+            job.batch_label[first + r] = job.label[row + r if index == NULL else index[r]]
     else:
-        ops_for(parameters).norm(n, m, job.L, index, fetchable, NULL, NULL, batch_L + first * m)
+        ops_for(parameters).norm(n, m, <const real*> job.L + row * m, index, fetchable, NULL,
+                                 NULL, batch_L + first * m)
     if job.sample_weight != NULL:
         for r in range(n):
-            batch_weight[r] = (<const real*> job.sample_weight)[index[r]]
-    _forward(job, parameters, first, last, step, scratch, logits)
+            batch_weight[r] = (<const real*> job.sample_weight)[
+                row + r if index == NULL else index[r]]
+    inputs = _inputs(job, 0, start, <const real*> parameters) + first * k
+    _forward(job, parameters, inputs, first, last, step, scratch, logits)
     _loss(job, first, n, scale, logits)
     _backward(job, parameters, first, last, step, scratch)
 
 
-cdef void _phase_b(Job* job, const dnn_step* step, Py_ssize_t n, int thread, int n_threads,
-                   real* scratch, real* parameters) noexcept nogil:
+cdef void _phase_b(Job* job, const dnn_step* step, Py_ssize_t start, Py_ssize_t n, int thread,
+                   int n_threads, real* scratch, real* parameters) noexcept nogil:
     """This thread's rows of every weight matrix: penalty, gradient, update."""
     cdef const Layout* at = &job.layout
     cdef const real* deltas = <const real*> job.deltas
@@ -258,7 +277,7 @@ cdef void _phase_b(Job* job, const dnn_step* step, Py_ssize_t n, int thread, int
                     (min(row + BLOCK_ROWS, k) - row) * m, parameters + W + row * m)
         penalty += n_blocks
         layer_update(job.builtin, step, n, k, m, first * BLOCK_ROWS, min(last * BLOCK_ROWS, k),
-                     _inputs(job, l, <const real*> parameters), deltas + at.rows[l + 1], scratch,
+                     _inputs(job, l, start, <const real*> parameters), deltas + at.rows[l + 1], scratch,
                      state1 + W, state2 + W, parameters + W)
         if thread == l % n_threads:
             ops_for(parameters).column_sums(n, m, deltas + at.rows[l + 1], scratch)
@@ -276,7 +295,7 @@ cdef inline double _weight_of_batch(const Job* job, Py_ssize_t start, Py_ssize_t
     if weight == NULL:
         return <double> n
     for r in range(start, start + n):
-        total += weight[job.order[r]]
+        total += weight[r if job.order == NULL else job.order[r]]
     return total
 
 
@@ -333,7 +352,7 @@ cdef void _train(Job* job, dnn_team* team, int thread, real* parameters) noexcep
                 job.stop = _interrupted(job)
             if now >= job.end:
                 job.stop = True
-        _phase_b(job, &step, n, thread, n_threads, scratch, parameters)
+        _phase_b(job, &step, start, n, thread, n_threads, scratch, parameters)
         dnn_team_barrier(team)
         if thread == 0 and job.alpha > 0.0 and weight_of_batch > 0.0:
             job.loss += _penalty(job) / weight_of_batch * <double> n
@@ -359,6 +378,14 @@ cdef void _train_f64(void* job, dnn_team* team, int thread) noexcept nogil:
 
 # -------------------------------------------------------------------------------- scoring
 
+cdef inline void _output(const Job* job, Py_ssize_t n, Py_ssize_t m, real* z) noexcept nogil:
+    """Logits become probabilities, where the output has any."""
+    if job.output == SOFTMAX:
+        ops_for(z).softmax(n, m, z, z)
+    else:
+        ops_for(z).activate(job.output, n * m, z, z)
+
+
 cdef void _score(Job* job, dnn_team* team, int thread, real* parameters) noexcept nogil:
     """Each thread scores its part of the rows, block by block, in its part of the buffer."""
     cdef const Layout* at = &job.layout
@@ -367,20 +394,20 @@ cdef void _score(Job* job, dnn_team* team, int thread, real* parameters) noexcep
     cdef Py_ssize_t row = _share(job.n_samples, thread, n_threads)
     cdef Py_ssize_t end = _share(job.n_samples, thread + 1, n_threads)
     cdef Py_ssize_t first = job.batch_size * thread
-    cdef real* activations = <real*> job.activations
+    cdef const real* inputs
     cdef real* out
     while row < end:
         n = min(job.batch_size, end - row)
         out = <real*> job.out + row * m
-        ops_for(parameters).norm(n, k, <const real*> job.X + row * k, NULL, 0, job.mean, job.scale,
-                                 activations + first * k)
-        _forward(job, parameters, first, first + n, 0, _scratch(job, thread, parameters), out)
-        if job.as_logits:
-            pass
-        elif job.output == SOFTMAX:
-            ops_for(parameters).softmax(n, m, out, out)
-        else:
-            ops_for(parameters).activate(job.output, n * m, out, out)
+        inputs = <const real*> job.X + row * k
+        if not _in_place(job):
+            ops_for(parameters).norm(n, k, inputs, NULL, 0, job.mean, job.scale,
+                                     <real*> job.activations + first * k)
+            inputs = <const real*> job.activations + first * k
+        _forward(job, parameters, inputs, first, first + n, 0, _scratch(job, thread, parameters),
+                 out)
+        if not job.as_logits:
+            _output(job, n, m, out)
         row += n
 
 
@@ -489,6 +516,7 @@ cdef class Engine:
         job.parameters = _data(self._parameters)
         job.mean, job.scale = _data(self._mean), _data(self._scale)
         job.X = _data(X)
+        job.order = NULL
         job.n_samples = X.shape[0]
         job.batch_size = self._batch_size
         job.activations = _data(self._activations)
@@ -515,7 +543,7 @@ cdef class Engine:
                     double beta1=0.0, double beta2=0.0, double epsilon=0.0,
                     str loss="cross_entropy", double huber_delta=1.0, double dropout=0.0,
                     uint64_t dropout_seed=0, double time_left=float("inf")):
-        """One pass over the rows X[order] in batches.
+        """One pass over the rows X[order], or all rows as they stand, in batches.
 
         Parameters
         ----------
@@ -523,7 +551,7 @@ cdef class Engine:
         label : intp array (n_samples,) or None
         L : array (n_samples, layer_sizes[-1]), where label is None
         sample_weight : array (n_samples,) or None
-        order : intp array (n,)
+        order : intp array (n,) or None
         update : {'sgd', 'momentum', 'nesterov', 'adam'}
         state1, state2 : array like parameters
             Velocity, or Adam's two moments; changed. What the update does not use may be
@@ -554,8 +582,9 @@ cdef class Engine:
         """
         cdef Job job = self._job(X)
         cdef dnn_team_work work = _train_f32 if X.dtype == np.float32 else _train_f64
-        job.n_samples = order.shape[0]
-        job.order = <const Py_ssize_t*> _data(order)
+        if order is not None:
+            job.n_samples = order.shape[0]
+            job.order = <const Py_ssize_t*> _data(order)
         job.label = <const Py_ssize_t*> _data(label)
         job.L, job.sample_weight = _data(L), _data(sample_weight)
         job.deltas = _data(self._deltas)

@@ -13,7 +13,7 @@ from sklearn.neural_network import MLPClassifier
 from threadpoolctl import threadpool_info
 
 from dnncore import Network, _csrc
-from dnncore.training import SGD, Adam, DivergenceWarning, EpochInfo, Trainer
+from dnncore.training import SGD, Adam, DivergenceWarning, EpochInfo, Trainer, Validation
 
 SIZES = (13, 17, 9, 5)
 SOLVERS = {
@@ -224,7 +224,7 @@ def test_early_stopping_keeps_the_best_parameters():
 
     def validate():
         seen.append(network.parameters.copy())
-        return next(scores)
+        return Validation(next(scores))
 
     end = trainer.fit(X, y, max_iter=9, validate=validate, early_stopping=True, n_iter_no_change=3)
     assert end == "converged"
@@ -237,7 +237,7 @@ def test_callback_is_told_of_every_epoch():
     X, y = data()
     told = []
     trainer = Trainer(Network(SIZES, seed=0))
-    trainer.fit(X, y, max_iter=3, callback=told.append, validate=lambda: 0.5)
+    trainer.fit(X, y, max_iter=3, callback=told.append, validate=lambda: Validation(0.5))
     assert [info.epoch for info in told] == [1, 2, 3]
     assert told[0] == EpochInfo(1, 3, trainer.history.loss_curve[0], 0.5, 0.001)
 
@@ -428,3 +428,31 @@ def test_fork_after_training():
     child.join(timeout=60)
     assert child.exitcode == 0
     assert np.array_equal(result, expected)
+
+
+class InOrder:
+    """A random generator whose permutations change nothing."""
+
+    def permutation(self, n):
+        return np.arange(n)
+
+
+@pytest.mark.parametrize("dtype", [np.float32, np.float64])
+@pytest.mark.parametrize("norm", [False, True])
+@pytest.mark.parametrize("one_hot", [False, True])
+@pytest.mark.parametrize("n_threads", [1, 3])
+def test_rows_in_file_order_train_as_when_they_are_gathered(dtype, norm, one_hot, n_threads):
+    X, y = data(dtype=dtype)
+    weight = np.linspace(0.5, 2.0, len(X)).astype(dtype)
+    if one_hot:
+        y = np.eye(SIZES[-1], dtype=dtype)[y]
+    trained = []
+    for gather in (True, False):
+        network = Network(SIZES, dtype=dtype, seed=0)
+        if norm:
+            network.update_norm(X)
+        trainer = Trainer(network, SGD(0.1), batch_size=32, shuffle=gather, n_threads=n_threads)
+        trainer._rng = InOrder()
+        losses = [trainer.run_epoch(X, y, weight) for _ in range(2)]
+        trained.append((losses, network.parameters.tolist()))
+    assert trained[0] == trained[1]
