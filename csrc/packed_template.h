@@ -41,9 +41,9 @@ INLINE void NAME(multiply_row)(int count, ptrdiff_t k, const real *a, const real
         NAME(vec) factor = a[p] - (NAME(vec)){0};
         UNROLL
         for (int i = 0; i < count; i++) {
-            const real *b = panel + i * size;
-            sum[i][0] = NAME(vec_fma)(factor, *(const NAME(unaligned_vec) *)b, sum[i][0]);
-            sum[i][1] = NAME(vec_fma)(factor, *(const NAME(unaligned_vec) *)(b + VEC_LANES), sum[i][1]);
+            const NAME(unaligned_vec) *b = (const NAME(unaligned_vec) *)(panel + i * size);
+            sum[i][0] = NAME(vec_fma)(factor, b[0], sum[i][0]);
+            sum[i][1] = NAME(vec_fma)(factor, b[1], sum[i][1]);
         }
     }
     UNROLL
@@ -67,8 +67,8 @@ static void NAME(product_of_row)(ptrdiff_t k, ptrdiff_t m, const real *a, const 
 }
 
 static void NAME(forward_packed)(ptrdiff_t n, ptrdiff_t k, ptrdiff_t m, const void *a_,
-                                 ptrdiff_t ld_a, const void *packed_, const void *b_, int activation,
-                                 ptrdiff_t ld_out, void *out_)
+                                 ptrdiff_t ld_a, const void *packed_, const void *b_,
+                                 int activation, ptrdiff_t ld_out, void *out_)
 {
     const real *a = a_, *packed = packed_, *b = b_;
     real *out = out_;

@@ -86,7 +86,8 @@ void dnn_team_barrier(dnn_team *team)
         atomic_store_explicit(&team->round, round + 1, memory_order_release);
         return;
     }
-    for (int spins = 0; atomic_load_explicit(&team->round, memory_order_acquire) == round; spins++) {
+    for (int spins = 0; atomic_load_explicit(&team->round, memory_order_acquire) == round;
+         spins++) {
         if (spins < SPINS_BEFORE_YIELD) relax();
         else sched_yield();
     }

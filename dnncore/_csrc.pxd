@@ -32,7 +32,8 @@ cdef extern from "ops.h" nogil:
         double (*sum_squares)(Py_ssize_t n, const void* x) noexcept nogil
         bint (*all_finite)(Py_ssize_t n, const void* x) noexcept nogil
         void (*norm)(Py_ssize_t rows, Py_ssize_t cols, const void* x, const Py_ssize_t* index,
-                     Py_ssize_t fetchable, const void* mean, const void* scale, void* out) noexcept nogil
+                     Py_ssize_t fetchable, const void* mean, const void* scale,
+                     void* out) noexcept nogil
         void (*norm_backward)(Py_ssize_t rows, Py_ssize_t cols, const void* da,
                               const void* scale, void* dx) noexcept nogil
         void (*softmax)(Py_ssize_t rows, Py_ssize_t cols, const void* z, void* p) noexcept nogil

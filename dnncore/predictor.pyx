@@ -95,7 +95,9 @@ cdef class Predictor:
             raise ValueError("parameters must be finite")
         classes = np.arange(self.layer_sizes[-1]) if classes is None else np.array(classes)
         if classes.shape != (self.layer_sizes[-1],):
-            raise ValueError(f"classes must have shape ({self.layer_sizes[-1]},), got {classes.shape}")
+            raise ValueError(
+                f"classes must have shape ({self.layer_sizes[-1]},), got {classes.shape}"
+            )
         self.classes_ = classes
         self._ops = <const void*> (&isa.f32 if self.dtype == np.float32 else &isa.f64)
         self._itemsize = self.dtype.itemsize
