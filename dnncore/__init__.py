@@ -32,8 +32,9 @@ from ._version import __version__
 from .network import Network
 
 if TYPE_CHECKING:
-    from . import reference, training
+    from . import convert, reference, training
     from .classifier import DNNClassifier
+    from .convert import from_torch, to_c, to_onnx, to_torch
     from .modelfile import load
     from .regressor import DNNRegressor
 
@@ -42,10 +43,15 @@ __all__ = [
     "DNNRegressor",
     "Network",
     "__version__",
+    "convert",
+    "from_torch",
     "kernels",
     "load",
     "reference",
     "show_config",
+    "to_c",
+    "to_onnx",
+    "to_torch",
     "training",
 ]
 
@@ -54,8 +60,10 @@ def __getattr__(name: str) -> Any:
     """Import what needs an optional package, or is rarely needed, at its first use."""
     from importlib import import_module
 
-    if name in ("reference", "training"):
+    if name in ("convert", "reference", "training"):
         return import_module(f".{name}", __name__)
+    if name in ("from_torch", "to_c", "to_onnx", "to_torch"):
+        return getattr(import_module(".convert", __name__), name)
     if name == "load":
         return import_module(".modelfile", __name__).load
     if name in ("DNNClassifier", "DNNRegressor"):

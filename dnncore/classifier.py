@@ -208,6 +208,34 @@ class DNNClassifier(ClassifierMixin, DNNEstimator):  # type: ignore[misc]
     _kind: str
     _class_totals: NDArray[np.float64]
 
+    @classmethod
+    def from_sklearn(cls, model: Any, *, class_prior: ArrayLike | None = None) -> DNNClassifier:
+        """Make a fitted classifier of scikit-learn's, with the same predictions.
+
+        Parameters
+        ----------
+        model : MLPClassifier, or Pipeline of StandardScaler and MLPClassifier
+            Fitted. The scaler becomes norm, the one output for two classes a softmax of two.
+        class_prior : array (n_classes,), optional
+            Shares of the classes in training, which scikit-learn does not keep. Default: equal
+            shares. Only :meth:`set_priors` and :meth:`predict_scaled_log_likelihood` use them.
+
+        Returns
+        -------
+        DNNClassifier
+            With copies, and the parameters that both have. It can go on training with
+            :meth:`partial_fit` or `warm_start`; the solver's state (momentum, Adam's moments)
+            begins afresh. A scaler without mean or without scale is not updated.
+
+        Raises
+        ------
+        TypeError, ValueError
+            If `model` is something else, not fitted, or was fitted on one class only.
+        """
+        from .convert._sklearn import classifier_from_sklearn
+
+        return classifier_from_sklearn(cls, model, class_prior)
+
     # -------------------------------------------------------------------------- training
 
     def fit(

@@ -205,6 +205,31 @@ class DNNRegressor(RegressorMixin, DNNEstimator):  # type: ignore[misc]
     target_scale_: NDArray[np.float64]
     _target_ndim: int
 
+    @classmethod
+    def from_sklearn(cls, model: Any) -> DNNRegressor:
+        """Make a fitted regressor of scikit-learn's, with the same predictions.
+
+        Parameters
+        ----------
+        model : MLPRegressor, or Pipeline of StandardScaler and MLPRegressor
+            Fitted on the squared error. The scaler becomes norm.
+
+        Returns
+        -------
+        DNNRegressor
+            With copies, and the parameters that both have; `norm_target` is False. It can go on
+            training with :meth:`partial_fit` or `warm_start`; the solver's state (momentum,
+            Adam's moments) begins afresh. A scaler without mean or without scale is not updated.
+
+        Raises
+        ------
+        TypeError, ValueError
+            If `model` is something else, not fitted, or was fitted on another loss.
+        """
+        from .convert._sklearn import regressor_from_sklearn
+
+        return regressor_from_sklearn(cls, model)
+
     # -------------------------------------------------------------------------- training
 
     def fit(

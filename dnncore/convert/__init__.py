@@ -1,0 +1,13 @@
+"""Models travel to other tools, and from them: ONNX, C, PyTorch, scikit-learn.
+
+``to_onnx`` and ``to_c`` write files, ``to_torch`` and ``from_torch`` exchange modules; all are
+there as ``dnncore.to_onnx`` and so on. From scikit-learn come ``DNNClassifier.from_sklearn`` and
+``DNNRegressor.from_sklearn``. A model is a Network, a fitted DNNClassifier or DNNRegressor, or a
+Predictor.
+"""
+
+from ._c import to_c
+from ._onnx import to_onnx
+from ._torch import from_torch, to_torch
+
+__all__ = ["from_torch", "to_c", "to_onnx", "to_torch"]

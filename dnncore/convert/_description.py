@@ -1,0 +1,204 @@
+"""What a model consists of, in the one form that all exporters read."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ..network import Network
+from ..predictor import Predictor
+from ._steps import Norm, Step
+
+if TYPE_CHECKING:
+    from .._estimator import DNNEstimator
+
+    Model = Network | Predictor | DNNEstimator
+
+
+@dataclass(frozen=True)
+class Layer:
+    """``activation(a W + b)``, with W (n_in, n_out) and b (n_out,)."""
+
+    W: NDArray[Any]
+    b: NDArray[Any]
+    activation: str
+
+
+@dataclass(frozen=True)
+class Rescale:
+    """``z scale + mean``, by output: back to the units of the targets."""
+
+    scale: NDArray[Any]
+    mean: NDArray[Any]
+
+
+@dataclass(frozen=True)
+class Description:
+    """A model, step by step.
+
+    Attributes
+    ----------
+    dtype : numpy.dtype
+        Of the rows, of all parameters and of the outputs.
+    steps : tuple of Step
+        What happens to a row before the first layer.
+    layers : tuple of Layer
+        The activation of the last is 'identity': its outputs are the logits.
+    output : {'softmax', 'logistic', 'identity'}
+        What is made of the logits: a probability for each class, one for each label by
+        itself, or numbers.
+    rescale : Rescale or None
+        Of a regressor whose targets were standardised, after the last layer.
+    classes : array (n_outputs,) or None
+        Labels of the outputs; None for numbers.
+    feature_names : tuple of str or None
+    """
+
+    dtype: np.dtype[Any]
+    steps: tuple[Step, ...]
+    layers: tuple[Layer, ...]
+    output: str
+    rescale: Rescale | None
+    classes: NDArray[Any] | None
+    feature_names: tuple[str, ...] | None
+    n_features: int
+
+    @property
+    def n_outputs(self) -> int:
+        return int(self.layers[-1].b.size)
+
+    @property
+    def n_parameters(self) -> int:
+        return sum(layer.W.size + layer.b.size for layer in self.layers)
+
+    def __str__(self) -> str:
+        sizes = [self.n_features, *(layer.b.size for layer in self.layers)]
+        activation = f", {self.layers[0].activation}" if len(self.layers) > 1 else ""
+        norm = "with norm, " if self.steps else ""
+        return f"{'-'.join(map(str, sizes))}, {norm}{self.dtype}{activation}, {self.output}"
+
+
+def describe(model: Model) -> Description:
+    """The description of a model; its arrays may be views of the model's.
+
+    Raises
+    ------
+    TypeError
+        If `model` is no model.
+    ValueError
+        If an estimator is not fitted, or a number of the model is not finite.
+    """
+    if isinstance(model, Predictor):
+        description = _of_predictor(model)
+    elif isinstance(model, Network):
+        description = _of_network(model)
+    else:
+        description = _of_estimator(model)
+    named = {
+        f"{name} of layer {number}": array
+        for number, layer in enumerate(description.layers)
+        for name, array in (("weights", layer.W), ("biases", layer.b))
+    }
+    if (rescale := description.rescale) is not None:
+        named |= {"target_scale": rescale.scale, "target_mean": rescale.mean}
+    for name, array in named.items():
+        if not np.isfinite(array).all():
+            raise ValueError(
+                f"a model must be finite to be exported, got NaN or infinity in {name}"
+            )
+    return description
+
+
+def _of_predictor(predictor: Predictor) -> Description:
+    # What a predictor is pickled as is what it was made of.
+    arguments: tuple[Any, ...] = predictor.__reduce__()[1]  # type: ignore[assignment]
+    sizes, parameters, classes, activation, output = arguments
+    network = Network(sizes, dtype=predictor.dtype, seed=0, activation=activation, output=output)
+    network.parameters[...] = parameters
+    return _of_network(network, classes=classes)
+
+
+def _of_network(
+    network: Network,
+    *,
+    classes: NDArray[Any] | None = None,
+    target_mean: NDArray[Any] | None = None,
+    target_scale: NDArray[Any] | None = None,
+    feature_names: tuple[str, ...] | None = None,
+) -> Description:
+    """Options are those of Network.freeze, and mean the same."""
+    steps: list[Step] = []
+    if network.mean_ is not None and network.scale_ is not None:
+        steps.append(Norm(network.mean_, network.scale_))
+    last = len(network.coefs_) - 1
+    layers = tuple(
+        Layer(W, b, network.activation if number < last else "identity")
+        for number, (W, b) in enumerate(zip(network.coefs_, network.intercepts_, strict=True))
+    )
+    rescale = None
+    if target_mean is not None and target_scale is not None:
+        rescale = Rescale(target_scale.astype(network.dtype), target_mean.astype(network.dtype))
+    if network.output == "identity":
+        classes = None
+    elif classes is None:
+        classes = np.arange(network.layer_sizes[-1])
+    return Description(
+        network.dtype, tuple(steps), layers, network.output, rescale, classes, feature_names,
+        network.layer_sizes[0],
+    )  # fmt: skip
+
+
+def _of_estimator(model: Any) -> Description:
+    try:
+        from sklearn.utils.validation import check_is_fitted
+
+        from .._estimator import DNNEstimator
+    except ModuleNotFoundError:
+        estimator = False  # without scikit-learn there are none
+    else:
+        estimator = isinstance(model, DNNEstimator)
+    if not estimator:
+        raise TypeError(
+            "model must be a Network, DNNClassifier, DNNRegressor or Predictor, "
+            f"got {type(model).__name__}"
+        )
+    check_is_fitted(model)
+    names = getattr(model, "feature_names_in_", None)
+    return _of_network(
+        model.network_,
+        feature_names=None if names is None else tuple(map(str, names)),
+        **model._freeze_options(),
+    )
+
+
+def plain_labels(classes: NDArray[Any]) -> NDArray[Any]:
+    """Classes as int64, bool, float64, or strings in an object array.
+
+    Raises
+    ------
+    TypeError, ValueError
+        If they are of another type, or do not fit into 64 bits.
+    """
+    if classes.dtype.kind in "iu":
+        if int(classes.max()) > np.iinfo(np.int64).max:
+            raise ValueError(f"classes must fit into int64 to be exported, got {classes.max()}")
+        return classes.astype(np.int64)
+    if classes.dtype.kind == "b":
+        return classes
+    if classes.dtype in (np.float16, np.float32, np.float64):
+        return classes.astype(np.float64)
+    values = classes.tolist()
+    if not all(isinstance(value, str) for value in values):
+        raise TypeError(
+            "classes must be integers, strings, floats or booleans to be exported, "
+            f"got {classes.dtype}"
+        )
+    try:
+        for value in values:
+            value.encode()
+    except UnicodeEncodeError as error:
+        raise ValueError(f"classes must be valid Unicode to be exported, got {error}") from error
+    return np.array(values, dtype=object)

@@ -1,0 +1,258 @@
+"""To a PyTorch Sequential, and from one."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from .. import _validation as check
+from .._engine import OUTPUTS
+from ..network import Network
+from ._description import describe
+
+if TYPE_CHECKING:
+    import torch
+
+    from ._description import Model
+
+MODULES = {"logistic": "Sigmoid", "tanh": "Tanh", "relu": "ReLU", "identity": "Identity"}
+FUNCTIONS = {"Sigmoid": "logistic", "Tanh": "tanh", "ReLU": "relu", "Softmax": "softmax"}
+NO_EFFECT = ("Identity", "Dropout", "Flatten")  # when rows are scored
+
+
+def to_torch(model: Model, *, logits: bool = False) -> torch.nn.Sequential:
+    """Make a PyTorch module that computes what the model computes.
+
+    Parameters
+    ----------
+    model : Network, fitted DNNClassifier or DNNRegressor, or Predictor
+    logits : bool
+        Leave off the last Softmax or Sigmoid: what ``torch.nn.CrossEntropyLoss`` and
+        ``torch.nn.BCEWithLogitsLoss`` take.
+
+    Returns
+    -------
+    torch.nn.Sequential
+        ``Norm`` (if the model has it), ``Linear`` and an activation for each hidden layer,
+        ``Linear``, and at the end ``Softmax``, ``Sigmoid`` or, for standardised targets,
+        ``Rescale``. Parameters are copies, of the model's dtype, and can be trained.
+        ``Norm`` and ``Rescale`` are small modules of dnncore, that unpickling a whole module needs;
+        their mean and scale are in its ``state_dict``, and are not trained.
+
+    Raises
+    ------
+    TypeError
+        If `model` is no model.
+    ValueError
+        If an estimator is not fitted, or a number is not finite.
+    ImportError
+        If PyTorch is not installed.
+
+    Notes
+    -----
+    Labels do not travel: output i stands for ``classes_[i]``.
+    """
+    torch = _require_torch("to_torch")
+    from ._torch_modules import Rescale
+
+    description = describe(model)
+    modules = [step.to_torch() for step in description.steps]
+    last = len(description.layers) - 1
+    for number, layer in enumerate(description.layers):
+        linear = torch.nn.Linear(*layer.W.shape, device="meta")  # without values, which come next
+        linear.weight = torch.nn.Parameter(torch.from_numpy(np.array(layer.W.T, order="C")))
+        linear.bias = torch.nn.Parameter(torch.from_numpy(np.array(layer.b)))
+        modules.append(linear)
+        if number < last:
+            modules.append(getattr(torch.nn, MODULES[layer.activation])())
+    if description.rescale is not None:
+        modules.append(Rescale(description.rescale.scale, description.rescale.mean))
+    elif not logits and description.output == "softmax":
+        modules.append(torch.nn.Softmax(dim=-1))
+    elif not logits and description.output == "logistic":
+        modules.append(torch.nn.Sigmoid())
+    return torch.nn.Sequential(*modules)
+
+
+def from_torch(sequential: torch.nn.Sequential, *, output: str | None = None) -> Network:
+    """Make a network of a PyTorch module.
+
+    Parameters
+    ----------
+    sequential : torch.nn.Sequential
+        ``Linear`` modules, all float32 or all float64, with the same activation after each but
+        the last: ``Sigmoid``, ``Tanh``, ``ReLU`` or none. At the end ``Softmax`` over the
+        columns, ``Sigmoid`` or nothing. ``Identity``, ``Dropout`` and ``Flatten`` are left
+        out, since they do nothing to a row that is scored. ``Norm`` and ``Rescale`` of
+        :func:`to_torch` are taken; the latter is folded into the last layer. Sequential
+        modules may be nested.
+    output : {'softmax', 'logistic', 'identity'}, optional
+        What the network makes of the outputs of the last ``Linear``. Default: what the module
+        ends in, which is 'identity' if it gives logits. So say 'softmax' for a module that was
+        trained on ``CrossEntropyLoss``, 'logistic' for one trained on ``BCEWithLogitsLoss``.
+
+    Returns
+    -------
+    Network
+        With copies of the parameters; a missing bias is 0.
+
+    Raises
+    ------
+    TypeError
+        If `sequential` is no Sequential, a parameter has another dtype, or a module is of a kind
+        that a Network lacks; the error names the module and its index.
+    ValueError
+        If modules do not follow one another as said above, layers do not fit, a number is not
+        finite, or `output` contradicts the module.
+    ImportError
+        If PyTorch is not installed.
+    """
+    torch = _require_torch("from_torch")
+    if not isinstance(sequential, torch.nn.Sequential):
+        raise TypeError(
+            f"sequential must be a torch.nn.Sequential, got {type(sequential).__name__}"
+        )
+    if output is not None:
+        output = check.choice("output", output, tuple(OUTPUTS))
+    stack = _read(_flat(sequential, torch), _known_kinds(torch))
+    return _build(stack, _activation_of(stack), _output_of(stack, output))
+
+
+def _require_torch(function: str) -> Any:
+    try:
+        import torch
+    except ModuleNotFoundError as error:
+        raise ImportError(f"{function} needs PyTorch: pip install torch") from error
+    return torch
+
+
+def _known_kinds(torch: Any) -> dict[type, str]:
+    from ._torch_modules import Norm, Rescale
+
+    names = ("Linear", *FUNCTIONS, *NO_EFFECT)
+    return {getattr(torch.nn, name): name for name in names} | {Norm: "Norm", Rescale: "Rescale"}
+
+
+def _flat(sequential: Any, torch: Any, prefix: str = "") -> Iterator[tuple[str, Any]]:
+    """Index and module, of nested ones too: '2.0' is the first within the third."""
+    for index, module in enumerate(sequential):
+        if type(module) is torch.nn.Sequential:
+            yield from _flat(module, torch, f"{prefix}{index}.")
+        else:
+            yield f"{prefix}{index}", module
+
+
+@dataclass
+class _Layer:
+    W: NDArray[Any]
+    b: NDArray[Any]
+    where: str  # the last module that belongs to it
+    function: str = "identity"
+
+
+@dataclass
+class _Stack:
+    norm: tuple[NDArray[Any], NDArray[Any]] | None
+    layers: list[_Layer]
+    rescale: tuple[NDArray[Any], NDArray[Any]] | None
+
+
+def _read(modules: Iterator[tuple[str, Any]], known: dict[type, str]) -> _Stack:
+    """What the modules consist of, each checked to fit the one before."""
+    stack = _Stack(None, [], None)
+    for index, module in modules:
+        # By the type itself: a class that derives from Linear may do something else.
+        kind = known.get(type(module), "")
+        where = f"module {index} ({type(module).__name__})"
+        if not kind:
+            raise TypeError(
+                f"{where} has no counterpart in a Network, which takes {', '.join(known.values())}"
+            )
+        if kind in NO_EFFECT:
+            continue
+        if stack.rescale is not None:
+            raise ValueError(f"{where} must not follow Rescale")
+        if kind == "Norm":
+            if stack.norm is not None or stack.layers:
+                raise ValueError(f"{where} must be the first module")
+            stack.norm = _array(module.mean, where), _array(module.scale, where)
+        elif kind == "Linear":
+            stack.layers.append(_linear(module, where, stack))
+        elif not stack.layers or stack.layers[-1].function != "identity":
+            raise ValueError(f"{where} must follow a Linear")
+        elif kind == "Rescale":
+            stack.rescale = _array(module.scale, where), _array(module.mean, where)
+        else:
+            if kind == "Softmax" and module.dim not in (-1, 1):
+                raise ValueError(f"{where} must be over the columns, dim=-1, got dim={module.dim}")
+            stack.layers[-1].function, stack.layers[-1].where = FUNCTIONS[kind], where
+    if not stack.layers:
+        raise ValueError("sequential must have a Linear, got none")
+    return stack
+
+
+def _linear(module: Any, where: str, stack: _Stack) -> _Layer:
+    W = _array(module.weight, where).T
+    b = np.zeros(W.shape[1], W.dtype) if module.bias is None else _array(module.bias, where)
+    before = stack.layers[-1].W if stack.layers else None
+    if before is not None and before.shape[1] != W.shape[0]:
+        raise ValueError(f"{where} must take {before.shape[1]} features, got {W.shape[0]}")
+    if before is not None and before.dtype != W.dtype:
+        raise TypeError(f"{where} must be {before.dtype} like those before, got {W.dtype}")
+    return _Layer(W, b, where)
+
+
+def _array(tensor: Any, where: str) -> NDArray[Any]:
+    dtype = str(tensor.dtype).removeprefix("torch.")
+    if dtype not in ("float32", "float64"):
+        raise TypeError(f"{where} must be float32 or float64, got {dtype}")
+    array: NDArray[Any] = tensor.detach().cpu().numpy()
+    if not np.isfinite(array).all():
+        raise ValueError(f"{where} must be finite, got NaN or infinity")
+    return array
+
+
+def _activation_of(stack: _Stack) -> str:
+    """The one activation of the hidden layers."""
+    hidden = stack.layers[:-1]
+    for layer in hidden:
+        if layer.function == "softmax":
+            raise ValueError(f"{layer.where} must be the last module")
+        if layer.function != hidden[0].function:
+            raise ValueError(
+                "hidden layers must all have the activation of the first, "
+                f"{hidden[0].function!r}, got {layer.function!r} at {layer.where}"
+            )
+    return hidden[0].function if hidden else "identity"
+
+
+def _output_of(stack: _Stack, wanted: str | None) -> str:
+    last = stack.layers[-1]
+    if last.function not in OUTPUTS:
+        raise ValueError(f"{last.where} must not be the last module: a Network cannot end in it")
+    fixed = last.function != "identity" or stack.rescale is not None
+    if fixed and wanted not in (None, last.function):
+        raise ValueError(
+            f"output must be {last.function!r}, which the module ends in, got {wanted!r}"
+        )
+    return wanted or last.function
+
+
+def _build(stack: _Stack, activation: str, output: str) -> Network:
+    sizes = [stack.layers[0].W.shape[0], *(layer.b.size for layer in stack.layers)]
+    network = Network(
+        sizes, dtype=stack.layers[0].W.dtype, seed=0, activation=activation, output=output
+    )
+    for layer, W, b in zip(stack.layers, network.coefs_, network.intercepts_, strict=True):
+        W[...], b[...] = layer.W, layer.b
+    if stack.norm is not None:
+        network.set_norm(*stack.norm)
+    if stack.rescale is not None:
+        scale, mean = stack.rescale
+        network.coefs_[-1][...] *= scale
+        network.intercepts_[-1][...] = network.intercepts_[-1] * scale + mean
+    return network

@@ -1,0 +1,55 @@
+"""What a network has and PyTorch lacks; imported only where PyTorch is."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+
+
+class Norm(torch.nn.Module):  # type: ignore[misc, unused-ignore]
+    """``(x - mean) / scale``, by feature; `mean` and `scale` are buffers, which no optimizer sees.
+
+    Parameters
+    ----------
+    mean, scale : array (n_features,)
+    """
+
+    mean: Any
+    scale: Any
+
+    def __init__(self, mean: NDArray[Any], scale: NDArray[Any]) -> None:
+        super().__init__()
+        self.register_buffer("mean", torch.from_numpy(np.array(mean)))
+        self.register_buffer("scale", torch.from_numpy(np.array(scale)))
+
+    def forward(self, x: Any) -> Any:
+        return (x - self.mean) / self.scale
+
+    def extra_repr(self) -> str:
+        return f"n_features={self.mean.numel()}"
+
+
+class Rescale(torch.nn.Module):  # type: ignore[misc, unused-ignore]
+    """``z scale + mean``, by output: back to the units of the targets; both are buffers.
+
+    Parameters
+    ----------
+    scale, mean : array (n_outputs,)
+    """
+
+    scale: Any
+    mean: Any
+
+    def __init__(self, scale: NDArray[Any], mean: NDArray[Any]) -> None:
+        super().__init__()
+        self.register_buffer("scale", torch.from_numpy(np.array(scale)))
+        self.register_buffer("mean", torch.from_numpy(np.array(mean)))
+
+    def forward(self, z: Any) -> Any:
+        return z * self.scale + self.mean
+
+    def extra_repr(self) -> str:
+        return f"n_outputs={self.mean.numel()}"
