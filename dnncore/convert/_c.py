@@ -58,8 +58,8 @@ def to_c(
         Prefix of all names in the file; macros have it in capitals.
     max_stack : int
         Bytes that the arrays on the stack of a call may take. What they do take is the macro
-        ``NAME_STACK_BYTES``: the activations of two layers that follow one another, the
-        widest, and the outputs.
+        ``NAME_STACK_BYTES``: two arrays that norm and the hidden layers write in turn, and one
+        for the outputs.
 
     Raises
     ------
@@ -71,6 +71,10 @@ def to_c(
         would exceed `max_stack`.
     OSError
         If the file cannot be written; the old one is left.
+
+    Notes
+    -----
+    A million weights make a file of 17 MB, for which GCC takes 5 s and 300 MB.
     """
     if not isinstance(name, str):
         raise TypeError(f"name must be a string, got {name!r}")

@@ -247,8 +247,8 @@ def features(names: tuple[str, ...] | None) -> str:
     """Lines of a comment that list the features."""
     if names is None:
         return ""
-    # JSON may escape a slash, and then no name can end the comment.
-    texts = (json.dumps(name).replace("/", "\\/") for name in names)
+    # Without a slash no name can end the comment, or seem to begin another.
+    texts = (json.dumps(name).replace("/", "\\u002f") for name in names)
     lines = [f" *   {index} {text}" for index, text in enumerate(texts)]
     return "\n".join([" *", " * Features:", *lines, ""])
 
