@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from typing import Any
+from typing import Any, Self
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -209,7 +209,7 @@ class DNNClassifier(ClassifierMixin, DNNEstimator):  # type: ignore[misc]
     _class_totals: NDArray[np.float64]
 
     @classmethod
-    def from_sklearn(cls, model: Any, *, class_prior: ArrayLike | None = None) -> DNNClassifier:
+    def from_sklearn(cls, model: Any, *, class_prior: ArrayLike | None = None) -> Self:
         """Make a fitted classifier of scikit-learn's, with the same predictions.
 
         Parameters

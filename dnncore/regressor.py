@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from typing import Any
+from typing import Any, Self
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -206,7 +206,7 @@ class DNNRegressor(RegressorMixin, DNNEstimator):  # type: ignore[misc]
     _target_ndim: int
 
     @classmethod
-    def from_sklearn(cls, model: Any) -> DNNRegressor:
+    def from_sklearn(cls, model: Any) -> Self:
         """Make a fitted regressor of scikit-learn's, with the same predictions.
 
         Parameters

@@ -38,7 +38,8 @@ def classifier_from_sklearn(
             half = np.array([-0.5, 0.5], coefs[-1].dtype)
             coefs[-1], intercepts[-1] = coefs[-1] * half, intercepts[-1] * half
         prior = _shares(class_prior, len(classes))
-        rows = mlp.t_ / mlp.n_iter_ if mlp.t_ else 1.0
+        # n_iter_ is of the last call only, and lbfgs does not count t_.
+        rows = mlp.t_ / len(mlp.loss_curve_) if mlp.t_ else 1.0
         learnt |= {"class_prior_": prior, "_class_totals": prior * rows}
     elif class_prior is not None:
         raise ValueError("class_prior must be None: labels of several outputs have no class priors")

@@ -126,7 +126,9 @@ def test_saturated_outputs(dtype, output, make_network, rows, tmp_path, same):
     network = make_network((4, 5, 3), dtype, "logistic", output)
     network.parameters *= 1000
     built = library(network, tmp_path)
-    same(each_row(built.model_predict_proba, rows(network), 3), network.predict_proba(rows(network)))
+    same(
+        each_row(built.model_predict_proba, rows(network), 3), network.predict_proba(rows(network))
+    )
 
 
 @pytest.mark.parametrize("dtype", [np.float32, np.float64])

@@ -122,7 +122,11 @@ class Doubled(nn.Linear):
         ([nn.Linear(4, 3), nn.Tanh(), nn.ReLU(), nn.Linear(3, 2)], ValueError, "module 2 .ReLU"),
         ([nn.Linear(4, 3), nn.Tanh()], ValueError, r"module 1 \(Tanh\) must not be the last"),
         ([nn.Linear(4, 3), nn.Softmax(dim=0)], ValueError, "dim=0"),
-        ([nn.Linear(4, 3), nn.Softmax(dim=1), nn.Linear(3, 2)], ValueError, r"1 \(Softmax\) must be"),
+        (
+            [nn.Linear(4, 3), nn.Softmax(dim=1), nn.Linear(3, 2)],
+            ValueError,
+            r"1 \(Softmax\) must be",
+        ),
         ([], ValueError, "got none"),
         (
             [nn.Linear(4, 3), nn.Tanh(), nn.Linear(3, 3), nn.ReLU(), nn.Linear(3, 3)],
