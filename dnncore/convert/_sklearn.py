@@ -62,7 +62,7 @@ def regressor_from_sklearn(kind: type[Estimator], model: Any) -> Estimator:
         "_target_ndim": 1 if n == 1 else 2,
     }
     network = _network(mlp, mlp.coefs_, mlp.intercepts_, "identity")
-    # Further training must not standardise targets that were not so far.
+    # A fit from the start takes the targets as they are, as there.
     return _assemble(kind, mlp, scaler, names, network, {"norm_target": False}, learnt)
 
 

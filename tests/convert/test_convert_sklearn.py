@@ -82,6 +82,8 @@ def test_regressors_predict_the_same(n_outputs, scaler):
     ours = DNNRegressor.from_sklearn(theirs)
     assert ours.predict(X).shape == theirs.predict(X).shape
     np.testing.assert_allclose(ours.predict(X), theirs.predict(X), **CLOSE)
+    assert ours.norm == (scaler is not None)
+    assert not ours.norm_target
     before = ours.score(X, X[:, :n_outputs])
     ours.set_params(learning_rate_init=0.01)
     for _ in range(20):
