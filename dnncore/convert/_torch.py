@@ -75,7 +75,7 @@ def to_torch(model: Model, *, logits: bool = False) -> torch.nn.Sequential:
         modules.append(torch.nn.Softmax(dim=-1))
     elif not logits and description.output == "logistic":
         modules.append(torch.nn.Sigmoid())
-    return torch.nn.Sequential(*modules)
+    return torch.nn.Sequential(*modules)  # type: ignore[no-any-return, unused-ignore]
 
 
 def from_torch(sequential: torch.nn.Sequential, *, output: str | None = None) -> Network:
