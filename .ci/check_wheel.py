@@ -10,9 +10,9 @@ wheel = pathlib.Path(sys.argv[1])
 shipped = set(zipfile.ZipFile(wheel).namelist())
 package = pathlib.Path(__file__).parents[1] / "dnncore"
 wanted = {
-    f"dnncore/{path.name}"
+    path.relative_to(package.parent).as_posix()
     for pattern in ("*.py", "*.pxd", "*.pyi", "py.typed")
-    for path in package.glob(pattern)
+    for path in package.rglob(pattern)
 }
 compiled = {path.stem for path in package.glob("*.pyx")}
 faults = [f"missing: {name}" for name in sorted(wanted - shipped)]
