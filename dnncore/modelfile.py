@@ -20,7 +20,8 @@ Tensors of format version 1, in the dtype of the network unless said otherwise:
 Metadata: ``format`` ("dnncore"), ``format_version`` ("1"), ``kind`` ("Network",
 "DNNClassifier" or "DNNRegressor"), ``dtype``, ``activation``, ``output``, ``dnncore_version``, and
 as JSON ``layer_sizes``; of an estimator also ``feature_names``, ``params``, ``n_iter`` and
-``t``, of a classifier ``classes`` and ``label_kind``, of a regressor ``target_ndim``.
+``t``, of a classifier ``classes`` and ``label_kind``, of a regressor ``target_ndim``. ``table``, if the model was saved
+with it, says how the columns of a table became its features (see `dnncore._columns`).
 
 Not stored are the optimizer's state (`partial_fit` on a loaded estimator starts Adam's moments or
 SGD's velocity afresh), ``history_.metrics``, the parameter ``callback``, a ``scoring`` that is not
@@ -33,7 +34,7 @@ from __future__ import annotations
 import json
 import os
 import secrets
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from itertools import pairwise
 from pathlib import Path
@@ -42,6 +43,8 @@ from typing import TYPE_CHECKING, Any, NoReturn
 import numpy as np
 from numpy.typing import NDArray
 
+from . import _columns
+from ._columns import Column, Table
 from ._engine import ACTIVATIONS, OUTPUTS
 from ._moments import Moments
 from ._version import __version__
@@ -50,7 +53,7 @@ from .network import Network
 if TYPE_CHECKING:
     from ._estimator import DNNEstimator
 
-__all__ = ["ModelFileError", "load", "save"]
+__all__ = ["ModelFileError", "load", "read_table", "save"]
 
 FORMAT = "dnncore"
 VERSION = "1"
@@ -64,7 +67,8 @@ KIND_KEYS = {
     "DNNClassifier": ESTIMATOR_KEYS | {"classes", "label_kind"},
     "DNNRegressor": ESTIMATOR_KEYS | {"target_ndim"},
 }
-JSON_KEYS = ESTIMATOR_KEYS | {"layer_sizes", "classes", "target_ndim"}
+OPTIONAL_KEYS = {"table"}
+JSON_KEYS = ESTIMATOR_KEYS | {"layer_sizes", "classes", "target_ndim", "table"}
 LABEL_KINDS = {"single": "softmax", "soft": "softmax", "multilabel": "logistic"}  # their output
 TENSOR_DTYPES = {"float32": "F32", "float64": "F64"}
 
@@ -81,7 +85,12 @@ class ModelFileError(ValueError):
     """The file is no model file, is damaged, or is of a version that cannot be read."""
 
 
-def save(model: Network | DNNEstimator, path: str | os.PathLike[str]) -> None:
+def save(
+    model: Network | DNNEstimator,
+    path: str | os.PathLike[str],
+    *,
+    table: Sequence[Column] | None = None,
+) -> None:
     """Write a network or a fitted estimator to a safetensors file.
 
     The file is replaced in one step: who reads meanwhile gets the old one or the new one. The
@@ -91,13 +100,17 @@ def save(model: Network | DNNEstimator, path: str | os.PathLike[str]) -> None:
     ----------
     model : Network, or fitted DNNClassifier or DNNRegressor
     path : str or path-like
+    table : sequence of Column, optional
+        How the columns of a table became the features, in their order; :func:`read_table`
+        gives it back.
 
     Raises
     ------
     TypeError
         If `model` is neither, or has classes or a parameter of a type that cannot be stored.
     ValueError
-        If a number of the model is not finite, or the estimator is not fitted.
+        If a number of the model is not finite, the estimator is not fitted, or `table` is not
+        one of as many features as the model has.
     ImportError
         If safetensors is not installed.
     OSError
@@ -107,6 +120,9 @@ def save(model: Network | DNNEstimator, path: str | os.PathLike[str]) -> None:
         tensors, metadata = _describe_network(model)
     else:
         tensors, metadata = _describe_estimator(model)
+    if table is not None:
+        _columns.check_columns(table, json.loads(metadata["layer_sizes"])[0])
+        metadata["table"] = json.dumps(_columns.to_json(table))
     for name, tensor in tensors.items():
         if not np.isfinite(tensor).all():
             raise ValueError(f"a model must be finite to be saved, got {name} with NaN or infinity")
@@ -147,6 +163,21 @@ def load(path: str | os.PathLike[str]) -> Network | DNNEstimator:
         if metadata["kind"] == "Network":
             return network
         return _build_estimator(network, metadata, tensors)
+
+
+def read_table(path: str | os.PathLike[str]) -> Table | None:
+    """Read what :func:`save` was told of the columns of the table.
+
+    Parameters and errors are those of :func:`load`.
+
+    Returns
+    -------
+    tuple of Column, or None
+        None if the model was saved without `table`.
+    """
+    with _faults_of(path):
+        metadata, _ = _read(os.fspath(path))
+        return metadata.get("table")
 
 
 def load_network(path: str | os.PathLike[str]) -> tuple[Network, dict[str, Any]]:
@@ -358,7 +389,8 @@ def _decode(metadata: dict[str, str]) -> dict[str, Any]:
     _require(version == VERSION, f"format version must be {VERSION!r}, got {version!r}")
     kind = metadata.get("kind")
     _require(kind in KIND_KEYS, f"kind must be one of {', '.join(KIND_KEYS)}, got {kind!r}")
-    _check_names("metadata", set(metadata), KEYS | KIND_KEYS[str(kind)])
+    keys = KEYS | KIND_KEYS[str(kind)] | (OPTIONAL_KEYS & set(metadata))
+    _check_names("metadata", set(metadata), keys)
     dtype = metadata["dtype"]
     _require(dtype in TENSOR_DTYPES, f"dtype must be 'float32' or 'float64', got {dtype!r}")
     for key, choices in (("activation", ACTIVATIONS), ("output", OUTPUTS)):
@@ -377,6 +409,12 @@ def _decode(metadata: dict[str, str]) -> dict[str, Any]:
         isinstance(sizes, list) and len(sizes) >= 2 and all(_is_count(x) and x > 0 for x in sizes),
         "layer_sizes must be at least 2 positive integers",
     )
+    if "table" in decoded:
+        try:
+            decoded["table"] = _columns.from_json(decoded["table"])
+            _columns.check_columns(decoded["table"], sizes[0])
+        except ValueError as error:
+            raise ModelFileError(str(error)) from error
     return decoded
 
 

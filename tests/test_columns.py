@@ -1,0 +1,112 @@
+"""What a model remembers of the table that it was trained on."""
+
+import json
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from dnncore import Network, _columns
+from dnncore._columns import Column
+from dnncore.modelfile import ModelFileError, load, read_table, save
+
+COLUMNS = (Column("length"), Column("colour", ("red", "", "grün=1")), Column("", ("x",)))
+
+
+def test_features():
+    assert _columns.n_features(COLUMNS) == 5
+    names = ["length", "colour=red", "colour=", "colour=grün=1", "=x"]
+    assert _columns.feature_names(COLUMNS) == names
+    assert _columns.n_features(()) == 0
+
+
+def test_json():
+    assert _columns.to_json(COLUMNS[:2]) == [
+        {"name": "length", "kind": "number"},
+        {"name": "colour", "kind": "category", "values": ["red", "", "grün=1"]},
+    ]
+
+
+columns = st.builds(
+    Column, st.text(), st.none() | st.lists(st.text(), min_size=1, unique=True).map(tuple)
+)
+
+
+@given(st.lists(columns, unique_by=lambda column: column.name))
+def test_any_columns_come_back(columns):
+    text = json.dumps(_columns.to_json(columns))
+    assert _columns.from_json(json.loads(text)) == tuple(columns)
+    _columns.check_columns(columns, len(_columns.feature_names(columns)))
+
+
+def test_table_of_a_model(tmp_path):
+    path = tmp_path / "model.safetensors"
+    network = Network((5, 2), seed=0)
+    save(network, path)
+    assert read_table(path) is None
+    save(network, path, table=list(COLUMNS))
+    assert read_table(path) == COLUMNS
+    np.testing.assert_array_equal(load(path).parameters, network.parameters)
+
+
+@pytest.mark.parametrize(
+    ("table", "message"),
+    [
+        ((), "must give 5 features, as many as the model takes, got 0"),
+        (COLUMNS[:2], "must give 5 features, as many as the model takes, got 4"),
+        ((*COLUMNS[:2], Column("length")), "different names, got ['length', 'colour', 'length']"),
+        ((*COLUMNS, Column("empty", ())), "column 'empty' must have one or more values"),
+        ((Column("a", ("b", "c", "b")), *COLUMNS[:2]), "each of them once, got ('b', 'c', 'b')"),
+    ],
+)
+def test_table_that_does_not_fit(tmp_path, table, message):
+    path = tmp_path / "model.safetensors"
+    with pytest.raises(ValueError) as caught:
+        save(Network((5, 2)), path, table=table)
+    assert message in str(caught.value)
+    assert not path.exists()
+
+
+@pytest.mark.parametrize(
+    ("description", "message"),
+    [
+        (None, "table must be a list of columns"),
+        ({}, "table must be a list of columns"),
+        ([1], "got 1"),
+        ([["name", "kind"]], "got ['name', 'kind']"),
+        ([{"name": "a"}], "must have a name and the kind 'number', or"),
+        ([{"kind": "number"}], "must have a name"),
+        ([{"name": 1, "kind": "number"}], "must have a name"),
+        ([{"name": "a", "kind": "date"}], "must have a name"),
+        ([{"name": "a", "kind": ["number"]}], "must have a name"),
+        ([{"name": "a", "kind": "number", "values": ["x"]}], "must have a name"),
+        ([{"name": "a", "kind": "category"}], "must have a name"),
+        ([{"name": "a", "kind": "category", "values": "x"}], "column 'a' must be strings, got 'x'"),
+        ([{"name": "a", "kind": "category", "values": [1]}], "column 'a' must be strings, got [1]"),
+    ],
+)
+def test_json_of_another_form(description, message):
+    with pytest.raises(ValueError) as caught:
+        _columns.from_json(description)
+    assert message in str(caught.value)
+
+
+def test_file_with_a_wrong_table(tmp_path):
+    from safetensors.numpy import load_file, save_file
+
+    path = tmp_path / "model.safetensors"
+    save(Network((5, 2)), path, table=COLUMNS)
+    for table in ("[1]", "[", '[{"name": "a", "kind": "number"}]'):
+        metadata = metadata_of(path) | {"table": table}
+        save_file(load_file(path), path, metadata=metadata)
+        for read in (load, read_table):
+            with pytest.raises(ModelFileError, match=f"^{path}: "):
+                read(path)
+
+
+def metadata_of(path):
+    from safetensors import safe_open
+
+    with safe_open(path, framework="np") as file:
+        return dict(file.metadata())
