@@ -419,25 +419,16 @@ class DNNEstimator(CallbackSupport, BaseEstimator, metaclass=ABCMeta):  # type: 
         self,
         *,
         network: Network,
+        history: History,
+        trainer: Trainer | None,
         feature_names: NDArray[Any] | None,
-        loss_curve: list[float],
-        validation_scores: list[float],
-        validation_losses: list[float],
-        n_iter: int,
-        t: int,
         **learnt: Any,
     ) -> None:
         """Become the fitted model that a file describes."""
         self.network_ = network
-        self.history_ = History(
-            loss_curve,
-            validation_scores,
-            validation_losses,
-            best_loss=min(loss_curve, default=np.inf),
-            best_validation_score=max(validation_scores, default=-np.inf),
-            n_iter=n_iter,
-            t=t,
-        )
+        self.history_ = history
+        if trainer is not None:
+            self._adopt(trainer)
         self.n_features_in_ = network.layer_sizes[0]
         if feature_names is not None:
             self.feature_names_in_ = feature_names
@@ -465,12 +456,19 @@ class DNNEstimator(CallbackSupport, BaseEstimator, metaclass=ABCMeta):  # type: 
         check_is_fitted(self)
         return self.network_.freeze(**self._freeze_options())
 
-    def save(self, path: str | os.PathLike[str]) -> None:
-        """Write the fitted model to a safetensors file; :func:`dnncore.load` reads it."""
+    def save(self, path: str | os.PathLike[str], *, solver_state: bool = False) -> None:
+        """Write the fitted model to a safetensors file; :func:`dnncore.load` reads it.
+
+        Parameters
+        ----------
+        path : str or path-like
+        solver_state : bool
+            Whether training is to go on after loading (by `partial_fit`, or `fit` with
+            `warm_start`) with the same bits as without; see :func:`dnncore.modelfile.save`.
+        """
         from .modelfile import save
 
-        check_is_fitted(self)
-        save(self, path)
+        save(self, path, solver_state=solver_state)
 
     # ---------------------------------------------------- what the fitted model consists of
 

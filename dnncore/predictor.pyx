@@ -130,7 +130,7 @@ cdef class Predictor:
         Parameters
         ----------
         path : str or path-like
-            Written by ``Network.save``, ``DNNClassifier.save`` or ``DNNRegressor.save``.
+            Written by :meth:`save` of a predictor, a network or an estimator.
 
         Returns
         -------
@@ -141,10 +141,30 @@ cdef class Predictor:
         dnncore.modelfile.ModelFileError
             If the file is not a model file.
         """
-        from .modelfile import load_network
+        from .modelfile import load_predictor
 
-        network, options = load_network(path)
-        return network.freeze(**options)
+        return load_predictor(path)
+
+    def save(self, path):
+        """Write the predictor to a safetensors file; :meth:`load` reads it.
+
+        Parameters
+        ----------
+        path : str or path-like
+
+        Raises
+        ------
+        TypeError
+            If `classes_` are not integers, strings, floats or booleans.
+        """
+        from .modelfile import save
+
+        save(self, path)
+
+    @property
+    def parameters(self):
+        """The parameters scored with, array (n_parameters,) that is not writeable."""
+        return self._parameters
 
     def __reduce__(self):
         arguments = self.layer_sizes, self._parameters, self.classes_

@@ -5,7 +5,7 @@ from __future__ import annotations
 import logging
 import time
 import warnings
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any, NamedTuple
 
@@ -38,6 +38,7 @@ logger = logging.getLogger("dnncore")
 DEFAULT_BATCH_SIZE = 200
 ADAPTIVE_DIVISOR = 5.0  # as in scikit-learn: the adaptive rate is divided by this ...
 ADAPTIVE_LOWEST = 1e-6  # ... until it is this low
+MAX_COUNT = 2**63 - 1  # of a C integer
 
 
 class DivergenceWarning(UserWarning):
@@ -468,6 +469,62 @@ class Trainer:
             (self.network.parameters, *self._state), snapshot.arrays, strict=True
         ):
             array[...] = copy
+
+    def state_dict(self) -> dict[str, Any]:
+        """What the next steps depend on, beside the network, the settings and the history.
+
+        Returns
+        -------
+        dict
+            ``solver``; ``vectors``, a copy of what it keeps; ``steps`` so far;
+            ``learning_rate``; ``dropout_seed``; ``random``, the state of the generator of the
+            order of rows, as NumPy has it.
+        """
+        return {
+            "solver": self.solver,
+            "vectors": [x.copy() for x in self._state],
+            "steps": self._steps,
+            "learning_rate": self.learning_rate,
+            "dropout_seed": self._dropout_seed,
+            "random": self._rng.bit_generator.state,
+        }
+
+    def load_state_dict(self, state: Mapping[str, Any]) -> None:
+        """Go on from what :meth:`state_dict` gave.
+
+        Raises
+        ------
+        TypeError, ValueError
+            If the state does not fit; nothing has been changed.
+        """
+        solver, vectors = state["solver"], state["vectors"]
+        shapes = [(self.network.n_parameters,)] * N_STATES[solver.update]
+        if [x.shape for x in vectors] != shapes:
+            raise ValueError(
+                f"vectors must have shapes {shapes} for {solver}, got {[x.shape for x in vectors]}"
+            )
+        if not all(np.isfinite(x).all() for x in vectors):
+            raise ValueError("vectors must be finite")
+        steps = check.integer("steps", state["steps"], low=0, high=MAX_COUNT)
+        rate = check.number(
+            "learning_rate", state["learning_rate"], low=0.0, high=np.inf, high_open=True
+        )
+        seed = state["dropout_seed"]
+        if seed is not None:
+            seed = check.integer("dropout_seed", seed, low=0, high=MAX_COUNT)
+        generator = type(self._rng.bit_generator)()
+        try:
+            generator.state = state["random"]
+        except (KeyError, OverflowError) as error:
+            raise ValueError(
+                f"random must be the state of a {type(generator).__name__}, got "
+                f"{state['random']!r:.80}"
+            ) from error
+        self.solver, self.learning_rate = solver, rate
+        self._steps, self._dropout_seed, self._rng = steps, seed, np.random.Generator(generator)
+        self._state = [aligned_zeros(x.size, self.network.dtype) for x in vectors]
+        for own, x in zip(self._state, vectors, strict=True):
+            own[...] = x
 
     def _warn_of_divergence(self, epoch: int) -> None:
         warnings.warn(

@@ -1,0 +1,171 @@
+"""From the metadata and tensors of a file, whose form has been checked, to a model."""
+
+from __future__ import annotations
+
+from functools import reduce
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from .._moments import Moments
+from ..network import Network
+from ..predictor import Predictor
+from . import _classes, _params, _solver
+from ._header import ModelFileError, require
+from ._schema import CLASSIFIER, NETWORK, PREDICTOR, REGRESSOR, Metadata, is_count
+
+if TYPE_CHECKING:
+    from .._estimator import DNNEstimator
+    from ..training import History
+
+LABEL_KINDS = {"single": "softmax", "soft": "softmax", "multilabel": "logistic"}  # their output
+
+Tensors = dict[str, NDArray[Any]]
+
+
+def build(metadata: Metadata, tensors: Tensors) -> Network | Predictor | DNNEstimator:
+    """The model that was saved."""
+    if metadata["kind"] == PREDICTOR:
+        return _predictor(metadata, tensors)
+    network = _network(metadata, tensors)
+    if metadata["kind"] == NETWORK:
+        return network
+    return _estimator(network, metadata, tensors)
+
+
+def build_predictor(metadata: Metadata, tensors: Tensors) -> Predictor:
+    """The predictor of a model of any kind; needs no scikit-learn."""
+    if metadata["kind"] == PREDICTOR:
+        return _predictor(metadata, tensors)
+    network = _network(metadata, tensors)
+    if metadata["kind"] == CLASSIFIER:
+        return network.freeze(_learnt(metadata, tensors)["classes_"])
+    if metadata["kind"] == REGRESSOR:
+        learnt = _learnt(metadata, tensors)
+        return network.freeze(
+            target_mean=learnt["target_mean_"], target_scale=learnt["target_scale_"]
+        )
+    return network.freeze()
+
+
+def _predictor(metadata: Metadata, tensors: Tensors) -> Predictor:
+    sizes = metadata["layer_sizes"]
+    parts = [
+        tensors[f"layers.{layer}.{part}"].ravel()
+        for layer in range(len(sizes) - 1)
+        for part in ("weight", "bias")
+    ]
+    return Predictor(
+        sizes,
+        np.concatenate(parts, dtype=metadata["dtype"]),
+        _classes.build(metadata["classes"], sizes[-1], ordered=False),
+        activation=metadata["activation"],
+        output=metadata["output"],
+    )
+
+
+def _network(metadata: Metadata, tensors: Tensors) -> Network:
+    network = Network(
+        metadata["layer_sizes"], dtype=metadata["dtype"], seed=0,
+        activation=metadata["activation"], output=metadata["output"],
+    )  # fmt: skip
+    for layer, (W, b) in enumerate(zip(network.coefs_, network.intercepts_, strict=True)):
+        W[...] = tensors[f"layers.{layer}.weight"]
+        b[...] = tensors[f"layers.{layer}.bias"]
+    if "norm.mean" in tensors:
+        network.set_norm(tensors["norm.mean"], tensors["norm.scale"])
+    if "norm.moments.count" in tensors:
+        network.moments_ = Moments(
+            float(tensors["norm.moments.count"][0]),
+            tensors["norm.moments.mean"].astype(np.float64, copy=False),
+            tensors["norm.moments.variance"].astype(np.float64, copy=False),
+        )
+    return network
+
+
+def _learnt(metadata: Metadata, tensors: Tensors) -> dict[str, Any]:
+    """What an estimator of its kind has learnt beside the network, by attribute."""
+    regressor = metadata["kind"] == REGRESSOR
+    return (_regressor if regressor else _classifier)(metadata, tensors)
+
+
+def _regressor(metadata: Metadata, tensors: Tensors) -> dict[str, Any]:
+    require(metadata["output"] == "identity", "output of a DNNRegressor must be 'identity'")
+    ndim, n_outputs = metadata["target_ndim"], metadata["layer_sizes"][-1]
+    require(
+        type(ndim) is int and ndim == (1 if n_outputs == 1 else 2),
+        f"target_ndim must go with {n_outputs} outputs, got {ndim!r:.80}",
+    )
+    mean, scale = tensors["target.mean"], tensors["target.scale"]
+    return {"target_mean_": mean, "target_scale_": scale, "_target_ndim": ndim}
+
+
+def _classifier(metadata: Metadata, tensors: Tensors) -> dict[str, Any]:
+    kind, output = metadata["label_kind"], metadata["output"]
+    require(
+        LABEL_KINDS.get(kind) == output,
+        f"label_kind {kind!r:.80} does not go with output {output!r}",
+    )
+    classes = _classes.build(metadata["classes"], metadata["layer_sizes"][-1], ordered=True)
+    learnt: dict[str, Any] = {"classes_": classes, "_kind": kind}
+    if output == "softmax":
+        prior, total = tensors["class_prior"], tensors["class_total"]
+        require(total.any(), "class_total must not be all zero")
+        require(abs(prior.sum() - 1.0) < 1e-6, f"class_prior must add up to 1, got {prior.sum()}")
+        learnt |= {"class_prior_": prior, "_class_totals": total}
+    return learnt
+
+
+def _estimator(network: Network, metadata: Metadata, tensors: Tensors) -> DNNEstimator:
+    import dnncore  # which says what to install
+
+    learnt = _learnt(metadata, tensors)
+    for key in ("n_iter", "t"):
+        require(is_count(metadata[key]), f"{key} must be a non-negative integer")
+    kind = getattr(dnncore, metadata["kind"])
+    model: DNNEstimator = kind(**_params.build(metadata["params"], set(kind().get_params())))
+    try:
+        model._validate_params()
+    except (TypeError, ValueError) as error:
+        raise ModelFileError(f"params: {error}") from error
+    history, trainer = _history(metadata, tensors), None
+    if "solver" in metadata:
+        vectors = [tensors[f"solver.state.{i}"] for i in range(metadata["solver"]["n_vectors"])]
+        trainer = _solver.build(network, history, metadata["solver"], vectors)
+    model._restore(
+        network=network,
+        history=history,
+        trainer=trainer,
+        feature_names=_feature_names(metadata),
+        **learnt,
+    )
+    return model
+
+
+def _feature_names(metadata: Metadata) -> NDArray[Any] | None:
+    names, n_features = metadata["feature_names"], metadata["layer_sizes"][0]
+    if names is None:
+        return None
+    named = isinstance(names, list) and all(isinstance(name, str) for name in names)
+    require(
+        named and len(names) == n_features, f"feature_names must be null or {n_features} strings"
+    )
+    return np.array(names, dtype=object)
+
+
+def _history(metadata: Metadata, tensors: Tensors) -> History:
+    from ..training import History
+
+    def values(name: str) -> list[float]:
+        found: list[float] = tensors.get(f"history.{name}", np.empty(0)).tolist()
+        return found
+
+    losses, scores = values("loss"), values("validation_score")
+    metrics = {name: values(f"metrics.{i}") for i, name in enumerate(metadata["metrics"])}
+    return History(
+        losses, scores, values("validation_loss"), metrics,
+        best_loss=min(losses, default=np.inf),
+        best_validation_score=reduce(max, scores, -np.inf),  # as training does, past any NaN
+        n_iter=metadata["n_iter"], t=metadata["t"],
+    )  # fmt: skip

@@ -1,0 +1,136 @@
+"""From a model to the metadata and tensors of its file."""
+
+from __future__ import annotations
+
+from itertools import pairwise
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from .._version import __version__
+from ..network import Network
+from ..predictor import Predictor
+from . import _classes, _params, _schema, _solver
+
+if TYPE_CHECKING:
+    from .._estimator import DNNEstimator
+
+Tensors = dict[str, NDArray[Any]]
+Described = tuple[dict[str, Any], Tensors]  # the metadata before those in JSON are encoded
+
+
+def describe(model: Network | Predictor | DNNEstimator, solver_state: bool) -> Described:
+    """Metadata and tensors of the model; TypeError if it is of another kind."""
+    if isinstance(model, Network | Predictor):
+        if solver_state:
+            raise ValueError(f"solver_state needs an estimator, got a {type(model).__name__}")
+        return _network(model) if isinstance(model, Network) else _predictor(model)
+    return _estimator(model, solver_state)
+
+
+def _layers(kind: str, model: Network | Predictor, parameters: NDArray[Any]) -> Described:
+    """What a network and a predictor have in common."""
+    metadata = {
+        "format": _schema.FORMAT,
+        "format_version": _schema.VERSION,
+        "kind": kind,
+        "dnncore_version": __version__,
+        "dtype": model.dtype.name,
+        "activation": model.activation,
+        "output": model.output,
+        "layer_sizes": model.layer_sizes,
+    }
+    tensors, start = {}, 0
+    for layer, (k, m) in enumerate(pairwise(model.layer_sizes)):
+        weight, bias = parameters[start : start + k * m], parameters[start + k * m :]
+        tensors |= {
+            f"layers.{layer}.weight": weight.reshape(k, m),
+            f"layers.{layer}.bias": bias[:m],
+        }
+        start += (k + 1) * m
+    return metadata, tensors
+
+
+def _predictor(predictor: Predictor) -> Described:
+    metadata, tensors = _layers(_schema.PREDICTOR, predictor, predictor.parameters)
+    return metadata | {"classes": _classes.describe(predictor.classes_)}, tensors
+
+
+def _network(network: Network) -> Described:
+    metadata, tensors = _layers(_schema.NETWORK, network, network.parameters)
+    if network.mean_ is not None and network.scale_ is not None:
+        tensors |= {"norm.mean": network.mean_, "norm.scale": network.scale_}
+    if network.moments_ is not None:
+        tensors |= {
+            "norm.moments.count": np.array([network.moments_.count]),
+            "norm.moments.mean": network.moments_.mean,
+            "norm.moments.variance": network.moments_.variance,
+        }
+    return metadata, tensors
+
+
+def _estimator(model: DNNEstimator, solver_state: bool) -> Described:
+    from sklearn.utils.validation import check_is_fitted
+
+    from ..classifier import DNNClassifier
+    from ..regressor import DNNRegressor
+
+    if not isinstance(model, DNNClassifier | DNNRegressor):
+        raise TypeError(
+            f"model must be a {', '.join(_schema.KINDS[:-1])} or {_schema.KINDS[-1]}, "
+            f"got {type(model).__name__}"
+        )
+    check_is_fitted(model)
+    metadata, tensors = _network(model.network_)
+    names = getattr(model, "feature_names_in_", None)
+    metadata |= {
+        "feature_names": names,
+        "params": _params.describe(model),
+        "n_iter": model.n_iter_,
+        "t": model.t_,
+    }
+    own, learnt = _regressor(model) if isinstance(model, DNNRegressor) else _classifier(model)
+    metadata, tensors = metadata | own, tensors | learnt
+    _add_history(model, metadata, tensors)
+    if solver_state:
+        _add_solver(model, metadata, tensors)
+    return metadata, tensors
+
+
+def _classifier(model: Any) -> Described:
+    metadata = {
+        "kind": _schema.CLASSIFIER,
+        "classes": _classes.describe(model.classes_),
+        "label_kind": model._kind,
+    }
+    if not hasattr(model, "class_prior_"):
+        return metadata, {}
+    return metadata, {"class_prior": model.class_prior_, "class_total": model._class_totals}
+
+
+def _regressor(model: Any) -> Described:
+    metadata = {"kind": _schema.REGRESSOR, "target_ndim": model._target_ndim}
+    return metadata, {"target.mean": model.target_mean_, "target.scale": model.target_scale_}
+
+
+def _add_history(model: DNNEstimator, metadata: dict[str, Any], tensors: Tensors) -> None:
+    history = model.history_
+    metadata["metrics"] = list(history.metrics)
+    tensors["history.loss"] = np.array(history.loss_curve, np.float64)
+    optional = {
+        "validation_score": history.validation_scores,
+        "validation_loss": history.validation_losses,
+    }
+    numbered = {f"metrics.{i}": values for i, values in enumerate(history.metrics.values())}
+    for name, values in {**optional, **numbered}.items():
+        if values or name in numbered:
+            tensors[f"history.{name}"] = np.array(values, np.float64)
+
+
+def _add_solver(model: DNNEstimator, metadata: dict[str, Any], tensors: Tensors) -> None:
+    trainer = getattr(model, "_trainer", None)
+    if trainer is None:
+        raise ValueError("the model has no solver state: it was loaded from a file without")
+    metadata["solver"], vectors = _solver.describe(trainer)
+    tensors |= {f"solver.state.{i}": vector for i, vector in enumerate(vectors)}

@@ -1,0 +1,175 @@
+"""The safetensors container: 8 bytes with the length of the header, the header in JSON, the data.
+
+It is read here, not by the package safetensors, because that maps the file into memory, where
+a file that is cut short meanwhile ends the process, and because it takes the last of two equal
+names. So scoring needs no other package either.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import math
+import os
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any, BinaryIO
+
+import numpy as np
+from numpy.typing import NDArray
+
+from . import _json
+
+LENGTH_BYTES = 8
+MAX_HEADER = 100_000_000  # as in the package safetensors
+MAX_SIZE = 2**63 - 1
+DTYPES = {"F32": np.dtype("<f4"), "F64": np.dtype("<f8")}
+CHECKSUM = "checksum"
+
+
+class ModelFileError(ValueError):
+    """The file is no model file, is damaged, or is of a version that cannot be read."""
+
+
+def require(condition: object, message: str) -> None:
+    """Raise ModelFileError with the message unless the condition holds."""
+    if not condition:
+        raise ModelFileError(message)
+
+
+def parse(text: str, what: str) -> Any:
+    """The value of a JSON text, which the error calls `what`."""
+    try:
+        return _json.decode(text)
+    except ValueError as error:
+        raise ModelFileError(f"{what} must be JSON: {error}") from error
+
+
+@dataclass(frozen=True)
+class Entry:
+    """What the header says of a tensor; `begin` and `end` count bytes of the data."""
+
+    dtype: str
+    shape: tuple[int, ...]
+    begin: int
+    end: int
+
+
+def read_header(file: BinaryIO) -> tuple[dict[str, str], dict[str, Any], int]:
+    """The metadata, what the header says of each tensor (not checked yet), and the data's length.
+
+    Nothing is allocated for a length that the file does not have.
+    """
+    size = os.fstat(file.fileno()).st_size
+    length = int.from_bytes(file.read(LENGTH_BYTES), "little")
+    n_bytes = size - LENGTH_BYTES - length
+    require(
+        n_bytes >= 0 and 2 <= length <= MAX_HEADER,
+        f"not a safetensors file: {size} bytes cannot have a header of {length}",
+    )
+    try:
+        text = file.read(length).decode()
+    except UnicodeDecodeError as error:
+        raise ModelFileError(f"the header must be UTF-8: {error}") from error
+    header = parse(text, "the header")
+    require(isinstance(header, dict), "the header must be a JSON object")
+    metadata = header.pop("__metadata__", {})
+    require(
+        isinstance(metadata, dict) and all(isinstance(x, str) for x in metadata.values()),
+        "the metadata must be strings",
+    )
+    return metadata, header, n_bytes
+
+
+def check_entries(header: dict[str, Any], n_bytes: int) -> dict[str, Entry]:
+    """The tensors in the order of their data, which they fill without gap or overlap."""
+    entries = sorted(
+        ((name, _entry(name, description)) for name, description in header.items()),
+        key=lambda item: (item[1].begin, item[1].end),
+    )
+    ends = [0, *(entry.end for _, entry in entries)]
+    for (name, entry), end in zip(entries, ends, strict=False):
+        require(entry.begin == end, f"{name!r:.80} must begin at byte {end}, got {entry.begin}")
+    require(ends[-1] == n_bytes, f"the tensors must have {ends[-1]} bytes, got {n_bytes}")
+    return dict(entries)
+
+
+def _entry(name: str, description: object) -> Entry:
+    require(
+        isinstance(description, dict) and set(description) == {"dtype", "shape", "data_offsets"},
+        f"{name!r:.80} must have a dtype, a shape and data_offsets",
+    )
+    assert isinstance(description, dict)
+    dtype, shape, offsets = (description[key] for key in ("dtype", "shape", "data_offsets"))
+    require(
+        isinstance(dtype, str) and dtype in DTYPES,
+        f"{name!r:.80} must have dtype F32 or F64, got {dtype!r:.80}",
+    )
+    # More dimensions than any tensor of a model has would only take time to multiply.
+    require(
+        _are_sizes(shape) and 1 <= len(shape) <= 2,
+        f"{name!r:.80} must have a shape of 1 or 2 sizes, got {shape!r:.80}",
+    )
+    require(
+        _are_sizes(offsets) and len(offsets) == 2,
+        f"{name!r:.80} must have data_offsets of 2 numbers, got {offsets!r:.80}",
+    )
+    expected = math.prod(shape) * DTYPES[dtype].itemsize
+    require(
+        offsets[1] - offsets[0] == expected,
+        f"{name!r:.80} must have {expected} bytes, got {offsets[1] - offsets[0]}",
+    )
+    return Entry(dtype, tuple(shape), *offsets)
+
+
+def _are_sizes(values: object) -> bool:
+    return isinstance(values, list) and all(type(x) is int and 0 <= x <= MAX_SIZE for x in values)
+
+
+def read_tensors(file: BinaryIO, entries: Mapping[str, Entry]) -> dict[str, NDArray[Any]]:
+    """The tensors, read from where the header ends; a copy that the file no longer changes."""
+    tensors = {}
+    for name, entry in entries.items():
+        data = np.empty(entry.end - entry.begin, np.uint8)
+        require(
+            file.readinto(data) == data.size,  # type: ignore[attr-defined]
+            "the file became shorter while it was read",
+        )
+        tensors[name] = data.view(DTYPES[entry.dtype]).reshape(entry.shape)
+    return tensors
+
+
+def checksum(metadata: Mapping[str, str], tensors: Mapping[str, NDArray[Any]]) -> str:
+    """SHA-256 over all that a file says, whatever the order in which it says it.
+
+    A CRC would find a flipped bit too; this also names the model, and is as fast to compute as
+    the file is to read.
+    """
+    names = sorted(tensors)
+    said = sorted((key, value) for key, value in metadata.items() if key != CHECKSUM)
+    shapes = [[name, dtype_of(tensors[name]), tensors[name].shape] for name in names]
+    digest = hashlib.sha256(json.dumps([said, shapes], separators=(",", ":")).encode())
+    for name in names:
+        digest.update(np.ravel(tensors[name]).astype(DTYPES[dtype_of(tensors[name])], copy=False))
+    return digest.hexdigest()
+
+
+def dtype_of(tensor: NDArray[Any]) -> str:
+    """What safetensors calls the dtype."""
+    return {"float32": "F32", "float64": "F64"}[tensor.dtype.name]
+
+
+def serialize(metadata: Mapping[str, str], tensors: Mapping[str, NDArray[Any]]) -> bytes:
+    """The bytes of the file; the same for the same contents."""
+    try:
+        from safetensors.numpy import save
+    except ModuleNotFoundError as error:
+        raise ImportError("saving needs safetensors: pip install 'dnncore[cli]'") from error
+    data = save(dict(tensors), metadata=dict(metadata))
+    # The package writes the metadata in random order.
+    end = LENGTH_BYTES + int.from_bytes(data[:LENGTH_BYTES], "little")
+    header = json.loads(data[LENGTH_BYTES:end])
+    header["__metadata__"] = dict(sorted(header["__metadata__"].items()))
+    text = json.dumps(header, separators=(",", ":")).encode()
+    text += b" " * (-len(text) % LENGTH_BYTES)  # keeps the tensors aligned
+    return len(text).to_bytes(LENGTH_BYTES, "little") + text + data[end:]

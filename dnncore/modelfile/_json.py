@@ -1,0 +1,75 @@
+"""JSON with one meaning for every text.
+
+Names that occur twice, NaN, and numbers that no float can hold are refused. Infinity, for which
+JSON has no word, is written as ``{"float": "inf"}`` or ``{"float": "-inf"}``.
+"""
+
+from __future__ import annotations
+
+import json
+import math
+from typing import Any, NoReturn
+
+import numpy as np
+
+INFINITIES = {"inf": math.inf, "-inf": -math.inf}
+
+
+def encode(name: str, value: object) -> str:
+    """The text for a value; numbers and arrays of NumPy are taken as those of Python.
+
+    Raises
+    ------
+    TypeError
+        If JSON has no word for the value, of which the error says `name`, or it is NaN.
+    """
+    return json.dumps(_plain(name, value), sort_keys=True)
+
+
+def _plain(name: str, value: object) -> object:
+    if isinstance(value, np.generic | np.ndarray):
+        value = value.tolist()
+    if isinstance(value, list | tuple):
+        return [_plain(name, x) for x in value]
+    if isinstance(value, dict):
+        return {key: _plain(name, x) for key, x in value.items()}
+    if value is None or isinstance(value, str | int):
+        return value
+    if isinstance(value, float) and not math.isnan(value):
+        return {"float": str(value)} if math.isinf(value) else value
+    raise TypeError(f"{name} must be plain values, not NaN, to be saved, got {value!r:.80}")
+
+
+def decode(text: str) -> Any:
+    """The value of a text; ValueError if it has none."""
+    try:
+        return json.loads(
+            text, object_pairs_hook=_object, parse_float=_finite, parse_constant=_refuse
+        )
+    except RecursionError as error:
+        raise ValueError("too deeply nested") from error
+
+
+def _object(pairs: list[tuple[str, Any]]) -> Any:
+    members = dict(pairs)
+    if len(members) < len(pairs):
+        raise ValueError(f"an object must have each name once, got {_twice(pairs)!r:.80} twice")
+    if len(pairs) == 1 and pairs[0][0] == "float" and isinstance(pairs[0][1], str):
+        return INFINITIES.get(pairs[0][1], members)
+    return members
+
+
+def _twice(pairs: list[tuple[str, Any]]) -> str:
+    seen: set[str] = set()
+    return next(name for name, _ in pairs if name in seen or seen.add(name))  # type: ignore[func-returns-value]
+
+
+def _finite(text: str) -> float:
+    number = float(text)
+    if math.isinf(number):
+        raise ValueError(f"a number must be one that a float can hold, got {text:.40}")
+    return number
+
+
+def _refuse(word: str) -> NoReturn:
+    raise ValueError(f"{word} is not JSON")

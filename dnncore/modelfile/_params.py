@@ -1,0 +1,47 @@
+"""The parameters of an estimator in JSON."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from ._header import ModelFileError, require
+
+if TYPE_CHECKING:
+    from .._estimator import DNNEstimator
+
+
+def describe(model: DNNEstimator) -> dict[str, Any]:
+    """The parameters by name; None for those that are no plain values: callbacks and the like."""
+    params: dict[str, Any] = model.get_params(deep=False) | {"callback": None}
+    if not isinstance(params["random_state"], int | np.integer):
+        params["random_state"] = None
+    scoring = params["scoring"]
+    named = isinstance(scoring, list | tuple) and all(isinstance(x, str) for x in scoring)
+    if not (isinstance(scoring, str) or named):
+        params["scoring"] = None
+    if isinstance(params.get("class_weight"), Mapping):
+        # JSON has strings for keys only.
+        params["class_weight"] = [[key, value] for key, value in params["class_weight"].items()]
+    return params
+
+
+def build(params: object, known: set[str]) -> dict[str, Any]:
+    """The parameters, of which the values are not checked yet."""
+    if not isinstance(params, dict):
+        raise ModelFileError("params must be a JSON object")
+    unknown = sorted(set(params) - known)
+    require(not unknown, f"unknown parameter {unknown[:1]!r:.80}")
+    require(params.get("callback") is None, "the parameter callback must be null")
+    weight = params.get("class_weight")
+    if isinstance(weight, list):
+        pairs = all(isinstance(x, list) and len(x) == 2 and _is_label(x[0]) for x in weight)
+        require(pairs, "the parameter class_weight must be pairs of a class and a weight")
+        params = params | {"class_weight": {key: value for key, value in weight}}
+    return {name: tuple(x) if isinstance(x, list) else x for name, x in params.items()}
+
+
+def _is_label(value: object) -> bool:
+    return isinstance(value, bool | int | float | str)

@@ -1,0 +1,265 @@
+"""Which metadata and which tensors a model file has, as tables; docs/model_file.md in code."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from dataclasses import dataclass, field
+from itertools import pairwise
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from .. import _columns
+from .._engine import ACTIVATIONS, OUTPUTS
+from . import _solver
+from ._header import CHECKSUM, Entry, ModelFileError, parse, require
+
+FORMAT = "dnncore"
+VERSION = "1"
+
+NETWORK, PREDICTOR = "Network", "Predictor"
+CLASSIFIER, REGRESSOR = "DNNClassifier", "DNNRegressor"
+ESTIMATORS = frozenset({CLASSIFIER, REGRESSOR})
+TRAINABLE = ESTIMATORS | {NETWORK}
+KINDS = (NETWORK, CLASSIFIER, REGRESSOR, PREDICTOR)
+
+Metadata = dict[str, Any]  # with JSON decoded
+
+# --------------------------------------------------------------------------------- metadata
+
+
+@dataclass(frozen=True)
+class Key:
+    """A key of the metadata: the kinds that have it, and whether its value is JSON."""
+
+    kinds: frozenset[str] = frozenset(KINDS)
+    json: bool = False
+    optional: bool = False
+
+
+KEYS = {
+    "format": Key(),
+    "format_version": Key(),
+    "kind": Key(),
+    CHECKSUM: Key(),
+    "dnncore_version": Key(),
+    "dtype": Key(),
+    "activation": Key(),
+    "output": Key(),
+    "layer_sizes": Key(json=True),
+    "table": Key(json=True, optional=True),
+    "classes": Key(frozenset({CLASSIFIER, PREDICTOR}), json=True),
+    "label_kind": Key(frozenset({CLASSIFIER})),
+    "target_ndim": Key(frozenset({REGRESSOR}), json=True),
+    "feature_names": Key(ESTIMATORS, json=True),
+    "params": Key(ESTIMATORS, json=True),
+    "n_iter": Key(ESTIMATORS, json=True),
+    "t": Key(ESTIMATORS, json=True),
+    "metrics": Key(ESTIMATORS, json=True),
+    "solver": Key(ESTIMATORS, json=True, optional=True),
+}
+CHOICES = {
+    "kind": KINDS,
+    "dtype": ("float32", "float64"),
+    "activation": tuple(ACTIVATIONS),
+    "output": tuple(OUTPUTS),
+}
+
+
+def decode(metadata: Mapping[str, str]) -> Metadata:
+    """The metadata with JSON decoded: the keys of its kind, and what every kind has checked."""
+    require(metadata.get("format") == FORMAT, "not a dnncore model file")
+    version, kind = metadata.get("format_version"), metadata.get("kind")
+    require(version == VERSION, f"format version must be {VERSION!r}, got {version!r:.80}")
+    _check_choice("kind", kind)
+    known = {name for name, key in KEYS.items() if kind in key.kinds}
+    needed = {name for name in known if not KEYS[name].optional}
+    _check_names("metadata", metadata, known, needed)
+    for name in CHOICES:
+        _check_choice(name, metadata[name])
+    decoded = {
+        name: parse(value, f"the metadata {name}") if KEYS[name].json else value
+        for name, value in metadata.items()
+    }
+    sizes = decoded["layer_sizes"]
+    require(
+        isinstance(sizes, list) and len(sizes) >= 2 and all(is_count(x) and x > 0 for x in sizes),
+        "layer_sizes must be at least 2 positive integers",
+    )
+    if "table" in decoded:
+        decoded["table"] = _table(decoded["table"], sizes[0])
+    metrics = decoded.get("metrics", [])
+    require(
+        isinstance(metrics, list)
+        and all(isinstance(name, str) for name in metrics)
+        and len(set(metrics)) == len(metrics),
+        "metrics must be strings, each of them once",
+    )
+    if "solver" in decoded:
+        _solver.check(decoded["solver"])
+    return decoded
+
+
+def _check_choice(name: str, value: object) -> None:
+    choices = CHOICES[name]
+    require(value in choices, f"{name} must be one of {', '.join(choices)}, got {value!r:.80}")
+
+
+def _check_names(what: str, found: Iterable[str], known: set[str], needed: set[str]) -> None:
+    unknown, missing = sorted(set(found) - known), sorted(needed - set(found))
+    require(not unknown, f"unknown {what} {unknown[:1]!r:.80}")
+    require(not missing, f"missing {what} {missing[:1]}")
+
+
+def _table(description: object, n_features: int) -> _columns.Table:
+    try:
+        table = _columns.from_json(description)
+        _columns.check_columns(table, n_features)
+    except ValueError as error:
+        raise ModelFileError(str(error)) from error
+    return table
+
+
+def is_count(value: object) -> bool:
+    """Whether the value is an integer that counts something."""
+    return type(value) is int and 0 <= value < 2**63
+
+
+# ---------------------------------------------------------------------------------- tensors
+
+
+@dataclass(frozen=True)
+class Tensor:
+    """A tensor: sizes (numbers, or names of :func:`_sizes`), dtype, and which values it has."""
+
+    shape: tuple[int | str, ...]
+    dtype: str = "F64"  # or MODEL
+    values: str = "finite"  # what RULES calls them, or ANY
+
+
+@dataclass(frozen=True)
+class Group:
+    """Tensors that a file has all together or not at all.
+
+    Attributes
+    ----------
+    tensors : mapping of str to Tensor
+    kinds : set of str
+        The only ones that may have them.
+    needed : callable
+        Whether the metadata say that they must be there.
+    prefix : str, optional
+        Where they need not be: how the names begin that make all of them needed.
+    """
+
+    tensors: Mapping[str, Tensor]
+    kinds: frozenset[str] = frozenset(KINDS)
+    needed: Callable[[Metadata], bool] = field(default=lambda metadata: True)
+    prefix: str | None = None
+
+
+MODEL = "model"  # the dtype of the network
+ANY = "any"  # a size that depends on no other, or any values
+
+RULES: dict[str, Callable[[NDArray[Any]], Any]] = {
+    "finite": np.isfinite,
+    "positive": lambda x: x > 0,
+    "non-negative": lambda x: x >= 0,
+}
+
+GROUPS = (
+    Group(
+        {
+            "norm.mean": Tensor(("n_features",), MODEL),
+            "norm.scale": Tensor(("n_features",), MODEL, "positive"),
+        },
+        TRAINABLE,
+        prefix="norm.",
+    ),
+    Group(
+        {
+            "norm.moments.count": Tensor((1,), values="positive"),
+            "norm.moments.mean": Tensor(("n_features",)),
+            "norm.moments.variance": Tensor(("n_features",), values="non-negative"),
+        },
+        TRAINABLE,
+        prefix="norm.moments.",
+    ),
+    Group(
+        {
+            "class_prior": Tensor(("n_outputs",), values="non-negative"),
+            "class_total": Tensor(("n_outputs",), values="non-negative"),
+        },
+        frozenset({CLASSIFIER}),
+        needed=lambda metadata: bool(metadata["output"] == "softmax"),
+    ),
+    Group(
+        {
+            "target.mean": Tensor(("n_outputs",)),
+            "target.scale": Tensor(("n_outputs",), values="positive"),
+        },
+        frozenset({REGRESSOR}),
+    ),
+    Group({"history.loss": Tensor((ANY,))}, ESTIMATORS),
+    # A scorer of the user may give any number.
+    *(
+        Group({name: Tensor((ANY,), values=ANY)}, ESTIMATORS, prefix=name)
+        for name in ("history.validation_score", "history.validation_loss")
+    ),
+)
+
+
+def _numbered(metadata: Metadata) -> Iterator[tuple[str, Tensor]]:
+    """The tensors of which the metadata say how many there are."""
+    for layer, shape in enumerate(pairwise(metadata["layer_sizes"])):
+        yield f"layers.{layer}.weight", Tensor(shape, MODEL)
+        yield f"layers.{layer}.bias", Tensor(shape[1:], MODEL)
+    for i in range(len(metadata.get("metrics", []))):
+        yield f"history.metrics.{i}", Tensor((ANY,), values=ANY)
+    for i in range(metadata.get("solver", {}).get("n_vectors", 0)):
+        yield f"solver.state.{i}", Tensor(("n_parameters",), MODEL)
+
+
+def _sizes(metadata: Metadata) -> dict[str, int]:
+    layers = metadata["layer_sizes"]
+    return {
+        "n_features": layers[0],
+        "n_outputs": layers[-1],
+        "n_parameters": sum((k + 1) * m for k, m in pairwise(layers)),
+    }
+
+
+def expected_tensors(metadata: Metadata, found: Iterable[str]) -> dict[str, Tensor]:
+    """The tensors that a file must have, given its metadata and the names that it has."""
+    found = list(found)
+    expected = dict(_numbered(metadata))
+    for group in GROUPS:
+        wanted = group.prefix is None or any(name.startswith(group.prefix) for name in found)
+        if metadata["kind"] in group.kinds and wanted and group.needed(metadata):
+            expected |= group.tensors
+    return expected
+
+
+def check_entries(metadata: Metadata, found: Mapping[str, Entry]) -> dict[str, Tensor]:
+    """The expected tensors, if those found have their names, dtypes and shapes."""
+    expected = expected_tensors(metadata, found)
+    _check_names("tensor", found, set(expected), set(expected))
+    sizes, model = _sizes(metadata), {"float32": "F32", "float64": "F64"}[metadata["dtype"]]
+    for name, tensor in expected.items():
+        entry, dtype = found[name], model if tensor.dtype == MODEL else tensor.dtype
+        require(entry.dtype == dtype, f"{name} must have dtype {dtype}, got {entry.dtype}")
+        if tensor.shape == (ANY,):
+            require(len(entry.shape) == 1, f"{name} must have 1 dimension, got {entry.shape}")
+            continue
+        shape = tuple(sizes[x] if isinstance(x, str) else x for x in tensor.shape)
+        require(entry.shape == shape, f"{name} must have shape {shape}, got {entry.shape}")
+    return expected
+
+
+def check_values(expected: Mapping[str, Tensor], tensors: Mapping[str, NDArray[Any]]) -> None:
+    """Refuse tensors with values that they cannot have."""
+    for name, tensor in expected.items():
+        x = tensors[name]
+        for rule in ("finite", tensor.values) if tensor.values != ANY else ():
+            require(RULES[rule](x).all(), f"{name} must be {rule}")
