@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
-NUMBER, CATEGORY = "number", "category"
+NUMBER, CATEGORY, TARGET = "number", "category", "target"
 
 
 @dataclass(frozen=True)
@@ -19,18 +19,25 @@ class Column:
     values : tuple of str, or None
         The categories, of which each is a feature: 1 where the column has that value, else 0.
         None for a column of numbers, which is a feature as it is.
+    is_target : bool
+        Whether it is the column to predict, and no feature.
     """
 
     name: str
     values: tuple[str, ...] | None = None
+    is_target: bool = False
 
     @property
     def n_features(self) -> int:
+        if self.is_target:
+            return 0
         return 1 if self.values is None else len(self.values)
 
     @property
     def feature_names(self) -> list[str]:
         """``name``, or ``name=value`` for each category."""
+        if self.is_target:
+            return []
         if self.values is None:
             return [self.name]
         return [f"{self.name}={value}" for value in self.values]
@@ -54,6 +61,8 @@ def check_columns(columns: Sequence[Column], n_expected: int) -> None:
     names = [column.name for column in columns]
     if len(set(names)) < len(names):
         raise ValueError(f"the columns of the table must have different names, got {names!r:.80}")
+    if sum(column.is_target for column in columns) > 1:
+        raise ValueError("the table must have at most one column that is the target")
     for column in columns:
         values = column.values
         if values is not None and not 0 < len(set(values)) == len(values):
@@ -70,12 +79,15 @@ def check_columns(columns: Sequence[Column], n_expected: int) -> None:
 
 def to_json(columns: Sequence[Column]) -> list[dict[str, Any]]:
     """The columns as values that JSON has words for; :func:`from_json` reads them."""
-    return [
-        {"name": column.name, "kind": NUMBER}
-        if column.values is None
-        else {"name": column.name, "kind": CATEGORY, "values": list(column.values)}
-        for column in columns
-    ]
+    return [_description(column) for column in columns]
+
+
+def _description(column: Column) -> dict[str, Any]:
+    if column.is_target:
+        return {"name": column.name, "kind": TARGET}
+    if column.values is None:
+        return {"name": column.name, "kind": NUMBER}
+    return {"name": column.name, "kind": CATEGORY, "values": list(column.values)}
 
 
 def from_json(description: object) -> Table:
@@ -87,7 +99,8 @@ def from_json(description: object) -> Table:
 
 def _column(entry: object) -> Column:
     kind = entry.get("kind") if isinstance(entry, dict) else None
-    expected = {NUMBER: {"name", "kind"}, CATEGORY: {"name", "kind", "values"}}
+    plain = {"name", "kind"}
+    expected = {NUMBER: plain, CATEGORY: plain | {"values"}, TARGET: plain}
     if (
         not isinstance(entry, dict)
         or not isinstance(kind, str)
@@ -95,12 +108,12 @@ def _column(entry: object) -> Column:
         or not isinstance(entry["name"], str)
     ):
         raise ValueError(
-            "a column of the table must have a name and the kind 'number', or a name, the kind "
-            f"'category' and values, got {entry!r:.80}"
+            "a column of the table must have a name and the kind 'number' or 'target', or a name, "
+            f"the kind 'category' and values, got {entry!r:.80}"
         )
     values = entry.get("values", [])
     if not isinstance(values, list) or not all(isinstance(value, str) for value in values):
         raise ValueError(
             f"values of column {entry['name']!r:.80} must be strings, got {values!r:.80}"
         )
-    return Column(entry["name"], None if kind == NUMBER else tuple(values))
+    return Column(entry["name"], tuple(values) if kind == CATEGORY else None, kind == TARGET)

@@ -12,6 +12,7 @@ from dnncore._columns import Column
 from dnncore.modelfile import ModelFileError, load, read_table, save
 
 COLUMNS = (Column("length"), Column("colour", ("red", "", "grün=1")), Column("", ("x",)))
+TARGET = Column("species", is_target=True)
 
 
 def test_features():
@@ -19,18 +20,21 @@ def test_features():
     names = ["length", "colour=red", "colour=", "colour=grün=1", "=x"]
     assert _columns.feature_names(COLUMNS) == names
     assert _columns.n_features(()) == 0
+    assert _columns.n_features([TARGET, *COLUMNS]) == 5
+    assert _columns.feature_names([TARGET, *COLUMNS]) == names
 
 
 def test_json():
-    assert _columns.to_json(COLUMNS[:2]) == [
+    assert _columns.to_json([*COLUMNS[:2], TARGET]) == [
         {"name": "length", "kind": "number"},
         {"name": "colour", "kind": "category", "values": ["red", "", "grün=1"]},
+        {"name": "species", "kind": "target"},
     ]
 
 
 columns = st.builds(
     Column, st.text(), st.none() | st.lists(st.text(), min_size=1, unique=True).map(tuple)
-)
+) | st.builds(Column, st.just("target"), is_target=st.just(True))
 
 
 @given(st.lists(columns, unique_by=lambda column: column.name))
@@ -45,8 +49,8 @@ def test_table_of_a_model(tmp_path):
     network = Network((5, 2), seed=0)
     save(network, path)
     assert read_table(path) is None
-    save(network, path, table=list(COLUMNS))
-    assert read_table(path) == COLUMNS
+    save(network, path, table=[*COLUMNS, TARGET])
+    assert read_table(path) == (*COLUMNS, TARGET)
     np.testing.assert_array_equal(load(path).parameters, network.parameters)
 
 
@@ -56,6 +60,7 @@ def test_table_of_a_model(tmp_path):
         ((), "must give 5 features, as many as the model takes, got 0"),
         (COLUMNS[:2], "must give 5 features, as many as the model takes, got 4"),
         ((*COLUMNS[:2], Column("length")), "different names, got ['length', 'colour', 'length']"),
+        ((*COLUMNS, TARGET, Column("b", is_target=True)), "at most one column that is the target"),
         ((*COLUMNS, Column("empty", ())), "column 'empty' must have one or more values"),
         ((Column("a", ("b", "c", "b")), *COLUMNS[:2]), "each of them once, got ('b', 'c', 'b')"),
     ],
@@ -75,12 +80,13 @@ def test_table_that_does_not_fit(tmp_path, table, message):
         ({}, "table must be a list of columns"),
         ([1], "got 1"),
         ([["name", "kind"]], "got ['name', 'kind']"),
-        ([{"name": "a"}], "must have a name and the kind 'number', or"),
+        ([{"name": "a"}], "must have a name and the kind 'number' or 'target', or"),
         ([{"kind": "number"}], "must have a name"),
         ([{"name": 1, "kind": "number"}], "must have a name"),
         ([{"name": "a", "kind": "date"}], "must have a name"),
         ([{"name": "a", "kind": ["number"]}], "must have a name"),
         ([{"name": "a", "kind": "number", "values": ["x"]}], "must have a name"),
+        ([{"name": "a", "kind": "target", "values": []}], "must have a name"),
         ([{"name": "a", "kind": "category"}], "must have a name"),
         ([{"name": "a", "kind": "category", "values": "x"}], "column 'a' must be strings, got 'x'"),
         ([{"name": "a", "kind": "category", "values": [1]}], "column 'a' must be strings, got [1]"),
