@@ -194,11 +194,13 @@ class Network:
         )
 
     def __getstate__(self) -> dict[str, Any]:
-        names = ("layer_sizes", "dtype", "activation", "output", "mean_", "scale_", "moments_")
+        # Without the dtype, which the parameters have: skops does not know it as a harmless type.
+        names = ("layer_sizes", "activation", "output", "mean_", "scale_", "moments_")
         return {name: getattr(self, name) for name in (*names, "parameters")}
 
     def __setstate__(self, state: dict[str, Any]) -> None:
         self.__dict__.update(state)
+        self.dtype = state["parameters"].dtype
         parameters = aligned_zeros(state["parameters"].size, self.dtype)
         parameters[...] = state["parameters"]
         self._adopt(parameters)

@@ -13,10 +13,10 @@ from typing import TYPE_CHECKING, Any
 
 from .. import _columns
 from .._columns import Column, Table
+from .._files import write_atomically
 from ..network import Network
 from ..predictor import Predictor
 from . import _build, _describe, _header, _json, _schema
-from .._files import write_atomically
 from ._header import ModelFileError, require
 
 if TYPE_CHECKING:

@@ -41,7 +41,8 @@ def _layers(kind: str, model: Network | Predictor, parameters: NDArray[Any]) -> 
         "output": model.output,
         "layer_sizes": model.layer_sizes,
     }
-    tensors, start = {}, 0
+    tensors: Tensors = {}
+    start = 0
     for layer, (k, m) in enumerate(pairwise(model.layer_sizes)):
         weight, bias = parameters[start : start + k * m], parameters[start + k * m :]
         tensors |= {

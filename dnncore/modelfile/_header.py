@@ -23,7 +23,7 @@ from . import _json
 LENGTH_BYTES = 8
 MAX_HEADER = 100_000_000  # as in the package safetensors
 MAX_SIZE = 2**63 - 1
-DTYPES = {"F32": np.dtype("<f4"), "F64": np.dtype("<f8")}
+DTYPES: dict[str, np.dtype[Any]] = {"F32": np.dtype("<f4"), "F64": np.dtype("<f8")}
 CHECKSUM = "checksum"
 
 
@@ -150,7 +150,8 @@ def checksum(metadata: Mapping[str, str], tensors: Mapping[str, NDArray[Any]]) -
     shapes = [[name, dtype_of(tensors[name]), tensors[name].shape] for name in names]
     digest = hashlib.sha256(json.dumps([said, shapes], separators=(",", ":")).encode())
     for name in names:
-        digest.update(np.ravel(tensors[name]).astype(DTYPES[dtype_of(tensors[name])], copy=False))
+        flat = np.ravel(tensors[name])
+        digest.update(flat.astype(DTYPES[dtype_of(flat)], copy=False).data)
     return digest.hexdigest()
 
 

@@ -78,7 +78,7 @@ def decode(metadata: Mapping[str, str]) -> Metadata:
     _check_names("metadata", metadata, known, needed)
     for name in CHOICES:
         _check_choice(name, metadata[name])
-    decoded = {
+    decoded: Metadata = {
         name: parse(value, f"the metadata {name}") if KEYS[name].json else value
         for name, value in metadata.items()
     }

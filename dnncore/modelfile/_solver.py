@@ -22,6 +22,7 @@ BESTS = ("best_loss", "best_validation_score")
 GENERATOR = "PCG64"
 # Integers beyond 2^53 are strings: many programs read the numbers of JSON as floats.
 LARGE = ("state", "inc")
+SMALL = {"has_uint32": 2, "uinteger": 2**32}  # what they are less than
 KEYS = {
     "kind", "settings", "n_vectors", "random", "dropout_seed", "no_improvement", *SCALARS, *BESTS
 }  # fmt: skip
@@ -41,7 +42,7 @@ def describe(trainer: Trainer) -> tuple[dict[str, Any], list[NDArray[Any]]]:
         "settings": dataclasses.asdict(solver),
         "n_vectors": len(state["vectors"]),
         "random": {name: str(random["state"][name]) for name in LARGE}
-        | {name: random[name] for name in ("has_uint32", "uinteger")},
+        | {name: random[name] for name in SMALL},
         "dropout_seed": None if seed is None else str(seed),
         "no_improvement": trainer.history.no_improvement,
         **{name: state[name] for name in SCALARS},
@@ -72,6 +73,25 @@ def build(
     """A trainer of the network in the state described, which goes on with the history."""
     from ..training import Trainer
 
+    _restore_history(history, description)
+    solver_type, settings = _check_solver(description["kind"], description["settings"])
+    seed = description["dropout_seed"]
+    state = {name: description[name] for name in SCALARS} | {
+        "vectors": vectors,
+        "dropout_seed": None if seed is None else _large(seed),
+        "random": _build_random(description["random"]),
+    }
+    try:
+        solver = solver_type(**settings)
+        trainer = Trainer(network, solver, seed=0)
+        trainer.load_state_dict(state | {"solver": solver})
+    except (TypeError, ValueError) as error:
+        raise ModelFileError(f"solver: {error}") from error
+    trainer.history = history
+    return trainer
+
+
+def _restore_history(history: History, description: dict[str, Any]) -> None:
     for name in BESTS:
         best = description[name]
         require(
@@ -85,34 +105,10 @@ def build(
         f"no_improvement of the solver must count epochs, got {count!r:.80}",
     )
     history.no_improvement = count
-    try:
-        solver = _build_solver(description["kind"], description["settings"])
-        random, seed = description["random"], description["dropout_seed"]
-        require(isinstance(random, dict), "random of the solver must be an object")
-        trainer = Trainer(network, solver, seed=0)
-        trainer.load_state_dict(
-            {name: description[name] for name in SCALARS}
-            | {
-                "solver": solver,
-                "vectors": vectors,
-                "dropout_seed": None if seed is None else _large(seed),
-                "random": {
-                    "bit_generator": GENERATOR,
-                    "state": {name: _large(random.get(name)) for name in LARGE},
-                    "has_uint32": random.get("has_uint32"),
-                    "uinteger": random.get("uinteger"),
-                },
-            }
-        )
-    except ModelFileError:
-        raise
-    except (TypeError, ValueError) as error:
-        raise ModelFileError(f"solver: {error}") from error
-    trainer.history = history
-    return trainer
 
 
-def _build_solver(kind: object, settings: object) -> SGD | Adam | LBFGS:
+def _check_solver(kind: object, settings: object) -> tuple[Any, dict[str, Any]]:
+    """The class of the solver and its arguments, which it checks itself but for one."""
     if not isinstance(kind, str) or kind not in SOLVERS:
         raise ModelFileError(f"kind of the solver must be one of {', '.join(SOLVERS)}")
     names = {field.name for field in dataclasses.fields(SOLVERS[kind])}
@@ -120,8 +116,24 @@ def _build_solver(kind: object, settings: object) -> SGD | Adam | LBFGS:
         raise ModelFileError(f"settings of {kind} must be {', '.join(sorted(names))}")
     nesterov = settings.get("nesterov", False)
     require(isinstance(nesterov, bool), f"nesterov must be true or false, got {nesterov!r:.80}")
-    solver: SGD | Adam | LBFGS = SOLVERS[kind](**settings)
-    return solver
+    return SOLVERS[kind], settings
+
+
+def _build_random(description: object) -> dict[str, Any]:
+    """The state of a generator, as NumPy has it."""
+    if not isinstance(description, dict) or set(description) != {*LARGE, *SMALL}:
+        raise ModelFileError(f"random of the solver must be {', '.join((*LARGE, *SMALL))}")
+    for name, end in SMALL.items():
+        value = description[name]
+        require(
+            type(value) is int and 0 <= value < end,
+            f"{name} of the solver must be an integer in [0, {end}), got {value!r:.80}",
+        )
+    return {
+        "bit_generator": GENERATOR,
+        "state": {name: _large(description[name]) for name in LARGE},
+        **{name: description[name] for name in SMALL},
+    }
 
 
 def _large(text: object) -> int:
