@@ -300,7 +300,7 @@ def test_a_class_that_has_not_come_yet(tmp_path):
     assert_same_estimator(model, loaded, np.float64)
 
 
-def test_networks_and_predictors_need_no_other_package(tmp_path):
+def test_networks_and_predictors_need_no_scikit_learn(tmp_path):
     for kind in KINDS:
         model_of(kind).save(tmp_path / kind)
     code = """

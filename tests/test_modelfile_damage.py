@@ -317,6 +317,32 @@ def test_hostile_headers(tmp_path, header):
             read(path)
 
 
+SIZES = st.sampled_from([-1, 0, 1, 2, 8, 16, 2**31, 2**63, 2**64, 1.0, True, None, "8"])
+ENTRY = st.fixed_dictionaries(
+    {
+        "dtype": st.sampled_from(["F64", "F32", "I8", "f64", None]),
+        "shape": st.lists(SIZES, max_size=3),
+        "data_offsets": st.lists(SIZES, min_size=1, max_size=3),
+    }
+)
+
+
+@MANY
+@given(
+    entries=st.dictionaries(
+        st.sampled_from(["layers.0.bias", "layers.0.weight", "norm.mean", ""]), ENTRY | JSON
+    ),
+    n_bytes=st.sampled_from([0, 8, 15, 16, 24]),
+)
+def test_entries_of_any_value(tmp_path, entries, n_bytes):
+    path = tmp_path / "model.safetensors"
+    write(path, WHOLE | entries, bytes(n_bytes))
+    try:
+        assert load(path).predict_proba(np.ones((1, 1))).tolist() == [[1.0]]
+    except ModelFileError:
+        assert entries or n_bytes != 16
+
+
 def test_a_header_that_is_not_hostile(tmp_path):
     """What those of above are made from."""
     path = tmp_path / "model.safetensors"

@@ -1,0 +1,121 @@
+"""Write a model file of each kind, and what it must mean, into a folder.
+
+    python tests/data/make_golden.py FOLDER
+
+The folder of a format version that has been released, such as v1, stays as it is for good: it shows
+that today's dnncore reads what an earlier one wrote. A new version gets a folder of its own. What a
+file must mean is written as JSON, with numbers from before saving.
+"""
+
+import json
+import sys
+import warnings
+from pathlib import Path
+
+import numpy as np
+
+from dnncore import DNNClassifier, DNNRegressor, Network
+from dnncore._columns import Column
+from dnncore.modelfile import save
+from dnncore.predictor import Predictor
+
+RNG = np.random.default_rng(20)
+X = RNG.normal(2.0, 3.0, (24, 3)).round(2)
+LABELS = np.array(["no", "perhaps", "yes"])[np.arange(24) % 3]
+SMALL = {"hidden_layer_sizes": (4,), "max_iter": 2, "batch_size": 10, "random_state": 0}
+TABLE = (Column("size"), Column("colour", ("green", "red")), Column("answer", is_target=True))
+
+
+def networks():
+    plain = Network((3, 4, 2), seed=1, activation="logistic")
+    given = Network((3, 2), seed=2, dtype=np.float32, output="logistic")
+    given.set_norm([1.0, 2.0, 3.0], [0.5, 1.0, 2.0])
+    learnt = Network((3, 4, 4, 1), seed=3, activation="tanh", output="identity")
+    learnt.update_norm(X)
+    yield "network", plain, {}
+    yield "network-norm", given, {}
+    yield "network-moments", learnt, {"table": TABLE}
+    yield "predictor", given.freeze(["right", "left"]), {}
+    yield "predictor-numbers", learnt.freeze(), {"table": TABLE}
+
+
+def classifiers():
+    options = {"dropout": 0.25, "scoring": ["accuracy", "neg_log_loss"], "learning_rate_init": 0.05}
+    labels = DNNClassifier(**SMALL, **options)
+    labels.fit(X, LABELS, X_val=X[:6], y_val=LABELS[:6])
+    yield "classifier", labels, {"table": TABLE}
+    yield "classifier-adam", labels, {"solver_state": True}
+    weighted = DNNClassifier(
+        **SMALL, class_weight={0: 2.0, 1: 1.0}, solver="sgd", norm=False, tol=np.inf
+    )
+    yield "classifier-sgd", weighted.fit(X, np.arange(24) % 2), {"solver_state": True}
+    several = DNNClassifier(**SMALL, activation="logistic")
+    yield "classifier-multilabel", several.fit(X.astype(np.float32), (X > 2).astype(int)), {}
+    yield "classifier-soft", DNNClassifier(**SMALL).fit(X, RNG.dirichlet(np.ones(3), 24)), {}
+
+
+def regressors():
+    one = DNNRegressor(**SMALL, loss="huber", huber_delta=0.5)
+    yield "regressor", one.fit(X, X[:, 0] ** 2), {}
+    several = DNNRegressor(**SMALL, solver="lbfgs")
+    yield "regressor-several", several.fit(X, X[:, :2] * 100.0), {"solver_state": True}
+
+
+def meaning(model, options):
+    """What the file must say, in plain values."""
+    network = getattr(model, "network_", model)
+    rows = X.astype(network.dtype)
+    found = {
+        "kind": type(model).__name__,
+        "dtype": network.dtype.name,
+        "layer_sizes": network.layer_sizes,
+        "activation": network.activation,
+        "output": network.output,
+        "parameters": network.parameters.tolist(),
+        "X": X.tolist(),
+        "outputs": network.predict_proba(rows).tolist(),
+        "table": [
+            [column.name, column.values, column.is_target] for column in options.get("table", ())
+        ],
+    }
+    if isinstance(model, Network):
+        return found
+    found["predictions"] = model.predict(rows).tolist()
+    if isinstance(model, Predictor) or hasattr(model, "classes_"):
+        found["classes"] = model.classes_.tolist()
+    if isinstance(model, Predictor):
+        return found
+    history = model.history_
+    found |= {
+        "params": {name: str(value) for name, value in model.get_params().items()},
+        "history": {name: str(value) for name, value in sorted(vars(history).items())},
+        "solver_state": "solver_state" in options,
+    }
+    if "solver_state" in options and model.solver != "lbfgs":
+        found["after_partial_fit"] = after_partial_fit(model, found)
+    return found
+
+
+def after_partial_fit(model, found):
+    """The parameters after one more epoch on the same rows."""
+    from copy import deepcopy
+
+    going_on = deepcopy(model).set_params(scoring=None)
+    going_on.partial_fit(X.astype(found["dtype"]), found["predictions"])
+    return going_on.network_.parameters.tolist()
+
+
+def write(folder):
+    folder.mkdir(parents=True, exist_ok=True)
+    meanings = {}
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # of training that stops early
+        for name, model, options in (*networks(), *classifiers(), *regressors()):
+            save(model, folder / f"{name}.safetensors", **options)
+            meanings[name] = meaning(model, options)
+    lines = [f"{json.dumps(name)}: {json.dumps(value)}" for name, value in meanings.items()]
+    (folder / "meaning.json").write_text("{\n" + ",\n".join(lines) + "\n}\n", encoding="utf-8")
+
+
+if __name__ == "__main__":
+    write(Path(sys.argv[1]))
