@@ -317,6 +317,23 @@ def test_hostile_headers(tmp_path, header):
             read(path)
 
 
+@pytest.mark.parametrize(
+    ("begin", "n_bytes", "message"),
+    [
+        (16, 24, "'layers.0.weight' must begin at byte 8, got 16"),
+        (4, 12, "'layers.0.weight' must begin at byte 8, got 4"),
+        (0, 8, "must begin at byte 8, got 0"),
+        (8, 24, "the tensors must have 16 bytes, got 24"),
+        (8, 8, "the tensors must have 16 bytes, got 8"),
+    ],
+)
+def test_gaps_and_overlaps(tmp_path, begin, n_bytes, message):
+    path = tmp_path / "model.safetensors"
+    weight = {"layers.0.weight": tensor_entry("F64", [1, 1], begin, begin + 8)}
+    write(path, WHOLE | weight, bytes(n_bytes))
+    assert message in refusal(path)
+
+
 SIZES = st.sampled_from([-1, 0, 1, 2, 8, 16, 2**31, 2**63, 2**64, 1.0, True, None, "8"])
 ENTRY = st.fixed_dictionaries(
     {
