@@ -9,6 +9,7 @@ from abc import ABCMeta, abstractmethod
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
+from functools import reduce
 from typing import Any
 
 import numpy as np
@@ -419,16 +420,27 @@ class DNNEstimator(CallbackSupport, BaseEstimator, metaclass=ABCMeta):  # type: 
         self,
         *,
         network: Network,
-        history: History,
-        trainer: Trainer | None,
         feature_names: NDArray[Any] | None,
+        loss_curve: list[float],
+        validation_scores: list[float],
+        validation_losses: list[float],
+        n_iter: int,
+        t: int,
+        metrics: dict[str, list[float]] | None = None,
         **learnt: Any,
     ) -> None:
         """Become the fitted model that a file describes."""
         self.network_ = network
-        self.history_ = history
-        if trainer is not None:
-            self._adopt(trainer)
+        self.history_ = History(
+            loss_curve,
+            validation_scores,
+            validation_losses,
+            metrics or {},
+            best_loss=min(loss_curve, default=np.inf),
+            best_validation_score=reduce(max, validation_scores, -np.inf),  # past any NaN
+            n_iter=n_iter,
+            t=t,
+        )
         self.n_features_in_ = network.layer_sizes[0]
         if feature_names is not None:
             self.feature_names_in_ = feature_names

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from functools import reduce
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -17,7 +16,6 @@ from ._schema import CLASSIFIER, NETWORK, PREDICTOR, REGRESSOR, Metadata, is_cou
 
 if TYPE_CHECKING:
     from .._estimator import DNNEstimator
-    from ..training import History
 
 LABEL_KINDS = {"single": "softmax", "soft": "softmax", "multilabel": "logistic"}  # their output
 
@@ -129,17 +127,17 @@ def _estimator(network: Network, metadata: Metadata, tensors: Tensors) -> DNNEst
         model._validate_params()
     except (TypeError, ValueError) as error:
         raise ModelFileError(f"params: {error}") from error
-    history, trainer = _history(metadata, tensors), None
-    if "solver" in metadata:
-        vectors = [tensors[f"solver.state.{i}"] for i in range(metadata["solver"]["n_vectors"])]
-        trainer = _solver.build(network, history, metadata["solver"], vectors)
     model._restore(
         network=network,
-        history=history,
-        trainer=trainer,
         feature_names=_feature_names(metadata),
+        n_iter=metadata["n_iter"],
+        t=metadata["t"],
+        **_history(metadata, tensors),
         **learnt,
     )
+    if "solver" in metadata:
+        vectors = [tensors[f"solver.state.{i}"] for i in range(metadata["solver"]["n_vectors"])]
+        model._adopt(_solver.build(network, model.history_, metadata["solver"], vectors))
     return model
 
 
@@ -154,18 +152,14 @@ def _feature_names(metadata: Metadata) -> NDArray[Any] | None:
     return np.array(names, dtype=object)
 
 
-def _history(metadata: Metadata, tensors: Tensors) -> History:
-    from ..training import History
-
+def _history(metadata: Metadata, tensors: Tensors) -> dict[str, Any]:
     def values(name: str) -> list[float]:
         found: list[float] = tensors.get(f"history.{name}", np.empty(0)).tolist()
         return found
 
-    losses, scores = values("loss"), values("validation_score")
-    metrics = {name: values(f"metrics.{i}") for i, name in enumerate(metadata["metrics"])}
-    return History(
-        losses, scores, values("validation_loss"), metrics,
-        best_loss=min(losses, default=np.inf),
-        best_validation_score=reduce(max, scores, -np.inf),  # as training does, past any NaN
-        n_iter=metadata["n_iter"], t=metadata["t"],
-    )  # fmt: skip
+    return {
+        "loss_curve": values("loss"),
+        "validation_scores": values("validation_score"),
+        "validation_losses": values("validation_loss"),
+        "metrics": {name: values(f"metrics.{i}") for i, name in enumerate(metadata["metrics"])},
+    }
