@@ -93,6 +93,12 @@ def test_what_cannot_be_saved(tmp_path):
     model.target_scale_ = np.array([np.inf])
     with pytest.raises(ValueError, match=r"cannot be saved: target\.scale must be finite"):
         save(model, path)
+    model.target_scale_ = np.array([1])
+    with pytest.raises(ValueError, match=r"cannot be saved: target\.scale must have dtype F64"):
+        save(model, path)
+    model.target_scale_ = np.ones(2)
+    with pytest.raises(ValueError, match=r"target\.scale must have shape \(1,\), got \(2,\)"):
+        save(model, path)
     with pytest.raises(TypeError, match="classes must be integers"):
         save(Network((2, 2)).freeze(np.array(["2020", "2021"], "M8[Y]")), path)
     for model in (network, Network((2, 2)).freeze()):
@@ -100,7 +106,7 @@ def test_what_cannot_be_saved(tmp_path):
             save(model, path, solver_state=True)
     model = round_trip(fitted(), path)
     path.unlink()
-    with pytest.raises(ValueError, match="no solver state: it was loaded from a file without"):
+    with pytest.raises(ValueError, match="no solver state: it was not trained since it was loaded"):
         save(model, path, solver_state=True)
     assert not path.exists()
 

@@ -71,12 +71,14 @@ def save(
         name: _json.encode(name, value) if _schema.KEYS[name].json else str(value)
         for name, value in described.items()
     }
-    metadata[_header.CHECKSUM] = _header.checksum(metadata, tensors)
-    try:
+    metadata[_header.CHECKSUM] = ""
+    try:  # What is written can be read.
         decoded = _schema.decode(metadata)
-        _schema.check_values(_schema.expected_tensors(decoded, tensors), tensors)
+        entries = {name: _header.Entry.of(tensor) for name, tensor in tensors.items()}
+        _schema.check_values(_schema.check_entries(decoded, entries), tensors)
     except ModelFileError as error:
         raise ValueError(f"the model cannot be saved: {error}") from error
+    metadata[_header.CHECKSUM] = _header.checksum(metadata, tensors)
     write_atomically(path, _header.serialize(metadata, tensors))
 
 

@@ -132,6 +132,8 @@ def _add_history(model: DNNEstimator, metadata: dict[str, Any], tensors: Tensors
 def _add_solver(model: DNNEstimator, metadata: dict[str, Any], tensors: Tensors) -> None:
     trainer = getattr(model, "_trainer", None)
     if trainer is None:
-        raise ValueError("the model has no solver state: it was loaded from a file without")
+        raise ValueError(
+            "the model has no solver state: it was not trained since it was loaded or converted"
+        )
     metadata["solver"], vectors = _solver.describe(trainer)
     tensors |= {f"solver.state.{i}": vector for i, vector in enumerate(vectors)}

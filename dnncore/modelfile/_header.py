@@ -24,11 +24,14 @@ LENGTH_BYTES = 8
 MAX_HEADER = 100_000_000  # as in the package safetensors
 MAX_SIZE = 2**63 - 1
 DTYPES: dict[str, np.dtype[Any]] = {"F32": np.dtype("<f4"), "F64": np.dtype("<f8")}
+NAMES = {"float32": "F32", "float64": "F64"}
 CHECKSUM = "checksum"
 
 
 class ModelFileError(ValueError):
     """The file is no model file, is damaged, or is of a version that cannot be read."""
+
+    __module__ = "dnncore.modelfile"  # where it is public
 
 
 def require(condition: object, message: str) -> None:
@@ -54,6 +57,12 @@ class Entry:
     begin: int
     end: int
 
+    @classmethod
+    def of(cls, tensor: NDArray[Any]) -> Entry:
+        """The entry of a tensor by itself."""
+        name = tensor.dtype.name
+        return cls(NAMES.get(name, name), tensor.shape, 0, tensor.nbytes)
+
 
 def read_header(file: BinaryIO) -> tuple[dict[str, str], dict[str, Any], int]:
     """The metadata, what the header says of each tensor (not checked yet), and the data's length.
@@ -65,7 +74,7 @@ def read_header(file: BinaryIO) -> tuple[dict[str, str], dict[str, Any], int]:
     n_bytes = size - LENGTH_BYTES - length
     require(
         n_bytes >= 0 and 2 <= length <= MAX_HEADER,
-        f"not a safetensors file: {size} bytes cannot have a header of {length}",
+        f"not a readable safetensors file: {size} bytes cannot have a header of {length}",
     )
     try:
         text = file.read(length).decode()
@@ -145,19 +154,13 @@ def checksum(metadata: Mapping[str, str], tensors: Mapping[str, NDArray[Any]]) -
     A CRC would find a flipped bit too; this also names the model, and is as fast to compute as
     the file is to read.
     """
-    names = sorted(tensors)
     said = sorted((key, value) for key, value in metadata.items() if key != CHECKSUM)
-    shapes = [[name, dtype_of(tensors[name]), tensors[name].shape] for name in names]
+    entries = {name: Entry.of(tensors[name]) for name in sorted(tensors)}
+    shapes = [(name, entry.dtype, entry.shape) for name, entry in entries.items()]
     digest = hashlib.sha256(json.dumps([said, shapes], separators=(",", ":")).encode())
-    for name in names:
-        flat = np.ravel(tensors[name])
-        digest.update(flat.astype(DTYPES[dtype_of(flat)], copy=False).data)
+    for name, entry in entries.items():
+        digest.update(np.ravel(tensors[name]).astype(DTYPES[entry.dtype], copy=False).data)
     return digest.hexdigest()
-
-
-def dtype_of(tensor: NDArray[Any]) -> str:
-    """What safetensors calls the dtype."""
-    return {"float32": "F32", "float64": "F64"}[tensor.dtype.name]
 
 
 def serialize(metadata: Mapping[str, str], tensors: Mapping[str, NDArray[Any]]) -> bytes:

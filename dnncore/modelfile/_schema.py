@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from .. import _columns
 from .._engine import ACTIVATIONS, OUTPUTS
 from . import _solver
-from ._header import CHECKSUM, Entry, ModelFileError, parse, require
+from ._header import CHECKSUM, NAMES, Entry, ModelFileError, parse, require
 
 FORMAT = "dnncore"
 VERSION = "1"
@@ -230,7 +230,7 @@ def _sizes(metadata: Metadata) -> dict[str, int]:
     }
 
 
-def expected_tensors(metadata: Metadata, found: Iterable[str]) -> dict[str, Tensor]:
+def _expected_tensors(metadata: Metadata, found: Iterable[str]) -> dict[str, Tensor]:
     """The tensors that a file must have, given its metadata and the names that it has."""
     found = list(found)
     expected = dict(_numbered(metadata))
@@ -243,9 +243,9 @@ def expected_tensors(metadata: Metadata, found: Iterable[str]) -> dict[str, Tens
 
 def check_entries(metadata: Metadata, found: Mapping[str, Entry]) -> dict[str, Tensor]:
     """The expected tensors, if those found have their names, dtypes and shapes."""
-    expected = expected_tensors(metadata, found)
+    expected = _expected_tensors(metadata, found)
     _check_names("tensor", found, set(expected), set(expected))
-    sizes, model = _sizes(metadata), {"float32": "F32", "float64": "F64"}[metadata["dtype"]]
+    sizes, model = _sizes(metadata), NAMES[metadata["dtype"]]
     for name, tensor in expected.items():
         entry, dtype = found[name], model if tensor.dtype == MODEL else tensor.dtype
         require(entry.dtype == dtype, f"{name} must have dtype {dtype}, got {entry.dtype}")
