@@ -29,6 +29,7 @@ from sklearn.utils.validation import (
 from . import _validation as check
 from ._engine import ACTIVATIONS
 from ._progress import check_progress_bar, progress_bar
+from ._repr_html import estimator_html
 from ._sklearn_callbacks import CallbackSupport, EpochHooks, fit_with_callbacks
 from ._threads import ENGINES, MAX_THREADS
 from .network import Network
@@ -481,6 +482,17 @@ class DNNEstimator(CallbackSupport, BaseEstimator, metaclass=ABCMeta):  # type: 
         from .modelfile import save
 
         save(self, path, solver_state=solver_state)
+
+    # ------------------------------------------------------------------------ in notebooks
+
+    def _repr_html_inner(self) -> str:
+        return str(super()._repr_html_inner() + estimator_html(self))
+
+    def _repr_mimebundle_(self, **kwargs: Any) -> dict[str, str]:
+        bundle: dict[str, str] = super()._repr_mimebundle_(**kwargs)
+        if "text/html" in bundle:
+            bundle["text/html"] += estimator_html(self)
+        return bundle
 
     # ---------------------------------------------------- what the fitted model consists of
 

@@ -193,6 +193,11 @@ class Network:
             f"output={self.output!r}{norm})"
         )
 
+    def _repr_html_(self) -> str:
+        from ._repr_html import network_html
+
+        return network_html(self)
+
     def __getstate__(self) -> dict[str, Any]:
         # Without the dtype, which the parameters have: skops does not know it as a harmless type.
         names = ("layer_sizes", "activation", "output", "mean_", "scale_", "moments_")
