@@ -32,7 +32,7 @@ from ._version import __version__
 from .network import Network
 
 if TYPE_CHECKING:
-    from . import convert, reference, training
+    from . import convert, display, reference, report, training
     from .classifier import DNNClassifier
     from .convert import from_torch, to_c, to_onnx, to_torch
     from .modelfile import load
@@ -44,10 +44,12 @@ __all__ = [
     "Network",
     "__version__",
     "convert",
+    "display",
     "from_torch",
     "kernels",
     "load",
     "reference",
+    "report",
     "show_config",
     "to_c",
     "to_onnx",
@@ -60,7 +62,7 @@ def __getattr__(name: str) -> Any:
     """Import what needs an optional package, or is rarely needed, at its first use."""
     from importlib import import_module
 
-    if name in ("convert", "reference", "training"):
+    if name in ("convert", "display", "reference", "report", "training"):
         return import_module(f".{name}", __name__)
     if name in ("from_torch", "to_c", "to_onnx", "to_torch"):
         return getattr(import_module(".convert", __name__), name)

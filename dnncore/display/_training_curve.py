@@ -1,0 +1,301 @@
+"""Loss and scores over the epochs."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ._axes import BLUE, GREEN, ORANGE, PURPLE, finish, panels, require_matplotlib
+
+if TYPE_CHECKING:
+    from .._estimator import DNNEstimator
+    from ..training import History, Trainer
+
+LOSS_NAMES = {
+    "cross_entropy": "cross-entropy",
+    "binary_cross_entropy": "binary cross-entropy",
+    "squared_error": "squared error",
+    "huber": "Huber",
+}
+ACCURACY, R2, SCORE = "accuracy", "R²", "score"
+
+
+class TrainingCurveDisplay:
+    """Loss, and scores on held-out rows, over the epochs of a training.
+
+    One panel for the losses, and one for each score. The best epoch is marked: that of the
+    highest first score or, without scores, of the lowest held-out loss.
+
+    Parameters
+    ----------
+    loss : sequence of n_epochs floats
+        Loss on the training rows after each epoch; at least one.
+    validation_loss : sequence of floats, optional
+        Loss on held-out rows. Where it is shorter than `loss`, it belongs to the last epochs.
+    scores : mapping of str to sequence of floats, optional
+        Scores on held-out rows by name, larger being better; of the last epochs likewise. One
+        that is called 'accuracy' is shown in per cent.
+    loss_name : str, optional
+    best_is_kept : bool
+        Whether the model has the parameters of the best epoch rather than of the last.
+
+    Attributes
+    ----------
+    loss, validation_loss, scores, loss_name, best_is_kept
+        As above.
+    best_epoch : int or None
+        Counted from 1. None if nothing was held out.
+    ax_ : matplotlib Axes
+        The first panel, of the losses.
+    axes_ : array of matplotlib Axes (n_panels,)
+    figure_ : matplotlib Figure
+
+    Examples
+    --------
+    >>> import matplotlib.pyplot as plt
+    >>> from dnncore import DNNClassifier
+    >>> from dnncore.display import TrainingCurveDisplay
+    >>> from sklearn.datasets import load_digits
+    >>> X, y = load_digits(return_X_y=True)
+    >>> model = DNNClassifier(early_stopping=True, random_state=0).fit(X, y)
+    >>> display = TrainingCurveDisplay.from_estimator(model)
+    >>> plt.show()  # doctest: +SKIP
+    """
+
+    ax_: Any
+    axes_: NDArray[Any]
+    figure_: Any
+
+    def __init__(
+        self,
+        loss: Sequence[float],
+        *,
+        validation_loss: Sequence[float] | None = None,
+        scores: Mapping[str, Sequence[float]] | None = None,
+        loss_name: str | None = None,
+        best_is_kept: bool = False,
+    ) -> None:
+        self.loss = list(loss)
+        self.validation_loss = list(validation_loss) if validation_loss is not None else None
+        self.scores = {name: list(values) for name, values in (scores or {}).items()}
+        self.loss_name = loss_name
+        self.best_is_kept = best_is_kept
+        if not self.loss:
+            raise ValueError("loss must have at least one epoch, got none")
+        for name, curve in {"validation_loss": self.validation_loss or (), **self.scores}.items():
+            if len(curve) > len(self.loss):
+                raise ValueError(
+                    f"{name} must have at most {len(self.loss)} epochs like loss, got {len(curve)}"
+                )
+        self.best_epoch = self._best_epoch()
+
+    @property
+    def _judged(self) -> tuple[int, str, list[float]] | None:
+        """What the best epoch is found by: its panel, name and values, larger being better."""
+        if self.scores:
+            name, values = next(iter(self.scores.items()))
+            return 1, name, values
+        if self.validation_loss:
+            return 0, "loss", self.validation_loss
+        return None
+
+    def _best_epoch(self) -> int | None:
+        """The first epoch of the best value."""
+        if self._judged is None:
+            return None
+        panel, _, judged = self._judged
+        values = np.asarray(judged, np.float64) * (1 if panel else -1)
+        if not (values > -np.inf).any():
+            return None
+        return len(self.loss) - len(values) + int(np.nanargmax(values)) + 1
+
+    @classmethod
+    def from_estimator(
+        cls, model: DNNEstimator | Trainer, *, scores: Sequence[str] | None = None, ax: Any = None
+    ) -> TrainingCurveDisplay:
+        """Draw how a model was trained.
+
+        Parameters
+        ----------
+        model : fitted DNNClassifier or DNNRegressor, or Trainer
+            An estimator may come from a file: it remembers its losses and scores (not what else
+            the parameter `scoring` named).
+        scores : sequence of str, optional
+            Which of the scores in ``history_.metrics`` to show, and in which order; by default
+            all. Without any, it is the accuracy or R2 that early stopping goes by.
+        ax : matplotlib Axes or array of Axes, optional
+
+        Returns
+        -------
+        TrainingCurveDisplay
+
+        Raises
+        ------
+        TypeError
+            If `model` has no history: a Network does not know how it was trained.
+        ValueError
+            If it has not been trained, or a name in `scores` is unknown.
+        ImportError
+            If Matplotlib is not installed.
+        """
+        require_matplotlib(cls.__name__)
+        display = cls(
+            **_curves(_history(model), _score_name(model), scores),
+            loss_name=_loss_name(model),
+            best_is_kept=bool(getattr(model, "early_stopping", False)),
+        )
+        return display.plot(ax=ax)
+
+    def plot(self, *, ax: Any = None) -> TrainingCurveDisplay:
+        """Draw.
+
+        Parameters
+        ----------
+        ax : matplotlib Axes or array of Axes, optional
+            One, which is divided if there are several panels, or one for each panel (losses
+            first). By default a new pyplot figure.
+
+        Returns
+        -------
+        TrainingCurveDisplay
+            Itself.
+        """
+        require_matplotlib(type(self).__name__)
+        from matplotlib.ticker import MaxNLocator
+
+        n_panels = 1 + len(self.scores)
+        self.figure_, self.axes_ = panels(ax, n_panels, (8, 1.5 + 2.5 * n_panels))
+        self.ax_ = self.axes_[0]
+        self._plot_loss(self.ax_)
+        colours = (ORANGE, GREEN, PURPLE, BLUE)
+        for i, (panel, name) in enumerate(zip(self.axes_[1:], self.scores, strict=True)):
+            self._plot_score(panel, name, colours[i % len(colours)])
+        for panel in self.axes_:
+            finish(panel)
+            if self.best_epoch is not None:
+                panel.axvline(self.best_epoch, color="grey", linestyle="--", linewidth=1, zorder=1)
+            panel.set_xlim(0.5, len(self.loss) + 0.5)
+            panel.xaxis.set_major_locator(
+                MaxNLocator(integer=True, steps=[1, 2, 5, 10], min_n_ticks=1)
+            )
+        self.axes_[-1].set_xlabel("epoch")
+        self._label_best()
+        return self
+
+    def _plot_loss(self, ax: Any) -> None:
+        curves = {"training": (self.loss, BLUE)}
+        if self.validation_loss:
+            curves["held out"] = (self.validation_loss, ORANGE)
+        for label, (values, colour) in curves.items():
+            self._line(ax, values, color=colour, label=label)
+        name = "loss" if self.loss_name is None else f"loss ({self.loss_name})"
+        if self.validation_loss:
+            ax.set_ylabel(name)
+            ax.legend(frameon=False)
+        else:
+            ax.set_ylabel(f"training {name}")
+        lowest, highest = (f(f(values) for values, _ in curves.values()) for f in (min, max))
+        if lowest > 0:
+            ax.set_yscale("log")
+            ax.yaxis.set_major_formatter("{x:g}")
+            ax.yaxis.set_minor_formatter("{x:g}" if 1 < highest / lowest < 10 else "")
+
+    def _plot_score(self, ax: Any, name: str, colour: str) -> None:
+        from matplotlib.ticker import MaxNLocator
+
+        values = self.scores[name]
+        self._line(ax, values, color=colour, label=name)
+        ax.set_ylabel(f"held-out {name}", parse_math=False)
+        if name == ACCURACY:
+            low = min(*values, 0.95)
+            ax.set_ylabel("held-out accuracy (%)")
+            ax.set_ylim(low - 0.15 * (1 - low), 1 + 0.05 * (1 - low))
+            ax.yaxis.set_major_locator(MaxNLocator(nbins=6, steps=[1, 2, 5, 10]))
+            ax.yaxis.set_major_formatter(lambda value, _: f"{100 * value:g}")
+
+    def _line(self, ax: Any, values: Sequence[float], **style: Any) -> None:
+        n = len(self.loss)
+        marker = "o" if len(values) == 1 else None
+        ax.plot(range(n - len(values) + 1, n + 1), values, linewidth=2, marker=marker, **style)
+
+    def _label_best(self) -> None:
+        """A dot on the curve that the best epoch is judged by, and what it is."""
+        if self.best_epoch is None or self._judged is None:
+            return
+        panel, name, values = self._judged
+        ax, best = self.axes_[panel], values[self.best_epoch - 1 - len(self.loss)]
+        ax.plot(
+            self.best_epoch, best, "o", color=ORANGE, markersize=9,
+            markeredgecolor=ax.get_facecolor(),
+        )  # fmt: skip
+        on_the_right = self.best_epoch > 0.6 * len(self.loss)
+        value = f"{best:.1%}" if name == ACCURACY else f"{best:.4g}"
+        ax.annotate(
+            f"best epoch {self.best_epoch}: {value}" + (" (kept)" if self.best_is_kept else ""),
+            (self.best_epoch, 0.08),
+            xycoords=("data", "axes fraction"),
+            xytext=(-10 if on_the_right else 10, 0),
+            textcoords="offset points",
+            horizontalalignment="right" if on_the_right else "left",
+            bbox={
+                "boxstyle": "round", "edgecolor": "grey", "alpha": 0.8, "linewidth": 0.5,
+                "facecolor": ax.get_facecolor(),
+            },
+        )  # fmt: skip
+
+
+def _history(model: Any) -> History:
+    history: History | None = getattr(model, "history_", getattr(model, "history", None))
+    if history is None and hasattr(model, "fit"):
+        raise ValueError(f"this {type(model).__name__} has not been trained: call fit first")
+    if history is None:
+        raise TypeError(
+            "model must be a DNNClassifier, DNNRegressor or Trainer, which have a history, got "
+            f"{type(model).__name__}"
+        )
+    if not history.loss_curve:
+        raise ValueError(f"this {type(model).__name__} has no history of a training")
+    return history
+
+
+def _curves(history: History, score_name: str, wanted: Sequence[str] | None) -> dict[str, Any]:
+    """The arguments of a display that a history has."""
+    scores: dict[str, Sequence[float]] = dict(history.metrics)
+    if not scores and history.validation_scores:
+        scores = {score_name: history.validation_scores}
+    if wanted is not None:
+        unknown = [name for name in wanted if name not in scores]
+        if unknown:
+            raise ValueError(f"scores must be among {list(scores)}, got {unknown[0]!r}")
+        scores = {name: scores[name] for name in wanted}
+    return {
+        "loss": history.loss_curve,
+        "validation_loss": history.validation_losses or None,
+        "scores": scores,
+    }
+
+
+def _score_name(model: Any) -> str:
+    """What the validation scores are."""
+    scoring = getattr(model, "scoring", None)
+    if isinstance(scoring, str):
+        return scoring
+    if scoring is not None:
+        first = SCORE if callable(scoring) else next(iter(scoring), SCORE)
+        return str(first)
+    if not hasattr(model, "network_"):
+        return SCORE  # of a trainer, which was told how to compute it
+    return ACCURACY if hasattr(model, "classes_") else R2
+
+
+def _loss_name(model: Any) -> str | None:
+    from ..network import check_loss
+
+    network = getattr(model, "network_", getattr(model, "network", None))
+    if network is None:
+        return None
+    loss = check_loss(getattr(model, "loss", None), network.output)
+    return LOSS_NAMES.get(loss, loss)
