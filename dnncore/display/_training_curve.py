@@ -142,12 +142,18 @@ class TrainingCurveDisplay:
             If Matplotlib is not installed.
         """
         require_matplotlib(cls.__name__)
-        display = cls(
+        return cls.of(model, scores).plot(ax=ax)
+
+    @classmethod
+    def of(
+        cls, model: DNNEstimator | Trainer, scores: Sequence[str] | None = None
+    ) -> TrainingCurveDisplay:
+        """The display of a model, as :meth:`from_estimator` draws it, before it is drawn."""
+        return cls(
             **_curves(_history(model), _score_name(model), scores),
             loss_name=_loss_name(model),
             best_is_kept=bool(getattr(model, "early_stopping", False)),
         )
-        return display.plot(ax=ax)
 
     def plot(self, *, ax: Any = None) -> TrainingCurveDisplay:
         """Draw.

@@ -1,0 +1,256 @@
+"""What a classifier does on rows whose labels are known."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any, NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy.special import log_softmax
+from sklearn.metrics import confusion_matrix, precision_recall_fscore_support
+from sklearn.utils import check_consistent_length
+
+from ..classifier import MULTILABEL
+from ..display._axes import BLUE, ORANGE, finish
+from ._figures import svg
+from ._html import Markup, element, fixed, number, percent, section, table
+from ._matrix import confusions, matrix
+from ._rows import Rows
+
+MAX_CLASSES = 100  # in the table of scores and in the confusion matrix
+N_BINS = 10
+Z = 1.96  # of the normal distribution, for 95%
+
+
+class ClassifierReport:
+    """The classifier's part of a report; nothing is written while it is made.
+
+    Parameters
+    ----------
+    model : fitted DNNClassifier
+    rows : Rows
+    y : array
+        Labels as the model was trained with.
+    n_cases : int
+        How many of the rows with the highest loss are listed.
+
+    Attributes
+    ----------
+    p : array (n, n_classes)
+        Probabilities.
+    truth, predicted : array (n,), or (n, n_classes) of 0 and 1 for labels of several outputs
+        Indices of classes. Of rows of probabilities it is the highest.
+    loss : array (n,)
+        Of each row.
+    """
+
+    def __init__(self, model: Any, rows: Rows, y: Any, n_cases: int) -> None:
+        check_consistent_length(rows.X, y)
+        self.rows, self.n_cases = rows, n_cases
+        self.names = list(map(str, model.classes_))
+        self.several = model._kind == MULTILABEL
+        labels = model._encode("y", np.asarray(y), np.dtype(np.float64), smoothed=False)
+        if self.several:
+            z = np.asarray(model.decision_function(rows.given), np.float64)
+            self.p = np.exp(-np.logaddexp(0, -z))
+            self.truth, self.predicted = labels > 0.5, z > 0
+            self.loss = (np.logaddexp(0, z) - labels * z).sum(axis=1)
+            return
+        z = np.asarray(model.predict_log_proba(rows.given), np.float64)
+        log_p = log_softmax(z, axis=1)  # of float32, it adds up to 1 only nearly
+        self.p = np.exp(log_p)
+        self.predicted = log_p.argmax(axis=1)
+        if labels.ndim == 1:
+            self.truth = labels
+            self.loss = -log_p[np.arange(rows.n), labels]
+        else:
+            self.truth = labels.argmax(axis=1)
+            self.loss = -(labels * log_p).sum(axis=1)
+
+    @property
+    def right(self) -> NDArray[np.bool_]:
+        """Whether a row is predicted rightly, with all its labels."""
+        same = self.truth == self.predicted
+        return np.asarray(same.all(axis=1) if self.several else same)
+
+    def _scores(self) -> tuple[NDArray[np.float64], ...]:
+        """Precision, recall, F1 and support of each class; NaN where there is none."""
+        scores: tuple[NDArray[np.float64], ...] = precision_recall_fscore_support(
+            self.truth,
+            self.predicted,
+            labels=range(len(self.names)),
+            sample_weight=self.rows.weight,
+            zero_division=np.nan,
+        )
+        return scores
+
+    def figures(self) -> dict[str, object]:
+        """The few numbers that matter most."""
+        accuracy = self.rows.mean(self.right)
+        _, recall, f1, _ = self._scores()
+        said: object = percent(accuracy)
+        if self.rows.weight is None:
+            low, high = _wilson(accuracy, self.rows.n)
+            interval = f" ({100 * low:.1f}–{100 * high:.1f}% at 95%)"
+            said = element("span", percent(accuracy), element("small", interval))
+        values = {"All labels right" if self.several else "Accuracy": said}
+        if not self.several:
+            values["Balanced accuracy"] = percent(_mean(recall))
+        return {
+            **values,
+            "Mean F1": fixed(_mean(f1)),
+            "Loss of a row": number(self.rows.mean(self.loss)),
+            "Wrong rows": number(self.rows.n - int(self.right.sum())),
+        }
+
+    def target_counts(self) -> tuple[list[str], NDArray[Any]]:
+        """The classes, and how many rows each has."""
+        if self.several:
+            return self.names, self.truth.sum(axis=0)
+        return self.names, np.bincount(self.truth, minlength=len(self.names))
+
+    def sections(self) -> Iterator[Markup]:
+        yield section("Scores by class", self._score_table())
+        if not self.several:
+            yield section("Which classes are taken for which", *self._confusion())
+        yield section("Rows with the highest loss", *self._cases())
+        yield section("Can the probabilities be trusted?", *self._calibration())
+
+    # ----------------------------------------------------------------------------- scores
+
+    def _score_table(self) -> Markup:
+        scores = self._scores()
+        order, caption = np.arange(len(self.names)), ""
+        if len(order) > MAX_CLASSES:
+            order = np.argsort(np.nan_to_num(scores[2], nan=np.inf), kind="stable")[:MAX_CLASSES]
+            caption = f"The {MAX_CLASSES} classes of {len(self.names):,} with the lowest F1."
+        lines: list[tuple[object, ...]] = [
+            (self.names[i], *(fixed(values[i]) for values in scores[:3]), number(scores[3][i]))
+            for i in order
+        ]
+        means = (fixed(_mean(values)) for values in scores[:3])
+        lines.append(("mean", *means, number(scores[3].sum())))
+        support = "rows" if self.rows.weight is None else "weight"
+        return table(
+            ("class", "precision", "recall", "F1", support), lines, caption=caption, total=True
+        )
+
+    def _confusion(self) -> Iterator[Markup]:
+        n_classes = len(self.names)
+        C = confusion_matrix(
+            self.truth, self.predicted, labels=range(n_classes), sample_weight=self.rows.weight
+        )
+        if n_classes <= MAX_CLASSES:
+            yield matrix(C, self.names)
+        if n_classes > 2:
+            yield confusions(C, self.names)
+
+    # ------------------------------------------------------------------------------ cases
+
+    def _cases(self) -> Iterator[Markup]:
+        wrong = self.rows.n - int(self.right.sum())
+        yield element(
+            "p",
+            f"{percent(wrong / self.rows.n)} of the rows, {number(wrong)} of {number(self.rows.n)},"
+            " are predicted wrongly; they are marked with a cross.",
+        )
+        order = np.argsort(-self.loss, kind="stable")[: self.n_cases]
+        if len(order) == 0:
+            return
+        p_header = () if self.several else ("its probability", "probability of the true class")
+        shown = "image" if self.rows.image_shape else "values farthest from the mean"
+        yield table(
+            ("row", "", "true", "predicted", *p_header, "loss", shown),
+            (self._case(int(row)) for row in order),
+            text=(1, 2, 3, 5 + len(p_header)),
+            caption="" if self.rows.image_shape else "sd: standard deviations of these rows.",
+        )
+
+    def _case(self, row: int) -> tuple[object, ...]:
+        truth, predicted = (self._labels(labels[row]) for labels in (self.truth, self.predicted))
+        mark = "" if self.right[row] else element("span", "✗", class_="wrong")
+        p: tuple[str, ...] = ()
+        if not self.several:
+            p = fixed(self.p[row, self.predicted[row]]), fixed(self.p[row, self.truth[row]])
+        label = f"Row {row}: true {truth}, predicted {predicted}"
+        return (
+            number(row), mark, truth, predicted, *p, number(self.loss[row]),
+            self.rows.describe(row, label),
+        )  # fmt: skip
+
+    def _labels(self, labels: Any) -> str:
+        if self.several:
+            return ", ".join(self.names[i] for i in np.flatnonzero(labels)) or "none"
+        return self.names[int(labels)]
+
+    # ------------------------------------------------------------------------ calibration
+
+    def _calibration(self) -> Iterator[Markup]:
+        what, p, happened = self._events()
+        weight = np.repeat(self.rows.weights, len(p) // self.rows.n)
+        bins = Reliability.of(p, happened, weight)
+        yield element(
+            "p",
+            f"Where the points lie on the diagonal, {what} is right as often as it says. On "
+            f"average they are {percent(bins.error)} away from it, weighted by the rows in each.",
+        )
+        yield svg(
+            "calibration", "Probabilities against frequencies", (6, 5.5),
+            lambda figure: _plot_reliability(figure, bins),
+        )  # fmt: skip
+
+    def _events(self) -> tuple[str, NDArray[np.float64], NDArray[np.bool_]]:
+        """Probabilities, and whether what they are of was the case."""
+        if self.several:
+            return "the probability of a label", self.p.ravel(), self.truth.ravel()
+        if len(self.names) == 2:
+            return f"the probability of {self.names[1]}", self.p[:, 1], self.truth == 1
+        return "the probability of the predicted class", self.p.max(axis=1), self.right
+
+
+class Reliability(NamedTuple):
+    """Mean probability, frequency and weight of the bins of probability that are not empty."""
+
+    predicted: NDArray[np.float64]
+    observed: NDArray[np.float64]
+    weight: NDArray[np.float64]
+
+    @classmethod
+    def of(
+        cls, p: NDArray[np.float64], happened: NDArray[np.bool_], weight: NDArray[np.float64]
+    ) -> Reliability:
+        place = np.minimum((p * N_BINS).astype(int), N_BINS - 1)
+        sums = [np.bincount(place, weight * values, N_BINS) for values in (1.0, p, happened)]
+        total, ps, events = (np.asarray(x, np.float64)[sums[0] > 0] for x in sums)
+        return cls(ps / total, events / total, total)
+
+    @property
+    def error(self) -> float:
+        """The expected calibration error: the weighted mean of |observed - predicted|."""
+        return float(np.average(np.abs(self.observed - self.predicted), weights=self.weight))
+
+
+def _plot_reliability(figure: Any, bins: Reliability) -> None:
+    curve, shares = figure.subplots(2, 1, sharex=True, height_ratios=(4, 1))
+    curve.plot([0, 1], [0, 1], color="grey", linestyle="--", linewidth=1, label="as it says")
+    curve.plot(bins.predicted, bins.observed, "o-", color=BLUE, label="this model")
+    curve.set(xlim=(0, 1), ylim=(0, 1.02), ylabel="share that was so")
+    curve.legend(frameon=False, loc="upper left")
+    shares.bar(bins.predicted, bins.weight / bins.weight.sum(), 0.04, color=ORANGE)
+    shares.set(xlabel="probability", ylabel="share of rows")
+    for ax in (curve, shares):
+        finish(ax)
+
+
+def _wilson(share: float, n: int) -> tuple[float, float]:
+    """Wilson's interval for a share of n rows."""
+    middle = (share + Z * Z / (2 * n)) / (1 + Z * Z / n)
+    half = Z / (1 + Z * Z / n) * np.sqrt(share * (1 - share) / n + Z * Z / (4 * n * n))
+    return max(0.0, middle - half), min(1.0, middle + half)
+
+
+def _mean(values: NDArray[np.float64]) -> float:
+    """The mean over the classes that have a value."""
+    known = values[~np.isnan(values)]
+    return float(known.mean()) if len(known) else float("nan")

@@ -1,0 +1,153 @@
+"""What a regressor does on rows whose targets are known."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from functools import partial
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+from sklearn.utils import check_array, check_consistent_length
+
+from ..display._axes import BLUE, finish
+from ._figures import svg
+from ._html import Markup, element, fixed, number, section, table
+from ._rows import Rows
+
+MAX_PLOTTED = 6  # outputs
+MAX_POINTS = 2000
+
+
+class RegressorReport:
+    """The regressor's part of a report; nothing is written while it is made.
+
+    Parameters
+    ----------
+    model : fitted DNNRegressor
+    rows : Rows
+    y : array (n,) or (n, n_outputs)
+    n_cases : int
+        How many of the largest errors are listed.
+
+    Attributes
+    ----------
+    truth, predicted, error : array (n, n_outputs)
+        `error` is predicted minus true.
+    """
+
+    def __init__(self, model: Any, rows: Rows, y: Any, n_cases: int) -> None:
+        truth = check_array(y, ensure_2d=False, dtype=np.float64, input_name="y")
+        check_consistent_length(rows.X, truth)
+        self.rows, self.n_cases = rows, n_cases
+        self.truth: NDArray[np.float64] = truth.reshape(rows.n, -1)
+        self.n_outputs = model.network_.layer_sizes[-1]
+        if self.truth.shape[1] != self.n_outputs:
+            raise ValueError(f"y must have {self.n_outputs} outputs, got shape {np.shape(y)}")
+        predicted = np.asarray(model.predict(rows.given), np.float64)
+        self.predicted: NDArray[np.float64] = predicted.reshape(rows.n, -1)
+        self.error = self.predicted - self.truth
+        self.names = [f"y[{i}]" for i in range(self.n_outputs)] if self.n_outputs > 1 else ["y"]
+
+    def _scores(self, output: int) -> dict[str, float]:
+        error, truth, weight = self.error[:, output], self.truth[:, output], self.rows.weights
+        deviation = truth - self.rows.mean(truth)
+        total = self.rows.mean(deviation**2)
+        mse = self.rows.mean(error**2)
+        return {
+            "R²": 1 - mse / total if total > 0 else float("nan"),
+            "RMSE": float(np.sqrt(mse)),
+            "MAE": self.rows.mean(np.abs(error)),
+            "Median error": _quantile(np.abs(error), weight, 0.5),
+            "95% of errors below": _quantile(np.abs(error), weight, 0.95),
+            "Bias": self.rows.mean(error),
+        }
+
+    def figures(self) -> dict[str, object]:
+        """The few numbers that matter most."""
+        scores = [self._scores(output) for output in range(self.n_outputs)]
+        if len(scores) == 1:
+            return {name: number(value) for name, value in scores[0].items()}
+        return {"Mean R²": fixed(float(np.mean([each["R²"] for each in scores])))}
+
+    def target_counts(self) -> None:
+        return None
+
+    def sections(self) -> Iterator[Markup]:
+        if self.n_outputs > 1:
+            scores = [self._scores(output) for output in range(self.n_outputs)]
+            lines = [
+                (name, *(number(value) for value in each.values()))
+                for name, each in zip(self.names, scores, strict=True)
+            ]
+            yield section("Scores by output", table(("output", *scores[0]), lines))
+        yield section("Predictions and residuals", *self._plots())
+        yield section("Rows with the largest errors", *self._cases())
+
+    def _plots(self) -> Iterator[Markup]:
+        shown = min(self.n_outputs, MAX_PLOTTED)
+        if shown < self.n_outputs:
+            yield element("p", f"The first {shown} of {self.n_outputs} outputs.", class_="muted")
+        points = np.arange(self.rows.n)
+        if self.rows.n > MAX_POINTS:
+            points = np.random.default_rng(0).choice(self.rows.n, MAX_POINTS, replace=False)
+            yield element("p", f"{MAX_POINTS} rows, drawn at random.", class_="muted")
+        for output in range(shown):
+            if self.n_outputs > 1:
+                yield element("h3", self.names[output])
+            yield svg(
+                f"residuals{output}",
+                "Predictions against targets, and residuals",
+                (9, 3.6),
+                partial(self._plot, points, output),
+            )
+
+    def _plot(self, points: NDArray[np.intp], output: int, figure: Any) -> None:
+        truth, predicted, error = (
+            values[points, output] for values in (self.truth, self.predicted, self.error)
+        )
+        left, middle, right = figure.subplots(1, 3, width_ratios=(3, 3, 2))
+        ends = [min(truth.min(), predicted.min()), max(truth.max(), predicted.max())]
+        left.plot(ends, ends, color="grey", linestyle="--", linewidth=1)
+        left.plot(predicted, truth, ".", color=BLUE, alpha=0.5, markeredgewidth=0)
+        left.set(xlabel="predicted", ylabel="true")
+        middle.axhline(0, color="grey", linestyle="--", linewidth=1)
+        middle.plot(predicted, error, ".", color=BLUE, alpha=0.5, markeredgewidth=0)
+        middle.set(xlabel="predicted", ylabel="predicted − true")
+        right.hist(self.error[:, output], bins=30, weights=self.rows.weights, color=BLUE)
+        right.set(xlabel="predicted − true", ylabel="rows")
+        for ax in (left, middle, right):
+            finish(ax)
+
+    def _cases(self) -> Iterator[Markup]:
+        # Outputs may be in different units.
+        scale = np.sqrt(np.mean(self.error**2, axis=0))
+        relative = np.abs(self.error) / np.where(scale > 0, scale, 1.0)
+        order = np.argsort(-relative.max(axis=1), kind="stable")[: self.n_cases]
+        if len(order) == 0:
+            return
+        several = self.n_outputs > 1
+        header = ("row", *(("output",) if several else ()), "true", "predicted", "error")
+        shown = "image" if self.rows.image_shape else "values farthest from the mean"
+        lines = []
+        for row in map(int, order):
+            output = int(relative[row].argmax())
+            truth, predicted, error = (
+                values[row, output] for values in (self.truth, self.predicted, self.error)
+            )
+            name = (self.names[output],) if several else ()
+            about = self.rows.describe(row, f"Row {row}: true {truth:.6g}")
+            lines.append((number(row), *name, *map(number, (truth, predicted, error)), about))
+        yield table(
+            (*header, shown),
+            lines,
+            text=(1, 5) if several else (4,),
+            caption="" if self.rows.image_shape else "sd: standard deviations of these rows.",
+        )
+
+
+def _quantile(values: NDArray[np.float64], weight: NDArray[np.float64], share: float) -> float:
+    """The lowest value that so large a share of the weight does not exceed."""
+    order = np.argsort(values)
+    reached = np.cumsum(weight[order])
+    return float(values[order][np.searchsorted(reached, share * reached[-1])])

@@ -1,0 +1,127 @@
+"""The rows that a report is about, as numbers with names, whatever they came as."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import cached_property
+from typing import Any
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+from scipy.sparse import issparse
+from sklearn.preprocessing import StandardScaler
+from sklearn.utils.validation import check_array, check_is_fitted
+
+from .. import _validation as check
+from ..display._weights import image_shape_of
+from ._figures import image
+from ._html import Markup, number
+
+LEAST_PIXELS = 49  # from which on a square of features may be an image
+MOST_NOTABLE = 4
+
+
+@dataclass(frozen=True)
+class Rows:
+    """Rows to report on.
+
+    Attributes
+    ----------
+    given : object
+        X as the user gave it, for the model.
+    X : array or CSR matrix (n, n_features)
+        The same as numbers, NaN where one is missing.
+    weight : array (n,) or None
+        Sample weights.
+    names : list of n_features str
+    image_shape : (height, width) or None
+    """
+
+    given: Any
+    X: Any
+    weight: NDArray[np.float64] | None
+    names: list[str]
+    image_shape: tuple[int, int] | None
+
+    @classmethod
+    def of(
+        cls,
+        model: Any,
+        X: Any,
+        sample_weight: ArrayLike | None,
+        feature_names: Sequence[str] | None,
+        image_shape: tuple[int, int] | None,
+    ) -> Rows:
+        """Check the arguments of a report that describe its rows."""
+        check_is_fitted(model)
+        n_features = model.n_features_in_
+        values = _numbers(X, n_features)
+        weight = None
+        if sample_weight is not None:
+            weight = check.weights(sample_weight, values.shape[0], np.float64)
+        known = feature_names
+        if known is None:
+            known = getattr(model, "feature_names_in_", None)
+        names = [f"x{i}" for i in range(n_features)] if known is None else [str(x) for x in known]
+        if isinstance(feature_names, str) or len(names) != n_features:
+            raise ValueError(f"feature_names must be {n_features} names, got {feature_names!r:.80}")
+        if image_shape is not None:
+            image_shape = image_shape_of(n_features, image_shape)
+        elif _looks_like_an_image(n_features, known):
+            image_shape = image_shape_of(n_features, None)
+        return cls(X, values, weight, names, image_shape)
+
+    @property
+    def n(self) -> int:
+        return int(self.X.shape[0])
+
+    @property
+    def weights(self) -> NDArray[np.float64]:
+        """Sample weights, ones if there are none."""
+        return np.ones(self.n) if self.weight is None else self.weight
+
+    def dense(self, rows: Any = slice(None), columns: Any = slice(None)) -> NDArray[np.float64]:
+        """Some rows and columns as a dense array."""
+        part: Any = self.X[rows][:, columns]
+        return np.asarray(part.toarray() if hasattr(part, "toarray") else part, np.float64)
+
+    def mean(self, values: NDArray[Any]) -> float:
+        """The weighted mean of a number that each row has."""
+        return float(np.average(values, weights=self.weight))
+
+    @cached_property
+    def _mean_and_scale(self) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+        scaler = StandardScaler(with_mean=not issparse(self.X)).fit(self.X)
+        return scaler.mean_, np.sqrt(scaler.var_)
+
+    def describe(self, row: int, label: str) -> Markup | str:
+        """A row as an image or, in words, its values that are farthest from the mean."""
+        x = self.dense([row])[0]
+        if self.image_shape is not None:
+            return image(x.reshape(self.image_shape), label)
+        mean, scale = self._mean_and_scale
+        with np.errstate(divide="ignore", invalid="ignore"):
+            deviation = np.where(scale > 0, (x - mean) / scale, 0.0)
+        order = np.argsort(-np.abs(np.nan_to_num(deviation)), kind="stable")[:MOST_NOTABLE]
+        return ", ".join(
+            f"{self.names[i]} {number(x[i])} ({number(deviation[i], 2)}\u00a0sd)"
+            for i in order
+            if np.isfinite(deviation[i])
+        )
+
+
+def _numbers(X: Any, n_features: int) -> Any:
+    dtypes = (np.float64, np.float32)
+    values = check_array(
+        X, accept_sparse="csr", dtype=dtypes, ensure_all_finite="allow-nan", input_name="X"
+    )
+    if values.shape[1] != n_features:
+        raise ValueError(f"X must have {n_features} features, got shape {values.shape}")
+    return values
+
+
+def _looks_like_an_image(n_features: int, names: Sequence[str] | None) -> bool:
+    square = n_features >= LEAST_PIXELS and math.isqrt(n_features) ** 2 == n_features
+    return square and (names is None or all(str(name).startswith("pixel") for name in names))

@@ -1,0 +1,175 @@
+"""The page: what was measured, the data and the model, then what is particular to its kind."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+from sklearn.base import is_classifier, is_regressor
+
+from .._repr_html import network_svg, training_facts
+from .._version import __version__
+from ..display import TrainingCurveDisplay
+from ._classifier import ClassifierReport
+from ._figures import svg
+from ._html import (
+    Markup,
+    element,
+    facts,
+    figures,
+    number,
+    page,
+    percent,
+    plural,
+    section,
+    table,
+)
+from ._regressor import RegressorReport
+from ._rows import Rows
+
+MAX_FEATURES, MAX_CLASSES = 60, 40  # in the summary of the data
+
+
+def build_page(
+    model: Any,
+    X: Any,
+    y: Any,
+    *,
+    sample_weight: ArrayLike | None,
+    title: str | None,
+    feature_names: Sequence[str] | None,
+    image_shape: tuple[int, int] | None,
+    n_mistakes: int,
+    data_summary: Mapping[str, object],
+) -> str:
+    """The HTML of :func:`dnncore.report.write_report`."""
+    kind = _kind(model)
+    rows = Rows.of(model, X, sample_weight, feature_names, image_shape)
+    report = kind(model, rows, y, n_mistakes)
+    sizes = "-".join(map(str, model.network_.layer_sizes))
+    title = title if title is not None else f"{type(model).__name__} {sizes}"
+    measured = plural(rows.n, "row") + (", weighted" if rows.weight is not None else "")
+    return page(
+        title,
+        element("h1", title),
+        element("p", f"{type(model).__name__} {sizes}, measured on {measured}", class_="muted"),
+        figures(report.figures()),
+        _data(rows, data_summary, report),
+        _model(model, rows),
+        *report.sections(),
+        element("footer", f"Written by dnncore {__version__}."),
+    )
+
+
+def _kind(model: Any) -> type[ClassifierReport] | type[RegressorReport]:
+    if hasattr(model, "_encode") and is_classifier(model):
+        return ClassifierReport
+    if hasattr(model, "_encode") and is_regressor(model):
+        return RegressorReport
+    raise TypeError(f"model must be a DNNClassifier or DNNRegressor, got {type(model).__name__}")
+
+
+# --------------------------------------------------------------------------------------- data
+
+
+def _data(
+    rows: Rows, summary: Mapping[str, object], report: ClassifierReport | RegressorReport
+) -> Markup:
+    n_features = len(rows.names)
+    known = {str(name): _said(value) for name, value in summary.items()}
+    counts = {"Rows measured on": number(rows.n), "Features": number(n_features)}
+    parts: list[object] = [facts({**known, **counts})]
+    targets = report.target_counts()
+    if targets is not None:
+        parts += [element("h3", "Classes"), _shares(*targets)]
+    parts += [element("h3", "Features"), _features(rows)]
+    return section("Data", *parts)
+
+
+def _said(value: object) -> str:
+    return number(value) if isinstance(value, int | float) else str(value)
+
+
+def _shares(names: list[str], counts: NDArray[Any]) -> Markup:
+    total, most = max(counts.sum(), 1e-300), max(counts.max(), 1e-300)
+    order = np.arange(len(names))
+    caption = ""
+    if len(names) > MAX_CLASSES:
+        order = np.sort(np.argsort(-counts, kind="stable")[:MAX_CLASSES])
+        caption = f"The {MAX_CLASSES} most frequent of {number(len(names))} classes."
+    return table(
+        ("class", "rows", "share", ""),
+        (
+            (names[i], number(counts[i]), percent(counts[i] / total), _bar(counts[i] / most))
+            for i in order
+        ),
+        text=(0, 3),
+        caption=caption,
+    )
+
+
+def _bar(share: float) -> Markup:
+    return Markup(f'<span class="bar" style="width:{8 * share:.2f}rem"></span>')
+
+
+def _features(rows: Rows) -> Markup:
+    n_features = len(rows.names)
+    X = rows.dense(columns=slice(MAX_FEATURES))
+    missing = np.isnan(X)
+    lines = []
+    for name, x, absent in zip(rows.names, X.T, missing.T, strict=False):
+        present = x[~absent]
+        if len(present):
+            values = [present.min(), present.mean(), present.max(), present.std()]
+        else:
+            values = [np.nan] * 4
+        lines.append((name, *map(number, values), number(absent.sum())))
+    caption = ""
+    if n_features > MAX_FEATURES:
+        caption = f"The first {MAX_FEATURES} of {number(n_features)} features."
+    listed = table(("feature", "min", "mean", "max", "sd", "missing"), lines, caption=caption)
+    if len(lines) <= 20:
+        return listed
+    return element("details", element("summary", f"{plural(len(lines), 'feature')} listed"), listed)
+
+
+# -------------------------------------------------------------------------------------- model
+
+
+def _model(model: Any, rows: Rows) -> Markup:
+    network, history = model.network_, model.history_
+    classes = getattr(model, "classes_", None)
+    drawing = network_svg(
+        network,
+        input_names=rows.names,
+        output_names=None if classes is None else list(map(str, classes)),
+    )
+    about = {
+        "Parameters": f"{network.n_parameters:,} ({network.dtype})",
+        **training_facts(history),
+        "Settings": _settings(model),
+    }
+    parts = [element("div", Markup(drawing)), facts(about)]
+    if history.loss_curve:
+        display = TrainingCurveDisplay.of(model)
+        n = 1 + len(display.scores)
+        parts.append(
+            svg(
+                "training", "Loss and scores over the epochs", (8, 0.8 + 2 * n),
+                lambda figure: display.plot(ax=figure.subplots(n, 1, sharex=True, squeeze=False)),
+            )
+        )  # fmt: skip
+    return section("Model", *parts)
+
+
+def _settings(model: Any) -> str:
+    """The parameters that are not the default."""
+    default = type(model)().get_params(deep=False)
+    changed = {
+        name: value
+        for name, value in model.get_params(deep=False).items()
+        if repr(value) != repr(default[name]) and not callable(value)
+    }
+    return ", ".join(f"{name}={value!r:.80}" for name, value in changed.items()) or "all default"
