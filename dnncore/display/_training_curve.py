@@ -197,7 +197,7 @@ class TrainingCurveDisplay:
             curves["held out"] = (self.validation_loss, ORANGE)
         for label, (values, colour) in curves.items():
             self._line(ax, values, color=colour, label=label)
-        name = "loss" if self.loss_name is None else f"loss ({self.loss_name})"
+        name = "loss" if self.loss_name is None else f"loss\n({self.loss_name})"
         if self.validation_loss:
             ax.set_ylabel(name)
             ax.legend(frameon=False)

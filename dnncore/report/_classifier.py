@@ -130,7 +130,7 @@ class ClassifierReport:
             for i in order
         ]
         means = (fixed(_mean(values)) for values in scores[:3])
-        lines.append(("mean", *means, number(scores[3].sum())))
+        lines.append(("mean, total", *means, number(scores[3].sum())))
         support = "rows" if self.rows.weight is None else "weight"
         return table(
             ("class", "precision", "recall", "F1", support), lines, caption=caption, total=True
@@ -150,15 +150,17 @@ class ClassifierReport:
 
     def _cases(self) -> Iterator[Markup]:
         wrong = self.rows.n - int(self.right.sum())
+        share = f"{number(wrong)} of {number(self.rows.n)} ({percent(wrong / self.rows.n)})"
         yield element(
             "p",
-            f"{percent(wrong / self.rows.n)} of the rows, {number(wrong)} of {number(self.rows.n)},"
-            " are predicted wrongly; they are marked with a cross.",
+            f"{share} are predicted wrongly, and marked with a cross."
+            if wrong
+            else "No row is predicted wrongly.",
         )
         order = np.argsort(-self.loss, kind="stable")[: self.n_cases]
         if len(order) == 0:
             return
-        p_header = () if self.several else ("its probability", "probability of the true class")
+        p_header = () if self.several else ("p(predicted)", "p(true)")
         shown = "image" if self.rows.image_shape else "values farthest from the mean"
         yield table(
             ("row", "", "true", "predicted", *p_header, "loss", shown),
@@ -172,10 +174,10 @@ class ClassifierReport:
         mark = "" if self.right[row] else element("span", "✗", class_="wrong")
         p: tuple[str, ...] = ()
         if not self.several:
-            p = fixed(self.p[row, self.predicted[row]]), fixed(self.p[row, self.truth[row]])
+            p = tuple(fixed(self.p[row, labels[row]]) for labels in (self.predicted, self.truth))
         label = f"Row {row}: true {truth}, predicted {predicted}"
         return (
-            number(row), mark, truth, predicted, *p, number(self.loss[row]),
+            number(row), mark, truth, predicted, *p, fixed(self.loss[row]),
             self.rows.describe(row, label),
         )  # fmt: skip
 

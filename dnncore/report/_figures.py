@@ -12,10 +12,17 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from ..display._axes import BLUE, ORANGE
 from ._html import Markup
 
 # Colours that nothing else has: they stand for those of the page, which differ by day and night.
 INK, PAPER = "#010203", "#fdfcfb"
+PAGE_COLOURS = {
+    INK: "var(--ink)",
+    PAPER: "var(--paper)",
+    BLUE: "rgb(var(--blue))",
+    ORANGE: "rgb(var(--orange))",
+}
 
 
 def svg(name: str, label: str, size: tuple[float, float], draw: Callable[[Any], object]) -> Markup:
@@ -36,9 +43,14 @@ def svg(name: str, label: str, size: tuple[float, float], draw: Callable[[Any], 
     from matplotlib.figure import Figure
 
     ink = ("text.color", "axes.labelcolor", "axes.edgecolor", "xtick.color", "ytick.color")
-    own = dict.fromkeys((*ink, "grid.color", "legend.labelcolor"), INK)
+    own: dict[str, str] = dict.fromkeys((*ink, "legend.labelcolor"), INK)
     own |= dict.fromkeys(("figure.facecolor", "savefig.facecolor"), "none")
-    own |= {"axes.facecolor": PAPER, "svg.fonttype": "none", "svg.hashsalt": name}
+    own |= {
+        "axes.facecolor": PAPER,
+        "grid.color": "grey",
+        "svg.fonttype": "none",
+        "svg.hashsalt": name,
+    }
     file = io.StringIO()
     with style.context([own], after_reset=True):
         figure = Figure(figsize=size, layout="constrained")
@@ -55,7 +67,8 @@ def _inline(text: str, name: str, label: str) -> Markup:
         text = re.sub(rf"<{left_out}\b.*?</{left_out}>", "", text, flags=re.DOTALL)
     text = re.sub(r'\bid="', f'id="{name}-', text)
     text = text.replace("url(#", f"url(#{name}-").replace('href="#', f'href="#{name}-')
-    text = text.replace(INK, "var(--ink)").replace(PAPER, "var(--paper)")
+    for colour, own in PAGE_COLOURS.items():
+        text = text.replace(colour.lower(), own)
     opening = f'<svg class="figure" role="img" aria-label="{escape(label)}"'
     return Markup(re.sub("<svg", opening, text, count=1))
 

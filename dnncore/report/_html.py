@@ -27,11 +27,12 @@ table { border-collapse: collapse; font-variant-numeric: tabular-nums; font-size
 caption { caption-side: bottom; text-align: left; padding-top: 0.4rem; }
 th, td { padding: 0.25rem 1.25rem 0.25rem 0; text-align: right; vertical-align: middle;
   overflow-wrap: normal; }
-thead th { border-bottom: 1px solid var(--ink); font-weight: 600; vertical-align: bottom; }
+thead th { border-bottom: 1px solid var(--ink); font-weight: 600; vertical-align: bottom;
+  white-space: nowrap; }
 tbody tr + tr > * { border-top: 1px solid var(--line); }
 tbody th { font-weight: normal; }
 tbody tr.total > * { border-top: 1px solid var(--ink); }
-.text { text-align: left; max-width: 22rem; overflow-wrap: anywhere; }
+.text { text-align: left; max-width: 28rem; overflow-wrap: anywhere; }
 .bar { display: inline-block; height: 0.7em; background: rgb(var(--blue)); }
 dl.figures { display: flex; flex-wrap: wrap; gap: 0.75rem; margin: 1.5rem 0 0; }
 dl.figures > div { background: var(--tint); border-radius: 6px; padding: 0.6rem 1rem; }
@@ -41,6 +42,7 @@ dl.figures small { font-size: 0.6em; color: var(--muted); }
 dl.facts { display: grid; grid-template-columns: max-content 1fr; gap: 0.1rem 1.5rem; }
 dl.facts dt { color: var(--muted); }
 dl.facts dd { margin: 0; }
+.side { display: flex; flex-wrap: wrap; gap: 1rem 3rem; align-items: center; }
 svg, img { max-width: 100%; }
 svg.figure { display: block; height: auto; margin: 0.75rem 0; }
 svg.figure * { stroke-linejoin: round; stroke-linecap: butt; }
@@ -52,7 +54,7 @@ table.matrix th, table.matrix td { padding: 0.2rem 0.45rem; border: 0; text-alig
 table.matrix td { border: 1px solid var(--paper); }
 table.matrix tbody th { text-align: right; max-width: 14rem; }
 table.matrix thead th { border: 0; font-weight: normal; }
-table.matrix thead th > span { writing-mode: vertical-rl; transform: rotate(180deg); }
+table.matrix .upright { writing-mode: vertical-rl; transform: rotate(180deg); }
 table.matrix.small td { padding: 0; min-width: 9px; width: 9px; height: 9px; border: 0; }
 table.matrix.small th { padding: 0 0.4rem 0 0; font-size: 7px; line-height: 9px; }
 table.matrix.small thead th { padding: 0; min-width: 9px; }

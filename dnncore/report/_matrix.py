@@ -11,6 +11,7 @@ from ._html import Markup, element, join, number, percent, table
 
 MAX_WRITTEN = 20  # classes up to which counts are written; above, cells are coloured squares
 MAX_CONFUSIONS = 10
+LONGEST_ACROSS = 3  # letters of a class, in the narrow columns
 
 
 def matrix(C: NDArray[Any], names: list[str]) -> Markup:
@@ -26,22 +27,22 @@ def matrix(C: NDArray[Any], names: list[str]) -> Markup:
     shares = C / np.maximum(C.sum(axis=1, keepdims=True), np.finfo(float).tiny)
     body = []
     for i, name in enumerate(names):
-        cells = (_cell(C[i, j], shares[i, j], name, names[j], written) for j in range(len(names)))
-        body.append(element("tr", element("th", name, scope="row"), *cells))
-    head = [element("th", element("span", name), scope="col") for name in names]
+        line = (_cell(C[i, j], shares[i, j], name, names[j], written) for j in range(len(names)))
+        body.append(element("tr", element("th", name, scope="row"), *line))
+    upright = max(map(len, names)) > LONGEST_ACROSS
+    turned = "upright" if upright else ""
+    head = [element("th", element("span", name, class_=turned), scope="col") for name in names]
     if not written:
         head = [element("th", title=name, scope="col") for name in names]
     caption = "Rows: true class; columns: predicted. Shaded by the share of the true class"
     caption += "." if written else "; counts appear when a cell is pointed at."
-    content = join(
-        [
-            element("caption", caption),
-            element("thead", element("tr", Markup("<td></td>"), *head)),
-            element("tbody", *body),
-        ]
+    cells = element(
+        "table",
+        element("thead", element("tr", Markup("<td></td>"), *head)),
+        element("tbody", *body),
+        class_="matrix" if written else "matrix small",
     )
-    kind = "matrix" if written else "matrix small"
-    return element("div", element("table", content, class_=kind), class_="scroll")
+    return join([element("div", cells, class_="scroll"), element("p", caption, class_="muted")])
 
 
 def _cell(count: float, share: float, true: str, predicted: str, written: bool) -> Markup:

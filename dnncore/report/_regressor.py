@@ -58,8 +58,8 @@ class RegressorReport:
             "R²": 1 - mse / total if total > 0 else float("nan"),
             "RMSE": float(np.sqrt(mse)),
             "MAE": self.rows.mean(np.abs(error)),
-            "Median error": _quantile(np.abs(error), weight, 0.5),
-            "95% of errors below": _quantile(np.abs(error), weight, 0.95),
+            "Median absolute error": _quantile(np.abs(error), weight, 0.5),
+            "95% of errors within": _quantile(np.abs(error), weight, 0.95),
             "Bias": self.rows.mean(error),
         }
 

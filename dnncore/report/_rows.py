@@ -36,6 +36,8 @@ class Rows:
     weight : array (n,) or None
         Sample weights.
     names : list of n_features str
+    named : bool
+        Whether the names are more than numbers.
     image_shape : (height, width) or None
     """
 
@@ -43,6 +45,7 @@ class Rows:
     X: Any
     weight: NDArray[np.float64] | None
     names: list[str]
+    named: bool
     image_shape: tuple[int, int] | None
 
     @classmethod
@@ -71,7 +74,7 @@ class Rows:
             image_shape = image_shape_of(n_features, image_shape)
         elif _looks_like_an_image(n_features, known):
             image_shape = image_shape_of(n_features, None)
-        return cls(X, values, weight, names, image_shape)
+        return cls(X, values, weight, names, known is not None, image_shape)
 
     @property
     def n(self) -> int:

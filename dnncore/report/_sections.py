@@ -29,7 +29,8 @@ from ._html import (
 from ._regressor import RegressorReport
 from ._rows import Rows
 
-MAX_FEATURES, MAX_CLASSES = 60, 40  # in the summary of the data
+MAX_FEATURES, MAX_CLASSES = 100, 100  # in the summary of the data ...
+MAX_OPEN = 20  # ... and so many are shown at once
 
 
 def build_page(
@@ -83,7 +84,7 @@ def _data(
     parts: list[object] = [facts({**known, **counts})]
     targets = report.target_counts()
     if targets is not None:
-        parts += [element("h3", "Classes"), _shares(*targets)]
+        parts += [element("h3", "Classes"), _shares(*targets, rows.n)]
     parts += [element("h3", "Features"), _features(rows)]
     return section("Data", *parts)
 
@@ -92,22 +93,23 @@ def _said(value: object) -> str:
     return number(value) if isinstance(value, int | float) else str(value)
 
 
-def _shares(names: list[str], counts: NDArray[Any]) -> Markup:
-    total, most = max(counts.sum(), 1e-300), max(counts.max(), 1e-300)
+def _shares(names: list[str], counts: NDArray[Any], n: int) -> Markup:
+    most = max(counts.max(), 1)
     order = np.arange(len(names))
     caption = ""
     if len(names) > MAX_CLASSES:
         order = np.sort(np.argsort(-counts, kind="stable")[:MAX_CLASSES])
         caption = f"The {MAX_CLASSES} most frequent of {number(len(names))} classes."
-    return table(
+    listed = table(
         ("class", "rows", "share", ""),
         (
-            (names[i], number(counts[i]), percent(counts[i] / total), _bar(counts[i] / most))
+            (names[i], number(counts[i]), percent(counts[i] / n), _bar(counts[i] / most))
             for i in order
         ),
         text=(0, 3),
         caption=caption,
     )
+    return _folded("classes", len(order), listed)
 
 
 def _bar(share: float) -> Markup:
@@ -129,10 +131,15 @@ def _features(rows: Rows) -> Markup:
     caption = ""
     if n_features > MAX_FEATURES:
         caption = f"The first {MAX_FEATURES} of {number(n_features)} features."
-    listed = table(("feature", "min", "mean", "max", "sd", "missing"), lines, caption=caption)
-    if len(lines) <= 20:
+    header = ("feature", "min", "mean", "max", "sd", "missing")
+    return _folded("features", len(lines), table(header, lines, caption=caption))
+
+
+def _folded(what: str, n_lines: int, listed: Markup) -> Markup:
+    """A table, to be unfolded if it is long."""
+    if n_lines <= MAX_OPEN:
         return listed
-    return element("details", element("summary", f"{plural(len(lines), 'feature')} listed"), listed)
+    return element("details", element("summary", f"Show {n_lines} {what}"), listed)
 
 
 # -------------------------------------------------------------------------------------- model
@@ -143,15 +150,16 @@ def _model(model: Any, rows: Rows) -> Markup:
     classes = getattr(model, "classes_", None)
     drawing = network_svg(
         network,
-        input_names=rows.names,
+        input_names=rows.names if rows.named else None,
         output_names=None if classes is None else list(map(str, classes)),
     )
     about = {
         "Parameters": f"{network.n_parameters:,} ({network.dtype})",
         **training_facts(history),
-        "Settings": _settings(model),
     }
-    parts = [element("div", Markup(drawing)), facts(about)]
+    settings = f"Settings: {_settings(model)}."
+    drawn = element("div", Markup(drawing))
+    parts = [element("div", drawn, facts(about), class_="side"), element("p", settings)]
     if history.loss_curve:
         display = TrainingCurveDisplay.of(model)
         n = 1 + len(display.scores)
