@@ -266,12 +266,11 @@ def _at_limit(activation: str, a: NDArray[Any]) -> NDArray[np.bool_] | None:
 
 
 def _gradients(gradients: Gradients) -> dict[str, Any]:
+    def rms(x: NDArray[Any]) -> float:
+        return float(np.sqrt(np.mean(np.square(x, dtype=np.float64))))
+
     return {
-        "gradient_norm": np.array(
-            [np.linalg.norm(dW.astype(np.float64)) for dW in gradients.coefs]
-        ),
-        # deltas are of the mean loss; n times that is of the loss of a row.
-        "delta_rms": np.array(
-            [np.sqrt(np.mean(np.square(dz * len(dz), dtype=np.float64))) for dz in gradients.deltas]
-        ),
+        "gradient_norm": np.array([rms(dW) * np.sqrt(dW.size) for dW in gradients.coefs]),
+        # The deltas are of the mean loss; n times that is of the loss of a row.
+        "delta_rms": np.array([rms(dz) * len(dz) for dz in gradients.deltas]),
     }
