@@ -7,8 +7,9 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from sklearn.calibration import CalibrationDisplay
 from sklearn.datasets import load_diabetes, load_digits
-from sklearn.metrics import ConfusionMatrixDisplay
+from sklearn.metrics import ConfusionMatrixDisplay, PredictionErrorDisplay
 
 import dnncore
 from dnncore import DNNClassifier, DNNRegressor, Network
@@ -353,9 +354,13 @@ def test_wrong_arguments_of_layer_statistics(classifier):
 # ---------------------------------------------------------------------------------- Matplotlib
 
 
-def test_scikit_learns_displays_take_our_models(classifier):
+def test_scikit_learns_displays_take_our_models(classifier, regressor):
     display = ConfusionMatrixDisplay.from_estimator(classifier, X, y, ax=axes(1))
     assert display.confusion_matrix.sum() == len(y)
+    two = DNNClassifier(4, max_iter=3, random_state=0).fit(X, y > 4)
+    assert CalibrationDisplay.from_estimator(two, X, y > 4, ax=axes(1)).y_prob.shape == y.shape
+    residuals = PredictionErrorDisplay.from_estimator(regressor, *load_diabetes(return_X_y=True))
+    assert residuals.y_pred.shape == residuals.y_true.shape
 
 
 @pytest.mark.parametrize(

@@ -218,7 +218,7 @@ def test_report_of_two_classes(tmp_path):
 def test_report_of_several_labels(tmp_path):
     X, Y = make_multilabel_classification(200, n_classes=4, random_state=0)
     model = DNNClassifier(10, max_iter=30, random_state=0).fit(X, Y)
-    page = report(tmp_path, model, X, Y, n_mistakes=3)
+    page = report(tmp_path, model, X, csr_array(Y), n_mistakes=3)
     predicted, p = model.predict(X), model.predict_proba(X)
     assert f"{(predicted == Y).all(axis=1).mean():.1%}" in page
     assert f"{f1_score(Y, predicted, average='macro'):.4f}" in page
@@ -238,6 +238,20 @@ def test_report_of_probabilities_as_labels(wine, tmp_path):
     page = report(tmp_path, model, X, soft)
     loss = -(soft * model.predict_log_proba(X)).sum(axis=1)
     assert number(loss.mean()) in page
+
+
+def test_any_letters(tmp_path):
+    X, y = load_wine(return_X_y=True)
+    labels = np.array(["日本", "\ud800", "\N{SNOWMAN}"])[y]
+    model = DNNClassifier(
+        4, max_iter=2, early_stopping=True, scoring={"日本": "accuracy"},
+        random_state=np.random.RandomState(0),
+    )  # fmt: skip
+    page = report(tmp_path, model.fit(X, labels), X, labels)
+    for name in ("日本", "\\ud800", "\N{SNOWMAN}"):
+        assert page.row(name)
+    assert "held-out 日本" in page
+    assert "RandomState" not in page  # whose address would differ from one time to the next
 
 
 def test_classes_that_do_not_occur(wine, tmp_path):

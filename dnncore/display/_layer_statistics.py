@@ -229,7 +229,8 @@ def _inputs(
     X = validate_data(model, X, dtype=network.dtype, order="C", reset=False)
     if y is not None:
         check_consistent_length(X, y)
-        y = model._encode("y", np.asarray(y), network.dtype, smoothed=False)
+        y = y.toarray() if hasattr(y, "toarray") else np.asarray(y)
+        y = model._encode("y", y, network.dtype, smoothed=False)
     return network, X, y, model._loss_options()
 
 

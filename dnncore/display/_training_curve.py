@@ -142,10 +142,10 @@ class TrainingCurveDisplay:
             If Matplotlib is not installed.
         """
         require_matplotlib(cls.__name__)
-        return cls.of(model, scores).plot(ax=ax)
+        return cls._of(model, scores).plot(ax=ax)
 
     @classmethod
-    def of(
+    def _of(
         cls, model: DNNEstimator | Trainer, scores: Sequence[str] | None = None
     ) -> TrainingCurveDisplay:
         """The display of a model, as :meth:`from_estimator` draws it, before it is drawn."""

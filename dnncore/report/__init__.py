@@ -100,4 +100,4 @@ def write_report(
         n_mistakes=check.integer("n_mistakes", n_mistakes, low=0),
         data_summary=data_summary or {},
     )
-    write_atomically(path, page.encode())
+    write_atomically(path, page.encode(errors="backslashreplace"))

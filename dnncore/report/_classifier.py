@@ -16,7 +16,7 @@ from ..display._axes import BLUE, ORANGE, finish
 from ._figures import svg
 from ._html import Markup, element, fixed, number, percent, section, table
 from ._matrix import confusions, matrix
-from ._rows import Rows
+from ._rows import Rows, as_dense
 
 MAX_CLASSES = 100  # in the table of scores and in the confusion matrix
 N_BINS = 10
@@ -50,7 +50,7 @@ class ClassifierReport:
         self.rows, self.n_cases = rows, n_cases
         self.names = list(map(str, model.classes_))
         self.several = model._kind == MULTILABEL
-        labels = model._encode("y", np.asarray(y), np.dtype(np.float64), smoothed=False)
+        labels = model._encode("y", as_dense(y), np.dtype(np.float64), smoothed=False)
         if self.several:
             z = np.asarray(model.decision_function(rows.given), np.float64)
             self.p = np.exp(-np.logaddexp(0, -z))

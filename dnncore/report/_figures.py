@@ -5,6 +5,7 @@ from __future__ import annotations
 import base64
 import io
 import re
+import warnings
 from collections.abc import Callable
 from html import escape
 from typing import Any
@@ -52,7 +53,9 @@ def svg(name: str, label: str, size: tuple[float, float], draw: Callable[[Any], 
         "svg.hashsalt": name,
     }
     file = io.StringIO()
-    with style.context([own], after_reset=True):
+    with style.context([own], after_reset=True), warnings.catch_warnings():
+        # The name of a score may have letters that Matplotlib's font lacks; the page's has them.
+        warnings.filterwarnings("ignore", message="Glyph .* missing from font")
         figure = Figure(figsize=size, layout="constrained")
         draw(figure)
         undated: Any = {"Date": None}

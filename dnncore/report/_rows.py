@@ -21,6 +21,7 @@ from ._html import Markup, number
 
 LEAST_PIXELS = 49  # from which on a square of features may be an image
 MOST_NOTABLE = 4
+CHUNK = 8192
 
 
 @dataclass(frozen=True)
@@ -87,8 +88,7 @@ class Rows:
 
     def dense(self, rows: Any = slice(None), columns: Any = slice(None)) -> NDArray[np.float64]:
         """Some rows and columns as a dense array."""
-        part: Any = self.X[rows][:, columns]
-        return np.asarray(part.toarray() if hasattr(part, "toarray") else part, np.float64)
+        return np.asarray(as_dense(self.X[rows][:, columns]), np.float64)
 
     def mean(self, values: NDArray[Any]) -> float:
         """The weighted mean of a number that each row has."""
@@ -96,7 +96,9 @@ class Rows:
 
     @cached_property
     def _mean_and_scale(self) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
-        scaler = StandardScaler(with_mean=not issparse(self.X)).fit(self.X)
+        scaler = StandardScaler(with_mean=not issparse(self.X))
+        for start in range(0, self.n, CHUNK):  # a copy of all rows might be too much
+            scaler.partial_fit(self.X[start : start + CHUNK])
         return scaler.mean_, np.sqrt(scaler.var_)
 
     def describe(self, row: int, label: str) -> Markup | str:
@@ -123,6 +125,11 @@ def _numbers(X: Any, n_features: int) -> Any:
     if values.shape[1] != n_features:
         raise ValueError(f"X must have {n_features} features, got shape {values.shape}")
     return values
+
+
+def as_dense(y: Any) -> NDArray[Any]:
+    """Labels as an array: those of several outputs may be sparse."""
+    return np.asarray(y.toarray() if hasattr(y, "toarray") else y)
 
 
 def _looks_like_an_image(n_features: int, names: Sequence[str] | None) -> bool:

@@ -30,6 +30,7 @@ from ._regressor import RegressorReport
 from ._rows import Rows
 
 MAX_FEATURES, MAX_CLASSES = 100, 100  # in the summary of the data ...
+PLAIN = (bool, int, float, str, Sequence, Mapping, np.generic, type(None))  # say what they are
 MAX_OPEN = 20  # ... and so many are shown at once
 
 
@@ -118,10 +119,10 @@ def _bar(share: float) -> Markup:
 
 def _features(rows: Rows) -> Markup:
     n_features = len(rows.names)
-    X = rows.dense(columns=slice(MAX_FEATURES))
-    missing = np.isnan(X)
     lines = []
-    for name, x, absent in zip(rows.names, X.T, missing.T, strict=False):
+    for i, name in enumerate(rows.names[:MAX_FEATURES]):
+        x = rows.dense(columns=[i])
+        absent = np.isnan(x)
         present = x[~absent]
         if len(present):
             values = [present.min(), present.mean(), present.max(), present.std()]
@@ -161,7 +162,7 @@ def _model(model: Any, rows: Rows) -> Markup:
     drawn = element("div", Markup(drawing))
     parts = [element("div", drawn, facts(about), class_="side"), element("p", settings)]
     if history.loss_curve:
-        display = TrainingCurveDisplay.of(model)
+        display = TrainingCurveDisplay._of(model)
         n = 1 + len(display.scores)
         parts.append(
             svg(
@@ -178,6 +179,6 @@ def _settings(model: Any) -> str:
     changed = {
         name: value
         for name, value in model.get_params(deep=False).items()
-        if repr(value) != repr(default[name]) and not callable(value)
+        if isinstance(value, PLAIN) and repr(value) != repr(default[name])
     }
     return ", ".join(f"{name}={value!r:.80}" for name, value in changed.items()) or "all default"
