@@ -100,7 +100,7 @@ class ClassifierReport:
         return {
             **values,
             "Mean F1": fixed(_mean(f1)),
-            "Loss of a row": number(self.rows.mean(self.loss)),
+            "Mean loss": number(self.rows.mean(self.loss)),
             "Wrong rows": number(self.rows.n - int(self.right.sum())),
         }
 
@@ -194,8 +194,9 @@ class ClassifierReport:
         bins = Reliability.of(p, happened, weight)
         yield element(
             "p",
-            f"Where the points lie on the diagonal, {what} is right as often as it says. On "
-            f"average they are {percent(bins.error)} away from it, weighted by the rows in each.",
+            f"The points show {what}: of the rows where it is 0.8, say, 80% should be so, and the "
+            f"points lie on the diagonal. On average they are {percent(bins.error)} away from it, "
+            "weighted by the rows in each.",
         )
         yield svg(
             "calibration", "Probabilities against frequencies", (6, 5.5),

@@ -32,7 +32,7 @@ thead th { border-bottom: 1px solid var(--ink); font-weight: 600; vertical-align
 tbody tr + tr > * { border-top: 1px solid var(--line); }
 tbody th { font-weight: normal; }
 tbody tr.total > * { border-top: 1px solid var(--ink); }
-.text { text-align: left; max-width: 28rem; overflow-wrap: anywhere; }
+.text { text-align: left; max-width: 28rem; overflow-wrap: break-word; }
 .bar { display: inline-block; height: 0.7em; background: rgb(var(--blue)); }
 dl.figures { display: flex; flex-wrap: wrap; gap: 0.75rem; margin: 1.5rem 0 0; }
 dl.figures > div { background: var(--tint); border-radius: 6px; padding: 0.6rem 1rem; }
@@ -177,8 +177,8 @@ def number(x: float, digits: int = 4) -> str:
     """A number in so many significant digits; a dash if there is none."""
     if math.isnan(x):
         return "–"
-    if float(x).is_integer() and abs(x) < 1e15:
-        return f"{int(x):,}".replace("-", "−")
+    if abs(x) < 1e15 and (float(x).is_integer() or abs(x) >= 10 ** (digits - 1)):
+        return f"{x + 0.0:,.0f}".replace("-", "−")  # + 0.0: no minus zero
     return f"{x:.{digits}g}".replace("-", "−")
 
 
