@@ -88,7 +88,8 @@ def test_training_curve_of_a_loaded_model(classifier, tmp_path):
     loaded = dnncore.load(tmp_path / "model")
     display = TrainingCurveDisplay.from_estimator(loaded)
     assert display.loss == classifier.loss_curve_
-    assert display.scores == {"accuracy": classifier.validation_scores_}
+    assert display.scores == classifier.history_.metrics
+    assert list(display.scores) == ["accuracy", "neg_log_loss"]
     assert display.best_is_kept
 
 

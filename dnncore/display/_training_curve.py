@@ -121,8 +121,7 @@ class TrainingCurveDisplay:
         Parameters
         ----------
         model : fitted DNNClassifier or DNNRegressor, or Trainer
-            An estimator may come from a file: it remembers its losses and scores (not what else
-            the parameter `scoring` named).
+            An estimator may come from a file, which remembers its losses and scores.
         scores : sequence of str, optional
             Which of the scores in ``history_.metrics`` to show, and in which order; by default
             all. Without any, it is the accuracy or R2 that early stopping goes by.
