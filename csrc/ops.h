@@ -22,6 +22,9 @@
 
 enum { DNN_LANE_BYTES = 64 };
 
+/* Rows that add_moments merges at a time. */
+enum { DNN_MOMENTS_ROWS = 256 };
+
 /* One step of a solver, from the gradient g + decay * w.
  *   SGD:      w -= rate * g
  *   MOMENTUM: v = momentum * v - rate * g;  w += v
@@ -74,6 +77,12 @@ typedef struct dnn_ops {
     /* dx = da / scale in every row. */
     void (*norm_backward)(ptrdiff_t rows, ptrdiff_t cols, const void *da, const void *scale,
                           void *dx);
+    /* Takes rows into the weighted mean and variance of each column, which stand for weights of
+     * `count` so far. Chunks of DNN_MOMENTS_ROWS rows, from the first one on, are merged one after
+     * another: calls with whole chunks give the same bits as one call with all. weight == NULL
+     * stands for ones. `missing`: NaN is left out; else there is none. */
+    void (*add_moments)(ptrdiff_t rows, ptrdiff_t cols, const void *x, const double *weight,
+                        int missing, double *count, double *mean, double *variance);
 
     void (*softmax)(ptrdiff_t rows, ptrdiff_t cols, const void *z, void *p);
     void (*log_softmax)(ptrdiff_t rows, ptrdiff_t cols, const void *z, void *log_p);

@@ -41,6 +41,7 @@ enum { FETCH_BYTES = 8192 };
         .all_finite = all_finite_##type,                         \
         .norm = norm_##type,                                     \
         .norm_backward = norm_backward_##type,                   \
+        .add_moments = add_moments_##type,                       \
         .softmax = softmax_##type,                               \
         .log_softmax = log_softmax_##type,                       \
         .softmax_backward = softmax_backward_##type,             \

@@ -886,6 +886,7 @@ static void NAME(update)(const dnn_step *step, double decay, ptrdiff_t n, const 
     NAME(update_row)(step, decay, n, g, state1, state2, w);
 }
 
+#include "moments_template.h"
 #include "matmul_template.h"
 #include "packed_template.h"
 

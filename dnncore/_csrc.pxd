@@ -5,6 +5,7 @@ from libc.stdint cimport uint32_t
 
 cdef extern from "ops.h" nogil:
     enum:
+        DNN_MOMENTS_ROWS
         DNN_SGD, DNN_MOMENTUM, DNN_NESTEROV, DNN_ADAM
         DNN_IDENTITY, DNN_LOGISTIC, DNN_TANH, DNN_RELU
         DNN_BINARY_CROSS_ENTROPY, DNN_SQUARED_ERROR, DNN_HUBER
@@ -36,6 +37,9 @@ cdef extern from "ops.h" nogil:
                      void* out) noexcept nogil
         void (*norm_backward)(Py_ssize_t rows, Py_ssize_t cols, const void* da,
                               const void* scale, void* dx) noexcept nogil
+        void (*add_moments)(Py_ssize_t rows, Py_ssize_t cols, const void* x, const double* weight,
+                            bint missing, double* count, double* mean,
+                            double* variance) noexcept nogil
         void (*softmax)(Py_ssize_t rows, Py_ssize_t cols, const void* z, void* p) noexcept nogil
         void (*log_softmax)(Py_ssize_t rows, Py_ssize_t cols, const void* z,
                             void* log_p) noexcept nogil

@@ -1,4 +1,4 @@
-"""Choice of the instruction set for csrc/, and hooks by which the tests reach it."""
+"""Choice of the instruction set for csrc/, and operations that other modules take from there."""
 
 import os
 
@@ -124,3 +124,17 @@ def all_finite(x):
     with nogil:
         finite = ops.all_finite(n, data)
     return finite
+
+
+MOMENTS_ROWS = DNN_MOMENTS_ROWS
+
+
+def add_moments(x, const double[::1] weight, bint missing, double[::1] count, double[::1] mean,
+                double[::1] variance):
+    """Take the rows of a contiguous matrix into `count`, `mean` and `variance` (n_columns,)."""
+    cdef Py_ssize_t rows = cnp.PyArray_DIM(x, 0), cols = cnp.PyArray_DIM(x, 1)
+    cdef const void* data = cnp.PyArray_DATA(x)
+    cdef const double* w = NULL if weight is None or rows == 0 else &weight[0]
+    cdef const dnn_ops* ops = &isa.f32 if cnp.PyArray_TYPE(x) == cnp.NPY_FLOAT32 else &isa.f64
+    with nogil:
+        ops.add_moments(rows, cols, data, w, missing, &count[0], &mean[0], &variance[0])

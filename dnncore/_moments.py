@@ -8,7 +8,9 @@ from typing import Any
 import numpy as np
 from numpy.typing import DTypeLike, NDArray
 
-BLOCK_ROWS = 4096  # rows converted to float64 at a time
+from ._csrc import MOMENTS_ROWS, add_moments
+
+__all__ = ["MOMENTS_ROWS", "Moments"]
 
 
 @dataclass
@@ -17,40 +19,36 @@ class Moments:
 
     Attributes
     ----------
-    count : float
-        Sum of the weights of the rows.
+    count : float, or array (n_features,)
+        Sum of the weights of the rows; an array, of those with a value, where NaN stands for a
+        missing one.
     mean, variance : array (n_features,)
     """
 
-    count: float
+    count: float | NDArray[np.float64]
     mean: NDArray[np.float64]
     variance: NDArray[np.float64]
 
     @classmethod
-    def empty(cls, n_features: int) -> Moments:
-        return cls(0.0, np.zeros(n_features), np.zeros(n_features))
+    def empty(cls, n_features: int, *, missing: bool = False) -> Moments:
+        """Of no rows; `missing` says whether NaN may come."""
+        count = np.zeros(n_features) if missing else 0.0
+        return cls(count, np.zeros(n_features), np.zeros(n_features))
 
     def update(self, X: NDArray[Any], sample_weight: NDArray[Any] | None = None) -> None:
-        """Take in the rows of X (n, n_features), a block at a time.
+        """Take in the rows of X (n, n_features), of float32 or float64.
 
-        Blocks are merged by the formula of Chan, Golub and LeVeque (1983), which does not
-        cancel as the difference of two large sums would.
+        They are merged in chunks of MOMENTS_ROWS rows, from the first one on. So calls with
+        pieces of so many rows, or a multiple, give the same bits as one call with all.
         """
-        for start in range(0, X.shape[0], BLOCK_ROWS):
-            rows = slice(start, start + BLOCK_ROWS)
-            x = X[rows].astype(np.float64)
-            w = np.ones(len(x)) if sample_weight is None else sample_weight[rows].astype(float)
-            count = float(w.sum())
-            if count == 0.0:
-                continue
-            mean = w @ x / count
-            x -= mean
-            variance = w @ np.square(x, out=x) / count
-            total = self.count + count
-            shift, part = mean - self.mean, count / total
-            self.variance += part * (variance - self.variance + (1.0 - part) * shift**2)
-            self.mean += part * shift
-            self.count = total
+        missing = isinstance(self.count, np.ndarray)
+        count = np.full(self.mean.shape, self.count, np.float64)
+        weight = None
+        if sample_weight is not None:
+            weight = np.ascontiguousarray(sample_weight, np.float64)
+        X = np.require(X, requirements=("C", "A"))
+        add_moments(X, weight, missing, count, self.mean, self.variance)
+        self.count = count if missing else float(count[0])
 
     def scale(self, dtype: DTypeLike) -> NDArray[Any]:
         """Standard deviations as `dtype`; 1 for a constant feature.

@@ -345,6 +345,35 @@ static void norm(context *t, int backward)
     }
 }
 
+/* Whole chunks first, then the rest, must not change a bit. */
+static void moments(context *t, int missing)
+{
+    ptrdiff_t rows, cols;
+    for (int s = 0; matrix_shape(s, &rows, &cols); s++, release(t)) {
+        const size_t size = sizeof(double), bytes = (size_t)cols * size;
+        void *x = numbers(t, rows * cols, -9, 9);
+        double *weight = allocate(t, rows, size), *once[3], *twice[3];
+        for (ptrdiff_t r = 0; r < rows; r++) weight[r] = (double)(random_bits(t) % 4) / 2;
+        if (missing)
+            for (ptrdiff_t i = 0; i < rows * cols; i += 1 + (ptrdiff_t)(random_bits(t) % 5))
+                put(t, x, i, NAN);
+        for (int i = 0; i < 3; i++) {
+            once[i] = memset(allocate(t, cols, size), 0, bytes);
+            twice[i] = memset(allocate(t, cols, size), 0, bytes);
+        }
+        const ptrdiff_t cut = rows / DNN_MOMENTS_ROWS * DNN_MOMENTS_ROWS;
+        t->ops->add_moments(rows, cols, x, s % 2 ? weight : NULL, missing, once[0], once[1], once[2]);
+        t->ops->add_moments(cut, cols, x, s % 2 ? weight : NULL, missing, twice[0], twice[1],
+                            twice[2]);
+        t->ops->add_moments(rows - cut, cols, at(t, x, cut * cols), s % 2 ? weight + cut : NULL,
+                            missing, twice[0], twice[1], twice[2]);
+        for (int i = 0; i < 3; i++) {
+            require(t, !memcmp(once[i], twice[i], bytes), "not the same in two parts");
+            digest_elements(t, cols, once[i], size);
+        }
+    }
+}
+
 /* Every second matrix has logits whose difference overflows. */
 static void *logits(context *t, ptrdiff_t n, int s)
 {
@@ -700,6 +729,8 @@ static const struct {
     {"dropout", dropout, 0},
     {"norm", norm, 0},
     {"norm_backward", norm, 1},
+    {"add_moments", moments, 0},
+    {"add_moments_missing", moments, 1},
     {"softmax", softmax, 0},
     {"log_softmax", softmax, 1},
     {"softmax_backward", softmax_backward, 0},

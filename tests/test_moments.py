@@ -1,0 +1,119 @@
+"""Mean and scale of features: exact on hard data, the same bits in pieces of whole chunks."""
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from dnncore._moments import MOMENTS_ROWS, Moments
+
+DTYPES = [np.float32, np.float64]
+EPS = np.finfo(np.float64).eps
+
+
+def moments_of(X, weight=None, *, missing=False, pieces=None):
+    moments = Moments.empty(X.shape[1], missing=missing)
+    start = 0
+    for rows in [*(pieces or []), len(X)]:
+        end = min(start + rows, len(X))
+        moments.update(X[start:end], None if weight is None else weight[start:end])
+        start = end
+    return moments
+
+
+def same_bits(a, b):
+    return all(
+        np.asarray(getattr(a, name)).tobytes() == np.asarray(getattr(b, name)).tobytes()
+        for name in ("count", "mean", "variance")
+    )
+
+
+@settings(deadline=None, max_examples=40)
+@given(
+    rows=st.integers(0, 5 * MOMENTS_ROWS + 3),
+    pieces=st.lists(st.integers(0, 2).map(lambda n: n * MOMENTS_ROWS), max_size=5),
+    columns=st.sampled_from([1, 3, 255, 256, 257, 600]),
+    dtype=st.sampled_from(DTYPES),
+    weighted=st.booleans(),
+    missing=st.booleans(),
+)
+def test_pieces_of_whole_chunks_give_the_same_bits(rows, pieces, columns, dtype, weighted, missing):
+    rng = np.random.default_rng(rows)
+    X = rng.normal(3, 2, (rows, columns)).astype(dtype)
+    if missing:
+        X[rng.random(X.shape) < 0.2] = np.nan
+    weight = rng.integers(0, 3, rows).astype(dtype) if weighted else None
+    whole = moments_of(X, weight, missing=missing)
+    assert same_bits(whole, moments_of(X, weight, missing=missing, pieces=pieces))
+
+
+@pytest.mark.parametrize("dtype", DTYPES)
+@pytest.mark.parametrize("weighted", [False, True])
+def test_hard_data(dtype, weighted):
+    """A mean that is far larger than the spread, against two passes over all rows."""
+    rng = np.random.default_rng(0)
+    n = 20 * MOMENTS_ROWS + 17
+    spread = np.array([1e-3, 1.0, 30.0, 1e-6, 1e3])
+    at = np.array([1e3, 1e5, -1e7, 1.0, 0.0])
+    X = (rng.standard_normal((n, 5)) * spread + at).astype(dtype)
+    weight = rng.uniform(0, 2, n).astype(dtype) if weighted else None
+    found = moments_of(X, weight)
+    w = np.ones(n) if weight is None else weight.astype(float)
+    wide = X.astype(np.longdouble)
+    mean = w @ wide / w.sum(dtype=np.longdouble)
+    variance = w @ (wide - mean) ** 2 / w.sum(dtype=np.longdouble)
+    # A rounding for each merge of a chunk; what it does to the variance is of second order.
+    merges = n / MOMENTS_ROWS + 4
+    assert (np.abs(found.mean - mean) <= merges * EPS * np.abs(mean) + 1e-13 * spread).all()
+    np.testing.assert_allclose(found.variance, variance.astype(float), rtol=1e-11)
+
+
+def test_the_first_row_may_be_an_outlier_of_no_weight():
+    X = np.random.default_rng(0).normal(size=(600, 3))
+    weight = np.ones(600)
+    expected = moments_of(X[1:], weight[1:])
+    X[0], weight[0] = 1e300, 0.0
+    found = moments_of(X, weight)
+    np.testing.assert_allclose(found.mean, expected.mean, rtol=0, atol=1e-15)
+    np.testing.assert_allclose(found.variance, expected.variance, rtol=1e-14)
+
+
+@pytest.mark.parametrize("dtype", DTYPES)
+def test_missing_values_do_not_count(dtype):
+    rng = np.random.default_rng(1)
+    X = rng.normal(5, 3, (3 * MOMENTS_ROWS, 4)).astype(dtype)
+    X[rng.random(X.shape) < 0.3] = np.nan
+    X[:, 2] = np.nan
+    X[:MOMENTS_ROWS, 3] = np.nan
+    weight = rng.uniform(0, 2, len(X))
+    found = moments_of(X, weight, missing=True)
+    for c in (0, 1, 3):
+        there = ~np.isnan(X[:, c])
+        alone = moments_of(X[there, c : c + 1], weight[there])
+        np.testing.assert_allclose(found.count[c], alone.count, rtol=1e-13)
+        np.testing.assert_allclose(found.mean[c], alone.mean[0], rtol=1e-13)
+        np.testing.assert_allclose(found.variance[c], alone.variance[0], rtol=1e-13)
+    assert (found.count[2], found.mean[2], found.scale(dtype)[2]) == (0.0, 0.0, 1.0)
+    X = np.nan_to_num(X)
+    exact = moments_of(X, weight)
+    full = moments_of(X, weight, missing=True)
+    assert np.array_equal(full.mean, exact.mean)
+    assert np.array_equal(full.variance, exact.variance)
+    assert np.array_equal(full.scale(dtype), exact.scale(dtype))
+
+
+@pytest.mark.parametrize("value", [0.0, 0.1, -3.3e30, 1e-30])
+@pytest.mark.parametrize("n", [1, 100, 10 * MOMENTS_ROWS + 1])
+def test_a_constant_feature_has_scale_1(value, n):
+    for weight in (None, np.random.default_rng(0).uniform(0, 1, n)):
+        found = moments_of(np.full((n, 2), value), weight)
+        np.testing.assert_allclose(found.mean, value, rtol=1e-13)
+        assert found.scale(np.float64).tolist() == [1.0, 1.0]
+
+
+def test_rows_in_any_layout():
+    X = np.random.default_rng(0).normal(size=(300, 6))
+    expected = moments_of(X)
+    for same in (np.asfortranarray(X), np.repeat(X, 2, axis=1)[:, ::2]):
+        same.flags.writeable = False
+        assert same_bits(moments_of(same), expected)
