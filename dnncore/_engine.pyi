@@ -22,11 +22,12 @@ class Engine:
         builtin: bool = False,
         activation: str = "logistic",
         output: str = "softmax",
+        missing: NDArray[intp] | None = None,
     ) -> None: ...
-    def score(self, X: NDArray[Any], out: NDArray[Any], as_logits: bool = False) -> None: ...
+    def score(self, X: Any, out: NDArray[Any], as_logits: bool = False) -> None: ...
     def train_epoch(
         self,
-        X: NDArray[Any],
+        X: Any,
         label: NDArray[intp] | None,
         L: NDArray[Any] | None,
         sample_weight: NDArray[Any] | None,

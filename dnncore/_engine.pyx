@@ -14,7 +14,8 @@ import numpy as np
 cimport numpy as cnp
 from cpython.exc cimport PyErr_CheckSignals
 from libc.math cimport pow, sqrt
-from libc.stdint cimport uint32_t, uint64_t
+from libc.stdint cimport int32_t, int64_t, uint32_t, uint64_t
+from libc.string cimport memset
 
 from ._csrc cimport (
     DNN_ADAM, DNN_BINARY_CROSS_ENTROPY, DNN_HUBER, DNN_IDENTITY, DNN_LOGISTIC, DNN_MOMENTUM,
@@ -56,6 +57,21 @@ LOSSES = {"cross_entropy": SOFTMAX, "binary_cross_entropy": DNN_BINARY_CROSS_ENT
 UPDATES = {"sgd": DNN_SGD, "momentum": DNN_MOMENTUM, "nesterov": DNN_NESTEROV, "adam": DNN_ADAM}
 
 
+# Rows as they come: a dense matrix, or CSR (`indices` is not NULL) with its values in X. Where
+# NaN stands for a missing value, the features `indicators` have an input each that says so.
+ctypedef struct Source:
+    const void* X
+    const void* indices
+    const void* indptr
+    bint wide  # whether indices are 64-bit integers; else 32
+    Py_ssize_t n_features
+    bint missing
+    const Py_ssize_t* indicators
+    Py_ssize_t n_indicators
+    const void* mean
+    const void* scale
+
+
 # Where things are, in elements. Layer l = 0 .. n_layers - 1 goes from sizes[l] to
 # sizes[l + 1]. rows[l] is the place of a_l in a buffer of activations (a_0: the normalised
 # input; the last: logits) and of its delta in a buffer of deltas.
@@ -71,9 +87,7 @@ ctypedef struct Layout:
 ctypedef struct Job:
     Layout layout
     void* parameters
-    const void* mean
-    const void* scale
-    const void* X
+    Source source
     Py_ssize_t n_samples
     Py_ssize_t batch_size
     void* activations
@@ -138,16 +152,59 @@ cdef inline void _drop(const Job* job, Py_ssize_t step, int l, Py_ssize_t first,
     ops_for(x).dropout(<uint32_t> (key >> 32), job.drop_below, job.drop_factor, first, n, x, out)
 
 
+cdef inline Py_ssize_t _index(const void* array, bint wide, Py_ssize_t i) noexcept nogil:
+    return (<const int64_t*> array)[i] if wide else (<const int32_t*> array)[i]
+
+
+cdef inline void _make_dense(const Source* source, Py_ssize_t row, real* out) noexcept nogil:
+    """A row of CSR. Values in the same place are added up, in their order, as SciPy does."""
+    cdef Py_ssize_t i, end = _index(source.indptr, source.wide, row + 1)
+    memset(out, 0, source.n_features * sizeof(real))
+    for i in range(_index(source.indptr, source.wide, row), end):
+        out[_index(source.indices, source.wide, i)] += (<const real*> source.X)[i]
+
+
+cdef void _gather(const Source* source, Py_ssize_t n, Py_ssize_t row, const Py_ssize_t* index,
+                  Py_ssize_t fetchable, real* out) noexcept nogil:
+    """n rows, dense and normalised: those from `row` on, or, if it is not NULL, of `index`.
+
+    A missing value is 0 after norm. `fetchable` is as in csrc's norm.
+    """
+    cdef Py_ssize_t k = source.n_features, r, i
+    cdef const real* rows = <const real*> source.X + (row * k if index == NULL else 0)
+    cdef const real* x
+    if source.indices == NULL and not source.missing:
+        ops_for(out).norm(n, k, rows, index, fetchable, source.mean, source.scale, out)
+        return
+    for r in range(n):
+        if source.indices != NULL:
+            _make_dense(source, row + r if index == NULL else index[r], out)
+            x = out
+        else:
+            x = rows + (r if index == NULL else index[r]) * k
+        for i in range(source.n_indicators):
+            out[k + i] = x[source.indicators[i]] != x[source.indicators[i]]
+        if source.indices != NULL or index == NULL:
+            ops_for(out).norm(1, k, x, NULL, 0, source.mean, source.scale, out)
+        else:
+            ops_for(out).norm(1, k, rows, index + r, fetchable - r, source.mean, source.scale, out)
+        if source.missing:
+            for i in range(k):
+                out[i] = out[i] if out[i] == out[i] else 0
+        out += k + source.n_indicators
+
+
 cdef inline bint _in_place(const Job* job) noexcept nogil:
     """Whether the rows of X are what the first layer takes, as they stand."""
-    return job.order == NULL and job.mean == NULL
+    return (job.order == NULL and job.source.mean == NULL and job.source.indices == NULL
+            and not job.source.missing)
 
 
 cdef inline const real* _inputs(const Job* job, int l, Py_ssize_t start,
                                 const real* parameters) noexcept nogil:
     """What layer l takes: rows of the whole batch, which begins at row `start`."""
     if l == 0 and _in_place(job):
-        return <const real*> job.X + start * job.layout.sizes[0]
+        return <const real*> job.source.X + start * job.layout.sizes[0]
     cdef const void* source = job.dropped if l > 0 and job.drop_below else job.activations
     return <const real*> source + job.layout.rows[l]
 
@@ -237,8 +294,7 @@ cdef void _phase_a(Job* job, Py_ssize_t start, Py_ssize_t first, Py_ssize_t last
         fetchable = job.n_samples - row
         row = 0
     if not _in_place(job):
-        ops_for(parameters).norm(n, k, <const real*> job.X + row * k, index, fetchable, job.mean,
-                                 job.scale, activations + first * k)
+        _gather(&job.source, n, row, index, fetchable, activations + first * k)
     if job.label != NULL:
         for r in range(n):
             job.batch_label[first + r] = job.label[row + r if index == NULL else index[r]]
@@ -399,10 +455,10 @@ cdef void _score(Job* job, dnn_team* team, int thread, real* parameters) noexcep
     while row < end:
         n = min(job.batch_size, end - row)
         out = <real*> job.out + row * m
-        inputs = <const real*> job.X + row * k
-        if not _in_place(job):
-            ops_for(parameters).norm(n, k, inputs, NULL, 0, job.mean, job.scale,
-                                     <real*> job.activations + first * k)
+        if _in_place(job):
+            inputs = <const real*> job.source.X + row * k
+        else:
+            _gather(&job.source, n, row, NULL, 0, <real*> job.activations + first * k)
             inputs = <const real*> job.activations + first * k
         _forward(job, parameters, inputs, first, first + n, 0, _scratch(job, thread, parameters),
                  out)
@@ -440,7 +496,7 @@ cdef class Engine:
     layer_sizes : tuple of int
     parameters : array (n_parameters,)
         W_1 (row-major), b_1, W_2, ...; shared, and changed by training.
-    mean, scale : array (layer_sizes[0],) or None
+    mean, scale : array (n_features,) or None
     batch_size : int
     n_threads : int
     training : bool
@@ -449,11 +505,14 @@ cdef class Engine:
         Whether the products are csrc's own or those of BLAS.
     activation : {'logistic', 'tanh', 'relu', 'identity'}
     output : {'softmax', 'logistic', 'identity'}
+    missing : intp array or None
+        Not None: NaN stands for a missing value. The features that have an indicator among the
+        inputs, which are layer_sizes[0] = n_features + their number.
     """
 
     cdef int _n_layers
     cdef Py_ssize_t[:, ::1] _layout  # the four arrays of Layout
-    cdef object _parameters, _mean, _scale
+    cdef object _parameters, _mean, _scale, _missing
     cdef Py_ssize_t _batch_size
     cdef int _n_threads
     cdef bint _builtin
@@ -465,10 +524,11 @@ cdef class Engine:
 
     def __init__(self, layer_sizes, parameters, mean, scale, Py_ssize_t batch_size,
                  int n_threads, bint training=True, bint builtin=False,
-                 str activation="logistic", str output="softmax"):
+                 str activation="logistic", str output="softmax", missing=None):
         cdef Py_ssize_t l, k, m, n_blocks = 0, needed = 0
         dtype = parameters.dtype
         self._parameters, self._mean, self._scale = parameters, mean, scale
+        self._missing = missing
         self._batch_size = batch_size
         self._n_threads = n_threads if not training else min(n_threads, batch_size)
         self._builtin = builtin
@@ -506,6 +566,22 @@ cdef class Engine:
             return scratch_size(self._builtin, n, k, m, <const float*> NULL)
         return scratch_size(self._builtin, n, k, m, <const double*> NULL)
 
+    cdef Source _source(self, X) noexcept:
+        cdef Source source
+        source.indices = source.indptr = NULL
+        source.wide = False
+        if cnp.PyArray_Check(X):
+            source.X = _data(X)
+        else:
+            source.X, source.indices, source.indptr = _data(X.data), _data(X.indices), _data(X.indptr)
+            source.wide = X.indices.dtype == np.int64
+        source.missing = self._missing is not None
+        source.indicators = <const Py_ssize_t*> _data(self._missing)
+        source.n_indicators = self._missing.size if source.missing else 0
+        source.n_features = self._layout[0, 0] - source.n_indicators
+        source.mean, source.scale = _data(self._mean), _data(self._scale)
+        return source
+
     cdef Job _job(self, X) noexcept:
         cdef Job job
         job.layout.n_layers = self._n_layers
@@ -514,8 +590,7 @@ cdef class Engine:
         job.layout.biases = &self._layout[2, 0]
         job.layout.rows = &self._layout[3, 0]
         job.parameters = _data(self._parameters)
-        job.mean, job.scale = _data(self._mean), _data(self._scale)
-        job.X = _data(X)
+        job.source = self._source(X)
         job.order = NULL
         job.n_samples = X.shape[0]
         job.batch_size = self._batch_size
@@ -547,7 +622,7 @@ cdef class Engine:
 
         Parameters
         ----------
-        X : array (n_samples, layer_sizes[0])
+        X : array, or CSR matrix whose indices are in range, (n_samples, n_features)
         label : intp array (n_samples,) or None
         L : array (n_samples, layer_sizes[-1]), where label is None
         sample_weight : array (n_samples,) or None

@@ -34,10 +34,22 @@ from ._sklearn_callbacks import CallbackSupport, EpochHooks, fit_with_callbacks
 from ._threads import ENGINES, MAX_THREADS
 from .network import Network
 from .predictor import Predictor
-from .training import DEFAULT_BATCH_SIZE, LBFGS, SGD, Adam, EpochInfo, History, Trainer, Validation
+from .training import (
+    DEFAULT_BATCH_SIZE,
+    LBFGS,
+    SGD,
+    Adam,
+    EpochInfo,
+    History,
+    Trainer,
+    Validation,
+    check_patience,
+)
 
+MISSING_VALUES = ("error", "mean", "indicator")
 ENDS = {
     "max_iter": "max_iter={0.max_iter} epochs are over and the loss still improves",
+    "max_fun": "max_fun={0.max_fun} evaluations of the loss are over and it still improves",
     "max_time": "max_time={0.max_time} seconds are over and the loss still improves",
 }
 
@@ -48,7 +60,7 @@ class Rows:
 
     Attributes
     ----------
-    X : array (n, n_features)
+    X : array or CSR matrix (n, n_features)
     y : array
         As the user gave it, for scorers.
     labels : array
@@ -60,7 +72,7 @@ class Rows:
         X as the user gave it, for scorers.
     """
 
-    X: NDArray[Any]
+    X: check.Matrix
     y: Any
     labels: NDArray[Any]
     weight: NDArray[Any] | None
@@ -77,6 +89,27 @@ class Rows:
             self.X[rows], self.y[rows], self.labels[rows], weight, sample_weight,
             _safe_indexing(self.given, rows),
         )  # fmt: skip
+
+
+def _input_options(missing: bool) -> dict[str, Any]:
+    """How scikit-learn is to check X."""
+    finite = "allow-nan" if missing else True
+    return {"order": "C", "accept_sparse": "csr", "ensure_all_finite": finite}
+
+
+def _as_rows(name: str, X: Any, given: Any) -> tuple[check.Matrix, Any]:
+    """Checked X as the engine takes it; and X as given, in a form of which rows can be taken."""
+    if not issparse(X):
+        return X, given
+    X = check.csr(name, X)
+    return X, X if issparse(given) else given
+
+
+def _features_with_nan(X: check.Matrix) -> NDArray[np.intp]:
+    if check.is_sparse(X):
+        n = X.indptr[-1]
+        return np.unique(X.indices[:n][np.isnan(X.data[:n])]).astype(np.intp)
+    return np.flatnonzero(np.isnan(X).any(axis=0))
 
 
 def takes_mini_batches(estimator: Any) -> bool:
@@ -144,10 +177,14 @@ class DNNEstimator(CallbackSupport, BaseEstimator, metaclass=ABCMeta):  # type: 
             resume = bool(self.warm_start) and hasattr(self, "network_")
             rows = self._check_rows(X, y, sample_weight, resume, None)
             held_out = self._check_validation_rows(X_val, y_val, sample_weight_val, rows.X.dtype)
+            self._require_validation_rows("X_val", held_out)
             random = check_random_state(self.random_state)
             trainer = self._prepare_trainer(rows, random, resume)
             if self.early_stopping and held_out is None:
                 rows, held_out = self._split(rows, random)
+                self._require_validation_rows(
+                    f"validation_fraction={self.validation_fraction} of the rows", held_out
+                )
             if self.norm and not resume:
                 trainer.network.update_norm(rows.X, rows.weight)
             validate = self._validation(held_out, trainer.network)
@@ -202,7 +239,7 @@ class DNNEstimator(CallbackSupport, BaseEstimator, metaclass=ABCMeta):  # type: 
                 calls.append(self.callback)
             if self.verbose:
                 calls.append(stack.enter_context(progress_bar(type(self).__name__, self.max_iter)))
-            hooks = EpochHooks.of(self, rows.given, rows.y)
+            hooks = EpochHooks.of(self, rows.given, rows.y, rows.sample_weight)
             if hooks is not None:
                 calls.append(stack.enter_context(hooks))
             # All are called, whatever one answers.
@@ -214,8 +251,10 @@ class DNNEstimator(CallbackSupport, BaseEstimator, metaclass=ABCMeta):  # type: 
         dtype = self.network_.dtype if resume else (np.float64, np.float32)
         given = X
         X, y = validate_data(
-            self, X, y, dtype=dtype, order="C", reset=not resume, multi_output=True
-        )
+            self, X, y, dtype=dtype, reset=not resume, multi_output=True,
+            **_input_options(self.missing_values != "error"),
+        )  # fmt: skip
+        X, given = _as_rows("X", X, given)
         if issparse(y):
             y = y.toarray()  # type: ignore[attr-defined]
         weight = None
@@ -241,7 +280,10 @@ class DNNEstimator(CallbackSupport, BaseEstimator, metaclass=ABCMeta):  # type: 
         given = X_val
         if issparse(y_val):
             y_val = y_val.toarray()  # type: ignore[attr-defined]
-        X_val = validate_data(self, X_val, dtype=dtype, order="C", reset=False)
+        X_val = validate_data(
+            self, X_val, dtype=dtype, reset=False, **_input_options(self.missing_values != "error")
+        )
+        X_val, given = _as_rows("X_val", X_val, given)
         y_val = np.asarray(y_val)
         check_consistent_length(X_val, y_val)
         labels = self._encode("y_val", y_val, dtype, smoothed=False)
@@ -249,6 +291,13 @@ class DNNEstimator(CallbackSupport, BaseEstimator, metaclass=ABCMeta):  # type: 
         if sample_weight is not None:
             weight = check.weights(sample_weight, X_val.shape[0], dtype)
         return Rows(X_val, y_val, labels, weight, weight, given)
+
+    def _require_validation_rows(self, name: str, held_out: Rows | None) -> None:
+        least = self._least_validation_rows
+        if held_out is not None and held_out.X.shape[0] < least:
+            raise ValueError(
+                f"{name} must be at least {least} rows for the score, got {held_out.X.shape[0]}"
+            )
 
     def _split(self, rows: Rows, random: np.random.RandomState) -> tuple[Rows, Rows]:
         """Training and validation rows."""
@@ -275,12 +324,7 @@ class DNNEstimator(CallbackSupport, BaseEstimator, metaclass=ABCMeta):  # type: 
                 )
             return None
         rows: Rows = held_out
-        n = len(rows.X)
-        if n < self._least_validation_rows:
-            raise ValueError(
-                f"X_val must have at least {self._least_validation_rows} rows for the score, "
-                f"got {n}"
-            )
+        n = rows.X.shape[0]
         labels = network.check_labels(rows.labels, rows.weight, n)
         weight = {} if rows.weight is None else {"sample_weight": rows.weight}
 
@@ -317,7 +361,9 @@ class DNNEstimator(CallbackSupport, BaseEstimator, metaclass=ABCMeta):  # type: 
     def _prepare_trainer(self, rows: Rows, random: np.random.RandomState, resume: bool) -> Trainer:
         """The trainer of the last call if there is one to go on with, else a new one."""
         n_outputs, output = self._output()
-        sizes = (rows.X.shape[1], *self._hidden(), n_outputs)
+        missing = self._missing_inputs(rows.X, resume)
+        n_inputs = rows.X.shape[1] + (0 if missing is None else len(missing))
+        sizes = (n_inputs, *self._hidden(), n_outputs)
         wanted = (sizes, self.activation, output)
         settings: dict[str, Any] = {
             "solver": self._solver(),
@@ -342,12 +388,31 @@ class DNNEstimator(CallbackSupport, BaseEstimator, metaclass=ABCMeta):  # type: 
             return self._trainer
         if not resume:
             network = Network(
-                sizes, dtype=rows.X.dtype, seed=random, activation=self.activation, output=output
-            )
+                sizes, dtype=rows.X.dtype, seed=random, activation=self.activation, output=output,
+                missing=missing,
+            )  # fmt: skip
         trainer = Trainer(network, seed=random.randint(2**31), **settings)
         if resume:
             trainer.history = self.history_
         return trainer
+
+    def _missing_inputs(self, X: check.Matrix, resume: bool) -> NDArray[np.intp] | None:
+        """Features that have an input for missing values; None if NaN is refused.
+
+        The rows of the first call decide.
+        """
+        way = self.missing_values
+        if not resume:
+            if way == "error":
+                return None
+            return _features_with_nan(X) if way == "indicator" else np.zeros(0, np.intp)
+        missing = self.network_.missing
+        n_missing = 0 if missing is None else missing.size
+        if (missing is None) != (way == "error") or (way == "mean" and n_missing > 0):
+            raise ValueError(
+                f"missing_values must be as it was when the model was fitted first, got {way!r}"
+            )
+        return missing
 
     def _validate_params(self) -> None:
         """Check every parameter, whether or not this fit uses it."""
@@ -355,11 +420,16 @@ class DNNEstimator(CallbackSupport, BaseEstimator, metaclass=ABCMeta):  # type: 
         self._solver()
         check.integer("max_fun", self.max_fun, low=1)
         check.choice("activation", self.activation, tuple(ACTIVATIONS))
+        check.choice("missing_values", self.missing_values, MISSING_VALUES)
+        if self.missing_values != "error" and not self.norm:
+            raise ValueError(
+                f"missing_values must be 'error' with norm=False, got {self.missing_values!r}"
+            )
         check.number("alpha", self.alpha, low=0.0)
         check.integer("batch_size", self._batch_size(), low=1)
         check.integer("max_iter", self.max_iter, low=1)
         check.number("tol", self.tol, low=0.0)
-        check.integer("n_iter_no_change", self.n_iter_no_change, low=1)
+        check_patience(self.n_iter_no_change)
         check.number("dropout", self.dropout, low=0.0, high=1.0, high_open=True)
         check.number(
             "validation_fraction", self.validation_fraction,
@@ -442,7 +512,7 @@ class DNNEstimator(CallbackSupport, BaseEstimator, metaclass=ABCMeta):  # type: 
             n_iter=n_iter,
             t=t,
         )
-        self.n_features_in_ = network.layer_sizes[0]
+        self.n_features_in_ = network.n_features
         if feature_names is not None:
             self.feature_names_in_ = feature_names
         for name, value in learnt.items():
@@ -452,8 +522,11 @@ class DNNEstimator(CallbackSupport, BaseEstimator, metaclass=ABCMeta):  # type: 
 
     def _logits(self, X: Any) -> NDArray[Any]:
         check_is_fitted(self)
-        X = validate_data(self, X, dtype=self.network_.dtype, order="C", reset=False)
-        return self.network_.logits(X, n_threads=self.n_threads)
+        X = validate_data(
+            self, X, dtype=self.network_.dtype, reset=False,
+            **_input_options(self.network_.missing is not None),
+        )  # fmt: skip
+        return self.network_.logits(_as_rows("X", X, X)[0], n_threads=self.n_threads)
 
     @abstractmethod
     def _freeze_options(self) -> dict[str, Any]:
@@ -482,6 +555,12 @@ class DNNEstimator(CallbackSupport, BaseEstimator, metaclass=ABCMeta):  # type: 
         from .modelfile import save
 
         save(self, path, solver_state=solver_state)
+
+    def __sklearn_tags__(self) -> Any:
+        tags = super().__sklearn_tags__()
+        tags.input_tags.sparse = True
+        tags.input_tags.allow_nan = self.missing_values != "error"
+        return tags
 
     # ------------------------------------------------------------------------ in notebooks
 

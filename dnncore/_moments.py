@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
 
@@ -9,8 +10,11 @@ import numpy as np
 from numpy.typing import DTypeLike, NDArray
 
 from ._csrc import MOMENTS_ROWS, add_moments
+from ._validation import Matrix, is_sparse
 
 __all__ = ["MOMENTS_ROWS", "Moments"]
+
+DENSE_FEATURES = 8192  # of a chunk of a sparse matrix that are made dense together
 
 
 @dataclass
@@ -35,19 +39,23 @@ class Moments:
         count = np.zeros(n_features) if missing else 0.0
         return cls(count, np.zeros(n_features), np.zeros(n_features))
 
-    def update(self, X: NDArray[Any], sample_weight: NDArray[Any] | None = None) -> None:
+    def update(self, X: Matrix, sample_weight: NDArray[Any] | None = None) -> None:
         """Take in the rows of X (n, n_features), of float32 or float64.
 
         They are merged in chunks of MOMENTS_ROWS rows, from the first one on. So calls with
-        pieces of so many rows, or a multiple, give the same bits as one call with all.
+        pieces of so many rows, or a multiple, give the same bits as one call with all; and a
+        sparse X, which is made dense a chunk at a time, the same as a dense one.
         """
         missing = isinstance(self.count, np.ndarray)
         count = np.full(self.mean.shape, self.count, np.float64)
         weight = None
         if sample_weight is not None:
             weight = np.ascontiguousarray(sample_weight, np.float64)
-        X = np.require(X, requirements=("C", "A"))
-        add_moments(X, weight, missing, count, self.mean, self.variance)
+        for x, rows, features in _dense_parts(X):
+            w = None if weight is None else weight[rows]
+            add_moments(
+                x, w, missing, count[features], self.mean[features], self.variance[features]
+            )
         self.count = count if missing else float(count[0])
 
     def scale(self, dtype: DTypeLike) -> NDArray[Any]:
@@ -60,3 +68,16 @@ class Moments:
         scale = np.sqrt(self.variance).astype(dtype)
         scale[(self.variance <= rounding) | (scale < np.finfo(scale.dtype).tiny)] = 1.0
         return scale
+
+
+def _dense_parts(X: Matrix) -> Iterator[tuple[NDArray[Any], slice, slice]]:
+    """X in dense parts, and which rows and features each one is."""
+    if not is_sparse(X):
+        yield np.require(X, requirements=("C", "A")), slice(None), slice(None)
+        return
+    for start in range(0, X.shape[0], MOMENTS_ROWS):
+        rows = slice(start, start + MOMENTS_ROWS)
+        chunk = X[rows].tocsc()
+        for first in range(0, X.shape[1], DENSE_FEATURES):
+            features = slice(first, first + DENSE_FEATURES)
+            yield chunk[:, features].toarray(order="C"), rows, features

@@ -11,6 +11,7 @@ if TYPE_CHECKING:
 logger = logging.getLogger("dnncore")
 
 MOST_HALVINGS = 20  # in a row, by which a diverging training may look for a rate
+LEAST_STEPS = 10  # between two looks at the loss: that of one or two steps says little
 
 
 class Newbob:
@@ -28,10 +29,16 @@ class Newbob:
         self._trainer = trainer
         self._start = self._lowest = loss
         self._good = trainer.snapshot()
-        self._stalls = self._halvings = 0
+        self._stalls = self._halvings = self._steps = 0
+
+    def is_due(self, steps: int) -> bool:
+        """Whether, after an epoch of so many steps, enough of them have been made to judge."""
+        self._steps += steps
+        return self._steps >= LEAST_STEPS
 
     def should_end(self, loss: float, tol: float) -> bool:
-        """Whether training should end after an epoch that led to `loss`."""
+        """Whether training should end after steps that led to `loss`."""
+        self._steps = 0
         if loss < self._lowest - tol:
             self._lowest, self._good = loss, self._trainer.snapshot()
             self._stalls = self._halvings = 0
@@ -50,6 +57,7 @@ class Newbob:
 
     def _go_back(self) -> None:
         self._trainer.restore(self._good)
+        self._steps = 0
         self._trainer.learning_rate /= 2.0
         self._halvings += 1
         logger.info("no improvement, learning rate %g", self._trainer.learning_rate)

@@ -36,17 +36,18 @@ class EpochHooks:
     """
 
     @classmethod
-    def of(cls, estimator: Any, X: Any, y: Any) -> EpochHooks | None:
+    def of(cls, estimator: Any, X: Any, y: Any, sample_weight: Any) -> EpochHooks | None:
         """None if the estimator has no callbacks, so that they cost nothing."""
         if with_callbacks is None:
             return None
         if not (hasattr(estimator, "_skl_callbacks") or hasattr(estimator, "_parent_callback_ctx")):
             return None
-        return cls(estimator, X, y)
+        return cls(estimator, X, y, sample_weight)
 
-    def __init__(self, estimator: Any, X: Any, y: Any) -> None:
+    def __init__(self, estimator: Any, X: Any, y: Any, sample_weight: Any) -> None:
         self._estimator = estimator
-        self._data = {"X": X, "y": y}
+        metadata = None if sample_weight is None else {"sample_weight": sample_weight}
+        self._data = {"X": X, "y": y, "metadata": metadata}
         self._context = estimator._init_callback_context(max_subtasks=estimator.max_iter)
         self._epoch: Any = None
 

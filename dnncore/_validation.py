@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import numbers
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, TypeAlias
 
 import numpy as np
 from numpy.typing import ArrayLike, DTypeLike, NDArray
@@ -17,6 +17,7 @@ from numpy.typing import ArrayLike, DTypeLike, NDArray
 from ._csrc import all_finite
 
 INT_MAX = 2**31 - 1  # BLAS counts in C ints
+Matrix: TypeAlias = Any  # an array (n_rows, n_columns), or such a CSR matrix of scipy.sparse
 SMALLEST_TOTAL = 1e-300  # of weights whose reciprocal is a number to reckon with
 
 
@@ -60,19 +61,115 @@ def array_like(
     return _contiguous(x)
 
 
-def finite_matrix(name: str, x: ArrayLike, n_columns: int, dtype: DTypeLike) -> NDArray[Any]:
-    """`x` as a finite real array (n_rows, n_columns) of one dtype."""
+def finite_matrix(
+    name: str, x: ArrayLike, n_columns: int, dtype: DTypeLike, *, missing: bool = False
+) -> NDArray[Any]:
+    """`x` as a finite real array (n_rows, n_columns) of one dtype.
+
+    With `missing`, NaN is allowed: it stands for a missing value.
+    """
     x = matrix(name, x)
+    _check_columns(name, x, n_columns, dtype)
+    bad = _not_allowed(x, missing)
+    if bad is not None:
+        row, column = np.unravel_index(bad, x.shape)
+        raise ValueError(_where(name, x[row, column], row, column, missing))
+    return x
+
+
+def input_matrix(
+    name: str, x: Any, n_columns: int, dtype: DTypeLike, *, missing: bool = False
+) -> Matrix:
+    """As :func:`finite_matrix`; a sparse `x` becomes, or stays, CSR."""
+    if not is_sparse(x):
+        return finite_matrix(name, x, n_columns, dtype, missing=missing)
+    x = csr(name, x)
+    _check_columns(name, x, n_columns, dtype)
+    bad = _not_allowed(x.data[: x.indptr[-1]], missing)
+    if bad is not None:
+        row = np.searchsorted(x.indptr, bad, side="right") - 1
+        raise ValueError(_where(name, x.data[bad], row, x.indices[bad], missing))
+    return x
+
+
+def is_sparse(x: object) -> bool:
+    """Whether `x` is a matrix or array of scipy.sparse."""
+    return not isinstance(x, np.ndarray) and hasattr(x, "tocsr")
+
+
+def csr(name: str, x: Any) -> Matrix:
+    """Sparse `x` as CSR whose indices are in range, so that compiled code can follow them.
+
+    They may be in any order, and come twice: such values are added up. What is as it should be
+    is not copied.
+    """
+    from scipy.sparse import csr_array
+
+    x = x.tocsr()
+    if x.dtype != np.float32 and x.dtype != np.float64:
+        raise TypeError(f"{name} must be of float32 or float64, got {x.dtype}")
+    if x.ndim != 2 or x.shape[1] == 0:
+        raise ValueError(
+            f"{name} must have shape (n_rows, n_columns) with at least 1 column, got {x.shape}"
+        )
+    # An index type of one width for both arrays.
+    wide = x.indices.dtype != np.int32 or x.indptr.dtype != np.int32
+    index = np.dtype(np.int64 if wide else np.int32)
+    data, indices, indptr = (
+        np.require(array, dtype, ("C", "A"))
+        for array, dtype in ((x.data, x.dtype), (x.indices, index), (x.indptr, index))
+    )
+    n = int(indptr[-1])
+    if indptr.shape != (x.shape[0] + 1,) or indptr[0] != 0 or (np.diff(indptr) < 0).any():
+        raise ValueError(f"{name} must have an indptr that ascends from 0, one for each row")
+    if n > min(indices.size, data.size):
+        raise ValueError(
+            f"{name} must have {n} indices and values, as indptr says, got {indices.size} and "
+            f"{data.size}"
+        )
+    if n and not 0 <= indices[:n].min() <= indices[:n].max() < x.shape[1]:
+        raise ValueError(f"{name} must have indices in [0, {x.shape[1]})")
+    if data is x.data and indices is x.indices and indptr is x.indptr:
+        return x
+    safe = csr_array(x.shape, dtype=x.dtype)
+    safe.data, safe.indices, safe.indptr = data, indices, indptr
+    return safe
+
+
+def _check_columns(name: str, x: Matrix, n_columns: int, dtype: DTypeLike) -> None:
     if x.dtype != dtype:
         raise TypeError(f"{name} must have dtype {dtype}, like the network, got {x.dtype}")
     if x.shape[1] != n_columns:
         raise ValueError(f"{name} must have {n_columns} columns, got shape {x.shape}")
-    if not all_finite(x):
-        row, column = np.argwhere(~np.isfinite(x))[0]
+
+
+def _not_allowed(x: NDArray[Any], missing: bool) -> Any:
+    """Index of the first value that is infinite, or NaN unless it may be missing, or None."""
+    if all_finite(x):
+        return None
+    bad = np.flatnonzero(np.isinf(x) if missing else ~np.isfinite(x))
+    return bad[0] if bad.size else None
+
+
+def _where(name: str, value: object, row: object, column: object, missing: bool) -> str:
+    wanted = "finite or missing (NaN)" if missing else "finite"
+    return f"{name} must be {wanted}, got {value} in row {row}, column {column}"
+
+
+def indicators(missing: ArrayLike, n_inputs: int) -> NDArray[np.intp]:
+    """Features that have an input for missing values, checked."""
+    features = np.array(missing)
+    if features.ndim != 1 or (features.size and features.dtype.kind not in "iu"):
+        raise TypeError(f"missing must be a sequence of integers, got {missing!r:.80}")
+    n_features = n_inputs - features.size
+    if n_features < 1 or np.unique(features).size < features.size:
         raise ValueError(
-            f"{name} must be finite, got {x[row, column]} in row {row}, column {column}"
+            f"missing must name different features, fewer than layer_sizes[0] = {n_inputs}, "
+            f"got {missing!r:.80}"
         )
-    return x
+    if features.size and not 0 <= features.min() <= features.max() < n_features:
+        raise ValueError(f"missing must lie in [0, {n_features}), got {missing!r:.80}")
+    return features.astype(np.intp)
 
 
 def output(
@@ -135,6 +232,20 @@ class Labels:
     L: NDArray[Any] | None
     weight: NDArray[Any] | None
     scale: float
+
+    @property
+    def total(self) -> float:
+        """Sum of the weights."""
+        return 1.0 / self.scale if self.scale > 0.0 else 0.0
+
+    def take(self, rows: slice) -> Labels:
+        """Those of some rows."""
+        label, L, weight = (x if x is None else x[rows] for x in (self.label, self.L, self.weight))
+        if weight is None:
+            total = float(len(L if label is None else label))  # type: ignore[arg-type]
+        else:
+            total = float(weight.sum(dtype=np.float64))
+        return Labels(label, L, weight, 1.0 / total if total else 0.0)
 
     @property
     def arrays(self) -> tuple[NDArray[Any], ...]:

@@ -69,12 +69,18 @@ class DNNClassifier(ClassifierMixin, DNNEstimator):  # type: ignore[misc]
         Share of the rows in that split.
     beta_1, beta_2, epsilon : float
         Of 'adam'.
-    n_iter_no_change : int
-        Training stops after more than so many epochs in a row without improvement.
+    n_iter_no_change : int or numpy.inf
+        Training stops after more than so many epochs in a row without improvement; never for
+        that reason with numpy.inf.
     max_fun : int
         Evaluations of the loss by 'lbfgs' at most.
     norm : bool
         Whether the network standardises each feature by mean and scale of the training rows.
+    missing_values : {'error', 'mean', 'indicator'}
+        What NaN in X is. 'mean' (which needs `norm`): a missing value, in whose place the
+        feature's mean stands; mean and scale are those of the values that are there. 'indicator'
+        does so too, and gives each feature that has missing values in the first call to `fit` or
+        `partial_fit` one more input, which is 1 where the value is missing and else 0.
     dropout : float in [0, 1)
         Probability with which each output of a hidden layer is left out of a training step.
     class_weight : dict or 'balanced', optional
@@ -158,9 +164,10 @@ class DNNClassifier(ClassifierMixin, DNNEstimator):  # type: ignore[misc]
         beta_1: float = 0.9,
         beta_2: float = 0.999,
         epsilon: float = 1e-8,
-        n_iter_no_change: int = 10,
+        n_iter_no_change: float = 10,
         max_fun: int = 15000,
         norm: bool = True,
+        missing_values: str = "error",
         dropout: float = 0.0,
         class_weight: Mapping[Any, float] | str | None = None,
         label_smoothing: float = 0.0,
@@ -194,6 +201,7 @@ class DNNClassifier(ClassifierMixin, DNNEstimator):  # type: ignore[misc]
         self.n_iter_no_change = n_iter_no_change
         self.max_fun = max_fun
         self.norm = norm
+        self.missing_values = missing_values
         self.dropout = dropout
         self.class_weight = class_weight
         self.label_smoothing = label_smoothing
@@ -252,15 +260,17 @@ class DNNClassifier(ClassifierMixin, DNNEstimator):  # type: ignore[misc]
 
         Parameters
         ----------
-        X : array or data frame (n_samples, n_features)
-            float32 stays float32; anything else becomes float64. Finite.
+        X : array, data frame or sparse matrix (n_samples, n_features)
+            float32 stays float32; anything else becomes float64. Finite, but for missing values.
+            A sparse matrix (CSR; others are converted) is made dense a mini-batch at a time,
+            and gives the same model as the dense one.
         y : array (n_samples,) or (n_samples, n_classes)
             Class labels, integers or strings. Of two dimensions: 0 and 1 for labels of which
             several may be true (each gets a sigmoid of its own), or rows of probabilities
             that add up to 1.
         sample_weight : array (n_samples,), optional
             Not negative and not all zero. Counts in the loss and in norm.
-        X_val, y_val : arrays (n, n_features) and as `y`, optional
+        X_val, y_val : as `X` (n, n_features) and as `y`, optional
             Validation rows: scored after each epoch, and used by `early_stopping` and the
             schedule 'newbob'.
         sample_weight_val : array (n,), optional
@@ -469,7 +479,7 @@ class DNNClassifier(ClassifierMixin, DNNEstimator):  # type: ignore[misc]
 
         Parameters
         ----------
-        X : array or data frame (n_samples, n_features)
+        X : array, data frame or sparse matrix (n_samples, n_features)
 
         Returns
         -------
@@ -494,7 +504,7 @@ class DNNClassifier(ClassifierMixin, DNNEstimator):  # type: ignore[misc]
 
         Parameters
         ----------
-        X : array or data frame (n_samples, n_features)
+        X : array, data frame or sparse matrix (n_samples, n_features)
 
         Returns
         -------
@@ -513,7 +523,7 @@ class DNNClassifier(ClassifierMixin, DNNEstimator):  # type: ignore[misc]
 
         Parameters
         ----------
-        X : array or data frame (n_samples, n_features)
+        X : array, data frame or sparse matrix (n_samples, n_features)
 
         Returns
         -------
@@ -531,7 +541,7 @@ class DNNClassifier(ClassifierMixin, DNNEstimator):  # type: ignore[misc]
 
         Parameters
         ----------
-        X : array or data frame (n_samples, n_features)
+        X : array, data frame or sparse matrix (n_samples, n_features)
 
         Returns
         -------
@@ -546,7 +556,7 @@ class DNNClassifier(ClassifierMixin, DNNEstimator):  # type: ignore[misc]
 
         Parameters
         ----------
-        X : array or data frame (n_samples, n_features)
+        X : array, data frame or sparse matrix (n_samples, n_features)
 
         Returns
         -------

@@ -19,6 +19,10 @@ from ._moments import Moments
 from ._threads import blas_for, threads_for_scoring, use_builtin
 from .predictor import Predictor
 
+# Inputs of the rows that a thread scores together, at most: with very many features, the rows
+# of a sparse matrix take less memory as they are than when they are made dense.
+GATHERED_ELEMENTS = 2**23
+
 # The losses that go with an output; the first is the default.
 LOSSES = {
     "softmax": ("cross_entropy",),
@@ -94,12 +98,19 @@ class Network:
         What the last layer ends in, and with it the loss: one class out of several
         (cross-entropy), a probability for each output by itself (binary cross-entropy), or
         numbers (squared error, or Huber's).
+    missing : sequence of int, optional
+        Without it NaN in a row is an error. With it NaN stands for a missing value, which norm
+        turns into 0, as it does the feature's mean. Each feature named has one more input, after
+        those of the features, that is 1 where its value is missing, and else 0.
 
     Attributes
     ----------
     layer_sizes : tuple of int
+    n_features : int
+        Columns of the rows that come in: layer_sizes[0], less the inputs for missing values.
     dtype : numpy.dtype
     activation, output : str
+    missing : intp array or None
     parameters : array (n_parameters,)
         All parameters, ``W_1`` (row by row), ``b_1``, ``W_2``, ...; 64-byte aligned.
     coefs_, intercepts_ : list of arrays (n_in, n_out) and (n_out,)
@@ -111,6 +122,9 @@ class Network:
 
     Notes
     -----
+    Rows come as arrays or as sparse matrices of scipy.sparse, which are taken as CSR. They are
+    made dense a mini-batch, or a block of rows, at a time, and give the same bits.
+
     Weights and biases of a layer start uniform in +-sqrt(6 / (n_in + n_out)), or
     +-sqrt(2 / (n_in + n_out)) for the logistic function (Glorot and Bengio 2010), drawn from
     ``numpy.random.RandomState(seed)`` in the order in which scikit-learn's ``MLPClassifier``
@@ -129,6 +143,7 @@ class Network:
     dtype: np.dtype[Any]
     activation: str
     output: str
+    missing: NDArray[np.intp] | None
     parameters: NDArray[Any]
     coefs_: list[NDArray[Any]]
     intercepts_: list[NDArray[Any]]
@@ -144,6 +159,7 @@ class Network:
         seed: int | np.random.RandomState | None = None,
         activation: str = "logistic",
         output: str = "softmax",
+        missing: ArrayLike | None = None,
     ) -> None:
         sizes = tuple(check.integer("layer_sizes", size, low=1) for size in layer_sizes)
         if len(sizes) < 2:
@@ -153,6 +169,7 @@ class Network:
         self.activation = check.choice("activation", activation, tuple(ACTIVATIONS))
         self.output = check.choice("output", output, tuple(OUTPUTS))
         self.layer_sizes = sizes
+        self.missing = None if missing is None else check.indicators(missing, sizes[0])
         self.dtype = np.dtype(dtype)
         self.mean_ = self.scale_ = self.moments_ = None
         n_parameters = sum((k + 1) * m for k, m in pairwise(sizes))
@@ -182,12 +199,19 @@ class Network:
         return coefs, intercepts
 
     @property
+    def n_features(self) -> int:
+        """Number of columns of the rows that come in."""
+        return self.layer_sizes[0] - (0 if self.missing is None else self.missing.size)
+
+    @property
     def n_parameters(self) -> int:
         """Number of weights and biases."""
         return int(self.parameters.size)
 
     def __repr__(self) -> str:
         norm = "" if self.mean_ is None else ", with norm"
+        if self.missing is not None:
+            norm += f", {self.missing.size} inputs for missing values"
         return (
             f"Network({self.layer_sizes}, dtype={self.dtype}, activation={self.activation!r}, "
             f"output={self.output!r}{norm})"
@@ -200,8 +224,8 @@ class Network:
 
     def __getstate__(self) -> dict[str, Any]:
         # Without the dtype, which the parameters have: skops does not know it as a harmless type.
-        names = ("layer_sizes", "activation", "output", "mean_", "scale_", "moments_")
-        return {name: getattr(self, name) for name in (*names, "parameters")}
+        names = ("layer_sizes", "activation", "output", "missing", "parameters")
+        return {name: getattr(self, name) for name in (*names, "mean_", "scale_", "moments_")}
 
     def __setstate__(self, state: dict[str, Any]) -> None:
         self.__dict__.update(state)
@@ -230,7 +254,7 @@ class Network:
                 raise ValueError("mean and scale must both be arrays or both be None")
             self.mean_ = self.scale_ = self.moments_ = None
             return
-        shape = (self.layer_sizes[0],)
+        shape = (self.n_features,)
         mean, scale = np.array(mean, self.dtype), np.array(scale, self.dtype)
         for name, x in (("mean", mean), ("scale", scale)):
             if x.shape != shape:
@@ -241,12 +265,14 @@ class Network:
             raise ValueError(f"scale must be positive, got {scale.min()}")
         self.mean_, self.scale_, self.moments_ = mean, scale, None
 
-    def update_norm(self, X: ArrayLike, sample_weight: NDArray[Any] | None = None) -> None:
+    def update_norm(self, X: Any, sample_weight: NDArray[Any] | None = None) -> None:
         """Let norm standardise the rows of X together with those of earlier calls.
+
+        Missing values do not count; a feature without any value has mean 0 and scale 1.
 
         Parameters
         ----------
-        X : array (n, n_features), of the dtype of the network
+        X : array or sparse matrix (n, n_features), of the dtype of the network
         sample_weight : array (n,), optional
             A weight counts as so many repetitions of the row.
 
@@ -256,7 +282,8 @@ class Network:
         forgotten: it does not say how many rows they stand for.
         """
         X = self._check_input(X)
-        moments = self.moments_ or Moments.empty(self.layer_sizes[0])
+        missing = self.missing is not None
+        moments = self.moments_ or Moments.empty(self.n_features, missing=missing)
         moments.update(X, sample_weight)
         self.mean_ = moments.mean.astype(self.dtype)
         self.scale_ = moments.scale(self.dtype)
@@ -264,12 +291,12 @@ class Network:
 
     # --------------------------------------------------------------------------- scoring
 
-    def predict_proba(self, X: ArrayLike, *, n_threads: int | None = None) -> NDArray[Any]:
+    def predict_proba(self, X: Any, *, n_threads: int | None = None) -> NDArray[Any]:
         """Outputs of the rows of X: probabilities, unless the output is 'identity'.
 
         Parameters
         ----------
-        X : array (n, n_features), of the dtype of the network
+        X : array or sparse matrix (n, n_features), of the dtype of the network
         n_threads : int, optional
             Default: as many as the work occupies.
 
@@ -284,22 +311,23 @@ class Network:
         """
         return self._score(self._check_input(X), False, n_threads)
 
-    def decision_function(self, X: ArrayLike, *, n_threads: int | None = None) -> NDArray[Any]:
+    def decision_function(self, X: Any, *, n_threads: int | None = None) -> NDArray[Any]:
         """Logits (n, n_outputs) of the rows of X; otherwise as :meth:`predict_proba`."""
         return self._score(self._check_input(X), True, n_threads)
 
-    def logits(self, X: NDArray[Any], *, n_threads: int | None = None) -> NDArray[Any]:
+    def logits(self, X: check.Matrix, *, n_threads: int | None = None) -> NDArray[Any]:
         """As :meth:`decision_function`, from rows that have been checked."""
         return self._score(X, True, n_threads)
 
-    def _score(self, X: NDArray[Any], as_logits: bool, n_threads: int | None) -> NDArray[Any]:
+    def _score(self, X: check.Matrix, as_logits: bool, n_threads: int | None) -> NDArray[Any]:
         n = X.shape[0]
         threads = threads_for_scoring(n_threads, n, self.n_parameters)
         out = np.empty((n, self.layer_sizes[-1]), self.dtype)
+        rows = min(n, SCORING_ROWS, GATHERED_ELEMENTS // self.layer_sizes[0])
         engine = Engine(
-            self.layer_sizes, self.parameters, self.mean_, self.scale_,
-            max(1, min(n, SCORING_ROWS)), threads, training=False, builtin=use_builtin("auto"),
-            activation=self.activation, output=self.output,
+            self.layer_sizes, self.parameters, self.mean_, self.scale_, max(1, rows), threads,
+            training=False, builtin=use_builtin("auto"), activation=self.activation,
+            output=self.output, missing=self.missing,
         )  # fmt: skip
         with blas_for("auto"):
             engine.score(X, out, as_logits)
@@ -332,11 +360,12 @@ class Network:
             If a parameter is not finite, or an argument does not fit.
         """
         parameters = self.parameters.copy()
+        n = self.n_features
         if self.mean_ is not None and self.scale_ is not None:
             coefs, intercepts = self.views(parameters)
-            W = self.coefs_[0].astype(np.float64) / self.scale_.astype(np.float64)[:, None]
+            W = self.coefs_[0][:n].astype(np.float64) / self.scale_.astype(np.float64)[:, None]
             b = self.intercepts_[0].astype(np.float64) - self.mean_.astype(np.float64) @ W
-            coefs[0][...], intercepts[0][...] = W, b
+            coefs[0][:n], intercepts[0][...] = W, b
         if target_mean is not None or target_scale is not None:
             if self.output != "identity":
                 raise ValueError("target_mean and target_scale need output='identity'")
@@ -347,9 +376,13 @@ class Network:
                 raise ValueError(f"target_scale must be positive, got {scale.min()}")
             coefs[-1][...] = coefs[-1] * scale
             intercepts[-1][...] = intercepts[-1] * scale + mean
+        fill = None
+        if self.missing is not None:
+            fill = np.zeros(n, self.dtype) if self.mean_ is None else self.mean_
         return Predictor(
-            self.layer_sizes, parameters, classes, activation=self.activation, output=self.output
-        )
+            self.layer_sizes, parameters, classes, activation=self.activation, output=self.output,
+            fill=fill, missing=self.missing,
+        )  # fmt: skip
 
     def _of_outputs(self, name: str, x: ArrayLike | None, default: float) -> NDArray[np.float64]:
         shape = (self.layer_sizes[-1],)
@@ -360,12 +393,12 @@ class Network:
 
     # -------------------------------------------------------------- forward and backward
 
-    def forward(self, X: ArrayLike) -> Forward:
+    def forward(self, X: Any) -> Forward:
         """Every quantity of the forward pass, layer by layer.
 
         Parameters
         ----------
-        X : array (n, n_features), of the dtype of the network
+        X : array or sparse matrix (n, n_features), of the dtype of the network
 
         Returns
         -------
@@ -373,10 +406,20 @@ class Network:
         """
         return self._forward(self._check_input(X))
 
-    def _forward(self, X: NDArray[Any]) -> Forward:
+    def _inputs(self, X: check.Matrix) -> NDArray[Any]:
+        """What the first layer takes: dense rows, after norm, with inputs for missing values."""
+        rows: NDArray[Any] = X.toarray(order="C") if check.is_sparse(X) else X
+        a = rows
         if self.mean_ is not None and self.scale_ is not None:
-            X = kernels.norm(X, self.mean_, self.scale_)
-        a: list[NDArray[Any]] = [X]
+            a = kernels.norm(rows, self.mean_, self.scale_)
+        if self.missing is None:
+            return a
+        gone = np.isnan(rows)
+        a = np.where(gone, self.dtype.type(0), a)
+        return np.concatenate([a, gone[:, self.missing]], axis=1, dtype=self.dtype)
+
+    def _forward(self, X: check.Matrix) -> Forward:
+        a: list[NDArray[Any]] = [self._inputs(X)]
         z: list[NDArray[Any]] = []
         for W, b in zip(self.coefs_, self.intercepts_, strict=True):
             if z:
@@ -386,7 +429,7 @@ class Network:
 
     def loss(
         self,
-        X: ArrayLike,
+        X: Any,
         y: ArrayLike,
         *,
         sample_weight: ArrayLike | None = None,
@@ -404,7 +447,7 @@ class Network:
 
         Parameters
         ----------
-        X : array (n, n_features), of the dtype of the network
+        X : array or sparse matrix (n, n_features), of the dtype of the network
         y : integer array (n,) or array (n, n_outputs) of the dtype of the network
             For softmax class indices, or a row of label probabilities for each sample; else the
             targets Y, which may be (n,) for one output.
@@ -438,11 +481,11 @@ class Network:
     ) -> float:
         """As :meth:`loss`, from labels that have been checked and logits, which are overwritten."""
         value, _ = self._loss_and_delta(logits, labels, loss, huber_delta, out=logits)
-        return value + self._penalty(alpha * labels.scale)
+        return value + self.penalty(alpha * labels.scale)
 
     def gradients(
         self,
-        X: ArrayLike,
+        X: Any,
         y: ArrayLike,
         *,
         sample_weight: ArrayLike | None = None,
@@ -468,7 +511,7 @@ class Network:
 
     def back_propagate(
         self,
-        X: NDArray[Any],
+        X: check.Matrix,
         labels: check.Labels,
         *,
         alpha: float,
@@ -490,8 +533,16 @@ class Network:
             intercepts[layer][...] = db
             if layer > 0:
                 deltas.insert(0, _BACKWARD[self.activation](da, a))
-        dx = da if self.scale_ is None else kernels.norm_backward(da, self.scale_)
-        return Gradients(value + self._penalty(decay), flat, coefs, intercepts, deltas, dx)
+        dx = self._inputs_backward(da, X)
+        return Gradients(value + self.penalty(decay), flat, coefs, intercepts, deltas, dx)
+
+    def _inputs_backward(self, da: NDArray[Any], X: check.Matrix) -> NDArray[Any]:
+        dx = np.ascontiguousarray(da[:, : self.n_features])
+        if self.scale_ is not None:
+            dx = kernels.norm_backward(dx, self.scale_)
+        if self.missing is not None:
+            dx[np.isnan(X.toarray() if check.is_sparse(X) else X)] = 0.0
+        return dx
 
     def check_labels(self, y: ArrayLike, sample_weight: ArrayLike | None, n: int) -> check.Labels:
         """Labels or targets of n rows in the form that the compiled code takes.
@@ -523,11 +574,24 @@ class Network:
         targets = labels.L if labels.label is None else labels.label
         return _LOSS_KERNELS[loss](logits, targets, **options)
 
-    def _penalty(self, decay: float) -> float:
+    def penalty(self, decay: float) -> float:
+        """``decay / 2`` times the sum of the squared weights."""
         return 0.5 * decay * sum(float(np.vdot(W, W)) for W in self.coefs_)
 
-    def _check_input(self, X: ArrayLike) -> NDArray[Any]:
-        return check.finite_matrix("X", X, self.layer_sizes[0], self.dtype)
+    def _check_input(self, X: Any) -> check.Matrix:
+        return self.check_rows("X", X)
+
+    def check_rows(self, name: str, X: Any) -> check.Matrix:
+        """Rows in the form that the compiled code takes.
+
+        Raises
+        ------
+        TypeError, ValueError
+            If they have another dtype or number of columns, are not finite, or have NaN where
+            it does not stand for a missing value.
+        """
+        missing = self.missing is not None
+        return check.input_matrix(name, X, self.n_features, self.dtype, missing=missing)
 
     # ---------------------------------------------------------------------------- saving
 

@@ -9,12 +9,15 @@
 
 cdef class Predictor:
     cdef readonly tuple layer_sizes
-    cdef readonly object dtype, classes_
+    cdef readonly Py_ssize_t n_features
+    cdef readonly object dtype, classes_, fill, missing
     cdef readonly str activation, output
     cdef object _parameters, _packed
     cdef Py_ssize_t[::1] _sizes, _weights, _biases
     cdef const void* _ops  # const dnn_ops *, which is private
     cdef const char* _parameter_data
+    cdef const void* _fill_data  # NULL: NaN does not stand for a missing value
+    cdef const Py_ssize_t* _missing_data
     cdef char* _packed_data
     cdef Py_ssize_t _width, _itemsize
     cdef int _typenum, _activation, _output
@@ -26,6 +29,8 @@ cdef class Predictor:
     cdef int score_f32(self, Py_ssize_t n, const float* x, float* out) noexcept nogil
     cdef int score_f64(self, Py_ssize_t n, const double* x, double* out) noexcept nogil
     cdef int _score(self, Py_ssize_t n, const void* x, void* out) noexcept nogil
-    cdef bint _ready(self, object x, Py_ssize_t layer, bint writeable)
+    cdef void _fill_in(self, Py_ssize_t n, const char* x, char* out) noexcept nogil
+    cdef bint _ready(self, object x, Py_ssize_t n_columns, bint writeable)
     cdef object _call(self, object x, object out)
+    cdef object _adopt_fill(self, object fill, object missing)
     cdef object _pack(self)

@@ -7,10 +7,13 @@ from numpy.typing import ArrayLike, NDArray
 
 class Predictor:
     layer_sizes: tuple[int, ...]
+    n_features: int
     dtype: np.dtype[Any]
     activation: str
     output: str
     classes_: NDArray[Any]
+    fill: NDArray[Any] | None
+    missing: NDArray[np.intp] | None
     def __init__(
         self,
         layer_sizes: Sequence[int],
@@ -19,6 +22,8 @@ class Predictor:
         *,
         activation: str = "logistic",
         output: str = "softmax",
+        fill: ArrayLike | None = None,
+        missing: ArrayLike | None = None,
     ) -> None: ...
     @classmethod
     def load(cls, path: str | os.PathLike[str]) -> Predictor: ...

@@ -6,12 +6,12 @@ cimport numpy as cnp
 from libc.stdlib cimport free, malloc
 from libc.string cimport memcpy
 
-from ._csrc cimport DNN_IDENTITY, dnn_ops, isa
+from ._csrc cimport DNN_IDENTITY, dnn_ops, isa, real
 
 from ._csrc import all_finite
 from ._engine import ACTIVATIONS, OUTPUTS
 from ._memory import aligned_empty
-from ._validation import choice, finite_matrix, output as output_array
+from ._validation import choice, finite_matrix, indicators, is_sparse, output as output_array
 
 cnp.import_array()
 
@@ -34,6 +34,20 @@ cdef bint _fit_together(x, out) noexcept:
     )
 
 
+cdef void _fill_rows(Py_ssize_t n, Py_ssize_t n_features, Py_ssize_t n_missing,
+                     const Py_ssize_t* missing, const real* fill, const real* x,
+                     real* out) noexcept nogil:
+    """Inputs of the first layer, from rows in which values may be missing."""
+    cdef Py_ssize_t r, i
+    for r in range(n):
+        for i in range(n_features):
+            out[i] = x[i] if x[i] == x[i] else fill[i]
+        for i in range(n_missing):
+            out[n_features + i] = x[missing[i]] != x[missing[i]]
+        x += n_features
+        out += n_features + n_missing
+
+
 cdef class Predictor:
     """The outputs of a network, laid out for scoring.
 
@@ -53,10 +67,20 @@ cdef class Predictor:
         Of the hidden layers.
     output : {'softmax', 'logistic', 'identity'}
         As of :class:`dnncore.Network`.
+    fill : array (n_features,), optional
+        What takes the place of missing values (NaN) of each feature. Without it NaN in gives NaN
+        out.
+    missing : sequence of int, optional
+        With `fill`: the features that have an input, after those of the features, that is 1 where
+        the value is missing and else 0; as of :class:`dnncore.Network`.
 
     Attributes
     ----------
     layer_sizes : tuple of int
+    n_features : int
+        Columns of the rows taken.
+    fill : array (n_features,) or None
+    missing : intp array or None
     dtype : numpy.dtype
         Of the rows taken and the outputs returned.
     activation, output : str
@@ -72,7 +96,7 @@ cdef class Predictor:
     """
 
     def __init__(self, layer_sizes, parameters, classes=None, *, activation="logistic",
-                 output="softmax"):
+                 output="softmax", fill=None, missing=None):
         self.activation = choice("activation", activation, tuple(ACTIVATIONS))
         self.output = choice("output", output, tuple(OUTPUTS))
         self._activation, self._output = ACTIVATIONS[activation], OUTPUTS[output]
@@ -105,7 +129,26 @@ cdef class Predictor:
         self._typenum = cnp.NPY_FLOAT32 if self.dtype == np.float32 else cnp.NPY_FLOAT64
         self._sizes = sizes
         self._biases = ends - sizes[1:]
+        self._adopt_fill(fill, missing)
         self._pack()
+
+    cdef object _adopt_fill(self, fill, missing):
+        """Checked, what stands for missing values, and which features have an input for them."""
+        self.n_features = self._sizes[0]
+        self.fill = self.missing = None
+        self._fill_data = NULL
+        if fill is None:
+            if missing is not None:
+                raise ValueError("missing needs fill")
+            return
+        self.missing = indicators(() if missing is None else missing, self._sizes[0])
+        self.n_features -= self.missing.size
+        self.fill = np.array(fill, self.dtype, order="C")
+        if self.fill.shape != (self.n_features,) or not all_finite(self.fill):
+            raise ValueError(f"fill must be {self.n_features} finite numbers, got {fill!r:.80}")
+        self.fill.flags.writeable = self.missing.flags.writeable = False
+        self._fill_data = cnp.PyArray_DATA(self.fill)
+        self._missing_data = <const Py_ssize_t*> cnp.PyArray_DATA(self.missing)
 
     cdef object _pack(self):
         """Weights in panels; `_weights` is where each layer's begin."""
@@ -168,7 +211,7 @@ cdef class Predictor:
 
     def __reduce__(self):
         arguments = self.layer_sizes, self._parameters, self.classes_
-        return _restore, (*arguments, self.activation, self.output)
+        return _restore, (*arguments, self.activation, self.output, self.fill, self.missing)
 
     def __repr__(self):
         return (
@@ -191,19 +234,27 @@ cdef class Predictor:
         cdef Py_ssize_t itemsize = self._itemsize
         cdef Py_ssize_t n_layers = self._weights.shape[0], l, r, rows, k, m, ld_a, start
         cdef Py_ssize_t row_bytes = self._width * itemsize
-        cdef Py_ssize_t block = min(n, STACK_BYTES // (2 * row_bytes))
+        # Two layers, and the inputs where they are not the rows themselves.
+        cdef Py_ssize_t needed = 2 * row_bytes + (
+            self._sizes[0] * itemsize if self._fill_data != NULL else 0)
+        cdef Py_ssize_t block = min(n, STACK_BYTES // needed)
+        cdef char* inputs
         cdef const char* a
         cdef char* z
         cdef char* to = <char*> out
         if block < min(n, BLOCK_ROWS):
             block = min(n, BLOCK_ROWS)
-            buffer = <char*> malloc(2 * block * row_bytes)
+            buffer = <char*> malloc(block * needed)
             if buffer == NULL:
                 return -1
         start = 0
+        inputs = buffer + 2 * block * row_bytes
         while start < n:
             rows = min(block, n - start)
-            a = <const char*> x + start * self._sizes[0] * itemsize
+            a = <const char*> x + start * self.n_features * itemsize
+            if self._fill_data != NULL:
+                self._fill_in(rows, a, inputs)
+                a = inputs
             ld_a = self._sizes[0]
             for l in range(n_layers):
                 k, m = self._sizes[l], self._sizes[l + 1]
@@ -226,15 +277,24 @@ cdef class Predictor:
             free(buffer)
         return 0
 
-    cdef bint _ready(self, object x, Py_ssize_t layer, bint writeable):
-        """Whether x is an array of this dtype with rows for the layer that needs no copy."""
+    cdef void _fill_in(self, Py_ssize_t n, const char* x, char* out) noexcept nogil:
+        cdef Py_ssize_t k = self.n_features, n_missing = self._sizes[0] - k
+        if self._typenum == cnp.NPY_FLOAT32:
+            _fill_rows(n, k, n_missing, self._missing_data, <const float*> self._fill_data,
+                       <const float*> x, <float*> out)
+        else:
+            _fill_rows(n, k, n_missing, self._missing_data, <const double*> self._fill_data,
+                       <const double*> x, <double*> out)
+
+    cdef bint _ready(self, object x, Py_ssize_t n_columns, bint writeable):
+        """Whether x is an array of this dtype with rows of so many numbers, to use as it is."""
         cdef int ndim
         if not cnp.PyArray_CheckExact(x) or cnp.PyArray_TYPE(x) != self._typenum:
             return False
         ndim = cnp.PyArray_NDIM(x)
         return (
             (ndim == 1 or ndim == 2)
-            and cnp.PyArray_DIM(x, ndim - 1) == self._sizes[layer]
+            and cnp.PyArray_DIM(x, ndim - 1) == n_columns
             and (cnp.PyArray_ISCARRAY(x) if writeable else cnp.PyArray_ISCARRAY_RO(x))
         )
 
@@ -263,7 +323,7 @@ cdef class Predictor:
         Parameters
         ----------
         x : array (n_features,) or (n, n_features), of the predictor's dtype
-            Not checked to be finite: NaN in gives NaN out.
+            Not checked to be finite: NaN in gives NaN out, unless it stands for a missing value.
         out : array (n_outputs,) or (n, n_outputs), of that dtype, optional
             Written and returned. With it a call allocates nothing, unless layers are so wide
             or rows so many that their activations exceed 32 KiB.
@@ -277,24 +337,30 @@ cdef class Predictor:
         TypeError, ValueError
             If a dtype or a shape does not fit.
         """
-        if self._ready(x, 0, False) and (
+        if self._ready(x, self.n_features, False) and (
             out is None
-            or (self._ready(out, self._weights.shape[0], True) and _fit_together(x, out))
+            or (self._ready(out, self._sizes[self._weights.shape[0]], True)
+                and _fit_together(x, out))
         ):
             return self._call(x, out)
+        if is_sparse(x):
+            raise TypeError("x must be dense, got a sparse matrix; x.toarray() makes it so")
         x = np.require(x, requirements=("C", "A"))
         if x.dtype != self.dtype:
             raise TypeError(f"x must have dtype {self.dtype}, like the predictor, got {x.dtype}")
-        if x.ndim not in (1, 2) or x.shape[-1] != self._sizes[0]:
+        if x.ndim not in (1, 2) or x.shape[-1] != self.n_features:
             raise ValueError(
-                f"x must have shape ({self._sizes[0]},) or (n, {self._sizes[0]}), got {x.shape}"
+                f"x must have shape ({self.n_features},) or (n, {self.n_features}), got {x.shape}"
             )
         shape = (*x.shape[:-1], self.layer_sizes[-1])
         return self._call(x, output_array("out", out, shape, self.dtype, apart=(x,)))
 
     def predict_proba(self, X):
         """As calling the predictor, for rows (n, n_features) that are checked to be finite."""
-        return self(finite_matrix("X", X, self.layer_sizes[0], self.dtype))
+        if is_sparse(X):
+            raise TypeError("X must be dense, got a sparse matrix; X.toarray() makes it so")
+        missing = self.fill is not None
+        return self(finite_matrix("X", X, self.n_features, self.dtype, missing=missing))
 
     def predict(self, x):
         """What is predicted for one row, or for each of many.
@@ -315,6 +381,7 @@ cdef class Predictor:
         return outputs if self.output == "identity" else (outputs > 0.5).astype(np.intp)
 
 
-def _restore(layer_sizes, parameters, classes, activation, output):
+def _restore(layer_sizes, parameters, classes, activation, output, fill, missing):
     """For pickle, which calls with positional arguments."""
-    return Predictor(layer_sizes, parameters, classes, activation=activation, output=output)
+    return Predictor(layer_sizes, parameters, classes, activation=activation, output=output,
+                     fill=fill, missing=missing)

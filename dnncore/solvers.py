@@ -29,8 +29,9 @@ class SGD:
         stop for lack of improvement, down to 1e-6. 'newbob': when the held-out loss (or,
         without held-out rows, the loss of the training rows) after an epoch is not lower by
         `tol` than the lowest, training goes back to the parameters of the lowest with half the
-        rate, and stops the second time in a row. An epoch whose loss is not finite, or higher
-        than before training, only halves the rate, 20 times in a row at most.
+        rate, and stops the second time in a row. Epochs of fewer than 10 steps are judged
+        together with the next ones, when they have as many. An epoch whose loss is not finite, or
+        higher than before training, only halves the rate, 20 times in a row at most.
     power_t : float
     """
 

@@ -18,7 +18,13 @@ from ._engine import Engine
 from ._history import EpochInfo, History, Validation
 from ._memory import aligned_zeros
 from ._newbob import Newbob
-from ._threads import ENGINES, blas_for, threads_for_training, use_builtin
+from ._threads import (
+    ENGINES,
+    blas_for,
+    single_threaded_blas,
+    threads_for_training,
+    use_builtin,
+)
 from .network import Network, check_loss
 from .solvers import LBFGS, N_STATES, SGD, Adam
 
@@ -39,6 +45,7 @@ DEFAULT_BATCH_SIZE = 200
 ADAPTIVE_DIVISOR = 5.0  # as in scikit-learn: the adaptive rate is divided by this ...
 ADAPTIVE_LOWEST = 1e-6  # ... until it is this low
 MAX_COUNT = 2**63 - 1  # of a C integer
+LBFGS_ELEMENTS = 2**21  # of the activations of the rows that L-BFGS takes together
 
 
 class DivergenceWarning(UserWarning):
@@ -179,14 +186,12 @@ class Trainer:
 
     # ------------------------------------------------------------------------- one epoch
 
-    def run_epoch(
-        self, X: ArrayLike, y: ArrayLike, sample_weight: ArrayLike | None = None
-    ) -> float:
+    def run_epoch(self, X: Any, y: ArrayLike, sample_weight: ArrayLike | None = None) -> float:
         """Train on every row once.
 
         Parameters
         ----------
-        X : array (n, n_features), of the dtype of the network
+        X : array or sparse matrix (n, n_features), of the dtype of the network
         y : integer array (n,) or array (n, n_outputs) of the dtype of the network
             Class indices, or a row of label probabilities for each sample; targets, if the
             output of the network is not softmax.
@@ -211,10 +216,9 @@ class Trainer:
         return self._run_epoch(self._engine(X), X, labels)[0]
 
     def _check(
-        self, X: ArrayLike, y: ArrayLike, sample_weight: ArrayLike | None
-    ) -> tuple[NDArray[Any], check.Labels]:
-        sizes, dtype = self.network.layer_sizes, self.network.dtype
-        X = check.finite_matrix("X", X, sizes[0], dtype)
+        self, X: Any, y: ArrayLike, sample_weight: ArrayLike | None
+    ) -> tuple[check.Matrix, check.Labels]:
+        X = self.network.check_rows("X", X)
         if X.shape[0] == 0:
             raise ValueError(f"X must have at least 1 row, got shape {X.shape}")
         labels = self.network.check_labels(y, sample_weight, X.shape[0])
@@ -222,7 +226,7 @@ class Trainer:
             raise ValueError("y must be finite")
         return X, labels
 
-    def _engine(self, X: NDArray[Any]) -> Engine:
+    def _engine(self, X: check.Matrix) -> Engine:
         """The engine of the last call if it fits this one: its buffers are in the cache."""
         network = self.network
         arrays = network.parameters, network.mean_, network.scale_
@@ -232,7 +236,7 @@ class Trainer:
         if self._kept is None or self._kept[0] != key:
             self._kept = key, Engine(
                 network.layer_sizes, *arrays, *options, builtin=builtin,
-                activation=network.activation, output=network.output,
+                activation=network.activation, output=network.output, missing=network.missing,
             )  # fmt: skip
         return self._kept[1]
 
@@ -242,7 +246,7 @@ class Trainer:
     def _run_epoch(
         self,
         engine: Engine,
-        X: NDArray[Any],
+        X: check.Matrix,
         labels: check.Labels,
         time_left: float = np.inf,
     ) -> tuple[float, int]:
@@ -267,13 +271,13 @@ class Trainer:
 
     def fit(
         self,
-        X: ArrayLike,
+        X: Any,
         y: ArrayLike,
         sample_weight: ArrayLike | None = None,
         *,
         max_iter: int = 200,
         tol: float = 1e-4,
-        n_iter_no_change: int = 10,
+        n_iter_no_change: float = 10,
         validate: Callable[[], Validation] | None = None,
         early_stopping: bool = False,
         max_time: float | None = None,
@@ -289,7 +293,7 @@ class Trainer:
             Epochs at most.
         tol : float
             Improvement that counts.
-        n_iter_no_change : int
+        n_iter_no_change : int or numpy.inf
             Training stops after more than so many epochs in a row without improvement.
         validate : callable, optional
             Called after each epoch; returns a :class:`Validation`. Its loss is what the schedule
@@ -304,9 +308,9 @@ class Trainer:
 
         Returns
         -------
-        {'converged', 'max_iter', 'max_time', 'stopped', 'diverged'}
+        {'converged', 'max_iter', 'max_fun', 'max_time', 'stopped', 'diverged'}
             How training ended; 'converged': nothing improved any more; 'stopped': by the
-            callback.
+            callback; 'max_fun': by the limit of :class:`LBFGS`.
 
         Raises
         ------
@@ -327,7 +331,7 @@ class Trainer:
             raise ValueError("early_stopping needs validate")
         loop = _Loop(
             max_iter=check.integer("max_iter", max_iter, low=1),
-            patience=check.integer("n_iter_no_change", n_iter_no_change, low=1),
+            patience=check_patience(n_iter_no_change),
             tol=check.number("tol", tol, low=0.0),
             validate=validate,
             early_stopping=early_stopping,
@@ -345,7 +349,7 @@ class Trainer:
             if loop.best is not None:
                 self.network.parameters[...] = loop.best
 
-    def _fit_epochs(self, X: NDArray[Any], labels: check.Labels, loop: _Loop) -> str:
+    def _fit_epochs(self, X: check.Matrix, labels: check.Labels, loop: _Loop) -> str:
         engine = self._engine(X)
         newbob = None
         if self.solver.schedule == "newbob":
@@ -361,7 +365,7 @@ class Trainer:
                 return "diverged"
             info = self._record(epoch, loss, rows, loop)
             stalled = False
-            if newbob is not None:
+            if newbob is not None and newbob.is_due(self._steps - before.steps):
                 # The loss of an epoch would not do: it is that of the parameters on the way.
                 held_out = info.validation_loss
                 now = self._loss_now(X, labels, loop) if held_out is None else held_out
@@ -380,7 +384,7 @@ class Trainer:
                 return "converged"
         return "max_iter"
 
-    def _fit_lbfgs(self, solver: LBFGS, X: NDArray[Any], labels: check.Labels, loop: _Loop) -> str:
+    def _fit_lbfgs(self, solver: LBFGS, X: check.Matrix, labels: check.Labels, loop: _Loop) -> str:
         from scipy.optimize import minimize
 
         network, epoch, ended = self.network, 0, "converged"
@@ -391,10 +395,8 @@ class Trainer:
 
         def loss_and_gradient(w: NDArray[np.float64]) -> Any:
             network.parameters[...] = w
-            gradients = network.back_propagate(
-                X, labels, alpha=self.alpha, loss=self.loss, huber_delta=self.huber_delta
-            )
-            return gradients.loss, gradients.flat.astype(np.float64)
+            with single_threaded_blas():
+                return self._loss_and_gradient(X, labels)
 
         def after_iteration(intermediate_result: Any) -> None:
             nonlocal epoch, ended
@@ -419,7 +421,34 @@ class Trainer:
             network.parameters[...] = accepted
         if epoch == 0:  # Nothing was to be improved: that is an epoch too.
             self._record(1, float(result.fun), X.shape[0], loop)
-        return "max_iter" if ended == "converged" and result.status == 1 else ended
+        if ended == "converged" and result.status == 1:
+            return "max_iter" if result.nit >= loop.max_iter else "max_fun"
+        return ended
+
+    def _loss_and_gradient(
+        self, X: check.Matrix, labels: check.Labels
+    ) -> tuple[float, NDArray[np.float64]]:
+        """Of all rows, a block of them at a time, so that memory is bounded."""
+        network = self.network
+        rows = max(1, LBFGS_ELEMENTS // sum(network.layer_sizes))
+        blocks = [slice(start, start + rows) for start in range(0, X.shape[0], rows)]
+        parts = [labels.take(block) for block in blocks]
+        total = sum(part.total for part in parts)
+        decay = self.alpha / total
+        gradient = np.zeros(network.n_parameters)
+        for W, dW in zip(network.coefs_, network.views(gradient)[0], strict=True):
+            dW[...] = decay * W
+        loss = network.penalty(decay)
+        for block, part in zip(blocks, parts, strict=True):
+            if part.total > 0.0:
+                found = network.back_propagate(
+                    X if len(blocks) == 1 else X[block], part, alpha=0.0, loss=self.loss,
+                    huber_delta=self.huber_delta,
+                )  # fmt: skip
+                share = part.total / total
+                loss += share * found.loss
+                gradient += share * found.flat
+        return loss, gradient
 
     def _record(self, epoch: int, loss: float, rows: int, loop: _Loop) -> EpochInfo:
         """Look at the held-out rows after an epoch that went well, and write it down."""
@@ -433,7 +462,7 @@ class Trainer:
             found.metrics or None,
         )  # fmt: skip
 
-    def _loss_now(self, X: NDArray[Any], labels: check.Labels, loop: _Loop) -> float:
+    def _loss_now(self, X: check.Matrix, labels: check.Labels, loop: _Loop) -> float:
         """Loss of the present parameters: on the held-out rows, or on those of the training."""
         held_out = None if loop.validate is None else loop.validate().loss
         if held_out is not None:
@@ -536,12 +565,19 @@ class Trainer:
         )
 
 
+def check_patience(n_iter_no_change: object) -> float:
+    """`n_iter_no_change`, which may be infinite."""
+    if isinstance(n_iter_no_change, float) and n_iter_no_change == np.inf:
+        return np.inf
+    return check.integer("n_iter_no_change", n_iter_no_change, low=1)
+
+
 @dataclass(frozen=True)
 class _Loop:
     """The arguments of a fit, checked; `end` is in seconds of time.monotonic."""
 
     max_iter: int
-    patience: int
+    patience: float
     tol: float
     validate: Callable[[], Validation] | None
     early_stopping: bool

@@ -34,7 +34,10 @@ CONFIGURATIONS = [
     DNNClassifier((20, 10), dropout=0.2),
 ]
 # What is left out depends on the place of a row in the batch.
-WITH_CHANCE = {"check_sample_weight_equivalence_on_dense_data": "dropout goes by position"}
+WITH_CHANCE = {
+    f"check_sample_weight_equivalence_on_{kind}_data": "dropout goes by position"
+    for kind in ("dense", "sparse")
+}
 
 
 @pytest.mark.filterwarnings("ignore")
