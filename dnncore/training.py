@@ -45,7 +45,7 @@ DEFAULT_BATCH_SIZE = 200
 ADAPTIVE_DIVISOR = 5.0  # as in scikit-learn: the adaptive rate is divided by this ...
 ADAPTIVE_LOWEST = 1e-6  # ... until it is this low
 MAX_COUNT = 2**63 - 1  # of a C integer
-LBFGS_ELEMENTS = 2**21  # of the activations of the rows that L-BFGS takes together
+LBFGS_ELEMENTS = 2**20  # of the activations of the rows that L-BFGS takes together
 
 
 class DivergenceWarning(UserWarning):

@@ -337,6 +337,28 @@ def test_a_callback_may_keep_the_model_of_every_epoch(callbacks, iris):
     assert len({model.network_.parameters.tobytes() for model, *_ in witness.kept}) == 5
 
 
+def test_a_callback_is_told_the_weights(callbacks, iris):
+    X, y = iris
+    weight = np.random.default_rng(0).uniform(0, 2, len(y))
+    seen = []
+
+    class Metadata(Witness):
+        def on_fit_task_end(self, estimator, context, *, X=None, metadata=None):
+            seen.append((len(X), metadata))
+
+    for options in ({}, {"early_stopping": True}):
+        classifier(max_iter=2, **options).set_callbacks(Metadata()).fit(X, y, weight)
+        n, metadata = seen[-1]
+        assert metadata["sample_weight"].shape == (n,)
+    assert np.array_equal(seen[0][1]["sample_weight"], weight)
+    classifier(max_iter=2).set_callbacks(Metadata()).fit(X, y)
+    assert seen[-1] == (150, None)
+    monitor = callbacks.ScoringMonitor(scoring="accuracy")
+    model = classifier(max_iter=4).set_callbacks(monitor).fit(X, y, weight)
+    last = [row for row in monitor.get_logs().data if row["task_name"] == "epoch"][-1]
+    assert last["accuracy"] == model.score(X, y, weight)
+
+
 @pytest.mark.parametrize("solver", ["adam", "lbfgs"])
 def test_a_callback_ends_training(callbacks, iris, solver):
     witness, other = Witness(epochs=3), Witness()

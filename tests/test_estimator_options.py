@@ -6,12 +6,13 @@ import numpy as np
 import pytest
 from scipy.sparse import csr_matrix
 from scipy.special import log_softmax
-from sklearn.datasets import load_iris, make_multilabel_classification
+from sklearn.datasets import load_iris, load_wine, make_multilabel_classification
 from sklearn.exceptions import ConvergenceWarning
 from sklearn.metrics import accuracy_score, balanced_accuracy_score, log_loss, make_scorer
 from sklearn.neural_network import MLPClassifier
 from sklearn.utils.class_weight import compute_sample_weight
 from sklearn.utils.estimator_checks import parametrize_with_checks
+from threadpoolctl import threadpool_info
 
 import dnncore
 from dnncore import DNNClassifier, DNNRegressor, Network
@@ -136,6 +137,37 @@ def test_lbfgs_with_nothing_to_do():
     assert model.n_iter_ <= 1
     assert np.isfinite(model.loss_)
     assert model.predict(X).shape == (103,)
+
+
+def test_lbfgs_says_which_limit_it_met(iris):
+    for limit in ({"max_iter": 3}, {"max_fun": 4}):
+        model = DNNClassifier((5,), solver="lbfgs", tol=0.0, random_state=0, **limit)
+        name, value = next(iter(limit.items()))
+        with pytest.warns(ConvergenceWarning, match=f"{name}={value} "):
+            model.fit(*iris)
+
+
+def test_lbfgs_in_blocks_of_rows(monkeypatch, iris):
+    """Some of them without any weight."""
+    X, y = iris
+    weight = np.where(np.arange(150) < 40, 0.0, np.random.default_rng(0).uniform(0, 2, 150))
+    options = {"solver": "lbfgs", "alpha": 0.1, "max_iter": 10, "random_state": 0}
+    expected = DNNClassifier((5,), **options).fit(X, y, weight)
+    seen = []
+    back_propagate = Network.back_propagate
+
+    def witness(network, X, *arguments, **settings):
+        seen.append(len(X))
+        threads = {pool["num_threads"] for pool in threadpool_info() if pool["user_api"] == "blas"}
+        assert threads == {1}
+        return back_propagate(network, X, *arguments, **settings)
+
+    monkeypatch.setattr(Network, "back_propagate", witness)
+    monkeypatch.setattr(dnncore.training, "LBFGS_ELEMENTS", 20 * (4 + 5 + 3))
+    model = DNNClassifier((5,), **options).fit(X, y, weight)
+    assert seen[:6] == [20, 20, 20, 20, 20, 10]  # the first 40 rows have no weight
+    np.testing.assert_allclose(model.loss_curve_, expected.loss_curve_, rtol=1e-9)
+    np.testing.assert_allclose(model.coefs_[0], expected.coefs_[0], rtol=1e-6, atol=1e-9)
 
 
 def test_lbfgs_stops_early(iris):
@@ -480,6 +512,20 @@ def test_newbob_recovers_from_divergence(make, activation, with_validation_rows)
     assert model.score(X, y) > chance + 0.2
 
 
+def test_newbob_judges_ten_steps_at_least():
+    """Of epochs of one to four steps; the first looks would all find a plateau."""
+    X, y = load_wine(return_X_y=True)
+    for batch_size, epochs in ((200, 10), (60, 4), (50, 3)):
+        model = DNNClassifier(
+            (20, 20), "logistic", solver="sgd", learning_rate="newbob", learning_rate_init=0.1,
+            batch_size=batch_size, random_state=0,
+        )  # fmt: skip
+        rates = rates_of(model, X, y)
+        changes = np.flatnonzero(np.diff(rates)) + 1  # epochs
+        assert (changes % epochs == 0).all()
+        assert model.score(X, y) > 0.95
+
+
 # -------------------------------------------------------------------------------- scoring
 
 
@@ -782,3 +828,22 @@ def test_another_network_on_resume_is_refused(iris):
         for resume in (model.fit, model.partial_fit):
             with pytest.raises(ValueError, match="cannot go on with"):
                 resume(X, y)
+
+
+@pytest.mark.parametrize("make", [DNNClassifier, DNNRegressor])
+def test_patience_without_end(make, iris):
+    model = make((5,) if make is DNNClassifier else "squared_error", max_iter=30, tol=1e6)
+    model.set_params(n_iter_no_change=np.inf, random_state=0).fit(*iris)
+    assert model.n_iter_ == 30
+    with pytest.raises((TypeError, ValueError), match="n_iter_no_change"):
+        model.set_params(n_iter_no_change=-np.inf).fit(*iris)
+
+
+def test_too_few_rows_to_judge_by_are_called_by_their_parameter():
+    X, y = data(10)
+    model = DNNRegressor(early_stopping=True, validation_fraction=0.1)
+    with pytest.raises(ValueError, match=r"validation_fraction=0.1 of the rows must be at least 2"):
+        model.fit(X, y)
+    with pytest.raises(ValueError, match="X_val must be at least 2 rows for the score, got 1"):
+        model.fit(X, y, X_val=X[:1], y_val=y[:1])
+    assert not hasattr(model, "network_")
