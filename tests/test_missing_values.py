@@ -7,6 +7,7 @@ import pandas as pd
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from modelfiles import alter
 from scipy import sparse
 from sklearn.base import clone
 from sklearn.impute import SimpleImputer
@@ -16,6 +17,8 @@ from sklearn.utils import get_tags
 from sklearn.utils.estimator_checks import parametrize_with_checks
 
 from dnncore import DNNClassifier, DNNRegressor, Network
+from dnncore._columns import Column
+from dnncore.modelfile import ModelFileError, load, save
 from dnncore.predictor import Predictor
 from dnncore.training import SGD, Trainer
 
@@ -295,6 +298,45 @@ def test_nan_in_gives_nan_out_without_it():
     assert np.isnan(predictor(np.array([1.0, np.nan, 0.0]))).all()
     with pytest.raises(ValueError, match="X must be finite"):
         predictor.predict_proba(np.full((1, 3), np.nan))
+
+
+@pytest.mark.parametrize("make", MAKERS)
+@pytest.mark.parametrize("way", WAYS)
+@pytest.mark.parametrize("dtype", [np.float32, np.float64])
+def test_model_file(make, way, dtype, tmp_path):
+    X, y = pd.DataFrame(rows(dtype=dtype), columns=list("abcdef")), targets()
+    model = model_of(make, missing_values=way).fit(X, y)
+    path = tmp_path / "model.safetensors"
+    model.save(path, solver_state=True)
+    loaded = load(path)
+    assert np.array_equal(loaded.predict(X), model.predict(X))
+    assert loaded.network_.missing.tolist() == model.network_.missing.tolist()
+    assert loaded.feature_names_in_.tolist() == list("abcdef")
+    assert np.array_equal(Predictor.load(path)(X.to_numpy()), model.freeze()(X.to_numpy()))
+    for one in (model, loaded):
+        one.partial_fit(X, y)
+    assert np.array_equal(loaded.network_.parameters, model.network_.parameters)
+    assert np.array_equal(loaded.network_.mean_, model.network_.mean_)
+    model.network_.save(path)
+    assert np.array_equal(load(path).logits(X.to_numpy()), model.network_.logits(X.to_numpy()))
+    frozen = model.freeze()
+    frozen.save(path)
+    assert np.array_equal(load(path)(X.to_numpy()), frozen(X.to_numpy()))
+    save(frozen, path, table=[Column(name) for name in "abcdef"])
+    with pytest.raises(ValueError, match="6"):
+        save(frozen, path, table=[Column("a")])
+
+
+@pytest.mark.parametrize(
+    "missing", ["null", "3", "[0, 0]", "[2]", "[-1]", "[0.5]", "[true]", '["a"]', "[0, 1, 2]"]
+)
+def test_a_model_file_with_bad_indicators_is_refused(missing, tmp_path):
+    path = tmp_path / "model.safetensors"
+    Network((3, 2), missing=[0]).save(path)
+    assert load(path).missing.tolist() == [0]
+    alter(path, metadata={"missing": missing})
+    with pytest.raises(ModelFileError, match="missing must"):
+        load(path)
 
 
 @pytest.mark.parametrize("way", WAYS)

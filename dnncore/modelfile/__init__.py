@@ -65,7 +65,7 @@ def save(
     """
     described, tensors = _describe.describe(model, solver_state)
     if table is not None:
-        _columns.check_columns(table, described["layer_sizes"][0])
+        _columns.check_columns(table, _schema.n_features(described))
         described["table"] = _columns.to_json(table)
     metadata = {
         name: _json.encode(name, value) if _schema.KEYS[name].json else str(value)

@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 from .._moments import Moments
 from ..network import Network
 from ..predictor import Predictor
-from . import _classes, _params, _solver
+from . import _classes, _params, _schema, _solver
 from ._header import ModelFileError, require
 from ._schema import CLASSIFIER, NETWORK, PREDICTOR, REGRESSOR, Metadata, is_count
 
@@ -60,6 +60,8 @@ def _predictor(metadata: Metadata, tensors: Tensors) -> Predictor:
         _classes.build(metadata["classes"], sizes[-1], ordered=False),
         activation=metadata["activation"],
         output=metadata["output"],
+        fill=tensors.get("missing.fill"),
+        missing=metadata.get("missing"),
     )
 
 
@@ -67,6 +69,7 @@ def _network(metadata: Metadata, tensors: Tensors) -> Network:
     network = Network(
         metadata["layer_sizes"], dtype=metadata["dtype"], seed=0,
         activation=metadata["activation"], output=metadata["output"],
+        missing=metadata.get("missing"),
     )  # fmt: skip
     for layer, (W, b) in enumerate(zip(network.coefs_, network.intercepts_, strict=True)):
         W[...] = tensors[f"layers.{layer}.weight"]
@@ -74,8 +77,9 @@ def _network(metadata: Metadata, tensors: Tensors) -> Network:
     if "norm.mean" in tensors:
         network.set_norm(tensors["norm.mean"], tensors["norm.scale"])
     if "norm.moments.count" in tensors:
+        count = tensors["norm.moments.count"].astype(np.float64, copy=False)
         network.moments_ = Moments(
-            float(tensors["norm.moments.count"][0]),
+            float(count[0]) if network.missing is None else count,
             tensors["norm.moments.mean"].astype(np.float64, copy=False),
             tensors["norm.moments.variance"].astype(np.float64, copy=False),
         )
@@ -142,7 +146,7 @@ def _estimator(network: Network, metadata: Metadata, tensors: Tensors) -> DNNEst
 
 
 def _feature_names(metadata: Metadata) -> NDArray[Any] | None:
-    names, n_features = metadata["feature_names"], metadata["layer_sizes"][0]
+    names, n_features = metadata["feature_names"], _schema.n_features(metadata)
     if names is None:
         return None
     named = isinstance(names, list) and all(isinstance(name, str) for name in names)

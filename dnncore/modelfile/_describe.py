@@ -41,6 +41,8 @@ def _layers(kind: str, model: Network | Predictor, parameters: NDArray[Any]) -> 
         "output": model.output,
         "layer_sizes": model.layer_sizes,
     }
+    if model.missing is not None:
+        metadata["missing"] = model.missing
     tensors: Tensors = {}
     start = 0
     for layer, (k, m) in enumerate(pairwise(model.layer_sizes)):
@@ -55,6 +57,8 @@ def _layers(kind: str, model: Network | Predictor, parameters: NDArray[Any]) -> 
 
 def _predictor(predictor: Predictor) -> Described:
     metadata, tensors = _layers(_schema.PREDICTOR, predictor, predictor.parameters)
+    if predictor.fill is not None:
+        tensors["missing.fill"] = predictor.fill
     return metadata | {"classes": _classes.describe(predictor.classes_)}, tensors
 
 
@@ -64,7 +68,7 @@ def _network(network: Network) -> Described:
         tensors |= {"norm.mean": network.mean_, "norm.scale": network.scale_}
     if network.moments_ is not None:
         tensors |= {
-            "norm.moments.count": np.array([network.moments_.count]),
+            "norm.moments.count": np.atleast_1d(np.float64(network.moments_.count)),
             "norm.moments.mean": network.moments_.mean,
             "norm.moments.variance": network.moments_.variance,
         }

@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from .. import _columns
+from .. import _columns, _validation
 from .._engine import ACTIVATIONS, OUTPUTS
 from . import _solver
 from ._header import CHECKSUM, NAMES, Entry, ModelFileError, parse, require
@@ -48,6 +48,7 @@ KEYS = {
     "activation": Key(),
     "output": Key(),
     "layer_sizes": Key(json=True),
+    "missing": Key(json=True, optional=True),
     "table": Key(json=True, optional=True),
     "classes": Key(frozenset({CLASSIFIER, PREDICTOR}), json=True),
     "label_kind": Key(frozenset({CLASSIFIER})),
@@ -87,8 +88,10 @@ def decode(metadata: Mapping[str, str]) -> Metadata:
         isinstance(sizes, list) and len(sizes) >= 2 and all(is_count(x) and x > 0 for x in sizes),
         "layer_sizes must be at least 2 positive integers",
     )
+    if "missing" in decoded:
+        decoded["missing"] = _missing(decoded["missing"], sizes[0])
     if "table" in decoded:
-        decoded["table"] = _table(decoded["table"], sizes[0])
+        decoded["table"] = _table(decoded["table"], n_features(decoded))
     metrics = decoded.get("metrics", [])
     require(
         isinstance(metrics, list)
@@ -112,10 +115,24 @@ def _check_names(what: str, found: Iterable[str], known: set[str], needed: set[s
     require(not missing, f"missing {what} {missing[:1]}")
 
 
-def _table(description: object, n_features: int) -> _columns.Table:
+def n_features(metadata: Metadata) -> int:
+    """Columns of the rows: inputs of the first layer, less those for missing values."""
+    n_inputs: int = metadata["layer_sizes"][0]
+    return n_inputs - len(metadata.get("missing", ()))
+
+
+def _missing(description: object, n_inputs: int) -> NDArray[np.intp]:
+    require(isinstance(description, list), f"missing must be a list, got {description!r:.80}")
+    try:
+        return _validation.indicators(description, n_inputs)  # type: ignore[arg-type]
+    except (TypeError, ValueError) as error:
+        raise ModelFileError(str(error)) from error
+
+
+def _table(description: object, n_expected: int) -> _columns.Table:
     try:
         table = _columns.from_json(description)
-        _columns.check_columns(table, n_features)
+        _columns.check_columns(table, n_expected)
     except ValueError as error:
         raise ModelFileError(str(error)) from error
     return table
@@ -179,12 +196,29 @@ GROUPS = (
     ),
     Group(
         {
-            "norm.moments.count": Tensor((1,), values="positive"),
             "norm.moments.mean": Tensor(("n_features",)),
             "norm.moments.variance": Tensor(("n_features",), values="non-negative"),
         },
         TRAINABLE,
         prefix="norm.moments.",
+    ),
+    Group(
+        {"norm.moments.count": Tensor((1,), values="positive")},
+        TRAINABLE,
+        needed=lambda metadata: "missing" not in metadata,
+        prefix="norm.moments.",
+    ),
+    # A feature may have had no value yet.
+    Group(
+        {"norm.moments.count": Tensor(("n_features",), values="non-negative")},
+        TRAINABLE,
+        needed=lambda metadata: "missing" in metadata,
+        prefix="norm.moments.",
+    ),
+    Group(
+        {"missing.fill": Tensor(("n_features",), MODEL)},
+        frozenset({PREDICTOR}),
+        needed=lambda metadata: "missing" in metadata,
     ),
     Group(
         {
@@ -224,7 +258,7 @@ def _numbered(metadata: Metadata) -> Iterator[tuple[str, Tensor]]:
 def _sizes(metadata: Metadata) -> dict[str, int]:
     layers = metadata["layer_sizes"]
     return {
-        "n_features": layers[0],
+        "n_features": n_features(metadata),
         "n_outputs": layers[-1],
         "n_parameters": sum((k + 1) * m for k, m in pairwise(layers)),
     }

@@ -21,6 +21,7 @@ from dnncore.predictor import Predictor
 
 RNG = np.random.default_rng(20)
 X = RNG.normal(2.0, 3.0, (24, 3)).round(2)
+WITH_GAPS = np.where(np.random.default_rng(21).random(X.shape) < 0.2, np.nan, X)
 LABELS = np.array(["no", "perhaps", "yes"])[np.arange(24) % 3]
 SMALL = {"hidden_layer_sizes": (4,), "max_iter": 2, "batch_size": 10, "random_state": 0}
 TABLE = (Column("size"), Column("colour", ("green", "red")), Column("answer", is_target=True))
@@ -35,6 +36,10 @@ def networks():
     yield "network", plain, {}
     yield "network-norm", given, {}
     yield "network-moments", learnt, {"table": TABLE}
+    gaps = Network((4, 4, 2), seed=4, missing=[1])
+    gaps.update_norm(WITH_GAPS)
+    yield "network-missing", gaps, {"table": TABLE}
+    yield "predictor-missing", gaps.freeze(), {}
     yield "predictor", given.freeze(["right", "left"]), {}
     yield "predictor-numbers", learnt.freeze(), {"table": TABLE}
 
