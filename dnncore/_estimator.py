@@ -522,11 +522,15 @@ class DNNEstimator(CallbackSupport, BaseEstimator, metaclass=ABCMeta):  # type: 
 
     def _logits(self, X: Any) -> NDArray[Any]:
         check_is_fitted(self)
+        return self.network_.logits(self._rows_of(X), n_threads=self.n_threads)
+
+    def _rows_of(self, X: Any) -> check.Matrix:
+        """Rows for the fitted network, checked."""
         X = validate_data(
             self, X, dtype=self.network_.dtype, reset=False,
             **_input_options(self.network_.missing is not None),
         )  # fmt: skip
-        return self.network_.logits(_as_rows("X", X, X)[0], n_threads=self.n_threads)
+        return _as_rows("X", X, X)[0]
 
     @abstractmethod
     def _freeze_options(self) -> dict[str, Any]:

@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from ..network import Network
 from ..predictor import Predictor
-from ._steps import Norm, Step
+from ._steps import Missing, Norm, Step
 
 if TYPE_CHECKING:
     from .._estimator import DNNEstimator
@@ -77,8 +77,8 @@ class Description:
     def __str__(self) -> str:
         sizes = [self.n_features, *(layer.b.size for layer in self.layers)]
         activation = f", {self.layers[0].activation}" if len(self.layers) > 1 else ""
-        norm = "with norm, " if self.steps else ""
-        return f"{'-'.join(map(str, sizes))}, {norm}{self.dtype}{activation}, {self.output}"
+        steps = "".join(f"with {step.title}, " for step in self.steps)
+        return f"{'-'.join(map(str, sizes))}, {steps}{self.dtype}{activation}, {self.output}"
 
 
 def describe(model: Model) -> Description:
@@ -113,12 +113,12 @@ def describe(model: Model) -> Description:
 
 
 def _of_predictor(predictor: Predictor) -> Description:
-    # What a predictor is pickled as is what it was made of.
-    arguments: tuple[Any, ...] = predictor.__reduce__()[1]  # type: ignore[assignment]
-    sizes, parameters, classes, activation, output = arguments
-    network = Network(sizes, dtype=predictor.dtype, seed=0, activation=activation, output=output)
-    network.parameters[...] = parameters
-    return _of_network(network, classes=classes)
+    network = Network(
+        predictor.layer_sizes, dtype=predictor.dtype, seed=0, activation=predictor.activation,
+        output=predictor.output, missing=predictor.missing,
+    )  # fmt: skip
+    network.parameters[...] = predictor.parameters
+    return _of_network(network, classes=predictor.classes_, fill=predictor.fill)
 
 
 def _of_network(
@@ -128,11 +128,15 @@ def _of_network(
     target_mean: NDArray[Any] | None = None,
     target_scale: NDArray[Any] | None = None,
     feature_names: tuple[str, ...] | None = None,
+    fill: NDArray[Any] | None = None,
 ) -> Description:
-    """Options are those of Network.freeze, and mean the same."""
+    """Options are those of Network.freeze, and mean the same; `fill` is 0 by default."""
     steps: list[Step] = []
     if network.mean_ is not None and network.scale_ is not None:
         steps.append(Norm(network.mean_, network.scale_))
+    if network.missing is not None:
+        fill = np.zeros(network.n_features, network.dtype) if fill is None else fill
+        steps.append(Missing(fill, network.missing))
     last = len(network.coefs_) - 1
     layers = tuple(
         Layer(W, b, network.activation if number < last else "identity")
@@ -147,7 +151,7 @@ def _of_network(
         classes = np.arange(network.layer_sizes[-1])
     return Description(
         network.dtype, tuple(steps), layers, network.output, rescale, classes, feature_names,
-        network.layer_sizes[0],
+        network.n_features,
     )  # fmt: skip
 
 

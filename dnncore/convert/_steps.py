@@ -6,8 +6,9 @@ A step that a network comes to have is a class here, and a line in `_description
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, Protocol
+from typing import TYPE_CHECKING, Any, ClassVar, Protocol
 
+import numpy as np
 from numpy.typing import NDArray
 
 if TYPE_CHECKING:
@@ -19,6 +20,8 @@ if TYPE_CHECKING:
 
 class Step(Protocol):
     """A function of rows."""
+
+    title: ClassVar[str]
 
     def width(self, n_features: int) -> int:
         """Columns that come of `n_features` columns."""
@@ -39,6 +42,8 @@ class Norm:
 
     mean: NDArray[Any]
     scale: NDArray[Any]
+
+    title: ClassVar[str] = "norm"
 
     def width(self, n_features: int) -> int:
         return n_features
@@ -66,3 +71,56 @@ class Norm:
         from ._torch_modules import Norm
 
         return Norm(self.mean, self.scale)
+
+
+@dataclass(frozen=True)
+class Missing:
+    """`fill` in place of NaN, by feature; then, for each of `features`, 1 where it was NaN, else 0.
+
+    NaN that comes from norm is still where it was in the row.
+    """
+
+    fill: NDArray[Any]
+    features: NDArray[np.intp]
+
+    title: ClassVar[str] = "missing values"
+
+    def width(self, n_features: int) -> int:
+        return n_features + self.features.size
+
+    def to_onnx(self, graph: Graph, x: str) -> str:
+        gone = graph.add("IsNaN", x)
+        filled = graph.add("Where", gone, graph.constant("fill", self.fill), x)
+        if not self.features.size:
+            return filled
+        indices = graph.constant("missing", self.features.astype(np.int64))
+        told = graph.add("Gather", gone, indices, axis=1)
+        told = graph.add("Cast", told, to=graph.type_code(self.fill.dtype))
+        return graph.add("Concat", filled, told, axis=1)
+
+    def to_c(self, source: Source, x: str, out: str) -> str:
+        source.table("fill", self.fill)
+        told = ""
+        if self.features.size:
+            cases = [
+                f"a[MACRO_N_FEATURES + {i}] = x[{c}] != x[{c}];"
+                for i, c in enumerate(self.features)
+            ]
+            told = "\n                ".join(["", *cases])
+        function = source.function(
+            "fill_in",
+            f"""
+            static void NAME_fill_in(const REAL *x, REAL *a)
+            {{
+                int i;
+                for (i = 0; i < MACRO_N_FEATURES; i++)
+                    a[i] = x[i] == x[i] ? x[i] : NAME_fill[i];{told}
+            }}
+            """,
+        )
+        return f"{function}({x}, {out});"
+
+    def to_torch(self) -> torch.nn.Module:
+        from ._torch_modules import Missing
+
+        return Missing(self.fill, self.features)

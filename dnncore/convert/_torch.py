@@ -37,11 +37,11 @@ def to_torch(model: Model, *, logits: bool = False) -> torch.nn.Sequential:
     Returns
     -------
     torch.nn.Sequential
-        ``Norm`` (if the model has it), ``Linear`` and an activation for each hidden layer,
-        ``Linear``, and at the end ``Softmax``, ``Sigmoid`` or, for standardised targets,
-        ``Rescale``. Parameters are copies, of the model's dtype, and can be trained.
-        ``Norm`` and ``Rescale`` are small modules of dnncore, that unpickling a whole module needs;
-        their mean and scale are in its ``state_dict``, and are not trained.
+        ``Norm`` and ``Missing`` (if the model has them), ``Linear`` and an activation for each
+        hidden layer, ``Linear``, and at the end ``Softmax``, ``Sigmoid`` or, for standardised
+        targets, ``Rescale``. Parameters are copies, of the model's dtype, and can be trained.
+        ``Norm``, ``Missing`` and ``Rescale`` are small modules of dnncore, that unpickling a whole
+        module needs; what they hold is in its ``state_dict``, and is not trained.
 
     Raises
     ------
@@ -87,9 +87,9 @@ def from_torch(sequential: torch.nn.Sequential, *, output: str | None = None) ->
         ``Linear`` modules, all float32 or all float64, with the same activation after each but
         the last: ``Sigmoid``, ``Tanh``, ``ReLU`` or none. At the end ``Softmax`` over the
         columns, ``Sigmoid`` or nothing. ``Identity``, ``Dropout`` and ``Flatten`` are left
-        out, since they do nothing to a row that is scored. ``Norm`` and ``Rescale`` of
-        :func:`to_torch` are taken; the latter is folded into the last layer. Sequential
-        modules may be nested.
+        out, since they do nothing to a row that is scored. ``Norm``, ``Missing`` and ``Rescale``
+        of :func:`to_torch` are taken; the last is folded into the last layer. Sequential modules
+        may be nested.
     output : {'softmax', 'logistic', 'identity'}, optional
         What the network makes of the outputs of the last ``Linear``. Default: what the module
         ends in, which is 'identity' if it gives logits. So say 'softmax' for a module that was
@@ -131,10 +131,11 @@ def _require_torch(function: str) -> Any:
 
 
 def _known_kinds(torch: Any) -> dict[type, str]:
-    from ._torch_modules import Norm, Rescale
+    from ._torch_modules import Missing, Norm, Rescale
 
     names = ("Linear", *FUNCTIONS, *NO_EFFECT)
-    return {getattr(torch.nn, name): name for name in names} | {Norm: "Norm", Rescale: "Rescale"}
+    own = {Norm: "Norm", Missing: "Missing", Rescale: "Rescale"}
+    return {getattr(torch.nn, name): name for name in names} | own
 
 
 def _flat(sequential: Any, torch: Any, prefix: str = "") -> Iterator[tuple[str, Any]]:
@@ -157,13 +158,14 @@ class _Layer:
 @dataclass
 class _Stack:
     norm: tuple[NDArray[Any], NDArray[Any]] | None
+    missing: NDArray[Any] | None
     layers: list[_Layer]
     rescale: tuple[NDArray[Any], NDArray[Any]] | None
 
 
 def _read(modules: Iterator[tuple[str, Any]], known: dict[type, str]) -> _Stack:
     """What the modules consist of, each checked to fit the one before."""
-    stack = _Stack(None, [], None)
+    stack = _Stack(None, None, [], None)
     for index, module in modules:
         # By the type itself: a class that derives from Linear may do something else.
         kind = known.get(type(module), "")
@@ -176,8 +178,14 @@ def _read(modules: Iterator[tuple[str, Any]], known: dict[type, str]) -> _Stack:
             continue
         if stack.rescale is not None:
             raise ValueError(f"{where} must not follow Rescale")
-        if kind == "Norm":
-            if stack.norm is not None or stack.layers:
+        if kind == "Missing":
+            if stack.missing is not None or stack.layers:
+                raise ValueError(f"{where} must come before the first Linear, once")
+            if _array(module.fill, where).any():
+                raise ValueError(f"{where} must fill in 0, which is what a Network does after norm")
+            stack.missing = module.features.cpu().numpy()
+        elif kind == "Norm":
+            if stack.norm is not None or stack.missing is not None or stack.layers:
                 raise ValueError(f"{where} must be the first module")
             stack.norm = _array(module.mean, where), _array(module.scale, where)
         elif kind == "Linear":
@@ -245,8 +253,9 @@ def _output_of(stack: _Stack, wanted: str | None) -> str:
 def _build(stack: _Stack, activation: str, output: str) -> Network:
     sizes = [stack.layers[0].W.shape[0], *(layer.b.size for layer in stack.layers)]
     network = Network(
-        sizes, dtype=stack.layers[0].W.dtype, seed=0, activation=activation, output=output
-    )
+        sizes, dtype=stack.layers[0].W.dtype, seed=0, activation=activation, output=output,
+        missing=stack.missing,
+    )  # fmt: skip
     for layer, W, b in zip(stack.layers, network.coefs_, network.intercepts_, strict=True):
         W[...], b[...] = layer.W, layer.b
     if stack.norm is not None:

@@ -32,6 +32,32 @@ class Norm(torch.nn.Module):  # type: ignore[misc, unused-ignore]
         return f"n_features={self.mean.numel()}"
 
 
+class Missing(torch.nn.Module):  # type: ignore[misc, unused-ignore]
+    """`fill` in place of NaN; then, for each of `features`, 1 where it was NaN, else 0.
+
+    Parameters
+    ----------
+    fill : array (n_features,)
+    features : intp array (n_indicators,)
+    """
+
+    fill: Any
+    features: Any
+
+    def __init__(self, fill: NDArray[Any], features: NDArray[np.intp]) -> None:
+        super().__init__()
+        self.register_buffer("fill", torch.from_numpy(np.array(fill)))
+        self.register_buffer("features", torch.from_numpy(np.array(features, np.int64)))
+
+    def forward(self, x: Any) -> Any:
+        gone = torch.isnan(x)
+        told = gone[..., self.features].to(x.dtype)
+        return torch.cat([torch.where(gone, self.fill, x), told], dim=-1)
+
+    def extra_repr(self) -> str:
+        return f"n_features={self.fill.numel()}, n_indicators={self.features.numel()}"
+
+
 class Rescale(torch.nn.Module):  # type: ignore[misc, unused-ignore]
     """``z scale + mean``, by output: back to the units of the targets; both are buffers.
 

@@ -222,11 +222,11 @@ def _inputs(
         raise TypeError(
             f"model must be a Network, DNNClassifier or DNNRegressor, got {type(model).__name__}"
         )
-    from sklearn.utils.validation import check_consistent_length, check_is_fitted, validate_data
+    from sklearn.utils.validation import check_consistent_length, check_is_fitted
 
     check_is_fitted(model)
     network = model.network_
-    X = validate_data(model, X, dtype=network.dtype, order="C", reset=False)
+    X = model._rows_of(X)
     if y is not None:
         check_consistent_length(X, y)
         y = y.toarray() if hasattr(y, "toarray") else np.asarray(y)

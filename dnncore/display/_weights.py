@@ -189,7 +189,7 @@ def image_shape_of(n_features: int, image_shape: tuple[int, int] | None) -> tupl
 def _network(model: Network | DNNEstimator) -> tuple[Network, int]:
     """The network of a model, and how many features a row of the user's has."""
     if isinstance(model, Network):
-        return model, model.layer_sizes[0]
+        return model, model.n_features
     network = getattr(model, "network_", None)
     if isinstance(network, Network):
         return network, int(model.n_features_in_)

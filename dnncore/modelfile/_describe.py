@@ -42,7 +42,7 @@ def _layers(kind: str, model: Network | Predictor, parameters: NDArray[Any]) -> 
         "layer_sizes": model.layer_sizes,
     }
     if model.missing is not None:
-        metadata["missing"] = model.missing
+        metadata["missing"] = model.missing.tolist()
     tensors: Tensors = {}
     start = 0
     for layer, (k, m) in enumerate(pairwise(model.layer_sizes)):

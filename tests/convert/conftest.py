@@ -11,11 +11,25 @@ from dnncore import Network
 def make_network():
     """A function that makes a network, with norm unless told otherwise."""
 
-    def make(sizes, dtype=np.float64, activation="tanh", output="softmax", norm=True, seed=0):
-        network = Network(sizes, dtype=dtype, seed=seed, activation=activation, output=output)
+    def make(
+        sizes,
+        dtype=np.float64,
+        activation="tanh",
+        output="softmax",
+        norm=True,
+        seed=0,
+        missing=None,
+    ):
+        """Missing: None, or how many of the inputs are for missing values, at most."""
+        rng = np.random.default_rng(seed)
+        if missing is not None:
+            told = min(missing, sizes[0] // 2)
+            missing = rng.permutation(sizes[0] - told)[:told]
+        options = {"activation": activation, "output": output, "missing": missing}
+        network = Network(sizes, dtype=dtype, seed=seed, **options)
         if norm:
-            rng = np.random.default_rng(seed)
-            network.set_norm(rng.normal(size=sizes[0]), rng.uniform(0.5, 2, sizes[0]))
+            n = network.n_features
+            network.set_norm(rng.normal(size=n), rng.uniform(0.5, 2, n))
         return network
 
     return make
@@ -32,6 +46,7 @@ def networks(make_network):
         st.sampled_from(["softmax", "logistic", "identity"]),
         st.booleans(),
         st.integers(0, 1000),
+        st.sampled_from([None, None, 0, 1, 20]),
     )
 
 
@@ -40,7 +55,10 @@ def rows():
     """A function that gives rows for a model."""
 
     def rows(model, n=9):
-        X = np.random.default_rng(5).normal(size=(n, model.layer_sizes[0]))
+        rng = np.random.default_rng(5)
+        X = rng.normal(size=(n, model.n_features))
+        if model.missing is not None:
+            X[rng.random(X.shape) < 0.2] = np.nan
         return X.astype(model.dtype)
 
     return rows

@@ -81,18 +81,25 @@ def round_trip(model, path, **options):
 # ------------------------------------------------------------------------------- comparison
 
 
+def assert_same_missing(a, b):
+    assert (a is None) == (b is None)
+    np.testing.assert_array_equal(a, b)
+
+
 def assert_same_network(a, b):
     assert a.layer_sizes == b.layer_sizes
     assert (a.activation, a.output) == (b.activation, b.output)
     assert a.dtype == b.dtype == b.parameters.dtype
     np.testing.assert_array_equal(a.parameters, b.parameters)
+    assert_same_missing(a.missing, b.missing)
     assert (a.mean_ is None) == (b.mean_ is None)
     if a.mean_ is not None:
         np.testing.assert_array_equal(a.mean_, b.mean_)
         np.testing.assert_array_equal(a.scale_, b.scale_)
     assert (a.moments_ is None) == (b.moments_ is None)
     if a.moments_ is not None:
-        assert a.moments_.count == b.moments_.count
+        np.testing.assert_array_equal(a.moments_.count, b.moments_.count)
+        assert type(a.moments_.count) is type(b.moments_.count)
         np.testing.assert_array_equal(a.moments_.mean, b.moments_.mean)
         np.testing.assert_array_equal(a.moments_.variance, b.moments_.variance)
 
@@ -103,7 +110,9 @@ def assert_same_predictor(a, b):
     assert a.classes_.dtype == b.classes_.dtype
     assert a.classes_.tolist() == b.classes_.tolist()
     np.testing.assert_array_equal(a.parameters, b.parameters)
-    x = X[:, : a.layer_sizes[0]].astype(a.dtype)
+    assert_same_missing(a.missing, b.missing)
+    assert_same_missing(a.fill, b.fill)
+    x = X[:, : a.n_features].astype(a.dtype)
     np.testing.assert_array_equal(a(x), b(x))
 
 
