@@ -573,7 +573,8 @@ cdef class Engine:
         if cnp.PyArray_Check(X):
             source.X = _data(X)
         else:
-            source.X, source.indices, source.indptr = _data(X.data), _data(X.indices), _data(X.indptr)
+            source.X = _data(X.data)
+            source.indices, source.indptr = _data(X.indices), _data(X.indptr)
             source.wide = X.indices.dtype == np.int64
         source.missing = self._missing is not None
         source.indicators = <const Py_ssize_t*> _data(self._missing)
