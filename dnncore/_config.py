@@ -61,7 +61,9 @@ def show_config(mode: str = "stdout") -> dict[str, Any] | None:
     Returns
     -------
     dict or None
-        What :func:`dnncore._config.configuration` describes, for 'dicts'.
+        For 'dicts', a nested dictionary of plain values: ``versions``; ``cpu``: processors this
+        process may use, instruction sets that can run and the one selected; ``blas``: for each
+        BLAS library loaded its file, version, architecture and number of threads.
 
     Raises
     ------

@@ -1,0 +1,67 @@
+"""How Sphinx builds the documentation: ``sphinx-build -W docs docs/_build``."""
+
+import sys
+from pathlib import Path
+
+import dnncore
+
+DOCS = Path(__file__).parent
+sys.path.insert(0, str(DOCS / "_ext"))
+
+project = "dnncore"
+author = copyright = "The dnncore developers"
+version = release = dnncore.__version__
+
+extensions = [
+    "myst_parser",
+    "numpydoc",
+    "sphinx.ext.autodoc",
+    "sphinx.ext.viewcode",
+    "sphinx_gallery.gen_gallery",
+    "command_help",
+    "mathml",
+]
+exclude_patterns = ["_build", "README.md"]
+html_theme = "furo"
+html_title = f"dnncore {version}"
+html_static_path = ["_static"]
+html_css_files = ["dnncore.css"]
+html_show_sphinx = False
+html_math_renderer = "mathml"
+
+# ------------------------------------------------------------------------- pages in Markdown
+
+myst_enable_extensions = ["dollarmath", "colon_fence"]
+myst_heading_anchors = 3
+# What a page's blocks print is shown as it is; Cython blocks are close enough to Python.
+highlight_language = "none"
+
+# ---------------------------------------------------------------------------------- API pages
+
+default_role = "literal"
+autodoc_member_order = "bysource"
+autodoc_typehints = "none"  # the docstrings tell them
+numpydoc_show_class_members = False
+numpydoc_xref_param_type = False
+
+nitpicky = True
+# Other projects are not linked: their inventories would have to be downloaded.
+nitpick_ignore_regex = [("py:.*", r"(numpy|scipy|sklearn|matplotlib|torch)\..*")]
+nitpick_ignore = [("py:func", "save")]  # of dnncore.load, whose home is dnncore.modelfile
+
+# ----------------------------------------------------------------------------------- examples
+
+sphinx_gallery_conf = {
+    "examples_dirs": "../examples",
+    "gallery_dirs": "examples",
+    "filename_pattern": r"\.py$",
+    "plot_gallery": "True",
+    "abort_on_example_error": True,
+    "image_srcset": ["2x"],
+    "show_memory": False,
+    "show_signature": False,
+    "min_reported_time": 60,
+    "write_computation_times": False,
+    "download_all_examples": False,
+    "remove_config_comments": True,
+}

@@ -1,0 +1,191 @@
+"""Every code block of the documentation, run in the order of its page, and every example.
+
+Each page has a namespace, and a folder to work in, of its own. What is done with a block follows
+from its language:
+
+- `python`: executed, with warnings as errors;
+- `sh`: given to bash, without what installs or tests packages; one that ends in ` &` goes on
+  until the page is over, and the next block waits for its first line;
+- `output`: compared with what the block before it printed; `...` stands for anything;
+- any language, beginning with a comment that names a file: becomes that file;
+- `cython`, else: compiled;
+- others are only to be read.
+"""
+
+import doctest
+import os
+import pathlib
+import re
+import runpy
+import signal
+import socket
+import subprocess
+import sys
+
+import pytest
+
+import dnncore
+
+pytest.importorskip("sklearn")
+MarkdownIt = pytest.importorskip("markdown_it").MarkdownIt
+
+ROOT = pathlib.Path(__file__).parents[1]
+PAGES = [ROOT / "README.md", *sorted((ROOT / "docs").rglob("*.md"))]
+PAGES = [page for page in PAGES if not {"_build", "examples"} & set(page.parts)]
+EXAMPLES = sorted((ROOT / "examples").glob("*.py"))
+FILE_NAME = re.compile(r"(?:#|//|/\*) ([\w-]+\.\w+)(?: \*/)?\n")
+INSTALLING = ("pip install ", "pytest", "sphinx-build", "python3 -m venv", "git clone")
+
+
+def name_of(path):
+    return str(path.relative_to(ROOT))
+
+
+def blocks_of(page):
+    """The language, the text and the line number of every code block."""
+    tokens = MarkdownIt().parse(page.read_text())
+    blocks = [(t.info.strip(), t.content, t.map[0] + 1) for t in tokens if t.type == "fence"]
+    return [block for block in blocks if block[0] and not block[0].startswith("{")]
+
+
+class Page:
+    """The state of a page while its blocks are run."""
+
+    def __init__(self, page, folder, capture):
+        self.page, self.folder, self.capture = page, folder, capture
+        self.namespace = {"__name__": "__main__"}
+        self.printed = None
+        self.running = []
+        self.port = str(free_port())
+        scripts = folder / ".scripts"
+        scripts.mkdir()
+        for name, start in (("dnncore", "-m dnncore"), ("python", "")):
+            script = scripts / name
+            script.write_text(f'#!/bin/sh\nexec {sys.executable} {start} "$@"\n')
+            script.chmod(0o755)
+        path = [str(pathlib.Path(dnncore.__file__).parents[1]), os.environ.get("PYTHONPATH", "")]
+        self.environment = {
+            **os.environ,
+            "PATH": f"{scripts}{os.pathsep}{os.environ['PATH']}",
+            "PYTHONPATH": os.pathsep.join(filter(None, path)),
+        }
+
+    def run(self, language, text, line):
+        text = text.replace("8000", self.port)  # that of the pages' server may be taken
+        file = FILE_NAME.match(text)
+        if file:
+            (self.folder / file[1]).write_text(text)
+        elif language == "python":
+            self.python(text, line)
+        elif language == "sh":
+            self.shell(text)
+        elif language == "cython":
+            (self.folder / f"block{line}.pyx").write_text(text)
+            self.shell(f"python -m Cython.Build.Cythonize -i -q block{line}.pyx")
+        elif language == "output":
+            self.compare(text)
+
+    def python(self, text, line):
+        code = compile("\n" * line + text, str(self.page), "exec")
+        self.capture.readouterr()
+        exec(code, self.namespace)
+        self.printed = self.capture.readouterr().out
+
+    def shell(self, text):
+        text = "\n".join(" && ".join(wanted(line.split(" && "))) for line in text.splitlines())
+        if text.rstrip().endswith(" &"):
+            self.start(text.rstrip().removesuffix("&"))
+            return
+        done = subprocess.run(
+            ["bash", "-eu", "-c", text],
+            cwd=self.folder, env=self.environment, capture_output=True, text=True, timeout=300,
+        )  # fmt: skip
+        assert done.returncode == 0, done.stderr
+        self.printed = done.stdout
+
+    def start(self, text):
+        process = subprocess.Popen(
+            f"exec {text}", shell=True, cwd=self.folder, env=self.environment,
+            stdout=subprocess.PIPE, text=True,
+        )  # fmt: skip
+        self.running.append(process)
+        self.printed = process.stdout.readline()  # nothing, if it has ended
+        assert process.poll() is None
+
+    def compare(self, expected):
+        checker, options = doctest.OutputChecker(), doctest.ELLIPSIS | doctest.NORMALIZE_WHITESPACE
+        if not checker.check_output(expected, self.printed, options):
+            example = doctest.Example("", expected)
+            pytest.fail(checker.output_difference(example, self.printed, options))
+
+    def end(self):
+        for process in self.running:
+            process.send_signal(signal.SIGINT)  # as Ctrl-C
+            process.wait(timeout=30)
+            process.stdout.close()
+
+
+def wanted(commands):
+    return [command for command in commands if not command.startswith(INSTALLING)]
+
+
+def free_port():
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return probe.getsockname()[1]
+
+
+@pytest.mark.parametrize("page", [page for page in PAGES if blocks_of(page)], ids=name_of)
+def test_the_blocks_of_a_page_run(page, tmp_path, monkeypatch, capfd):
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("MPLBACKEND", "Agg")
+    write_tables(tmp_path)
+    state = Page(page, tmp_path, capfd)
+    try:
+        for language, text, line in blocks_of(page):
+            try:
+                state.run(language, text, line)
+            except BaseException as error:
+                error.add_note(f"in the block at {name_of(page)}:{line}")
+                raise
+    finally:
+        state.end()
+
+
+def write_tables(folder):
+    """The tables that README.md speaks of."""
+    from sklearn.datasets import load_iris
+
+    iris = load_iris(as_frame=True)
+    species = iris.target_names[iris.target]
+    iris.data.assign(species=species).to_csv(folder / "flowers.csv", index=False)
+    iris.data[::30].to_csv(folder / "new.csv", index=False)
+
+
+@pytest.mark.parametrize("script", EXAMPLES, ids=name_of)
+def test_an_example_draws(script, tmp_path, monkeypatch):
+    pyplot = pytest.importorskip("matplotlib.pyplot")
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr(pyplot, "show", lambda: None)
+    pyplot.switch_backend("Agg")
+    pyplot.close("all")
+    runpy.run_path(str(script), run_name="__main__")
+    assert pyplot.get_fignums()
+    pyplot.close("all")
+
+
+def test_the_command_line_is_described():
+    usage = subprocess.run(
+        [sys.executable, "-m", "dnncore", "--help"], capture_output=True, text=True, cwd=ROOT / "docs",
+        env={**os.environ, "NO_COLOR": "1"},
+    ).stdout  # fmt: skip
+    commands = re.findall(r"^    (\w+) ", usage, re.MULTILINE)
+    assert "train" in commands
+    page = (ROOT / "docs" / "reference" / "command_line.md").read_text()
+    assert re.findall(r"{command-help} (\w+)", page) == commands
+
+
+def test_public_names_are_described():
+    pages = "".join(page.read_text() for page in (ROOT / "docs" / "reference").glob("*.md"))
+    described = set(re.findall(r"auto\w+:: dnncore\.([\w.]+)", pages))
+    assert set(dnncore.__all__) - {"__version__"} <= described
