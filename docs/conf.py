@@ -1,11 +1,13 @@
 """How Sphinx builds the documentation: ``sphinx-build -W docs docs/_build``."""
 
+import logging
 import sys
 from pathlib import Path
 
 import dnncore
 
 DOCS = Path(__file__).parent
+logging.getLogger("dnncore").setLevel(logging.WARNING)  # of the models in the examples
 sys.path.insert(0, str(DOCS / "_ext"))
 
 project = "dnncore"

@@ -1,0 +1,75 @@
+"""
+Back-propagation, quantity by quantity
+======================================
+
+One step of learning for one handwritten digit, with everything that is computed on the way drawn: from left to right
+the forward pass, from right to left what flows back.
+
+A derivative has the shape of what it belongs to, and says how the loss would change: blue where more of it would lower the loss,
+red where more would raise it. (At the input it is largest where there is hardly ever any ink: norm divides by a small
+deviation there.) The formulas are derived in :doc:`/explanation/derivation`.
+"""
+
+import matplotlib.pyplot as plt
+import numpy as np
+from sklearn.datasets import load_digits
+
+from dnncore import Network
+
+# %%
+# A network with a hidden layer of 16 units, before any training, and a single image: a zero. Norm is learnt from all rows.
+
+X, y = load_digits(return_X_y=True)
+network = Network((64, 16, 10), seed=0)
+network.update_norm(X)
+
+row, label = X[:1], y[:1]
+forward = network.forward(row)
+gradients = network.gradients(row, label)
+print(f"loss {gradients.loss:.3f}, probability of the right class {forward.p[0, label[0]]:.3f}")
+
+# %%
+# The pixels and the units are drawn as small images, the classes as a row.
+
+
+def draw(ax, values, shape, title, colours="RdBu_r"):
+    values = values.reshape(shape)
+    size = np.abs(values).max()
+    low = -size if colours == "RdBu_r" else 0
+    ax.imshow(values, cmap=colours, vmin=low, vmax=size)
+    ax.set_title(title, fontsize=10)
+    ax.set_xticks([]), ax.set_yticks([])
+
+
+figure, axes = plt.subplots(2, 5, figsize=(11, 4.2), layout="constrained")
+draw(axes[0, 0], row, (8, 8), "input x", "gray_r")
+draw(axes[0, 1], forward.a[0], (8, 8), "$a_0$: standardised")
+draw(axes[0, 2], forward.z[0], (4, 4), "$z_1 = a_0 W_1 + b_1$")
+draw(axes[0, 3], forward.a[1], (4, 4), "$a_1$ = sigmoid($z_1$)", "gray_r")
+draw(axes[0, 4], forward.p, (1, 10), "$p$ = softmax($a_1 W_2 + b_2$)", "gray_r")
+
+draw(axes[1, 0], gradients.dx, (8, 8), "$dx = da_0$ / scale")
+draw(axes[1, 1], gradients.deltas[0] @ network.coefs_[0].T, (8, 8), "$da_0 = dz_1 W_1^T$")
+draw(axes[1, 2], gradients.deltas[0], (4, 4), "$dz_1 = da_1\\,a_1 (1 - a_1)$")
+draw(axes[1, 3], gradients.deltas[1] @ network.coefs_[1].T, (4, 4), "$da_1 = dz_2 W_2^T$")
+draw(axes[1, 4], gradients.deltas[1], (1, 10), "$dz_2 = p - L$")
+figure.suptitle("forward, left to right; derivatives of the loss, right to left", fontsize=11)
+
+# %%
+# The gradient of the first weights is :math:`a_0^T dz_1`: for each hidden unit the input, times that unit's delta. All
+# sixteen images are the same up to a factor, which is what "one sample teaches every unit the same thing" looks like.
+
+figure, axes = plt.subplots(2, 8, figsize=(11, 3), layout="constrained")
+size = np.abs(gradients.coefs[0]).max()
+for unit, ax in enumerate(axes.flat):
+    image = gradients.coefs[0][:, unit].reshape(8, 8)
+    ax.imshow(image, cmap="RdBu_r", vmin=-size, vmax=size)
+    ax.set_xticks([]), ax.set_yticks([])
+figure.suptitle("$dW_1 = a_0^T dz_1$, the column of each hidden unit", fontsize=11)
+
+# %%
+# A step against the gradient lowers the loss:
+
+network.parameters[...] -= 0.5 * gradients.flat
+print(f"loss after one step {network.loss(row, label):.3f}")
+plt.show()

@@ -1,0 +1,56 @@
+"""
+Learning-rate schedules
+=======================
+
+The same network and the same rate at the start, 0.05, which is rather large for it; four ways to go on from there.
+:class:`dnncore.training.SGD` says what each does. The rates are written down by a callback.
+"""
+
+import warnings
+
+import matplotlib.pyplot as plt
+from sklearn.datasets import make_classification
+from sklearn.exceptions import ConvergenceWarning
+from sklearn.model_selection import train_test_split
+
+from dnncore import DNNClassifier
+
+X, y = make_classification(
+    8000, n_features=20, n_informative=12, n_classes=4, flip_y=0.1, random_state=0
+)
+X_train, X_val, y_train, y_val = train_test_split(X, y, stratify=y, random_state=0)
+
+# %%
+# 'constant' and 'invscaling' have no reason to stop before `max_iter`, and say so; here that is meant.
+
+warnings.simplefilter("ignore", ConvergenceWarning)
+histories, rates = {}, {}
+for schedule in ("constant", "invscaling", "adaptive", "newbob"):
+    rate = rates[schedule] = []
+    model = DNNClassifier(
+        (50,), solver="sgd", learning_rate=schedule, learning_rate_init=0.05, power_t=0.2,
+        batch_size=32, max_iter=40, n_iter_no_change=4, random_state=0,
+        callback=lambda info, rate=rate: rate.append(info.learning_rate),
+    )  # fmt: skip
+    model.fit(X_train, y_train, X_val=X_val, y_val=y_val)
+    histories[schedule] = model.history_
+
+# %%
+# Newbob goes by the validation loss. Whenever an epoch has brought nothing it goes back to the best parameters, so that its last
+# point is that of an epoch that was undone. 'adaptive' goes by the loss of the training rows, which still falls: it does
+# what 'constant' does, and both overfit.
+
+colours = ("#000000", "#0072b2", "#d55e00", "#009e73")
+figure, (left, right) = plt.subplots(1, 2, figsize=(10, 4), layout="constrained")
+for colour, (schedule, history) in zip(colours, histories.items(), strict=True):
+    epochs = range(1, history.n_iter + 1)
+    style = dict(color=colour, linestyle="--" if schedule == "adaptive" else "-")
+    left.plot(epochs, history.validation_losses, label=schedule, **style)
+    right.step(epochs, rates[schedule], where="post", **style)
+    print(f"{schedule:10} {history.n_iter:2} epochs, lowest {min(history.validation_losses):.3f}")
+left.set(xlabel="epoch", ylabel="validation loss", ylim=(0.6, 0.9))
+right.set(xlabel="epoch", ylabel="learning rate after the epoch", yscale="log")
+left.legend(frameon=False)
+for ax in (left, right):
+    ax.spines[["top", "right"]].set_visible(False)
+plt.show()
