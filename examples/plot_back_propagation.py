@@ -2,12 +2,13 @@
 Back-propagation, quantity by quantity
 ======================================
 
-One step of learning for one handwritten digit, with everything that is computed on the way drawn: from left to right
-the forward pass, from right to left what flows back.
+One step of learning for one handwritten digit, with everything that is computed on the way
+drawn: from left to right the forward pass, from right to left what flows back.
 
-A derivative has the shape of what it belongs to, and says how the loss would change: blue where more of it would lower the loss,
-red where more would raise it. (At the input it is largest where there is hardly ever any ink: norm divides by a small
-deviation there.) The formulas are derived in :doc:`/explanation/derivation`.
+A derivative has the shape of what it belongs to, and says how the loss would change: blue
+where more of it would lower the loss, red where more would raise it. (At the input it is
+largest where there is hardly ever any ink: norm divides by a small deviation there.) The
+formulas are derived in :doc:`/explanation/derivation`.
 """
 
 import matplotlib.pyplot as plt
@@ -17,7 +18,8 @@ from sklearn.datasets import load_digits
 from dnncore import Network
 
 # %%
-# A network with a hidden layer of 16 units, before any training, and a single image: a zero. Norm is learnt from all rows.
+# A network with a hidden layer of 16 units, before any training, and a single image: a zero.
+# Norm is learnt from all rows.
 
 X, y = load_digits(return_X_y=True)
 network = Network((64, 16, 10), seed=0)
@@ -56,8 +58,9 @@ draw(axes[1, 4], gradients.deltas[1], (1, 10), "$dz_2 = p - L$")
 figure.suptitle("forward, left to right; derivatives of the loss, right to left", fontsize=11)
 
 # %%
-# The gradient of the first weights is :math:`a_0^T dz_1`: for each hidden unit the input, times that unit's delta. All
-# sixteen images are the same up to a factor, which is what "one sample teaches every unit the same thing" looks like.
+# The gradient of the first weights is :math:`a_0^T dz_1`: for each hidden unit the input,
+# times that unit's delta. All sixteen images are the same up to a factor, which is what "one
+# sample teaches every unit the same thing" looks like.
 
 figure, axes = plt.subplots(2, 8, figsize=(11, 3), layout="constrained")
 size = np.abs(gradients.coefs[0]).max()

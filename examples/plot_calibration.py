@@ -2,9 +2,10 @@
 Probabilities for another world
 ===============================
 
-Rare classes are often made frequent for training: all rows of the rare class are kept, and as many of the others. The
-network then believes what it was told, that every second row is of the rare class. Its probabilities are too high
-in the field, and :meth:`~dnncore.DNNClassifier.set_priors` puts them right, without training anew.
+Rare classes are often made frequent for training: all rows of the rare class are kept, and as
+many of the others. The network then believes what it was told, that every second row is of the
+rare class. Its probabilities are too high in the field, and
+:meth:`~dnncore.DNNClassifier.set_priors` puts them right, without training anew.
 """
 
 import matplotlib.pyplot as plt
@@ -16,7 +17,8 @@ from sklearn.model_selection import train_test_split
 from dnncore import DNNClassifier
 
 # %%
-# One row in ten is of the rare class, whose rows lie a little aside from the others, and closer together.
+# One row in ten is of the rare class, whose rows lie a little aside from the others, and
+# closer together.
 
 rng = np.random.default_rng(0)
 y = (rng.uniform(size=40_000) < 0.1).astype(int)

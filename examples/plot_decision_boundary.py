@@ -2,8 +2,9 @@
 A boundary, unit by unit
 ========================
 
-A network without a hidden layer is logistic regression, and divides the plane by a line. Every hidden unit adds a line of its
-own, beside which the boundary may bend. Two bends need three of them; many more can bend around single points.
+A network without a hidden layer is logistic regression, and divides the plane by a line. Every
+hidden unit adds a line of its own, beside which the boundary may bend. Two bends need three of
+them; many more can bend around single points.
 """
 
 import matplotlib.pyplot as plt
@@ -16,8 +17,9 @@ X, y = make_moons(400, noise=0.2, random_state=0)
 X_test, y_test = make_moons(2000, noise=0.2, random_state=1)
 
 # %%
-# L-BFGS, which takes all rows at once, is a good solver for data as small as this. A network of a few units is easily stuck
-# beside the best solution, so those are started from eight different weights, and the one of the lowest loss is kept.
+# L-BFGS, which takes all rows at once, is a good solver for data as small as this. A network
+# of a few units is easily stuck beside the best solution, so those are started from eight
+# different weights, and the one of the lowest loss is kept.
 
 
 def best_of(starts, **options):

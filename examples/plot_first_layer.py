@@ -2,8 +2,9 @@
 What the first layer looks at
 =============================
 
-The weights between the pixels of a digit and a hidden unit are an image themselves: red where ink speaks for the unit, blue where
-ink speaks against it. With a strong penalty only what is needed is left: strokes, and the holes beside them.
+The weights between the pixels of a digit and a hidden unit are an image themselves: red where
+ink speaks for the unit, blue where ink speaks against it. With a strong penalty only what is
+needed is left: strokes, and the holes beside them.
 """
 
 import matplotlib.pyplot as plt
@@ -17,8 +18,8 @@ X, y = load_digits(return_X_y=True)
 X_train, X_test, y_train, y_test = train_test_split(X, y, stratify=y, random_state=0)
 
 # %%
-# The same network twice, with hardly any penalty and with a strong one. The features are standardised by the network; a weight
-# is for a pixel in units of its own deviation.
+# The same network twice, with hardly any penalty and with a strong one. The features are
+# standardised by the network; a weight is for a pixel in units of its own deviation.
 
 models = {
     alpha: DNNClassifier((24,), activation="tanh", alpha=alpha, max_iter=400, random_state=0).fit(

@@ -2,9 +2,9 @@
 Regression with outliers
 ========================
 
-The squared error takes a residual seriously in proportion to its size, so that a few wrong targets bend the whole curve. Huber's
-loss goes on linearly from `huber_delta`, in standard deviations of the target: a far target then pulls no harder than one that is
-somewhat off.
+The squared error takes a residual seriously in proportion to its size, so that a few wrong
+targets bend the whole curve. Huber's loss goes on linearly from `huber_delta`, in standard
+deviations of the target: a far target then pulls no harder than one that is somewhat off.
 """
 
 import matplotlib.pyplot as plt

@@ -2,8 +2,9 @@
 Learning-rate schedules
 =======================
 
-The same network and the same rate at the start, 0.05, which is rather large for it; four ways to go on from there.
-:class:`dnncore.training.SGD` says what each does. The rates are written down by a callback.
+The same network and the same rate at the start, 0.05, which is rather large for it; four ways
+to go on from there. :class:`dnncore.training.SGD` says what each does. The rates are written
+down by a callback.
 """
 
 import warnings
@@ -21,7 +22,8 @@ X, y = make_classification(
 X_train, X_val, y_train, y_val = train_test_split(X, y, stratify=y, random_state=0)
 
 # %%
-# 'constant' and 'invscaling' have no reason to stop before `max_iter`, and say so; here that is meant.
+# 'constant' and 'invscaling' have no reason to stop before `max_iter`, and say so; here that
+# is meant.
 
 warnings.simplefilter("ignore", ConvergenceWarning)
 histories, rates = {}, {}
@@ -36,9 +38,10 @@ for schedule in ("constant", "invscaling", "adaptive", "newbob"):
     histories[schedule] = model.history_
 
 # %%
-# Newbob goes by the validation loss. Whenever an epoch has brought nothing it goes back to the best parameters, so that its last
-# point is that of an epoch that was undone. 'adaptive' goes by the loss of the training rows, which still falls: it does
-# what 'constant' does, and both overfit.
+# Newbob goes by the validation loss. Whenever an epoch has brought nothing it goes back to the
+# best parameters, so that its last point is that of an epoch that was undone. 'adaptive' goes
+# by the loss of the training rows, which still falls: it does what 'constant' does, and both
+# overfit.
 
 colours = ("#000000", "#0072b2", "#d55e00", "#009e73")
 figure, (left, right) = plt.subplots(1, 2, figsize=(10, 4), layout="constrained")

@@ -34,7 +34,7 @@ PAGES = [ROOT / "README.md", *sorted((ROOT / "docs").rglob("*.md"))]
 PAGES = [page for page in PAGES if not {"_build", "examples"} & set(page.parts)]
 EXAMPLES = sorted((ROOT / "examples").glob("*.py"))
 FILE_NAME = re.compile(r"(?:#|//|/\*) ([\w-]+\.\w+)(?: \*/)?\n")
-INSTALLING = ("pip install ", "pytest", "sphinx-build", "python3 -m venv", "git clone")
+INSTALLING = ("pip install ", "pytest", "sphinx-build", "python3 -m venv", ". .venv/", "git clone")
 
 
 def name_of(path):
@@ -176,8 +176,8 @@ def test_an_example_draws(script, tmp_path, monkeypatch):
 
 def test_the_command_line_is_described():
     usage = subprocess.run(
-        [sys.executable, "-m", "dnncore", "--help"], capture_output=True, text=True, cwd=ROOT / "docs",
-        env={**os.environ, "NO_COLOR": "1"},
+        [sys.executable, "-m", "dnncore", "--help"], capture_output=True, text=True,
+        cwd=ROOT / "docs", env={**os.environ, "NO_COLOR": "1"},
     ).stdout  # fmt: skip
     commands = re.findall(r"^    (\w+) ", usage, re.MULTILINE)
     assert "train" in commands

@@ -1,4 +1,4 @@
-"""The directive ``command-help``: what ``dnncore COMMAND --help`` prints, when the page is built."""
+"""The directive ``command-help``: what ``dnncore COMMAND --help`` prints as the page is built."""
 
 import os
 import subprocess
