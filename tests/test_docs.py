@@ -10,6 +10,8 @@ from its language:
 - any language, beginning with a comment that names a file: becomes that file;
 - `cython`, else: compiled;
 - others are only to be read.
+
+With DNNCORE_UPDATE_DOCS=1 in the environment, `output` blocks that are wrong are written anew.
 """
 
 import doctest
@@ -56,6 +58,7 @@ class Page:
         self.namespace = {"__name__": "__main__"}
         self.printed = None
         self.running = []
+        self.corrections = []
         self.port = str(free_port())
         scripts = folder / ".scripts"
         scripts.mkdir()
@@ -66,6 +69,7 @@ class Page:
         path = [str(pathlib.Path(dnncore.__file__).parents[1]), os.environ.get("PYTHONPATH", "")]
         self.environment = {
             **os.environ,
+            "CFLAGS": "-O0",  # compiled to see that it works
             "PATH": f"{scripts}{os.pathsep}{os.environ['PATH']}",
             "PYTHONPATH": os.pathsep.join(filter(None, path)),
         }
@@ -83,7 +87,7 @@ class Page:
             (self.folder / f"block{line}.pyx").write_text(text)
             self.shell(f"python -m Cython.Build.Cythonize -i -q block{line}.pyx")
         elif language == "output":
-            self.compare(text)
+            self.compare(text, line)
 
     def python(self, text, line):
         code = compile("\n" * line + text, str(self.page), "exec")
@@ -109,12 +113,17 @@ class Page:
             stdout=subprocess.PIPE, text=True,
         )  # fmt: skip
         self.running.append(process)
-        self.printed = process.stdout.readline()  # nothing, if it has ended
-        assert process.poll() is None
+        self.printed = process.stdout.readline()
+        assert self.printed, f"{text} has ended"
 
-    def compare(self, expected):
+    def compare(self, expected, line):
         checker, options = doctest.OutputChecker(), doctest.ELLIPSIS | doctest.NORMALIZE_WHITESPACE
-        if not checker.check_output(expected, self.printed, options):
+        if checker.check_output(expected, self.printed, options):
+            return
+        if os.environ.get("DNNCORE_UPDATE_DOCS", "0") not in ("", "0"):
+            printed = [text.rstrip() for text in self.printed.splitlines()]
+            self.corrections.append((line, line + expected.count("\n"), printed))
+        else:
             example = doctest.Example("", expected)
             pytest.fail(checker.output_difference(example, self.printed, options))
 
@@ -123,6 +132,11 @@ class Page:
             process.send_signal(signal.SIGINT)  # as Ctrl-C
             process.wait(timeout=30)
             process.stdout.close()
+        lines = self.page.read_text().splitlines()
+        for first, last, printed in reversed(self.corrections):
+            lines[first:last] = printed
+        if self.corrections:
+            self.page.write_text("\n".join(lines) + "\n")
 
 
 def wanted(commands):
