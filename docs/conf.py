@@ -57,6 +57,7 @@ sphinx_gallery_conf = {
     "examples_dirs": "../examples",
     "gallery_dirs": "examples",
     "filename_pattern": r"\.py$",
+    "within_subsection_order": "FileNameSortKey",
     "plot_gallery": "True",
     "abort_on_example_error": True,
     "image_srcset": ["2x"],
