@@ -11,6 +11,7 @@ from its language:
 - `cython`, else: compiled;
 - others are only to be read.
 
+A page that says `<!-- needs MODULE -->` is skipped where that module is not installed.
 With DNNCORE_UPDATE_DOCS=1 in the environment, `output` blocks that are wrong are written anew.
 """
 
@@ -151,6 +152,8 @@ def free_port():
 
 @pytest.mark.parametrize("page", [page for page in PAGES if blocks_of(page)], ids=name_of)
 def test_the_blocks_of_a_page_run(page, tmp_path, monkeypatch, capfd):
+    for module in re.findall(r"<!-- needs (\S+) -->", page.read_text()):
+        pytest.importorskip(module)
     monkeypatch.chdir(tmp_path)
     monkeypatch.setenv("MPLBACKEND", "Agg")
     write_tables(tmp_path)
