@@ -14,11 +14,12 @@ class CommandHelp(SphinxDirective):
     optional_arguments: ClassVar[int] = 1
 
     def run(self) -> list[nodes.Node]:
-        command = [sys.executable, "-m", "dnncore", *self.arguments, "--help"]
+        # -P: the package that is installed, whatever lies in the current folder.
+        command = [sys.executable, "-P", "-m", "dnncore", *self.arguments, "--help"]
         environment = {**os.environ, "COLUMNS": "88", "NO_COLOR": "1"}
         done = subprocess.run(command, env=environment, capture_output=True, text=True)
         if done.returncode != 0:
-            raise self.error(f"{' '.join(command[2:])}: {done.stderr}")
+            raise self.error(f"{' '.join(command[3:])}: {done.stderr}")
         return [nodes.literal_block(done.stdout, done.stdout, language="none")]
 
 
