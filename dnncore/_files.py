@@ -1,14 +1,18 @@
-"""Files that are replaced in one step."""
+"""Files that are replaced in one step: who reads meanwhile gets the old one or the new one."""
 
 from __future__ import annotations
 
 import os
 import secrets
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
+from typing import BinaryIO
 
 
-def write_atomically(path: str | os.PathLike[str], data: bytes | memoryview) -> None:
-    """Replace the file `path` by one with `data`, in one step.
+@contextmanager
+def write_in_one_step(path: str | os.PathLike[str]) -> Iterator[BinaryIO]:
+    """A file to write to, which takes the place of `path` when the block ends without an error.
 
     Raises
     ------
@@ -22,11 +26,19 @@ def write_atomically(path: str | os.PathLike[str], data: bytes | memoryview) -> 
     temporary = path.with_name(f".dnncore-{secrets.token_hex(8)}.tmp")
     try:
         with open(temporary, "xb") as file:
-            file.write(data)
+            yield file
             file.flush()
             os.fsync(file.fileno())
         os.replace(temporary, path)
     except OSError as error:
+        if error.filename not in (None, str(temporary)):
+            raise  # of something else that was done in the block
         raise OSError(error.errno, error.strerror, str(path)) from error
     finally:
         temporary.unlink(missing_ok=True)
+
+
+def write_atomically(path: str | os.PathLike[str], data: bytes | memoryview) -> None:
+    """Replace the file `path` by one with `data`; raises as :func:`write_in_one_step`."""
+    with write_in_one_step(path) as file:
+        file.write(data)

@@ -1,0 +1,76 @@
+"""The command line: ``dnncore train``, ``predict``, ``evaluate``, ``export``, ``bench``, ``info``.
+
+Results go to standard output, progress, warnings and errors to standard error. Exit status: 0
+when all is well, 2 after an error, which is one line, 130 after Ctrl-C (the model in training is
+evaluated and saved first), 141 when the reader of the output has gone.
+"""
+
+from __future__ import annotations
+
+import io
+import sys
+from collections.abc import Sequence
+
+import dnncore
+
+from ..modelfile import ModelFileError
+from ..tables import TableError
+from . import bench, evaluate, export, info, predict, train
+from ._arguments import CommandError, Parser
+from ._output import BROKEN_PIPE, INTERRUPTED, discard_output, report
+
+__all__ = ["main"]
+
+COMMANDS = (train, predict, evaluate, export, bench, info)
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Run the ``dnncore`` command.
+
+    Parameters
+    ----------
+    argv : sequence of str, optional
+        Arguments; by default those of the process.
+
+    Returns
+    -------
+    int
+        Exit status.
+    """
+    if isinstance(sys.stdout, io.TextIOWrapper):
+        # A terminal may lack the letters of a class.
+        sys.stdout.reconfigure(errors="backslashreplace")
+    try:
+        arguments = parser().parse_args(argv)
+        status: int = arguments.run(arguments)
+        sys.stdout.flush()
+        return status
+    except BrokenPipeError:
+        discard_output()
+        return BROKEN_PIPE
+    except KeyboardInterrupt:
+        return report("interrupted", INTERRUPTED)
+    except MemoryError as error:
+        return report(f"error: out of memory: {error}")
+    except OSError as error:
+        if error.filename is None:
+            discard_output()
+            return report(f"error: {error}")
+        return report(f"error: {error.filename}: {error.strerror}")
+    except (CommandError, ImportError, ModelFileError, TableError) as error:
+        return report(f"error: {error}")
+
+
+def parser() -> Parser:
+    """The parser of all commands."""
+    whole = Parser(
+        prog="dnncore",
+        description="Train dense neural networks on a CPU, measure them, and predict with them or "
+        "with any other model that dnncore has saved.",
+        epilog="Without data, 'dnncore train' learns the handwritten digits of scikit-learn.",
+    )
+    whole.add_argument("--version", action="version", version=f"dnncore {dnncore.__version__}")
+    commands = whole.add_subparsers(metavar="COMMAND", required=True)
+    for command in COMMANDS:
+        command.add_parser(commands)
+    return whole

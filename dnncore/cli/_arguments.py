@@ -1,0 +1,76 @@
+"""What the commands' arguments have in common: their types and checks."""
+
+from __future__ import annotations
+
+import argparse
+import importlib.util
+import math
+import os
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import Any, NoReturn
+
+from .._threads import MAX_THREADS
+from ._output import ERROR, one_line
+
+TABLE_HELP = (
+    "CSV file with a header row, Parquet file (.parquet), NPZ file with arrays X and y, or NPY "
+    "file with a matrix"
+)
+
+
+class CommandError(Exception):
+    """Something that the user can put right."""
+
+
+class Parser(argparse.ArgumentParser):
+    """A parser whose errors are one line."""
+
+    def error(self, message: str) -> NoReturn:
+        self.exit(ERROR, f"dnncore: error: {one_line(message)} (see '{self.prog} --help')\n")
+
+
+def number(
+    kind: Callable[[str], Any], description: str, valid: Callable[[Any], bool]
+) -> Callable[[str], Any]:
+    """Return an argument type: a number of one kind in a range."""
+
+    def parse(text: str) -> Any:
+        try:
+            value = kind(text)
+        except ValueError:
+            value = None
+        if value is None or not valid(value):
+            raise argparse.ArgumentTypeError(f"must be {description}, got {text!r}")
+        return value
+
+    return parse
+
+
+count = number(int, "an integer >= 1", lambda value: value >= 1)
+threads = number(
+    int, f"an integer from 1 to {MAX_THREADS}", lambda value: 1 <= value <= MAX_THREADS
+)
+seed = number(int, "an integer from 0 to 4294967295", lambda value: 0 <= value < 2**32)
+fraction = number(float, "a number >= 0 and < 1", lambda value: 0 <= value < 1)
+positive = number(float, "a finite number > 0", lambda value: 0 < value < math.inf)
+penalty = number(float, "a finite number >= 0", lambda value: 0 <= value < math.inf)
+
+
+def require_packages(extra: str, **packages: str) -> None:
+    """Raise unless all modules can be found; `packages` maps them to their distributions."""
+    for module, distribution in packages.items():
+        if importlib.util.find_spec(module) is None:
+            raise CommandError(f"{distribution} is not installed: pip install 'dnncore[{extra}]'")
+
+
+def check_destination(option: str, path: str, inputs: Sequence[str]) -> None:
+    """Raise before the work is done if its result cannot be written, or would replace an input."""
+    parent = Path(path).parent
+    if not parent.is_dir():
+        raise CommandError(f"{option}: there is no directory {str(parent)!r}")
+    if os.path.exists(path) and not os.path.isfile(path):
+        raise CommandError(f"{option}: {path!r} is not a regular file")
+    for other in inputs:
+        if os.path.realpath(path) == os.path.realpath(other):
+            raise CommandError(f"{option}: {path!r} is also an input or another output")

@@ -1,0 +1,188 @@
+"""Rows divided into those to train on, to validate by, and held out for the test."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from typing import Any, NamedTuple, Protocol
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ..tables import Block, Dataset
+from ._arguments import CommandError
+from ._output import plural
+
+
+class Shares(NamedTuple):
+    """How rows are divided.
+
+    Attributes
+    ----------
+    test : float
+        Share of all rows.
+    validation : float
+        Share of the other rows.
+    seed : int
+    """
+
+    test: float
+    validation: float
+    seed: int
+
+
+class Parts(Protocol):
+    """The parts of the rows.
+
+    Attributes
+    ----------
+    sizes : tuple of 3 ints
+        Rows to train on, to validate by, held out.
+    n_classes : int or None
+        None if the target is not one label a row.
+    """
+
+    sizes: tuple[int, int, int]
+    n_classes: int | None
+
+    def fit(self, model: Any) -> None:
+        """Train an estimator on its rows."""
+        ...
+
+    def held_out(self) -> Iterator[Block]:
+        """The rows for the test; y as in the data."""
+        ...
+
+
+class InMemory:
+    """All rows in memory; labels have the same shares in each part.
+
+    Parameters
+    ----------
+    data : Dataset
+    shares : Shares
+    labels : bool
+        Whether the target is a label for each row.
+    """
+
+    def __init__(self, data: Dataset, shares: Shares, *, labels: bool) -> None:
+        blocks = list(data)
+        self._X = np.concatenate([block.X for block in blocks])
+        self._y = np.concatenate([block.y for block in blocks if block.y is not None])
+        rows = np.arange(len(self._y))
+        n_parts = 1 + (shares.test > 0) + (shares.validation > 0)
+        self.n_classes = _count_classes(self._y, n_parts) if labels else None
+        try:
+            rest, self._test = self._split(rows, shares.test, shares.seed, labels)
+            self._train, self._validation = self._split(
+                rest, shares.validation, shares.seed, labels
+            )
+        except ValueError as error:
+            raise CommandError(f"{len(rows)} rows cannot be divided: {error}") from error
+        if self.n_classes and len(np.unique(self._y[self._train])) < self.n_classes:
+            raise CommandError("no training rows are left of some class; divide off smaller parts")
+        self.sizes = len(self._train), len(self._validation), len(self._test)
+
+    def _split(
+        self, rows: NDArray[np.intp], fraction: float, seed: int, stratify: bool
+    ) -> tuple[NDArray[np.intp], NDArray[np.intp]]:
+        """Divide off a fraction of the rows."""
+        from sklearn.model_selection import train_test_split
+
+        if fraction == 0:
+            return rows, rows[:0]
+        rest, part = train_test_split(
+            rows, test_size=fraction, stratify=self._y[rows] if stratify else None,
+            random_state=seed,
+        )  # fmt: skip
+        return rest, part
+
+    def fit(self, model: Any) -> None:
+        validation = self._validation if len(self._validation) else None
+        model.fit(
+            self._X[self._train],
+            self._y[self._train],
+            X_val=None if validation is None else self._X[validation],
+            y_val=None if validation is None else self._y[validation],
+        )
+
+    def held_out(self) -> Iterator[Block]:
+        if len(self._test):
+            yield Block(self._X[self._test], self._y[self._test])
+
+
+class InBlocks:
+    """A part for each row by chance, the same whenever the file is read; of which only the rows
+    to validate by are kept in memory. Parameters as in `InMemory`."""
+
+    def __init__(self, data: Dataset, shares: Shares, *, labels: bool) -> None:
+        self._data, self._shares = data, shares
+        sizes = [0, 0, 0]
+        kept: list[Block] = []
+        classes: set[Any] = set()
+        for block, part in self._parts():
+            for number in range(3):
+                sizes[number] += int((part == number).sum())
+            kept.append(_rows(block, part == 1))
+            if labels and block.y is not None and block.y.ndim == 1:
+                classes.update(np.unique(block.y).tolist())
+        self.sizes = sizes[0], sizes[1], sizes[2]
+        self.n_classes = len(classes) or None
+        if not sizes[0]:
+            raise CommandError("no rows are left to train on; divide off smaller parts")
+        self._X_val = np.concatenate([block.X for block in kept])
+        self._y_val = np.concatenate([block.y for block in kept if block.y is not None])
+
+    def _parts(self) -> Iterator[tuple[Block, NDArray[np.intp]]]:
+        """Each block, with 0, 1 or 2 for the part of each row."""
+        test, validation, seed = self._shares
+        random = np.random.default_rng(seed)
+        edges = [1 - test - (1 - test) * validation, 1 - test]
+        for block in self._data:
+            # As many draws as rows: where blocks begin makes no difference.
+            yield block, np.searchsorted(edges, random.random(len(block.X)), side="right")
+
+    def _part(self, number: int) -> Iterator[Block]:
+        for block, part in self._parts():
+            rows = _rows(block, part == number)
+            if len(rows.X):
+                yield rows
+
+    def fit(self, model: Any) -> None:
+        some = len(self._X_val) > 0
+        model.fit_blocks(
+            _Blocks(lambda: self._part(0)),
+            X_val=self._X_val if some else None,
+            y_val=self._y_val if some else None,
+        )
+
+    def held_out(self) -> Iterator[Block]:
+        return self._part(2) if self._shares.test > 0 else iter(())
+
+
+class _Blocks:
+    """Blocks that can be iterated over again and again."""
+
+    def __init__(self, blocks: Callable[[], Iterator[Block]]) -> None:
+        self._blocks = blocks
+
+    def __iter__(self) -> Iterator[Block]:
+        return self._blocks()
+
+
+def _rows(block: Block, which: NDArray[np.bool_]) -> Block:
+    return Block(block.X[which], None if block.y is None else block.y[which])
+
+
+def _count_classes(y: NDArray[Any], n_parts: int) -> int:
+    """How many classes there are; all need rows enough for the parts."""
+    classes, counts = np.unique(y, return_counts=True)
+    if len(classes) < 2:
+        raise CommandError(f"all rows are of one class, {str(classes[0])!r}; training needs two")
+    rarest = int(np.argmin(counts))
+    if counts[rarest] < n_parts:
+        raise CommandError(
+            f"class {str(classes[rarest])!r} has {plural(counts[rarest], 'row')}, too few to "
+            "divide into training, validation and test rows; --validation-fraction 0 and "
+            "--test-size 0 leave parts out"
+        )
+    return len(classes)

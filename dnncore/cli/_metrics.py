@@ -1,0 +1,259 @@
+"""How good predictions are, summed up block by block, and how that is shown."""
+
+from __future__ import annotations
+
+import math
+from typing import Any, Protocol
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ._model import Model, Scored
+from ._output import one_line, plural, print_table
+
+# A wider confusion matrix would not fit a terminal.
+MAX_MATRIX = 12
+
+
+class Scores(Protocol):
+    """Predictions compared with the truth.
+
+    Attributes
+    ----------
+    rows : int
+        Compared so far.
+    """
+
+    rows: int
+
+    def update(self, y: NDArray[Any], scored: Scored) -> None:
+        """Take in some rows; y as `Model.rows` gives it."""
+        ...
+
+    def summary(self) -> str:
+        """Some figures in a line, without the number of rows."""
+        ...
+
+    def show(self) -> None:
+        """Print what is known of the single classes."""
+        ...
+
+    def as_dict(self) -> dict[str, Any]:
+        """All of it as plain values for JSON."""
+        ...
+
+
+def scores_of(model: Model) -> Scores:
+    """An empty record of the kind that goes with a model."""
+    if model.classes is None:
+        return NumberScores(model.layer_sizes[-1])
+    if model.output == "logistic":
+        return LabelScores(model.classes)
+    return ClassScores(model.classes)
+
+
+class ClassScores:
+    """Of one label a row: accuracy, log-loss and the confusion matrix.
+
+    The log-loss is the mean of -log(p) of the true class, p being at least the machine epsilon
+    of its type, as in scikit-learn.
+    """
+
+    def __init__(self, classes: NDArray[Any]) -> None:
+        self.rows = 0
+        # (n_classes, n_classes): truth, prediction
+        self.confusion = np.zeros((len(classes), len(classes)), np.int64)
+        self._classes = classes.tolist()
+        self._log_loss = 0.0
+
+    def update(self, y: NDArray[Any], scored: Scored) -> None:
+        self.rows += len(y)
+        np.add.at(self.confusion, (y, scored.predicted), 1)
+        p = scored.outputs[np.arange(len(y)), y]
+        lowest = np.finfo(p.dtype).eps
+        self._log_loss -= float(np.log(np.maximum(p, lowest).astype(np.float64)).sum())
+
+    @property
+    def accuracy(self) -> float:
+        return float(np.trace(self.confusion)) / self.rows
+
+    @property
+    def log_loss(self) -> float:
+        return self._log_loss / self.rows
+
+    def by_class(self) -> NDArray[np.float64]:
+        """Precision, recall and F1 of each class (3, n_classes); 0 where undefined."""
+        right = np.diagonal(self.confusion)
+        predicted, actual = self.confusion.sum(axis=0), self.confusion.sum(axis=1)
+        return _precision_recall_f1(right, predicted, actual)
+
+    def summary(self) -> str:
+        return f"accuracy {self.accuracy:.4f}, log-loss {self.log_loss:.4f}"
+
+    def show(self) -> None:
+        counts = self.confusion.sum(axis=1)
+        _print_classes(self._classes, self.by_class(), counts)
+
+    def show_confusion(self) -> None:
+        """Print the confusion matrix, unless it is too wide."""
+        if len(self._classes) > MAX_MATRIX:
+            return
+        from rich import box
+        from rich.table import Table
+
+        names = [one_line(str(label)) for label in self._classes]
+        table = Table(box=box.SIMPLE_HEAD)
+        table.add_column("true \\ predicted", overflow="fold")
+        for name in names:
+            table.add_column(name, justify="right", overflow="fold")
+        for name, row in zip(names, self.confusion.tolist(), strict=True):
+            table.add_row(name, *(str(count) if count else "." for count in row))
+        print_table(table)
+
+    def as_dict(self) -> dict[str, Any]:
+        return {
+            "rows": self.rows,
+            "accuracy": self.accuracy,
+            "log_loss": self.log_loss,
+            "classes": _class_dicts(self._classes, self.by_class(), self.confusion.sum(axis=1)),
+            "confusion_matrix": self.confusion.tolist(),
+        }
+
+
+class LabelScores:
+    """Of several labels a row: the share of rows with all labels right, and each label's figures.
+
+    The log-loss is the mean over rows and labels of the binary cross-entropy.
+    """
+
+    def __init__(self, classes: NDArray[Any]) -> None:
+        self.rows = 0
+        self._classes = classes.tolist()
+        self._counts = np.zeros((3, len(classes)), np.int64)  # right, predicted, actual
+        self._rows_right = 0
+        self._log_loss = 0.0
+
+    def update(self, y: NDArray[Any], scored: Scored) -> None:
+        self.rows += len(y)
+        predicted = scored.predicted
+        self._rows_right += int((predicted == y).all(axis=1).sum())
+        self._counts += [(predicted * y).sum(axis=0), predicted.sum(axis=0), y.sum(axis=0)]
+        p = np.where(y == 1, scored.outputs, 1 - scored.outputs)
+        lowest = np.finfo(p.dtype).eps
+        self._log_loss -= float(np.log(np.maximum(p, lowest).astype(np.float64)).sum())
+
+    @property
+    def accuracy(self) -> float:
+        return self._rows_right / self.rows
+
+    @property
+    def log_loss(self) -> float:
+        return self._log_loss / self.rows / len(self._classes)
+
+    def summary(self) -> str:
+        return f"accuracy {self.accuracy:.4f} (all labels right), log-loss {self.log_loss:.4f}"
+
+    def show(self) -> None:
+        _print_classes(self._classes, _precision_recall_f1(*self._counts), self._counts[2])
+
+    def as_dict(self) -> dict[str, Any]:
+        by_class = _precision_recall_f1(*self._counts)
+        return {
+            "rows": self.rows,
+            "accuracy": self.accuracy,
+            "log_loss": self.log_loss,
+            "classes": _class_dicts(self._classes, by_class, self._counts[2]),
+        }
+
+
+class NumberScores:
+    """Of numbers: R2 (the mean over the outputs), and the root mean square and the mean size of
+    the errors over all of them."""
+
+    def __init__(self, n_outputs: int) -> None:
+        self.rows = 0
+        self._mean = np.zeros(n_outputs)
+        self._spread = np.zeros(n_outputs)  # sum of (y - mean)^2
+        self._squares = np.zeros(n_outputs)
+        self._sizes = np.zeros(n_outputs)
+
+    def update(self, y: NDArray[Any], scored: Scored) -> None:
+        y = y.reshape(scored.outputs.shape).astype(np.float64)
+        errors = scored.outputs.astype(np.float64) - y
+        self._squares += (errors**2).sum(axis=0)
+        self._sizes += np.abs(errors).sum(axis=0)
+        # Chan's formula, which joins the spreads of two sets of rows.
+        n, mean = len(y), y.mean(axis=0)
+        shift = mean - self._mean
+        share = n / (self.rows + n)
+        self._spread += ((y - mean) ** 2).sum(axis=0) + shift**2 * self.rows * share
+        self._mean += shift * share
+        self.rows += n
+
+    @property
+    def r2(self) -> float:
+        """NaN of targets that are all the same."""
+        if not (self._spread > 0).all():
+            return math.nan
+        return float(np.mean(1 - self._squares / self._spread))
+
+    @property
+    def rmse(self) -> float:
+        return math.sqrt(float(self._squares.mean()) / self.rows)
+
+    @property
+    def mae(self) -> float:
+        return float(self._sizes.mean()) / self.rows
+
+    def summary(self) -> str:
+        r2 = "undefined" if math.isnan(self.r2) else f"{self.r2:.4f}"
+        return f"R2 {r2}, RMSE {self.rmse:.4g}, MAE {self.mae:.4g}"
+
+    def show(self) -> None:
+        pass  # The summary says all.
+
+    def as_dict(self) -> dict[str, Any]:
+        r2 = None if math.isnan(self.r2) else self.r2
+        return {"rows": self.rows, "r2": r2, "rmse": self.rmse, "mae": self.mae}
+
+
+def _precision_recall_f1(
+    right: NDArray[Any], predicted: NDArray[Any], actual: NDArray[Any]
+) -> NDArray[np.float64]:
+    def share(part: NDArray[Any], whole: NDArray[Any]) -> NDArray[np.float64]:
+        return np.asarray(np.divide(part, whole, out=np.zeros(len(whole)), where=whole > 0))
+
+    return np.stack(
+        [share(right, predicted), share(right, actual), share(2 * right, predicted + actual)]
+    )
+
+
+def _class_dicts(
+    classes: list[Any], by_class: NDArray[np.float64], counts: NDArray[Any]
+) -> list[dict[str, Any]]:
+    return [
+        {"class": label, "precision": precision, "recall": recall, "f1": f1, "count": count}
+        for label, (precision, recall, f1), count in zip(
+            classes, by_class.T.tolist(), counts.tolist(), strict=True
+        )
+    ]
+
+
+def _print_classes(classes: list[Any], by_class: NDArray[np.float64], counts: NDArray[Any]) -> None:
+    """Print precision, recall, F1 and number of rows of each class, and their plain means."""
+    from rich import box
+    from rich.table import Table
+
+    table = Table(box=box.SIMPLE_HEAD, show_footer=True)
+    table.add_column("class", "mean", overflow="fold")
+    for name, values in zip(("precision", "recall", "F1"), by_class, strict=True):
+        table.add_column(name, f"{values.mean():.4f}", justify="right")
+    table.add_column("count", str(counts.sum()), justify="right")
+    for label, values, count in zip(classes, by_class.T, counts, strict=True):
+        numbers = (f"{value:.4f}" for value in values)
+        table.add_row(one_line(str(label)), *numbers, str(count))
+    print_table(table)
+
+
+def with_rows(scores: Scores) -> str:
+    return f"{scores.summary()} ({plural(scores.rows, 'row')})"

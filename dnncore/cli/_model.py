@@ -1,0 +1,132 @@
+"""A model file as the commands need it, whatever kind of model it holds."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+from .._columns import Column, Table
+from ..modelfile import load, read_table
+from ..network import Network
+from ..predictor import Predictor
+from ..tables import Block, Dataset, scoring_data
+
+if TYPE_CHECKING:
+    from .._estimator import DNNEstimator
+
+
+class Scored(NamedTuple):
+    """What a model says of some rows.
+
+    Attributes
+    ----------
+    predicted : array (n,) or (n, n_outputs)
+        Indices of classes (n,), labels of 0 and 1, or numbers.
+    outputs : array (n, n_outputs)
+        Probabilities, or the numbers.
+    """
+
+    predicted: NDArray[Any]
+    outputs: NDArray[Any]
+
+
+@dataclass(frozen=True)
+class Model:
+    """A model, and what it knows of its columns.
+
+    Attributes
+    ----------
+    saved : Network, DNNClassifier, DNNRegressor or Predictor
+    table : tuple of Column, or None
+    """
+
+    saved: Network | DNNEstimator | Predictor
+    table: Table | None = None
+
+    @property
+    def network(self) -> Network | Predictor:
+        return self.saved if isinstance(self.saved, Network | Predictor) else self.saved.network_
+
+    @property
+    def layer_sizes(self) -> tuple[int, ...]:
+        return tuple(self.network.layer_sizes)
+
+    @property
+    def output(self) -> str:
+        """softmax (one label a row), logistic (several) or identity (numbers)."""
+        return self.network.output
+
+    @property
+    def dtype(self) -> np.dtype[Any]:
+        return self.network.dtype
+
+    @property
+    def n_features(self) -> int:
+        """Of the user: the network may have more inputs."""
+        return int(getattr(self.saved, "n_features_in_", self.layer_sizes[0]))
+
+    @property
+    def may_miss(self) -> bool:
+        """Whether missing values mean something to the model."""
+        return getattr(self.saved, "missing_values", "error") != "error"
+
+    @property
+    def classes(self) -> NDArray[Any] | None:
+        """Those of the outputs, which a Network only numbers; None for numbers."""
+        if self.output == "identity":
+            return None
+        if isinstance(self.saved, Network):
+            return np.arange(self.layer_sizes[-1])
+        if isinstance(self.saved, Predictor):
+            return self.saved.classes_
+        classes: NDArray[Any] = self.saved._freeze_options()["classes"]
+        return classes
+
+    def score(self, X: NDArray[Any]) -> Scored:
+        """Predict for some rows.
+
+        The network is asked itself: the columns of X are in order, but the estimator would warn
+        that an array has no column names.
+        """
+        outputs = self.network.predict_proba(X)
+        if self.output == "softmax":
+            return Scored(np.argmax(outputs, axis=1), outputs)
+        if self.output == "logistic":
+            return Scored((outputs > 0.5).astype(np.intp), outputs)
+        if not isinstance(self.saved, Network | Predictor):
+            units = self.saved._freeze_options()
+            outputs *= units["target_scale"].astype(outputs.dtype)
+            outputs += units["target_mean"].astype(outputs.dtype)
+        return Scored(outputs, outputs)
+
+    def rows(self, path: str, *, target: str | None = None, with_target: bool = False) -> Dataset:
+        """The rows of a file, as the model takes them."""
+        return scoring_data(
+            path,
+            table=self.table,
+            n_features=self.n_features,
+            dtype=self.dtype,
+            may_miss=self.may_miss,
+            target=target,
+            with_target=with_target,
+            classes=self.classes,
+            label_rows=self.output == "logistic",
+        )
+
+    def scored(self, data: Dataset) -> Iterator[tuple[Block, Scored]]:
+        for block in data:
+            yield block, self.score(block.X)
+
+
+def load_model(path: str) -> Model:
+    """Read a model file of any kind."""
+    saved = load(path)
+    table = read_table(path)
+    names = getattr(saved, "feature_names_in_", None)
+    if table is None and names is not None:
+        table = tuple(Column(str(name)) for name in names)
+    return Model(saved, table)

@@ -1,0 +1,79 @@
+"""How the commands speak: messages, tables, colours, streams."""
+
+from __future__ import annotations
+
+import os
+import sys
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from rich.console import Console
+    from rich.table import Table
+
+    from ..tables import Dataset
+
+OK, ERROR, INTERRUPTED, BROKEN_PIPE = 0, 2, 130, 141
+
+
+def report(message: str, status: int = ERROR) -> int:
+    """Print one line to standard error; return the status."""
+    print(f"dnncore: {one_line(message)}", file=sys.stderr)
+    return status
+
+
+def warn(message: str) -> None:
+    report(f"warning: {message}")
+
+
+def discard_output() -> None:
+    """Spare the interpreter a vain flush of standard output on its way out."""
+    os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+
+
+def plural(count: int, noun: str) -> str:
+    return f"{count} {noun}" + ("" if count == 1 else "s")
+
+
+def one_line(text: str) -> str:
+    """Return `text` without line breaks and control characters, which names in a file may hold."""
+    spaced = " ".join(text.split())
+    return "".join(c if c.isprintable() else c.encode("unicode_escape").decode() for c in spaced)
+
+
+def print_facts(facts: Mapping[str, str]) -> None:
+    """Print names and values as two columns."""
+    width = max(map(len, facts)) + 2
+    for name, value in facts.items():
+        print(f"{name:{width}}{one_line(value)}")
+
+
+def warn_of_unknown(data: Dataset) -> None:
+    """Tell which values were no categories of the model: a line for each column."""
+    for name, counts in data.unknown.items():
+        value, rows = next(iter(counts.items()))
+        more = f" and {plural(len(counts) - 1, 'more value')}" if len(counts) > 1 else ""
+        warn(
+            f"{data.path}: column {name!r} has {value!r} ({plural(rows, 'row')}){more}, unknown to "
+            "the model: taken for none of its categories"
+        )
+
+
+def console(stream: Any) -> Console:
+    """Return a rich console that takes text as it is, and writes colours to a terminal only."""
+    from rich.console import Console
+
+    return Console(
+        file=stream,
+        force_terminal=stream.isatty(),
+        markup=False,
+        emoji=False,
+        highlight=False,
+    )
+
+
+def print_table(table: Table) -> None:
+    writer = console(sys.stdout)
+    with writer.capture() as capture:  # rich would end the process itself on a broken pipe.
+        writer.print(table)
+    print(capture.get(), end="")

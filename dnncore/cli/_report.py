@@ -1,0 +1,60 @@
+"""Some of the rows that were scored, for the report, which needs them all at once."""
+
+from __future__ import annotations
+
+import importlib.util
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ._arguments import CommandError
+from ._model import Model
+from ._output import one_line, warn
+
+MAX_VALUES = 20_000_000
+
+
+class Report:
+    """Collects rows up to a limit of memory, then writes the report of a model about them."""
+
+    def __init__(self, path: str, title: str) -> None:
+        self._path, self._title = path, one_line(title)
+        self._X: list[NDArray[Any]] = []
+        self._y: list[NDArray[Any]] = []
+        self._rows = 0
+        self._left_out = 0
+
+    def add(self, X: NDArray[Any], y: NDArray[Any]) -> None:
+        room = max(0, MAX_VALUES // X.shape[1] - self._rows)
+        self._X.append(X[:room])
+        self._y.append(y[:room])
+        self._rows += len(X[:room])
+        self._left_out += len(X[room:])
+
+    def write(self, model: Model, feature_names: list[str] | None) -> None:
+        """Write the report; `y` of the rows are class indices, labels or numbers."""
+        from ..report import write_report
+
+        y = np.concatenate(self._y)
+        if model.classes is not None and model.output == "softmax":
+            y = model.classes[y]
+        write_report(
+            model.saved,
+            np.concatenate(self._X),
+            y,
+            self._path,
+            title=self._title,
+            feature_names=feature_names,
+        )
+        if self._left_out:
+            warn(
+                f"{self._path}: the report is about the first {self._rows} rows only, "
+                f"{self._left_out} more would not fit into memory"
+            )
+
+
+def check_report() -> None:
+    """Raise unless reports can be written."""
+    if importlib.util.find_spec("dnncore.report") is None:
+        raise CommandError("--report: this version of dnncore has no reports")

@@ -1,0 +1,172 @@
+"""Times of training steps, of scoring, and of BLAS, measured in turns."""
+
+from __future__ import annotations
+
+import statistics
+import time
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
+from itertools import pairwise
+from typing import Any, NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+from threadpoolctl import threadpool_limits
+
+from ..network import Network
+from ..training import Trainer
+
+ROUNDS = 5
+GEMM_SIZE = 1024
+MOST_STEPS = 64  # of a training epoch that is timed
+SCORED_ROWS = 4096
+MOST_VALUES = 1 << 24  # numbers in the rows
+
+
+class Measured(NamedTuple):
+    median: float
+    lowest: float
+    highest: float
+
+    @classmethod
+    def of(cls, values: Iterable[float]) -> Measured:
+        values = sorted(values)
+        return cls(statistics.median(values), values[0], values[-1])
+
+
+@dataclass(frozen=True)
+class ThreadSpeeds:
+    """What was measured with one number of threads."""
+
+    step_us: Measured
+    training_rows_per_second: float
+    scoring_rows_per_second: Measured
+    gemm_gflops: float
+    gemm_share: float
+
+
+@dataclass(frozen=True)
+class Speeds:
+    """All that was measured; by number of threads, and of one row in microseconds."""
+
+    by_threads: dict[int, ThreadSpeeds]
+    one_row_us: dict[str, float]
+    rounds: int
+
+
+def measure(network: Network, batch_size: int, seconds: float) -> Speeds:
+    """Measure a network, whose weights change, with one thread and with as many as dnncore takes by
+    itself."""
+    threads = sorted({1, Trainer(network, batch_size=batch_size).n_threads})
+    tasks: dict[Any, Callable[[float], list[float]]] = {}
+    for n in threads:
+        tasks["gemm", n] = _gemm(network.dtype, n)
+        tasks["train", n] = _training(network, batch_size, n)
+        tasks["score", n] = _scoring(network, n)
+    tasks["one"] = _one_row(network)
+    results: dict[Any, list[float]] = {name: [] for name in tasks}
+    for task in tasks.values():
+        task(0.0)  # warms up
+    share = seconds / (ROUNDS * len(tasks))
+    per_round: dict[Any, list[float]] = {name: [] for name in tasks}
+    for _ in range(ROUNDS):
+        for name, task in tasks.items():
+            values = task(share)
+            results[name] += values
+            per_round[name].append(statistics.median(values))
+    flop = _flop_per_row(network) * batch_size
+    by_threads = {}
+    for n in threads:
+        step, gemm = Measured.of(per_round["train", n]), max(results["gemm", n])
+        by_threads[n] = ThreadSpeeds(
+            step_us=Measured(*(1e6 * value for value in step)),
+            training_rows_per_second=batch_size / step.median,
+            scoring_rows_per_second=Measured.of(per_round["score", n]),
+            gemm_gflops=gemm,
+            gemm_share=flop / step.median / (1e9 * gemm),
+        )
+    return Speeds(by_threads, _percentiles(results["one"]), ROUNDS)
+
+
+def _flop_per_row(network: Network) -> int:
+    """Of the matrix products of a training step; nobody needs the gradient of the input."""
+    sizes = network.layer_sizes
+    weights = [k * m for k, m in pairwise(sizes)]
+    return 6 * sum(weights) - 2 * weights[0]
+
+
+def _percentiles(times: list[float]) -> dict[str, float]:
+    p50, p99 = np.percentile(times, (50, 99))
+    return {"p50": 1e6 * float(p50), "p99": 1e6 * float(p99), "calls": len(times)}
+
+
+def _repeat(action: Callable[[], object], seconds: float) -> list[float]:
+    """Seconds that a call took, again and again until the time is over; at least one."""
+    clock = time.perf_counter
+    times: list[float] = []
+    end = clock() + seconds
+    while not times or clock() < end:
+        start = clock()
+        action()
+        times.append(clock() - start)
+    return times
+
+
+def _random_rows(network: Network, n: int) -> NDArray[Any]:
+    n_features = network.layer_sizes[0]
+    n = max(1, min(n, MOST_VALUES // n_features))
+    return (
+        np.random.default_rng(0).standard_normal((n, n_features), np.float32).astype(network.dtype)
+    )
+
+
+def _labels(network: Network, n: int) -> NDArray[Any]:
+    random, n_outputs = np.random.default_rng(1), network.layer_sizes[-1]
+    if network.output == "softmax":
+        return random.integers(n_outputs, size=n)
+    if network.output == "logistic":
+        return random.integers(2, size=(n, n_outputs)).astype(network.dtype)
+    return random.standard_normal((n, n_outputs)).astype(network.dtype)
+
+
+def _training(network: Network, batch_size: int, threads: int) -> Callable[[float], list[float]]:
+    """Seconds of a step, as the mean of an epoch of many."""
+    trainer = Trainer(network, seed=0, batch_size=batch_size, n_threads=threads)
+    X = np.resize(_random_rows(network, batch_size), (batch_size, network.layer_sizes[0]))
+    y = _labels(network, batch_size)
+    trainer.run_epoch(X, y)
+    (step,) = _repeat(lambda: trainer.run_epoch(X, y), 0.0)
+    # An epoch of 50 ms, so that what is done once for all its steps does not count.
+    steps = max(1, min(MOST_STEPS, MOST_VALUES // X.size, int(0.05 / step)))
+    rows, labels = np.tile(X, (steps, 1)), np.concatenate([y] * steps)
+    return lambda seconds: [
+        t / steps for t in _repeat(lambda: trainer.run_epoch(rows, labels), seconds)
+    ]
+
+
+def _scoring(network: Network, threads: int) -> Callable[[float], list[float]]:
+    """Rows a second."""
+    X = _random_rows(network, SCORED_ROWS)
+    return lambda seconds: [
+        len(X) / t
+        for t in _repeat(lambda: network.decision_function(X, n_threads=threads), seconds)
+    ]
+
+
+def _one_row(network: Network) -> Callable[[float], list[float]]:
+    """Seconds of a call for one row."""
+    predictor, x = network.freeze(), _random_rows(network, 1)[0]
+    return lambda seconds: _repeat(lambda: predictor(x), seconds)
+
+
+def _gemm(dtype: np.dtype[Any], threads: int) -> Callable[[float], list[float]]:
+    """GFLOP/s of a square product by NumPy's BLAS."""
+    A = np.random.default_rng(0).standard_normal((GEMM_SIZE, GEMM_SIZE)).astype(dtype)
+    C = np.empty_like(A)
+
+    def task(seconds: float) -> list[float]:
+        with threadpool_limits(threads, user_api="blas"):
+            times = _repeat(lambda: np.matmul(A, A, out=C), seconds)
+        return [2e-9 * GEMM_SIZE**3 / t for t in times]
+
+    return task

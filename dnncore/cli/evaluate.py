@@ -1,0 +1,69 @@
+"""``dnncore evaluate``: how good a model is on labelled rows."""
+
+from __future__ import annotations
+
+import argparse
+import json
+import os
+from typing import Any
+
+from .._columns import feature_names
+from ._arguments import TABLE_HELP, CommandError, check_destination, require_packages
+from ._metrics import ClassScores, scores_of, with_rows
+from ._model import load_model
+from ._output import OK, warn_of_unknown
+from ._report import Report
+
+
+def add_parser(commands: Any) -> None:
+    parser = commands.add_parser(
+        "evaluate",
+        usage="dnncore evaluate MODEL DATA [--target COLUMN] [--report FILE] [--json]",
+        help="measure a model on rows whose labels, or numbers, are known",
+        description="Measure a model on rows whose labels, or numbers, are known: accuracy, "
+        "log-loss, precision and recall of every class, and of up to 12 classes the confusion "
+        "matrix; of a regressor R2, RMSE and MAE. Files of any size are read piece by piece.",
+    )
+    parser.set_defaults(run=run)
+    parser.add_argument("model", metavar="MODEL", help="model file")
+    parser.add_argument("data", metavar="DATA", help=TABLE_HELP)
+    parser.add_argument(
+        "--target",
+        metavar="COLUMN",
+        help="column with the labels or numbers; of an NPY file the NPY file with them (default: "
+        "the column that the model was trained on)",
+    )
+    parser.add_argument("--report", metavar="FILE", help="write a report as an HTML page")
+    parser.add_argument("--json", action="store_true", help="print the figures as JSON")
+
+
+def run(arguments: argparse.Namespace) -> int:
+    if not arguments.json:
+        require_packages("cli", rich="rich")
+    if arguments.report is not None:
+        check_destination("--report", arguments.report, [arguments.model, arguments.data])
+    model = load_model(arguments.model)
+    data = model.rows(arguments.data, target=arguments.target, with_target=True)
+    title = f"{os.path.basename(arguments.model)} on {os.path.basename(arguments.data)}"
+    report = None if arguments.report is None else Report(arguments.report, title)
+    scores = scores_of(model)
+    for block, scored in model.scored(data):
+        if block.y is None:
+            raise CommandError(f"{arguments.data} has no target")
+        scores.update(block.y, scored)
+        if report is not None:
+            report.add(block.X, block.y)
+    if report is not None:
+        report.write(model, feature_names(data.table) if data.table else None)
+    warn_of_unknown(data)
+    if arguments.json:
+        print(json.dumps(scores.as_dict(), indent=2))
+        return OK
+    scores.show()
+    if isinstance(scores, ClassScores):
+        scores.show_confusion()
+    text = with_rows(scores)
+    print(text[0].upper() + text[1:])
+    if report is not None:
+        print(f"Report written to {arguments.report}")
+    return OK

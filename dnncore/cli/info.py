@@ -1,0 +1,90 @@
+"""``dnncore info``: the configuration, or what a model file holds."""
+
+from __future__ import annotations
+
+import argparse
+import os
+from itertools import pairwise
+from typing import Any
+
+from numpy.typing import NDArray
+
+import dnncore
+
+from ..modelfile import read_table
+from ..network import Network
+from ..predictor import Predictor
+from ._model import Model, load_model
+from ._output import OK, plural, print_facts
+
+START = 10  # names or classes that are listed
+
+
+def add_parser(commands: Any) -> None:
+    parser = commands.add_parser(
+        "info",
+        usage="dnncore info [MODEL]",
+        help="show the configuration of dnncore, or what a model file holds",
+        description="Show the configuration of dnncore, or what a model file holds.",
+    )
+    parser.set_defaults(run=run)
+    parser.add_argument("model", metavar="MODEL", nargs="?", help="model file")
+
+
+def run(arguments: argparse.Namespace) -> int:
+    if arguments.model is None:
+        dnncore.show_config()
+        return OK
+    model = load_model(arguments.model)
+    facts = _network_facts(arguments.model, model)
+    if model.classes is not None and not isinstance(model.saved, Network):
+        facts["classes"] = f"{len(model.classes)}: {_start(model.classes)} ({model.classes.dtype})"
+    if isinstance(model.saved, Network | Predictor):
+        print_facts(facts)
+        return OK
+    print_facts(facts | _estimator_facts(arguments.model, model))
+    params = model.saved.get_params(deep=False)
+    del params["callback"]  # It is no part of a file.
+    print("parameters")
+    print_facts({f"  {name}": repr(value) for name, value in params.items()})
+    return OK
+
+
+def _network_facts(path: str, model: Model) -> dict[str, str]:
+    sizes = model.layer_sizes
+    n_parameters = sum((k + 1) * m for k, m in pairwise(sizes))
+    facts = {
+        "file": f"{path} ({os.path.getsize(path) / 1000:.1f} kB)",
+        "kind": type(model.saved).__name__,
+        "layer sizes": f"{'-'.join(map(str, sizes))} ({n_parameters} weights and biases)",
+        "activation": model.network.activation,
+        "output": model.output,
+        "dtype": str(model.dtype),
+    }
+    if isinstance(model.network, Network):
+        facts["norm"] = "no" if model.network.mean_ is None else "yes"
+    return facts
+
+
+def _estimator_facts(path: str, model: Model) -> dict[str, str]:
+    saved: Any = model.saved
+    names = getattr(saved, "feature_names_in_", None)
+    facts = {}
+    for column in read_table(path) or ():
+        if column.is_target:
+            facts["target"] = column.name
+    facts |= {
+        "features": f"{model.n_features}: {'no names' if names is None else _start(names)}",
+        "trained": f"{plural(saved.n_iter_, 'epoch')}, {plural(saved.t_, 'row')} in all",
+    }
+    if saved.loss_curve_:
+        facts["loss"] = f"{saved.loss_curve_[-1]:.4f} in the last epoch"
+    if saved.validation_scores_:
+        # Accuracy, R2, or what the parameter scoring asked for.
+        facts["validation"] = f"best score {max(saved.validation_scores_):.4f}"
+    return facts
+
+
+def _start(values: NDArray[Any]) -> str:
+    """Return the first few values, separated by commas."""
+    return ", ".join(map(str, values[:START])) + (", ..." if len(values) > START else "")

@@ -1,0 +1,300 @@
+"""``dnncore train``: a model from a table, measured on rows that it has never seen."""
+
+from __future__ import annotations
+
+import argparse
+import importlib.util
+import os
+import sys
+import warnings
+from collections.abc import Iterator
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from .. import modelfile
+from .._columns import feature_names
+from .._files import write_atomically
+from ..network import Network
+from ..predictor import Predictor
+from ..tables import Block, Dataset, matrix_data, training_data
+from ._arguments import CommandError, check_destination, require_packages
+from ._division import InBlocks, InMemory, Parts, Shares
+from ._metrics import Scores, scores_of, with_rows
+from ._model import Model, load_model
+from ._options import add_options, check_options, new_estimator, reconfigure
+from ._output import INTERRUPTED, OK, one_line, plural, warn
+from ._progress import Progress
+from ._report import Report
+
+if TYPE_CHECKING:
+    from .._estimator import DNNEstimator
+
+# Of the memory that --memory allows, for validation rows when the others are not kept.
+VALIDATION_SHARE = 0.25
+
+
+def add_parser(commands: Any) -> None:
+    parser = commands.add_parser(
+        "train",
+        usage="dnncore train [DATA] [--target COLUMN] [options]",
+        help="train a model, measure it on held-out rows and save it",
+        description="Train a classifier, or with --regression a regressor, measure it on held-out "
+        "rows that it has never seen, and save it with its learning curve. Columns of text and of "
+        "true and false are categories: each of their values becomes a feature of 0 and 1. The "
+        "model file remembers that.",
+        epilog="Rows are divided, class by class, into test rows, validation rows and training "
+        "rows (by chance only, when they are read in blocks). Every feature is standardised by "
+        "the network. Empty cells, NA, NaN and null count as missing. Ctrl-C ends the training "
+        "early: the model so far is measured and saved, and the exit status is 130.",
+    )
+    parser.set_defaults(run=run)
+    add_options(parser)
+
+
+def run(arguments: argparse.Namespace) -> int:
+    check_options(arguments)
+    require_packages("cli", sklearn="scikit-learn", safetensors="safetensors")
+    if not arguments.quiet:
+        require_packages("cli", rich="rich")
+    plot = _check_files(arguments)
+    model, data = _resumed(arguments) if arguments.resume else _new(arguments)
+    title = "Handwritten digits" if arguments.data is None else _name(arguments.data)
+    parts = _divide(arguments, model, data)
+    if not arguments.quiet:
+        _announce(title, data, parts)
+    interrupted = _fit(model, data, parts, arguments)
+    modelfile.save(model, arguments.output, table=data.table, solver_state=arguments.solver_state)
+
+    fitted = Model(model, data.table)
+    scores = _score(fitted, parts, _report(arguments, title), data)
+    if plot is not None:
+        _draw(model, plot, title, scores)
+    if scores.rows:
+        if not arguments.quiet:
+            scores.show()
+        print(f"Held-out {with_rows(scores)}")
+    print(f"Model written to {arguments.output}")
+    if plot is not None:
+        print(f"Learning curve written to {plot}")
+    if arguments.report is not None:
+        print(f"Report written to {arguments.report}")
+    return INTERRUPTED if interrupted else OK
+
+
+# ---- before the training --------------------------------------------------------------------
+
+
+def _check_files(arguments: argparse.Namespace) -> str | None:
+    """Raise if a result could not be written; return where the plot goes."""
+    plot = _plot_destination(arguments)
+    taken = [arguments.data] if arguments.data else []
+    outputs = {"--output": arguments.output, "--plot": plot, "--report": arguments.report}
+    for option, path in outputs.items():
+        if path is not None:
+            check_destination(option, path, taken)
+            taken.append(path)
+    return plot
+
+
+def _plot_destination(arguments: argparse.Namespace) -> str | None:
+    if arguments.no_plot:
+        return None
+    if arguments.plot is not None:
+        require_packages("plot", matplotlib="Matplotlib")
+        return str(arguments.plot)
+    return "learning_curve.png" if importlib.util.find_spec("matplotlib") else None
+
+
+def _name(path: str) -> str:
+    return one_line(os.path.basename(path))
+
+
+def _new(arguments: argparse.Namespace) -> tuple[DNNEstimator, Dataset]:
+    """An estimator as the options ask for, and its data."""
+    dtype = np.dtype(arguments.dtype or np.float32)
+    if arguments.data is None:
+        data = _digits(dtype, arguments.regression)
+    else:
+        data = training_data(
+            arguments.data,
+            arguments.target,
+            dtype=dtype,
+            regression=arguments.regression,
+            categorical=arguments.categorical,
+            ignore=arguments.ignore,
+            may_miss=arguments.missing not in (None, "error"),
+        )
+    return new_estimator(arguments), data
+
+
+def _digits(dtype: np.dtype[Any], regression: bool) -> Dataset:
+    from sklearn.datasets import load_digits
+
+    digits = load_digits()
+    return matrix_data(
+        "digits",
+        digits.data,
+        digits.target,
+        names=digits.feature_names,
+        dtype=dtype,
+        regression=regression,
+    )
+
+
+def _resumed(arguments: argparse.Namespace) -> tuple[DNNEstimator, Dataset]:
+    """The estimator in a model file, ready to go on, and its data."""
+    saved = load_model(arguments.resume)
+    model = saved.saved
+    if isinstance(model, Network | Predictor):
+        raise CommandError(
+            f"--resume: {arguments.resume} holds a {type(model).__name__}, not an estimator"
+        )
+    if not hasattr(model, "_trainer"):
+        warn(f"{arguments.resume} has no solver state: {model.solver} starts afresh")
+    if arguments.seed is None and model.random_state is None:
+        arguments.seed = 0
+    reconfigure(model, arguments)
+    if arguments.data is None:
+        return model, _digits(saved.dtype, saved.classes is None)
+    data = saved.rows(arguments.data, target=arguments.target, with_target=True)
+    return model, _Labelled(data, saved)
+
+
+class _Labelled:
+    """A dataset with labels instead of indices into the classes of a model."""
+
+    def __init__(self, data: Dataset, model: Model) -> None:
+        self.path, self.size, self.n_features = data.path, data.size, data.n_features
+        self.table, self.unknown = data.table, data.unknown
+        self._data, self._classes = data, model.classes
+        self._named = model.output == "softmax"
+
+    def __iter__(self) -> Iterator[Block]:
+        for block in self._data:
+            if self._named and self._classes is not None:
+                yield Block(block.X, self._classes[block.y])
+            else:
+                yield block
+
+
+def _divide(arguments: argparse.Namespace, model: DNNEstimator, data: Dataset) -> Parts:
+    seed = int(model.random_state)
+    shares = Shares(arguments.test_size, arguments.validation_fraction, seed)
+    limit = 1e6 * arguments.memory
+    if not arguments.blocks and data.size <= limit:
+        single = getattr(model, "_kind", "single") == "single"
+        return InMemory(data, shares, labels=_classifies(model) and single)
+    if data.path.lower().endswith(".npz"):
+        raise CommandError(
+            f"{data.path} cannot be read in blocks: an NPZ file is read as a whole; save its "
+            "arrays as NPY files, or give it more --memory"
+        )
+    most = VALIDATION_SHARE * limit / max(data.size, 1)
+    shares = shares._replace(validation=min(shares.validation, most))
+    return InBlocks(data, shares, labels=_classifies(model))
+
+
+def _classifies(model: DNNEstimator) -> bool:
+    from sklearn.base import is_classifier
+
+    return bool(is_classifier(model))
+
+
+def _score_name(model: DNNEstimator) -> str:
+    return "accuracy" if _classifies(model) else "R2"
+
+
+def _announce(title: str, data: Dataset, parts: Parts) -> None:
+    train, validation, test = parts.sizes
+    classes = "" if parts.n_classes is None else f", {parts.n_classes} classes"
+    print(
+        f"{title}: {train + validation + test} rows, {plural(data.n_features, 'feature')}{classes}"
+        f"\n{train} rows to train on, {validation} to validate, {test} held out",
+        file=sys.stderr,
+    )
+
+
+# ---- the training ---------------------------------------------------------------------------
+
+
+def _fit(model: DNNEstimator, data: Dataset, parts: Parts, arguments: argparse.Namespace) -> bool:
+    """Train the model; return whether Ctrl-C ended it."""
+    from sklearn.exceptions import ConvergenceWarning
+
+    before = getattr(model, "n_iter_", 0) if arguments.resume else 0
+    warm_start = model.warm_start
+    # The columns are in order, but scikit-learn would warn that an array has no names.
+    model.__dict__.pop("feature_names_in_", None)
+    progress = Progress(model.max_iter, _score_name(model), quiet=arguments.quiet)
+    model.set_params(callback=progress, warm_start=arguments.resume is not None)
+    with warnings.catch_warnings(record=True) as caught, progress:
+        warnings.simplefilter("always")
+        warnings.simplefilter("ignore", ConvergenceWarning)  # The user chose the epochs.
+        try:
+            parts.fit(model)
+        except ValueError as error:
+            raise CommandError(str(error)) from error
+    model.set_params(callback=None, warm_start=warm_start)
+    messages = [str(warning.message) for warning in caught]
+    interrupted = any("interrupted" in message for message in messages)
+    if model.n_iter_ == before:
+        if interrupted:
+            raise KeyboardInterrupt
+        raise CommandError("; ".join(messages))
+    for message in messages:
+        warn(message)
+    if not arguments.quiet:
+        print(_summary(model, model.n_iter_ - before), file=sys.stderr)
+    if data.table is not None:
+        model.feature_names_in_ = np.array(feature_names(data.table), dtype=object)
+    return interrupted
+
+
+def _summary(model: DNNEstimator, epochs: int) -> str:
+    text = f"Trained {plural(epochs, 'epoch')}: loss {model.loss_curve_[-1]:.4f}"
+    scores, name = model.validation_scores_, f"validation {_score_name(model)}"
+    if scores and model.early_stopping:
+        best = max(scores)
+        return f"{text}; kept epoch {scores.index(best) + 1}, {name} {best:.4f}"
+    return f"{text}, {name} {scores[-1]:.4f}" if scores else text
+
+
+# ---- after it -------------------------------------------------------------------------------
+
+
+def _report(arguments: argparse.Namespace, title: str) -> Report | None:
+    return None if arguments.report is None else Report(arguments.report, title)
+
+
+def _score(model: Model, parts: Parts, report: Report | None, data: Dataset) -> Scores:
+    """Compare predictions for the held-out rows with the truth."""
+    scores = scores_of(model)
+    for block in parts.held_out():
+        y: Any = block.y
+        if model.output == "softmax" and model.classes is not None:
+            y = np.searchsorted(model.classes, y)
+        scores.update(y, model.score(block.X))
+        if report is not None:
+            report.add(block.X, y)
+    if report is not None:
+        report.write(model, feature_names(data.table) if data.table else None)
+    return scores
+
+
+def _draw(model: DNNEstimator, path: str, title: str, scores: Scores) -> None:
+    from .._plot import learning_curve
+
+    subtitle = "-".join(map(str, model.network_.layer_sizes)) + f", {model.solver}"
+    if scores.rows:
+        subtitle += f", held-out {scores.summary()}"
+    image = learning_curve(
+        model.loss_curve_,
+        model.validation_scores_,
+        title=title,
+        subtitle=subtitle,
+        best_is_kept=bool(model.early_stopping),
+        score_name="accuracy" if _classifies(model) else "R²",
+        loss_name="cross-entropy" if _classifies(model) else model.loss.replace("_", " "),
+    )
+    write_atomically(path, image)

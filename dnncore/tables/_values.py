@@ -1,0 +1,170 @@
+"""Arrow columns as numbers, as text, and as indices into a list of categories."""
+
+from __future__ import annotations
+
+import math
+from collections import Counter
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+BOOLEANS = ("false", "true")
+
+
+class NotANumber(Exception):
+    """A text that is no number, and its row in the column."""
+
+    def __init__(self, row: int, text: str) -> None:
+        super().__init__(text)
+        self.row, self.text = row, text
+
+
+def is_number_type(kind: Any) -> bool:
+    from pyarrow import types
+
+    tests = types.is_integer, types.is_floating, types.is_decimal, types.is_null
+    return any(test(kind) for test in tests)
+
+
+def is_text_type(kind: Any) -> bool:
+    from pyarrow import types
+
+    tests = types.is_string, types.is_large_string, types.is_string_view
+    return any(test(kind) for test in tests)
+
+
+def plain(column: Any) -> Any:
+    """The column without a dictionary, text being of Arrow's plain string type."""
+    import pyarrow as pa
+
+    if pa.types.is_dictionary(column.type):
+        column = column.dictionary_decode()
+    if is_text_type(column.type) and not pa.types.is_string(column.type):
+        column = column.cast(pa.string())
+    return column
+
+
+def missing(column: Any) -> NDArray[np.bool_]:
+    """Which cells are null or NaN."""
+    from pyarrow import compute
+
+    mask: NDArray[np.bool_] = compute.is_null(column, nan_is_null=True).to_numpy(
+        zero_copy_only=False
+    )
+    return mask
+
+
+def numbers(column: Any) -> NDArray[np.float64]:
+    """A column of numbers, or of text that is numbers, with NaN for missing cells.
+
+    Raises
+    ------
+    NotANumber
+        At the first cell that is text of another kind.
+    """
+    import pyarrow as pa
+
+    try:
+        cast = column.cast(pa.float64(), safe=False)
+    except pa.ArrowInvalid:
+        row = next(row for row, cell in enumerate(column) if not _is_number(cell))
+        raise NotANumber(row, str(column[row])) from None
+    return cast.to_numpy(zero_copy_only=False)  # type: ignore[no-any-return]
+
+
+def numbers_or_booleans(column: Any) -> NDArray[np.float64]:
+    """As `numbers`, with 1 and 0 for columns of true and false."""
+    from pyarrow import compute
+
+    if is_text_type(column.type) and are_booleans(compute.unique(column).to_pylist()):
+        return numbers(compute.equal(compute.utf8_lower(column), "true"))
+    return numbers(column)
+
+
+def are_booleans(texts: Sequence[str | None]) -> bool:
+    """Whether some texts, of which None is missing, are nothing but true and false."""
+    present = {text.lower() for text in texts if text is not None}
+    return bool(present) and present <= set(BOOLEANS)
+
+
+def _is_number(cell: Any) -> bool:
+    import pyarrow as pa
+
+    try:
+        cell.cast(pa.float64())
+    except pa.ArrowInvalid:
+        return False
+    return True
+
+
+def is_number(text: str) -> bool:
+    """Whether a text is a number, to Arrow's mind."""
+    import pyarrow as pa
+
+    return _is_number(pa.scalar(text))
+
+
+def texts(column: Any) -> Any:
+    """A column as Arrow strings, the same for a number whatever its type: 1 for 1.0."""
+    import pyarrow as pa
+    from pyarrow import compute
+
+    if pa.types.is_floating(column.type):
+        column = compute.if_else(compute.is_nan(column), None, column)
+    return column.cast(pa.string())
+
+
+class Categories:
+    """A list of texts, and the index of each cell of a column in it.
+
+    A text that is not in the list itself is looked for by what it means: 1.0 and 01 are 1, True
+    and TRUE are true.
+
+    Parameters
+    ----------
+    values : sequence of str, all different
+    """
+
+    def __init__(self, values: Sequence[str]) -> None:
+        import pyarrow as pa
+
+        self._values = pa.array(values, pa.string())
+        self._booleans = are_booleans(values)
+        self._meanings: dict[str, int] = {}
+        for index, value in enumerate(values):
+            self._meanings.setdefault(self._meaning(value), index)
+
+    def indices(self, column: Any) -> tuple[NDArray[np.intp], Counter[str]]:
+        """The index of each cell, -1 for missing and unknown ones; how often these came."""
+        import pyarrow as pa
+        from pyarrow import compute
+
+        cells = texts(column)
+        found = compute.fill_null(compute.index_in(cells, value_set=self._values), -1)
+        indices: NDArray[np.intp] = found.to_numpy(zero_copy_only=False).astype(np.intp)
+        unknown: Counter[str] = Counter()
+        for entry in compute.value_counts(cells.filter(pa.array((indices < 0) & ~missing(cells)))):
+            text = entry["values"].as_py()
+            index = self._meanings.get(self._meaning(text), -1)
+            if index < 0:
+                unknown[text] = entry["counts"].as_py()
+            else:
+                mask = compute.fill_null(compute.equal(cells, text), False)
+                indices[mask.to_numpy(zero_copy_only=False)] = index
+        return indices, unknown
+
+    def _meaning(self, text: str) -> str:
+        lower = text.lower()
+        if self._booleans:
+            return {"0": "false", "1": "true"}.get(lower, lower)
+        try:
+            number = float(text)
+        except ValueError:
+            return text
+        if "_" in text:  # a number to Python only
+            return text
+        if math.isfinite(number) and number == int(number):
+            return str(int(number))
+        return repr(number)
