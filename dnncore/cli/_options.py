@@ -62,11 +62,17 @@ def _add_columns(columns: Any) -> None:
         "--categorical",
         metavar="COLUMN",
         nargs="+",
+        action="extend",
         default=[],
         help="columns whose values are categories although they are numbers, dates, or very many",
     )
     columns.add_argument(
-        "--ignore", metavar="COLUMN", nargs="+", default=[], help="columns that are no features"
+        "--ignore",
+        metavar="COLUMN",
+        nargs="+",
+        action="extend",
+        default=[],
+        help="columns that are no features",
     )
     columns.add_argument(
         "--missing",

@@ -1,0 +1,42 @@
+"""NPZ and NPY files."""
+
+import numpy as np
+import pytest
+from commands import IRIS
+
+
+@pytest.mark.parametrize(
+    ("arrays", "message"),
+    [
+        ({"x": [[1.0]], "y": [0]}, "it has no array 'X', only 'x', 'y'"),
+        ({"X": [[1.0]]}, "it has no array 'y', only 'X'"),
+        ({"X": [1.0, 2.0], "y": [0, 1]}, "X must have rows and columns, got shape (2,)"),
+        ({"X": np.zeros((0, 3)), "y": []}, "X must have rows and columns, got shape (0, 3)"),
+        ({"X": [["a"], ["b"]], "y": [0, 1]}, "X must be numeric, got dtype <U1"),
+        ({"X": [[1.0], [2.0]], "y": [0, 1, 2]}, "y must have a label for each of the 2 rows"),
+        ({"X": [[1.0], [2.0]], "y": [[0], [1]]}, "y must have one label a row, got shape (2, 1)"),
+        ({"X": [[np.nan], [2.0]], "y": [0, 1]}, "X has missing values, the first in X[0, 0]"),
+        ({"X": [[1.0], [-np.inf]], "y": [0, 1]}, "X[1, 0] is -inf, not a finite float32"),
+        ({"X": [[1.0], [1e99]], "y": [0, 1]}, "X[1, 0] is 1e+99, not a finite float32"),
+        ({"X": [[1.0], [2.0]], "y": [0.0, np.nan]}, "y has missing values"),
+        ({"X": [[1.0], [2.0]], "y": [0.0, 1.5]}, "(integers or strings), got the number 1.5"),
+        ({"X": [[1.0], [2.0]], "y": [0j, 1j]}, "(integers or strings), got dtype complex128"),
+        ({"X": [[1.0], [2.0]], "y": [1, 1]}, "all rows are of one class, '1'"),
+    ],
+)
+def test_npz_files_that_do_not_do(fails, arrays, message):
+    np.savez("data.npz", **{name: np.array(x) for name, x in arrays.items()})
+    assert message in fails("train", "data.npz")
+
+
+def test_npz_files_that_are_damaged_or_hold_objects(fails, tmp_path):
+    np.savez("data.npz", X=np.array([[None]], object), y=np.array([0]))
+    assert "Object arrays cannot be loaded" in fails("train", "data.npz")
+    np.savez("data.npz", X=IRIS.data, y=IRIS.target)
+    data = (tmp_path / "data.npz").read_bytes()
+    for damaged in (b"", b"PK\3\4", data[:-30], data[:50] + bytes(200) + data[250:]):
+        (tmp_path / "data.npz").write_bytes(damaged)
+        assert "not a usable NPZ file" in fails("train", "data.npz")
+    with open("data.npz", "wb") as file:
+        np.save(file, IRIS.data)
+    assert "it is a single array" in fails("train", "data.npz")

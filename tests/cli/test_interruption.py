@@ -1,0 +1,84 @@
+"""Ctrl-C, readers that leave, full disks."""
+
+import os
+import re
+import signal
+import subprocess
+import sys
+
+import numpy as np
+import pytest
+from commands import python_m_dnncore
+
+import dnncore
+from dnncore import DNNClassifier, Network
+from dnncore.cli._progress import Progress
+
+
+def test_ctrl_c_in_training_saves_the_model(dnncore_command, monkeypatch):
+    show = Progress.__call__
+
+    def interrupt(self, info):
+        show(self, info)
+        if info.epoch == 4:
+            raise KeyboardInterrupt
+
+    monkeypatch.setattr(Progress, "__call__", interrupt)
+    status, out, err = dnncore_command("train")
+    assert status == 130
+    assert "dnncore: warning: Training interrupted by user.\n" in err
+    assert re.search(r"^Held-out accuracy", out, re.M)
+    assert os.path.exists("learning_curve.png")
+    assert dnncore.load("model.safetensors").n_iter_ == 4
+
+
+def test_ctrl_c_before_training(dnncore_command, monkeypatch):
+    def interrupt(*args, **kwargs):
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(DNNClassifier, "fit", interrupt)
+    assert dnncore_command("train", "--quiet") == (130, "", "dnncore: interrupted\n")
+    assert os.listdir() == []
+
+
+@pytest.mark.skipif(os.name == "nt", reason="signals of POSIX")
+def test_ctrl_c_as_a_signal():
+    # Labels by chance are learnt by heart so slowly that training does not end by itself.
+    random = np.random.default_rng(0)
+    np.savez("data.npz", X=random.normal(size=(4000, 50)), y=random.integers(2, size=4000))
+    with python_m_dnncore("train", "data.npz", "--hidden", "200", "--epochs", "10000") as process:
+        for line in process.stderr:
+            if line.startswith("epoch 1/"):
+                break
+        process.send_signal(signal.SIGINT)
+        out, err = process.communicate(timeout=60)
+    assert process.returncode == 130, err
+    assert "Held-out accuracy" in out
+    assert "Traceback" not in err
+    assert 0 < dnncore.load("model.safetensors").n_iter_ < 10000
+
+
+@pytest.mark.skipif(os.name == "nt", reason="pipes of POSIX")
+@pytest.mark.parametrize("unbuffered", ["", "1"])
+def test_reader_that_leaves(unbuffered):
+    Network((1, 2), seed=0).save("model")
+    np.savez("data.npz", X=np.zeros((20_000, 1)))
+    environment = os.environ | {"PYTHONUNBUFFERED": unbuffered}
+    with python_m_dnncore("predict", "model", "data.npz", "--proba", env=environment) as process:
+        assert process.stdout.readline() == "prediction,0,1\n"
+        process.stdout.close()
+        assert process.stderr.read() == ""
+    assert process.returncode == 141
+
+
+@pytest.mark.skipif(not os.path.exists("/dev/full"), reason="needs /dev/full")
+def test_full_disk():
+    with open("/dev/full", "w") as full:
+        done = subprocess.run(
+            [sys.executable, "-m", "dnncore", "info"],
+            stdout=full,
+            stderr=subprocess.PIPE,
+            text=True,
+        )
+    assert done.returncode == 2
+    assert re.fullmatch(r"dnncore: error: .*No space left on device\n", done.stderr)

@@ -1,0 +1,96 @@
+"""Mistakes of the user, and what is not installed."""
+
+import os
+import sys
+
+import numpy as np
+import pytest
+from commands import FEATURES, IRIS, QUICK, SPECIES, write_csv, write_iris
+
+from dnncore import DNNClassifier, Network
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        ([], "the following arguments are required: COMMAND (see 'dnncore --help')"),
+        (["fit"], "invalid choice: 'fit'"),
+        (["train", "--nonsense"], "unrecognized arguments: --nonsense"),
+        (["train", "missing.csv", "--target", "y"], "missing.csv: No such file or directory"),
+        (["train", "missing.npz"], "missing.npz: No such file or directory"),
+        (["train", "iris.csv"], "--target is missing"),
+        (["train", "--target", "y"], "--target names a column of DATA, which is missing"),
+        (["train", "iris.npz", "--target", "y"], "--target is for CSV, Parquet and NPY files"),
+        (["train", "iris.csv", "--target", "kind"], "no column 'kind'; the file has 'sepal"),
+        (["train", "--epochs", "0"], "argument --epochs: must be an integer >= 1, got '0'"),
+        (["train", "--hidden", "9", "iris.csv"], "argument --hidden: must be an integer >= 1"),
+        (["train", "--batch-size", "1.5"], "argument --batch-size: must be an integer >= 1"),
+        (["train", "--seed", "-1"], "argument --seed: must be an integer from 0 to 4294967295"),
+        (["train", "--threads", "1000"], "argument --threads: must be an integer from 1 to"),
+        (["train", "--test-size", "1"], "argument --test-size: must be a number >= 0 and < 1"),
+        (["train", "--test-size", "nan"], "argument --test-size: must be a number >= 0 and < 1"),
+        (["train", "--learning-rate", "0"], "argument --learning-rate: must be a finite number"),
+        (["train", "--alpha", "inf"], "argument --alpha: must be a finite number >= 0"),
+        (["train", "--dtype", "float16"], "argument --dtype: invalid choice: 'float16'"),
+        (["train", "--plot", "a.png", "--no-plot"], "not allowed with argument"),
+        (["train", "--output", "no/where"], "--output: there is no directory 'no'"),
+        (["train", "--plot", "no/where.png"], "--plot: there is no directory 'no'"),
+        (["train", "--output", "."], "--output: '.' is not a regular file"),
+        (["train", "--output", "a", "--plot", "./a"], "--plot: './a' is also an input or another"),
+        (["train", "iris.npz", "--output", "iris.npz"], "--output: 'iris.npz' is also an input"),
+        (["train", "--early-stopping", "--validation-fraction", "0"], "needs validation rows"),
+        (["train", "--quiet", "--learning-rate", "1e30"], "training diverged in epoch 1"),
+        (["train", "--test-size", "0.999"], "rows cannot be divided"),
+        (["predict", "model"], "the following arguments are required: DATA"),
+        (["predict", "missing", "iris.csv"], "missing: No such file or directory"),
+        (["predict", "iris.csv", "iris.csv"], "iris.csv: not a readable safetensors file"),
+        (["predict", "model", "missing.csv"], "missing.csv: No such file or directory"),
+        (["predict", "model", "iris.npz", "--output", "model"], "'model' is also an input"),
+        (["predict", "model", "columns.csv"], "no columns 'sepal width', 'petal length'; the file"),
+        (["predict", "model", "narrow.npz"], "X must have 4 columns, like the model, got 2"),
+        (["predict", "unnamed", "iris.csv"], "the model has no feature names, so the file must"),
+        (["predict", "numbers", "iris.npz", "--proba"], "--proba: numbers predicts numbers, not"),
+        (["info", "missing"], "missing: No such file or directory"),
+        (["info", "iris.npz"], "iris.npz: not a readable safetensors file"),
+        (["info", "."], ".: "),
+    ],
+)
+def test_mistakes(fails, arguments, message):
+    write_iris()
+    np.savez("iris.npz", X=IRIS.data, y=IRIS.target)
+    np.savez("narrow.npz", X=IRIS.data[:, :2])
+    columns = ["sepal length", "petal width", "species"]
+    write_csv("columns.csv", columns, [[1, 2, "setosa"]])
+    model = DNNClassifier((3,)).partial_fit(IRIS.data, SPECIES, classes=IRIS.target_names)
+    model.save("unnamed")
+    model.feature_names_in_ = np.array(FEATURES, dtype=object)
+    model.save("model")
+    Network((4, 1), output="identity").save("numbers")
+    before = set(os.listdir())
+    assert message in fails(*arguments)
+    assert set(os.listdir()) == before
+
+
+@pytest.mark.parametrize(
+    ("module", "arguments", "message"),
+    [
+        ("sklearn", ["train"], "scikit-learn is not installed: pip install 'dnncore[cli]'"),
+        ("safetensors", ["train"], "safetensors is not installed: pip install 'dnncore[cli]'"),
+        ("rich", ["train"], "rich is not installed: pip install 'dnncore[cli]'"),
+        ("matplotlib", ["train", "--plot", "a.png"], "Matplotlib is not installed: pip install"),
+        ("pyarrow", ["train", "iris.csv", "--target", "species"], "CSV files need pyarrow: pip"),
+        ("safetensors", ["info", "iris.csv"], "model files need safetensors: pip install"),
+    ],
+)
+def test_missing_packages(fails, monkeypatch, module, arguments, message):
+    write_iris()
+    monkeypatch.setitem(sys.modules, module, None)
+    assert message in fails(*arguments)
+
+
+def test_out_of_memory(fails, monkeypatch):
+    def fit(*args, **kwargs):
+        raise MemoryError("Unable to allocate 1 PiB")
+
+    monkeypatch.setattr(DNNClassifier, "fit", fit)
+    assert fails("train", "--quiet", *QUICK) == "out of memory: Unable to allocate 1 PiB"

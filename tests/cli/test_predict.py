@@ -1,0 +1,70 @@
+"""`dnncore predict`."""
+
+import numpy as np
+import pytest
+from commands import FEATURES, IRIS, read_csv, write_iris
+
+from dnncore import DNNClassifier, DNNRegressor, Network
+
+
+def test_predict_with_a_bare_network(dnncore_command):
+    network = Network((4, 3), seed=0)
+    network.save("network")
+    np.savez("iris.npz", X=IRIS.data)
+    header, rows = read_csv(dnncore_command("predict", "network", "iris.npz", "--proba")[1])
+    assert header == ["prediction", "0", "1", "2"]
+    probabilities = np.array([row[1:] for row in rows], float)
+    np.testing.assert_array_equal(probabilities, network.predict_proba(IRIS.data))
+    assert [int(row[0]) for row in rows] == probabilities.argmax(axis=1).tolist()
+
+
+def as_numbers(rows, dtype):
+    return np.array(rows).astype(dtype)
+
+
+@pytest.mark.parametrize("dtype", ["float32", "float64"])
+@pytest.mark.parametrize("n_outputs", [1, 2])
+def test_predict_with_a_regressor(dnncore_command, fails, dtype, n_outputs):
+    y = IRIS.data[:, :n_outputs] * [1.0, -1000.0][:n_outputs] + 7.0
+    X = IRIS.data.astype(dtype)
+    model = DNNRegressor(hidden_layer_sizes=(5,), random_state=0).partial_fit(X, y)
+    expected = model.predict(X)
+    model.feature_names_in_ = np.array(FEATURES, dtype=object)
+    model.save("model")
+    write_iris()
+    status, out, err = dnncore_command("predict", "model", "iris.csv")
+    assert (status, err) == (0, "")
+    header, rows = read_csv(out)
+    assert header == (["prediction"] if n_outputs == 1 else ["prediction_0", "prediction_1"])
+    np.testing.assert_array_equal(as_numbers(rows, dtype), expected.reshape(150, -1))
+    message = fails("predict", "model", "iris.csv", "--proba")
+    assert message == "--proba: model predicts numbers, not classes"
+
+
+def test_predict_with_several_labels_in_a_row(dnncore_command):
+    y = IRIS.data[:, :3] > IRIS.data[:, :3].mean(axis=0)
+    model = DNNClassifier((5,), random_state=0).partial_fit(IRIS.data, y.astype(int))
+    model.save("model")
+    np.savez("iris.npz", X=IRIS.data)
+    status, out, err = dnncore_command("predict", "model", "iris.npz", "--proba")
+    assert (status, err) == (0, "")
+    header, rows = read_csv(out)
+    assert header == ["prediction_0", "prediction_1", "prediction_2", "0", "1", "2"]
+    rows = np.array(rows)
+    assert set(rows[:, :3].ravel()) == {"0", "1"}
+    np.testing.assert_array_equal(rows[:, :3].astype(int), model.predict(IRIS.data))
+    np.testing.assert_array_equal(rows[:, 3:].astype(float), model.predict_proba(IRIS.data))
+
+
+@pytest.mark.parametrize("output", ["logistic", "identity"])
+@pytest.mark.parametrize("n_outputs", [1, 2])
+def test_predict_with_a_bare_network_of_another_output(dnncore_command, output, n_outputs):
+    network = Network((4, 6, n_outputs), seed=0, activation="tanh", output=output)
+    network.save("network")
+    np.savez("iris.npz", X=IRIS.data)
+    header, rows = read_csv(dnncore_command("predict", "network", "iris.npz")[1])
+    assert header == (["prediction"] if n_outputs == 1 else ["prediction_0", "prediction_1"])
+    expected = network.predict_proba(IRIS.data)
+    if output == "logistic":
+        expected = (expected > 0.5).astype(int)
+    np.testing.assert_array_equal(as_numbers(rows, expected.dtype), expected)
