@@ -91,7 +91,10 @@ def test_info_about_a_network(dnncore_command):
 def test_help(dnncore_command):
     status, out, err = dnncore_command("--help")
     assert (status, err) == (0, "")
-    assert all(command in out for command in ("train", "predict", "evaluate", "export", "bench", "info", "--version"))
+    assert all(
+        command in out
+        for command in ("train", "predict", "evaluate", "export", "bench", "info", "--version")
+    )
     options = {
         "train": "DATA --target --regression --categorical --ignore --missing --output "
         "--solver-state --no-solver-state --plot --no-plot --report --test-size "

@@ -1,0 +1,196 @@
+"""`dnncore evaluate`, and the figures that it prints."""
+
+import json
+import math
+import re
+
+import numpy as np
+import pytest
+from commands import IRIS, QUICK, SPECIES, write_csv, write_iris
+from hypothesis import given
+from hypothesis import strategies as st
+from sklearn import metrics
+
+import dnncore
+from dnncore import DNNClassifier, DNNRegressor, Network
+from dnncore.cli._metrics import ClassScores, LabelScores, NumberScores
+from dnncore.cli._model import Scored
+
+
+def update_in_parts(scores, cuts, y, predicted, outputs):
+    for part in np.split(np.arange(len(y)), sorted(cut % len(y) for cut in cuts)):
+        if len(part):
+            scores.update(y[part], Scored(predicted[part], outputs[part]))
+
+
+seeds = st.integers(0, 2**32 - 1)
+all_cuts = st.lists(st.integers(0, 1000), max_size=4)
+
+
+@given(st.integers(1, 60), st.integers(2, 6), seeds, all_cuts)
+def test_class_scores_are_those_of_scikit_learn(n, n_classes, seed, cuts):
+    random = np.random.default_rng(seed)
+    p = random.dirichlet(np.ones(n_classes) / 4, size=n)
+    y, predicted = random.integers(n_classes, size=n), p.argmax(axis=1)
+    classes = np.arange(n_classes)
+    scores = ClassScores(classes)
+    update_in_parts(scores, cuts, y, predicted, p)
+    assert scores.rows == n
+    assert scores.accuracy == pytest.approx(metrics.accuracy_score(y, predicted))
+    assert scores.log_loss == pytest.approx(metrics.log_loss(y, p, labels=classes), rel=1e-9)
+    np.testing.assert_array_equal(
+        scores.confusion, metrics.confusion_matrix(y, predicted, labels=classes)
+    )
+    expected = metrics.precision_recall_fscore_support(
+        y, predicted, labels=classes, zero_division=0.0
+    )
+    np.testing.assert_allclose(scores.by_class(), expected[:3])
+    assert [entry["count"] for entry in scores.as_dict()["classes"]] == expected[3].tolist()
+
+
+@given(st.integers(1, 60), st.integers(2, 4), seeds, all_cuts)
+def test_label_scores_are_those_of_scikit_learn(n, n_labels, seed, cuts):
+    random = np.random.default_rng(seed)
+    p = random.uniform(0.001, 0.999, size=(n, n_labels))
+    y, predicted = random.integers(2, size=(n, n_labels)), (p > 0.5).astype(int)
+    scores = LabelScores(np.arange(n_labels))
+    update_in_parts(scores, cuts, y, predicted, p)
+    assert scores.accuracy == pytest.approx(metrics.accuracy_score(y, predicted))
+    single = [metrics.log_loss(y[:, i], p[:, i], labels=[0, 1]) for i in range(n_labels)]
+    assert scores.log_loss == pytest.approx(np.mean(single), rel=1e-9)
+    expected = metrics.precision_recall_fscore_support(y, predicted, zero_division=0.0)
+    found = [[entry[name] for entry in scores.as_dict()["classes"]]
+             for name in ("precision", "recall", "f1", "count")]  # fmt: skip
+    np.testing.assert_allclose(found, expected)
+
+
+@given(st.integers(2, 60), st.integers(1, 3), seeds, all_cuts, st.sampled_from([0.0, 1e6]))
+def test_number_scores_are_those_of_scikit_learn(n, n_outputs, seed, cuts, offset):
+    random = np.random.default_rng(seed)
+    y = random.normal(offset, 1.0, size=(n, n_outputs))
+    predicted = y + random.normal(size=y.shape)
+    scores = NumberScores(n_outputs)
+    update_in_parts(scores, cuts, y[:, 0] if n_outputs == 1 else y, predicted, predicted)
+    assert scores.r2 == pytest.approx(metrics.r2_score(y, predicted), rel=1e-6)
+    assert scores.rmse == pytest.approx(math.sqrt(metrics.mean_squared_error(y, predicted)))
+    assert scores.mae == pytest.approx(metrics.mean_absolute_error(y, predicted))
+
+
+def test_r2_of_a_constant_is_undefined():
+    scores = NumberScores(1)
+    scores.update(np.ones(3), Scored(np.zeros((3, 1)), np.zeros((3, 1))))
+    assert scores.summary() == "R2 undefined, RMSE 1, MAE 1"
+    assert json.loads(json.dumps(scores.as_dict()))["r2"] is None
+
+
+def test_a_classifier(dnncore_command):
+    write_iris()
+    dnncore_command("train", "iris.csv", "--target", "species", *QUICK)
+    model = dnncore.load("model.safetensors")
+    predicted = model.classes_[model.network_.predict_proba(IRIS.data.astype(np.float32)).argmax(1)]
+    accuracy = np.mean(predicted == SPECIES)
+
+    # The model remembers the target's name.
+    status, out, err = dnncore_command("evaluate", "model.safetensors", "iris.csv")
+    assert (status, err) == (0, "")
+    assert f"\nAccuracy {accuracy:.4f}, log-loss " in out
+    assert out.endswith(" (150 rows)\n")
+    table = re.findall(r"^ +(\w+) +([\d.]+) +([\d.]+) +([\d.]+) +50 *$", out, re.M)
+    assert [row[0] for row in table] == IRIS.target_names.tolist()
+    confusion = metrics.confusion_matrix(SPECIES, predicted)
+    rows = re.findall(r"^ +[a-z]+ +([\d.]+) +([\d.]+) +([\d.]+) *$", out, re.M)
+    assert [[0 if x == "." else int(x) for x in row] for row in rows] == confusion.tolist()
+
+    # It can be called otherwise.
+    rows = zip(SPECIES, *IRIS.data.T, strict=True)
+    write_csv("other.csv", ["kind", *model.feature_names_in_], rows)
+    status, out, _ = dnncore_command(
+        "evaluate", "model.safetensors", "other.csv", "--target", "kind", "--json"
+    )
+    assert status == 0
+    figures = json.loads(out)
+    assert figures["accuracy"] == pytest.approx(accuracy)
+    assert figures["confusion_matrix"] == confusion.tolist()
+    assert [entry["class"] for entry in figures["classes"]] == IRIS.target_names.tolist()
+
+
+def test_many_classes_have_no_matrix(dnncore_command):
+    y = np.arange(390) % 13
+    np.savez("data.npz", X=np.eye(13)[y], y=y)
+    dnncore_command("train", "data.npz", *QUICK)
+    _, out, _ = dnncore_command("evaluate", "model.safetensors", "data.npz")
+    assert "predicted" not in out
+    assert "Accuracy" in out
+
+
+def test_a_regressor(dnncore_command):
+    write_csv("data.csv", ["a", "b", "c", "y"], IRIS.data.tolist())
+    status, out, err = dnncore_command(
+        "train", "data.csv", "--target", "y", "--regression", "--loss", "huber", "--no-plot",
+        "--epochs", 30,
+    )  # fmt: skip
+    assert status == 0
+    assert re.search(r"^epoch 30/30  loss \d\.\d{4}  validation R2 \d\.\d{4}$", err, re.M)
+    assert re.search(r"^Held-out R2 0\.\d{4}, RMSE 0\.\d+, MAE 0\.\d+ \(30 rows\)$", out, re.M)
+    model = dnncore.load("model.safetensors")
+    assert isinstance(model, DNNRegressor)
+    assert model.loss == "huber"
+    _, out, _ = dnncore_command("evaluate", "model.safetensors", "data.csv", "--json")
+    del model.feature_names_in_
+    predicted = model.predict(IRIS.data[:, :3].astype(np.float32))
+    assert json.loads(out)["r2"] == pytest.approx(metrics.r2_score(IRIS.data[:, 3], predicted))
+    _, out, _ = dnncore_command("evaluate", "model.safetensors", "data.csv")
+    assert re.fullmatch(r"R2 0\.\d{4}, RMSE 0\.\d+, MAE 0\.\d+ \(150 rows\)\n", out)
+
+
+def test_regression_takes_numbers_of_any_kind(dnncore_command):
+    np.savez("data.npz", X=IRIS.data, y=IRIS.data[:, :2])
+    assert dnncore_command("train", "data.npz", "--regression", *QUICK)[0] == 0
+    assert dnncore.load("model.safetensors").n_outputs_ == 2
+    status, out, _ = dnncore_command("evaluate", "model.safetensors", "data.npz", "--json")
+    assert (status, json.loads(out)["rows"]) == (0, 150)
+
+
+def test_several_labels_and_bare_networks(dnncore_command):
+    y = (IRIS.data > IRIS.data.mean(axis=0)).astype(int)
+    DNNClassifier((5,), random_state=0).partial_fit(IRIS.data, y).save("labels")
+    Network((4, 3), seed=0).save("network")
+    np.savez("labels.npz", X=IRIS.data, y=y)
+    np.savez("iris.npz", X=IRIS.data, y=IRIS.target)
+    status, out, _ = dnncore_command("evaluate", "labels", "labels.npz")
+    assert status == 0
+    assert re.search(r"^Accuracy 0\.\d{4} \(all labels right\), log-loss 0\.\d{4} \(150", out, re.M)
+    status, out, _ = dnncore_command("evaluate", "network", "iris.npz", "--json")
+    p = Network((4, 3), seed=0).predict_proba(IRIS.data)
+    assert json.loads(out)["log_loss"] == pytest.approx(metrics.log_loss(IRIS.target, p))
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (["iris.csv"], "--target is missing: the model does not remember its name"),
+        (["iris.csv", "--target", "kind"], "no column 'kind'"),
+        (["new.csv", "--target", "y"], "column 'y' has the label 'tulip' on line 3, which is no"),
+        (["iris.npz", "--target", "y"], "--target is for CSV, Parquet and NPY files"),
+        (["iris.npz"], "y must hold classes like those of the model, 'setosa', 'versicolor', "),
+        (["words.npz"], "y has the label 'tulip', which is no class of the model"),
+        (["X.npy"], "--target is missing: which NPY file holds the labels?"),
+        (["X.npy", "--target", "short.npy"], "y must have a label for each of the 150 rows of X"),
+        (["X.npy", "--target", "text.npy"], "text.npy: not a usable NPY file: "),
+        (["X.npy", "--target", "gone.npy"], "gone.npy: No such file or directory"),
+        (["words.npz", "--report", "no/where"], "--report: there is no directory 'no'"),
+        (["words.npz", "--report", "words.npz"], "--report: 'words.npz' is also an input"),
+    ],
+)
+def test_mistakes(fails, arguments, message, tmp_path):
+    model = DNNClassifier((3,)).partial_fit(IRIS.data, SPECIES, classes=IRIS.target_names)
+    model.feature_names_in_ = np.array(["a", "b", "c", "d"], dtype=object)
+    model.save("model")
+    write_csv("iris.csv", "abcde", np.c_[IRIS.data, IRIS.target])
+    write_csv("new.csv", "abcdy", [[1, 2, 3, 4, "setosa"], [1, 2, 3, 4, "tulip"]])
+    np.savez("iris.npz", X=IRIS.data, y=IRIS.target)
+    np.savez("words.npz", X=IRIS.data, y=np.where(IRIS.target == 1, "tulip", SPECIES))
+    np.save("X.npy", IRIS.data)
+    np.save("short.npy", IRIS.target[1:])
+    (tmp_path / "text.npy").write_text("none")
+    assert message in fails("evaluate", "model", *arguments)
