@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import importlib.util
+import warnings
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from ._arguments import CommandError
 from ._model import Model
 from ._output import one_line, warn
 
@@ -39,22 +38,19 @@ class Report:
         y = np.concatenate(self._y)
         if model.classes is not None and model.output == "softmax":
             y = model.classes[y]
-        write_report(
-            model.saved,
-            np.concatenate(self._X),
-            y,
-            self._path,
-            title=self._title,
-            feature_names=feature_names,
-        )
+        with warnings.catch_warnings():
+            # The columns are in order.
+            warnings.filterwarnings("ignore", message="X does not have valid feature names")
+            write_report(
+                model.saved,
+                np.concatenate(self._X),
+                y,
+                self._path,
+                title=self._title,
+                feature_names=feature_names,
+            )
         if self._left_out:
             warn(
                 f"{self._path}: the report is about the first {self._rows} rows only, "
                 f"{self._left_out} more would not fit into memory"
             )
-
-
-def check_report() -> None:
-    """Raise unless reports can be written."""
-    if importlib.util.find_spec("dnncore.report") is None:
-        raise CommandError("--report: this version of dnncore has no reports")

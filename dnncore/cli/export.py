@@ -3,25 +3,28 @@
 from __future__ import annotations
 
 import argparse
+import io
 import sys
 from pathlib import Path
 from typing import Any
 
 from .._columns import feature_names
+from .._files import write_atomically
 from ._arguments import CommandError, check_destination
 from ._model import load_model
 from ._output import OK, one_line
 
-FORMATS = {".onnx": "onnx", ".c": "c", ".pt": "torch", ".pth": "torch"}
+FORMATS = {".onnx": "onnx", ".c": "c", ".pt": "torch", ".pt2": "torch-export"}
 
 
 def add_parser(commands: Any) -> None:
     parser = commands.add_parser(
         "export",
-        usage="dnncore export MODEL FILE [--format {onnx,c,torch}]",
+        usage="dnncore export MODEL FILE [--format FORMAT]",
         help="write a model for ONNX, C or PyTorch",
         description="Write a model in a form that other software runs: an ONNX model, a C file "
-        "that needs no library, or a PyTorch module. Input are the features as numbers: where the "
+        "that needs no library, a PyTorch module (torch.load of it needs dnncore as well), or a "
+        "program of torch.export, which needs only PyTorch. Input are the features as numbers: where the "
         "model has categories, a 1 in the place of the row's category, and 0 elsewhere.",
     )
     parser.set_defaults(run=run)
@@ -29,8 +32,8 @@ def add_parser(commands: Any) -> None:
     parser.add_argument("file", metavar="FILE", help="file to write")
     parser.add_argument(
         "--format",
-        choices=("onnx", "c", "torch"),
-        help="default: by the ending of FILE, .onnx, .c, or .pt",
+        choices=tuple(FORMATS.values()),
+        help="default: by the ending of FILE, .onnx, .c, .pt or .pt2",
     )
 
 
@@ -45,7 +48,7 @@ def run(arguments: argparse.Namespace) -> int:
     model = load_model(arguments.model)
     try:
         _write(model.saved, arguments.file, kind)
-    except (TypeError, ValueError, NotImplementedError) as error:
+    except ValueError as error:
         raise CommandError(f"{arguments.model}: {error}") from error
     names = feature_names(model.table or ())
     if model.table is not None and any(column.values for column in model.table):
@@ -67,4 +70,18 @@ def _write(model: Any, path: str, kind: str) -> None:
     elif kind == "c":
         convert.to_c(model, path)
     else:
-        convert.to_torch(model, path)
+        write_atomically(path, _torch_file(convert.to_torch(model), kind))
+
+
+def _torch_file(module: Any, kind: str) -> bytes:
+    import torch
+
+    file = io.BytesIO()
+    if kind == "torch":
+        torch.save(module, file)
+    else:
+        linear = next(part for part in module if isinstance(part, torch.nn.Linear))
+        rows = torch.zeros((2, linear.in_features), dtype=linear.weight.dtype)
+        any_number = ({0: torch.export.Dim("rows")},)
+        torch.export.save(torch.export.export(module, (rows,), dynamic_shapes=any_number), file)
+    return file.getvalue()

@@ -61,6 +61,8 @@ def run(arguments: argparse.Namespace) -> int:
     model, data = _resumed(arguments) if arguments.resume else _new(arguments)
     title = "Handwritten digits" if arguments.data is None else _name(arguments.data)
     parts = _divide(arguments, model, data)
+    if arguments.resume:
+        _warn_of_another_division(model, parts)
     if not arguments.quiet:
         _announce(title, data, parts)
     interrupted = _fit(model, data, parts, arguments)
@@ -193,6 +195,15 @@ def _divide(arguments: argparse.Namespace, model: DNNEstimator, data: Dataset) -
     most = VALIDATION_SHARE * limit / max(data.size, 1)
     shares = shares._replace(validation=min(shares.validation, most))
     return InBlocks(data, shares, labels=_classifies(model))
+
+
+def _warn_of_another_division(model: DNNEstimator, parts: Parts) -> None:
+    before = round(model.t_ / max(model.n_iter_, 1))
+    if before != parts.sizes[0]:
+        warn(
+            f"the model was trained on {before} rows an epoch, now they are {parts.sizes[0]}: "
+            "rows that are held out now may have been trained on"
+        )
 
 
 def _classifies(model: DNNEstimator) -> bool:
