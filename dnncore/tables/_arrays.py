@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Callable, Iterator
 from typing import Any
 
@@ -79,7 +80,8 @@ class ArrayDataset:
                 f"{path}: y must have a label for each of the {len(X)} rows of X, "
                 f"got shape {y.shape}"
             )
-        self.path, self.unknown = path, {}  # type: tuple[str, dict[str, Counter[str]]]
+        self.path = path
+        self.unknown: dict[str, Counter[str]] = {}
         self.n_features: int = X.shape[1]
         self.size = X.size * dtype.itemsize
         self._X, self._y, self._y_name = X, y, y_name
