@@ -302,6 +302,7 @@ def _draw(model: DNNEstimator, path: str, title: str, scores: Scores) -> None:
     image = learning_curve(
         model.loss_curve_,
         model.validation_scores_,
+        validation_loss=model.validation_losses_,
         title=title,
         subtitle=subtitle,
         best_is_kept=bool(model.early_stopping),
