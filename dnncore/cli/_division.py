@@ -118,15 +118,17 @@ class InBlocks:
         self._data, self._shares = data, shares
         sizes = [0, 0, 0]
         kept: list[Block] = []
-        classes: set[Any] = set()
+        classes: NDArray[Any] | None = None
         for block, part in self._parts():
             for number in range(3):
                 sizes[number] += int((part == number).sum())
             kept.append(_rows(block, part == 1))
-            if labels and block.y is not None and block.y.ndim == 1:
-                classes.update(np.unique(block.y).tolist())
+            if labels and block.y is not None:
+                known = [] if classes is None else [classes]
+                classes = np.unique(np.concatenate([*known, block.y]))
         self.sizes = sizes[0], sizes[1], sizes[2]
-        self.n_classes = len(classes) or None
+        self._classes = classes
+        self.n_classes = None if classes is None else _at_least_two(classes)
         if not sizes[0]:
             raise CommandError("no rows are left to train on; divide off smaller parts")
         self._X_val = np.concatenate([block.X for block in kept])
@@ -149,10 +151,13 @@ class InBlocks:
 
     def fit(self, model: Any) -> None:
         some = len(self._X_val) > 0
+        # A rare class may have no row to train on, but one to validate by.
+        options = {} if self._classes is None else {"classes": self._classes}
         model.fit_blocks(
             _Blocks(lambda: self._part(0)),
             X_val=self._X_val if some else None,
             y_val=self._y_val if some else None,
+            **options,
         )
 
     def held_out(self) -> Iterator[Block]:
@@ -173,11 +178,16 @@ def _rows(block: Block, which: NDArray[np.bool_]) -> Block:
     return Block(block.X[which], None if block.y is None else block.y[which])
 
 
+def _at_least_two(classes: NDArray[Any]) -> int:
+    if len(classes) < 2:
+        raise CommandError(f"all rows are of one class, {str(classes[0])!r}; training needs two")
+    return len(classes)
+
+
 def _count_classes(y: NDArray[Any], n_parts: int) -> int:
     """How many classes there are; all need rows enough for the parts."""
     classes, counts = np.unique(y, return_counts=True)
-    if len(classes) < 2:
-        raise CommandError(f"all rows are of one class, {str(classes[0])!r}; training needs two")
+    _at_least_two(classes)
     rarest = int(np.argmin(counts))
     if counts[rarest] < n_parts:
         raise CommandError(

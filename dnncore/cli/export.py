@@ -24,8 +24,8 @@ def add_parser(commands: Any) -> None:
         help="write a model for ONNX, C or PyTorch",
         description="Write a model in a form that other software runs: an ONNX model, a C file "
         "that needs no library, a PyTorch module (torch.load of it needs dnncore as well), or a "
-        "program of torch.export, which needs only PyTorch. Input are the features as numbers: where the "
-        "model has categories, a 1 in the place of the row's category, and 0 elsewhere.",
+        "program of torch.export, which needs only PyTorch. Input are the features as numbers: "
+        "where the model has categories, a 1 in the place of the row's category, and 0 elsewhere.",
     )
     parser.set_defaults(run=run)
     parser.add_argument("model", metavar="MODEL", help="model file")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections import Counter
 from collections.abc import Callable, Iterator
 from typing import Any
@@ -34,12 +35,53 @@ def read_npz(path: str, *names: str) -> list[NDArray[Any]]:
             raise TableError(f"{path}: not a usable NPZ file: {error}") from error
 
 
-def open_npy(path: str) -> NDArray[Any]:
-    """The array, of which only those rows are read that are looked at."""
-    try:
-        return np.load(path, mmap_mode="r", allow_pickle=False)  # type: ignore[no-any-return]
-    except (ValueError, EOFError) as error:
-        raise TableError(f"{path}: not a usable NPY file: {error}") from error
+class NpyArray:
+    """An NPY file of which only the rows that are asked for are read.
+
+    They are read, not mapped: pages of a map would count as memory of the process, and a file
+    that becomes shorter would end it.
+
+    Attributes
+    ----------
+    shape : tuple of int
+    dtype : numpy dtype
+    """
+
+    def __init__(self, path: str) -> None:
+        self._path = path
+        with open(path, "rb") as file:
+            try:
+                version = np.lib.format.read_magic(file)
+                read = {(1, 0): np.lib.format.read_array_header_1_0}.get(
+                    version, np.lib.format.read_array_header_2_0
+                )
+                self.shape, by_columns, self.dtype = read(file)
+            except (ValueError, EOFError) as error:
+                raise self._fault(str(error)) from error
+            self._start = file.tell()
+        if self.dtype.hasobject:
+            raise self._fault("it holds Python objects")
+        if by_columns and len(self.shape) > 1:
+            raise self._fault(
+                "its rows do not lie together (Fortran order); save numpy.ascontiguousarray of it"
+            )
+
+    def _fault(self, problem: str) -> TableError:
+        return TableError(f"{self._path}: not a usable NPY file: {problem}")
+
+    def __len__(self) -> int:
+        return self.shape[0]
+
+    def __getitem__(self, rows: slice) -> NDArray[Any]:
+        first, end, _ = rows.indices(len(self))
+        width = math.prod(self.shape[1:])
+        wanted = (end - first) * width
+        values = np.fromfile(
+            self._path, self.dtype, wanted, offset=self._start + first * width * self.dtype.itemsize
+        )
+        if values.size != wanted:
+            raise self._fault(f"it ends in row {first + values.size // max(width, 1)}")
+        return values.reshape(end - first, *self.shape[1:])
 
 
 class ArrayDataset:
@@ -48,8 +90,8 @@ class ArrayDataset:
     Parameters
     ----------
     path : str
-    X : array (n, n_features)
-    y : array (n,) or (n, n_outputs), or None
+    X : array or NpyArray (n, n_features)
+    y : array or NpyArray (n,) or (n, n_outputs), or None
     y_name : str
         What to call y in an error.
     dtype : float32 or float64
@@ -64,14 +106,14 @@ class ArrayDataset:
     def __init__(
         self,
         path: str,
-        X: NDArray[Any],
-        y: NDArray[Any] | None,
+        X: NDArray[Any] | NpyArray,
+        y: NDArray[Any] | NpyArray | None,
         y_name: str,
         dtype: np.dtype[Any],
         may_miss: bool,
         check_target: TargetCheck,
     ) -> None:
-        if X.ndim != 2 or 0 in X.shape:
+        if len(X.shape) != 2 or 0 in X.shape:
             raise TableError(f"{path}: X must have rows and columns, got shape {X.shape}")
         if X.dtype.kind not in "biuf":
             raise TableError(f"{path}: X must be numeric, got dtype {X.dtype}")
@@ -83,7 +125,7 @@ class ArrayDataset:
         self.path = path
         self.unknown: dict[str, Counter[str]] = {}
         self.n_features: int = X.shape[1]
-        self.size = X.size * dtype.itemsize
+        self.size = math.prod(X.shape) * dtype.itemsize
         self._X, self._y, self._y_name = X, y, y_name
         self._dtype, self._may_miss, self._check_target = dtype, may_miss, check_target
 
@@ -94,12 +136,13 @@ class ArrayDataset:
             if self._y is None:
                 yield Block(X, None)
             else:
-                y = self._check_target(np.asarray(self._y[first : first + rows]), self._y_name)
+                y = self._check_target(self._y[first : first + rows], self._y_name)
                 yield Block(X, y)
 
     def _features(self, first: int, end: int) -> NDArray[Any]:
+        given = self._X[first:end]
         with np.errstate(over="ignore"):
-            X = self._X[first:end].astype(self._dtype, order="C")
+            X = given.astype(self._dtype, order="C")
         gone = np.isnan(X)
         if gone.any() and not self._may_miss:
             row, column = np.argwhere(gone)[0]
@@ -110,7 +153,7 @@ class ArrayDataset:
         if infinite.any():
             row, column = np.argwhere(infinite)[0]
             raise TableError(
-                f"{self.path}: X[{first + row}, {column}] is {self._X[first + row, column]}, "
+                f"{self.path}: X[{first + row}, {column}] is {given[row, column]}, "
                 f"not a finite {self._dtype}"
             )
         return X

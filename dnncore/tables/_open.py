@@ -244,7 +244,8 @@ def _array_data(
     *,
     with_target: bool = True,
 ) -> Dataset:
-    y = None
+    X: NDArray[Any] | _arrays.NpyArray
+    y: NDArray[Any] | _arrays.NpyArray | None = None
     name = f"{path}: y"
     if path.lower().endswith(NPZ):
         if target is not None:
@@ -255,9 +256,9 @@ def _array_data(
         X, *rest = _arrays.read_npz(path, *(["X", "y"] if with_target else ["X"]))
         y = rest[0] if rest else None
     else:
-        X = _arrays.open_npy(path)
+        X = _arrays.NpyArray(path)
         if with_target and target is None:
             raise TableError("--target is missing: which NPY file holds the labels?")
         if with_target and target is not None:
-            y, name = _arrays.open_npy(target), target
+            y, name = _arrays.NpyArray(target), target
     return _arrays.ArrayDataset(path, X, y, name, dtype, may_miss, check)

@@ -78,9 +78,12 @@ def numbers_or_booleans(column: Any) -> NDArray[np.float64]:
     """As `numbers`, with 1 and 0 for columns of true and false."""
     from pyarrow import compute
 
-    if is_text_type(column.type) and are_booleans(compute.unique(column).to_pylist()):
-        return numbers(compute.equal(compute.utf8_lower(column), "true"))
-    return numbers(column)
+    try:
+        return numbers(column)
+    except NotANumber:
+        if not are_booleans(compute.unique(column).to_pylist()):
+            raise
+    return numbers(compute.equal(compute.utf8_lower(column), "true"))
 
 
 def are_booleans(texts: Sequence[str | None]) -> bool:

@@ -2,7 +2,7 @@
 
 import numpy as np
 import pytest
-from commands import IRIS
+from commands import IRIS, QUICK
 
 
 @pytest.mark.parametrize(
@@ -40,3 +40,46 @@ def test_npz_files_that_are_damaged_or_hold_objects(fails, tmp_path):
     with open("data.npz", "wb") as file:
         np.save(file, IRIS.data)
     assert "it is a single array" in fails("train", "data.npz")
+
+
+def test_npy_files(dnncore_command, fails, tmp_path):
+    np.save("X.npy", IRIS.data)
+    np.save("y.npy", IRIS.target.astype(np.uint8))
+    np.savez("iris.npz", X=IRIS.data, y=IRIS.target)
+    assert dnncore_command("train", "X.npy", "--target", "y.npy", *QUICK)[0] == 0
+    expected = dnncore_command("predict", "model.safetensors", "iris.npz")
+    assert dnncore_command("predict", "model.safetensors", "X.npy") == expected
+    for version in ((2, 0), (3, 0)):
+        with open("X.npy", "wb") as file:
+            np.lib.format.write_array(file, IRIS.data, version)
+        assert dnncore_command("predict", "model.safetensors", "X.npy") == expected
+
+
+@pytest.mark.parametrize(
+    ("array", "message"),
+    [
+        (np.zeros(3), "X.npy: X must have rows and columns, got shape (3,)"),
+        (np.zeros((0, 3)), "X.npy: X must have rows and columns, got shape (0, 3)"),
+        (np.array([["a"]]), "X.npy: X must be numeric, got dtype <U1"),
+        (np.array([[None]]), "X.npy: not a usable NPY file: it holds Python objects"),
+        (np.zeros((3, 2), order="F"), "X.npy: not a usable NPY file: its rows do not lie together"),
+        (np.zeros((3, 2)), "X.npy: y must have a label for each of the 3 rows of X, got shape (2"),
+        (np.array([[1.0], [np.inf]]), "X.npy: X[1, 0] is inf, not a finite float32"),
+    ],
+)
+def test_npy_files_that_do_not_do(fails, array, message):
+    np.save("X.npy", array)
+    np.save("y.npy", np.array([0, 1]))
+    assert message in fails("train", "X.npy", "--target", "y.npy")
+
+
+def test_npy_files_that_are_damaged(fails, tmp_path):
+    np.save("y.npy", IRIS.target)
+    np.save("X.npy", IRIS.data)
+    data = (tmp_path / "X.npy").read_bytes()
+    for damaged in (b"", b"\x93NUMPY", data[:100], data[:-1], data[:200], b"PK" + data[2:]):
+        (tmp_path / "X.npy").write_bytes(damaged)
+        message = fails("train", "X.npy", "--target", "y.npy")
+        assert message.startswith("X.npy: not a usable NPY file: ")
+    (tmp_path / "X.npy").write_bytes(data[: 128 + 32 * 100 + 5])
+    assert fails("train", "X.npy", "--target", "y.npy").endswith(": it ends in row 100")

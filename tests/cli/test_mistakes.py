@@ -43,7 +43,7 @@ from dnncore import DNNClassifier, Network
         (["train", "--test-size", "0.999"], "rows cannot be divided"),
         (["predict", "model"], "the following arguments are required: DATA"),
         (["predict", "missing", "iris.csv"], "missing: No such file or directory"),
-        (["predict", "iris.csv", "iris.csv"], "iris.csv: not a safetensors file"),
+        (["predict", "iris.csv", "iris.csv"], "iris.csv: not a readable safetensors file"),
         (["predict", "model", "missing.csv"], "missing.csv: No such file or directory"),
         (["predict", "model", "iris.npz", "--output", "model"], "'model' is also an input"),
         (["predict", "model", "columns.csv"], "no columns 'sepal width', 'petal length'; the file"),
@@ -51,7 +51,7 @@ from dnncore import DNNClassifier, Network
         (["predict", "unnamed", "iris.csv"], "the model has no feature names, so the file must"),
         (["predict", "numbers", "iris.npz", "--proba"], "--proba: numbers predicts numbers, not"),
         (["info", "missing"], "missing: No such file or directory"),
-        (["info", "iris.npz"], "iris.npz: not a safetensors file"),
+        (["info", "iris.npz"], "iris.npz: not a readable safetensors file"),
         (["info", "."], ".: "),
     ],
 )

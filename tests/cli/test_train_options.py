@@ -97,7 +97,7 @@ def test_training_goes_on_as_if_it_had_not_ended(dnncore_command, options):
     data = ["iris.csv", "--target", "species", "--no-plot", "--seed", 5, *options]
     dnncore_command("train", *data, "--epochs", 7, "--output", "whole")
     dnncore_command("train", *data, "--epochs", 3, "--output", "part")
-    status, out, err = dnncore_command(
+    status, _, err = dnncore_command(
         "train", "iris.csv", "--no-plot", "--resume", "part", "--epochs", 4, "--output", "part"
     )
     assert status == 0
