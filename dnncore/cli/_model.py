@@ -14,6 +14,7 @@ from ..modelfile import load, read_table
 from ..network import Network
 from ..predictor import Predictor
 from ..tables import Block, Dataset, scoring_data
+from ._arguments import CommandError
 
 if TYPE_CHECKING:
     from .._estimator import DNNEstimator
@@ -66,13 +67,20 @@ class Model:
 
     @property
     def n_features(self) -> int:
-        """Of the user: the network may have more inputs."""
-        return int(getattr(self.saved, "n_features_in_", self.layer_sizes[0]))
+        """Of the user: the network may have more inputs, for missing values."""
+        return int(getattr(self.network, "n_features", self.layer_sizes[0]))
 
     @property
     def may_miss(self) -> bool:
         """Whether missing values mean something to the model."""
-        return getattr(self.saved, "missing_values", "error") != "error"
+        known = (getattr(self.network, name, None) for name in ("missing", "fill"))
+        return any(value is not None for value in known)
+
+    def estimator(self, what: str) -> DNNEstimator:
+        """The estimator; CommandError if it is none, `what` being what needs it."""
+        if isinstance(self.saved, Network | Predictor):
+            raise CommandError(f"{what} needs an estimator, got a {type(self.saved).__name__}")
+        return self.saved
 
     @property
     def classes(self) -> NDArray[Any] | None:

@@ -42,7 +42,7 @@ class Report:
             # The columns are in order.
             warnings.filterwarnings("ignore", message="X does not have valid feature names")
             write_report(
-                model.saved,
+                model.estimator("--report"),
                 np.concatenate(self._X),
                 y,
                 self._path,

@@ -43,6 +43,8 @@ def run(arguments: argparse.Namespace) -> int:
     if arguments.report is not None:
         check_destination("--report", arguments.report, [arguments.model, arguments.data])
     model = load_model(arguments.model)
+    if arguments.report is not None:
+        model.estimator("--report")
     data = model.rows(arguments.data, target=arguments.target, with_target=True)
     title = f"{os.path.basename(arguments.model)} on {os.path.basename(arguments.data)}"
     report = None if arguments.report is None else Report(arguments.report, title)

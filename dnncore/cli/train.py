@@ -15,8 +15,6 @@ import numpy as np
 from .. import modelfile
 from .._columns import feature_names
 from .._files import write_atomically
-from ..network import Network
-from ..predictor import Predictor
 from ..tables import Block, Dataset, matrix_data, training_data
 from ._arguments import CommandError, check_destination, require_packages
 from ._division import InBlocks, InMemory, Parts, Shares
@@ -147,11 +145,7 @@ def _digits(dtype: np.dtype[Any], regression: bool) -> Dataset:
 def _resumed(arguments: argparse.Namespace) -> tuple[DNNEstimator, Dataset]:
     """The estimator in a model file, ready to go on, and its data."""
     saved = load_model(arguments.resume)
-    model = saved.saved
-    if isinstance(model, Network | Predictor):
-        raise CommandError(
-            f"--resume: {arguments.resume} holds a {type(model).__name__}, not an estimator"
-        )
+    model = saved.estimator("--resume")
     if not hasattr(model, "_trainer"):
         warn(f"{arguments.resume} has no solver state: {model.solver} starts afresh")
     if arguments.seed is None and model.random_state is None:

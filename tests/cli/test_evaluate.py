@@ -194,3 +194,10 @@ def test_mistakes(fails, arguments, message, tmp_path):
     np.save("short.npy", IRIS.target[1:])
     (tmp_path / "text.npy").write_text("none")
     assert message in fails("evaluate", "model", *arguments)
+
+
+def test_a_report_needs_an_estimator(fails):
+    Network((4, 3)).save("network")
+    np.savez("iris.npz", X=IRIS.data, y=IRIS.target)
+    message = fails("evaluate", "network", "iris.npz", "--report", "a.html")
+    assert message == "--report needs an estimator, got a Network"

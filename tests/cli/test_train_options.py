@@ -159,7 +159,7 @@ def test_another_division_is_told(dnncore_command):
     [
         (["--resume", "model", "--hidden", 3], "--hidden cannot be changed with --resume"),
         (["--resume", "model", "--regression"], "--regression cannot be changed with --resume"),
-        (["--resume", "network"], "--resume: network holds a Network, not an estimator"),
+        (["--resume", "network"], "--resume needs an estimator, got a Network"),
         (["--resume", "missing"], "missing: No such file or directory"),
         (["--loss", "huber"], "--loss is for --regression"),
         (["--regression", "--class-weight", "balanced"], "--class-weight is not for --regression"),
