@@ -68,7 +68,7 @@ class Model:
     @property
     def n_features(self) -> int:
         """Of the user: the network may have more inputs, for missing values."""
-        return int(getattr(self.network, "n_features", self.layer_sizes[0]))
+        return self.network.n_features
 
     @property
     def may_miss(self) -> bool:
