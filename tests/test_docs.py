@@ -190,7 +190,9 @@ def write_tables(folder):
 
     iris = load_iris(as_frame=True)
     species = iris.target_names[iris.target]
-    iris.data.assign(species=species).to_csv(folder / "flowers.csv", index=False)
+    flowers = iris.data.assign(species=species)
+    flowers.to_csv(folder / "flowers.csv", index=False)
+    flowers[::7].to_csv(folder / "labelled.csv", index=False)
     iris.data[::30].to_csv(folder / "new.csv", index=False)
 
 
