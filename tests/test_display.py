@@ -385,5 +385,7 @@ def test_import_takes_no_matplotlib():
     code = (
         "import sys, dnncore.display; print('matplotlib' in sys.modules, 'sklearn' in sys.modules)"
     )
-    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    done = subprocess.run(
+        [sys.executable, "-P", "-c", code], capture_output=True, text=True, check=True
+    )
     assert done.stdout.split() == ["False", "False"]
