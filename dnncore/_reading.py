@@ -61,8 +61,7 @@ class Block(NamedTuple):
         if bad.any():
             row, column = np.unravel_index(bad.argmax(), bad.shape)
             raise ValueError(
-                f"X must be finite, got {X[row, column]} in {self.place(int(row))}, "
-                f"column {column}"
+                f"X must be finite, got {X[row, column]} in {self.place(int(row))}, column {column}"
             )
 
     @contextmanager

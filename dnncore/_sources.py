@@ -109,5 +109,5 @@ class InBlocks:
             yield X, labels.label, labels.L, labels.weight
 
     def pieces(self, multiple: int, rng: np.random.Generator | None) -> Pieces:
-        for arrays, order in rechunk(read_ahead(self._checked()), multiple, rng):
-            yield Piece(*arrays, order=order)
+        for (X, label, L, weight), order in rechunk(read_ahead(self._checked()), multiple, rng):
+            yield Piece(X, label, L, weight, order)

@@ -156,6 +156,14 @@ def _where(name: str, value: object, row: object, column: object, missing: bool)
     return f"{name} must be {wanted}, got {value} in row {row}, column {column}"
 
 
+def features_with_nan(x: Matrix) -> NDArray[np.intp]:
+    """Columns of checked `x` in which NaN stands."""
+    if is_sparse(x):
+        n = x.indptr[-1]
+        return np.unique(x.indices[:n][np.isnan(x.data[:n])]).astype(np.intp)
+    return np.flatnonzero(np.isnan(x).any(axis=0))
+
+
 def indicators(missing: ArrayLike, n_inputs: int) -> NDArray[np.intp]:
     """Features that have an input for missing values, checked."""
     features = np.array(missing)
