@@ -458,9 +458,7 @@ class DNNEstimator(CallbackSupport, BaseEstimator, metaclass=ABCMeta):  # type: 
             trainer.history = self.history_
         return trainer
 
-    def _missing_inputs(
-        self, rows: Rows | CheckedBlocks, resume: bool
-    ) -> NDArray[np.intp] | None:
+    def _missing_inputs(self, rows: Rows | CheckedBlocks, resume: bool) -> NDArray[np.intp] | None:
         """Features that have an input for missing values; None if NaN is refused.
 
         The rows of the first call decide.

@@ -11,10 +11,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ._csrc import all_finite
-from ._validation import check_total, weights
+from ._validation import check_total, is_sparse, weights
 
 T = TypeVar("T")
-Arrays = tuple[Any, ...]  # of as many rows each; None stands for an array that there is not
+Arrays = tuple[Any, ...]  # or CSR matrices, of as many rows each; None where there is none
 
 
 class Block(NamedTuple):
@@ -209,9 +209,15 @@ def _taken(arrays: Arrays, order: NDArray[np.intp] | None, start: int, end: int)
 
 
 def _joined(first: Arrays, second: Arrays) -> Arrays:
-    return tuple(
-        None if x is None else np.concatenate([x, y]) for x, y in zip(first, second, strict=True)
-    )
+    return tuple(None if x is None else _stacked(x, y) for x, y in zip(first, second, strict=True))
+
+
+def _stacked(x: Any, y: Any) -> Any:
+    if not is_sparse(x):
+        return np.concatenate([x, y])
+    from scipy.sparse import vstack
+
+    return vstack([x, y], format="csr")
 
 
 def _copied(arrays: Arrays) -> Arrays:

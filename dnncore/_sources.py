@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ._reading import Arrays, Block, Blocks, permutation, read_ahead, rechunk
-from ._validation import Labels
+from ._validation import Labels, Matrix
 
 
 class Piece(NamedTuple):
@@ -18,14 +18,14 @@ class Piece(NamedTuple):
 
     Attributes
     ----------
-    X : array (n, n_features)
+    X : array or CSR matrix (n, n_features)
     label, L, weight : arrays or None
         As in :class:`dnncore._validation.Labels`.
     order : intp array (n_rows,) or None
         Which rows, one after another; None: all, from the first to the last.
     """
 
-    X: NDArray[Any]
+    X: Matrix
     label: NDArray[np.intp] | None
     L: NDArray[Any] | None
     weight: NDArray[Any] | None
@@ -33,20 +33,17 @@ class Piece(NamedTuple):
 
     @property
     def n_rows(self) -> int:
-        return len(self.X if self.order is None else self.order)
+        return int(self.X.shape[0] if self.order is None else self.order.shape[0])
 
-    def chunks(self, rows: int) -> Iterator[tuple[NDArray[Any], Labels, float]]:
-        """Rows of X from the first to the last, so many at a time, with the sum of their weights;
-        passing over those that have none."""
-        for start in range(0, len(self.X), rows):
-            X = self.X[start : start + rows]
-            label, L, weight = (
-                None if x is None else x[start : start + rows]
-                for x in (self.label, self.L, self.weight)
-            )
-            total = float(len(X) if weight is None else weight.sum(dtype=np.float64))
-            if total > 0.0:
-                yield X, Labels(label, L, weight, 1.0 / total), total
+    def chunks(self, rows: int) -> Iterator[tuple[Matrix, Labels]]:
+        """Rows of X from the first to the last, so many at a time, and their labels; passing over
+        those that have no weight."""
+        labels = Labels(self.label, self.L, self.weight, 0.0)
+        for start in range(0, self.X.shape[0], rows):
+            chunk = slice(start, start + rows)
+            part = labels.take(chunk)
+            if part.total > 0.0:
+                yield self.X[chunk], part
 
 
 Pieces = Generator[Piece, None, None]
@@ -74,8 +71,8 @@ class Source(Protocol):
 class InMemory:
     """Rows that are all there."""
 
-    def __init__(self, X: NDArray[Any], labels: Labels) -> None:
-        self.most_rows = X.shape[0]
+    def __init__(self, X: Matrix, labels: Labels) -> None:
+        self.most_rows: int = X.shape[0]
         self._arrays = X, labels.label, labels.L, labels.weight
 
     def pieces(self, multiple: int, rng: np.random.Generator | None) -> Pieces:
@@ -90,22 +87,20 @@ class InBlocks:
     blocks : iterable
         See :class:`dnncore._reading.Blocks`.
     check : callable
-        Takes a block and returns its X and its labels, checked.
+        Takes a block and returns its X and its labels, checked; says of an error where it is.
     """
 
     most_rows = sys.maxsize
 
     def __init__(
-        self, blocks: Iterable[Any], check: Callable[[Block], tuple[NDArray[Any], Labels]]
+        self, blocks: Iterable[Any], check: Callable[[Block], tuple[Matrix, Labels]]
     ) -> None:
         self._blocks = Blocks(blocks)
         self._check = check
 
     def _checked(self) -> Iterator[Arrays]:
         for block in self._blocks:
-            block.check_finite()
-            with block.faults():
-                X, labels = self._check(block)
+            X, labels = self._check(block)
             yield X, labels.label, labels.L, labels.weight
 
     def pieces(self, multiple: int, rng: np.random.Generator | None) -> Pieces:

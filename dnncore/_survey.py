@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from ._moments import MOMENTS_ROWS, Moments
 from ._reading import Arrays, Block, Blocks, read_ahead, rechunk
-from ._validation import weights
+from ._validation import Matrix, features_with_nan, weights
 
 
 class Survey:
@@ -52,19 +52,31 @@ class CheckedBlocks:
     ----------
     dtype : numpy.dtype
         Of the network; known once a block has been read.
+    n_features : int
+        Known then too.
     """
 
     def __init__(self, estimator: Any, blocks: Iterable[Any], survey: Survey, resume: bool) -> None:
         self._estimator, self._blocks, self._survey = estimator, Blocks(blocks), survey
         self._resume = resume
+        self._may_miss = estimator.missing_values != "error"
+        self._with_nan: NDArray[np.intp] = np.zeros(0, np.intp)
         self.dtype: Any = estimator.network_.dtype if resume else None
+
+    @property
+    def n_features(self) -> int:
+        return int(self._estimator.n_features_in_)
+
+    def features_with_nan(self) -> NDArray[np.intp]:
+        """Of all rows; known once they have been read."""
+        return self._with_nan
 
     def learn(self, norm: bool) -> Moments | None:
         """Read all rows for what the survey is to learn and, if asked for, the moments of X."""
         moments = None
         for (X, numbers, weight), _ in rechunk(read_ahead(self._surveyed()), MOMENTS_ROWS):
             if norm:
-                moments = moments or Moments.empty(X.shape[1])
+                moments = moments or self._no_moments()
                 moments.update(X, weight)
             if self._survey.moments is not None:
                 self._survey.moments.update(numbers, weight)
@@ -72,13 +84,18 @@ class CheckedBlocks:
 
     def moments(self) -> Moments:
         """Read all rows for the moments of X, under the weights that the rows have in the end."""
-        moments = Moments.empty(self._estimator.n_features_in_)
+        moments = self._no_moments()
         for (X, _, weight), _ in rechunk(read_ahead(self), MOMENTS_ROWS):
             moments.update(X, weight)
         return moments
 
+    def _no_moments(self) -> Moments:
+        return Moments.empty(self.n_features, missing=self._may_miss)
+
     def _surveyed(self) -> Iterator[Arrays]:
         for block, X, y in self._read():
+            if self._may_miss:
+                self._with_nan = np.union1d(self._with_nan, features_with_nan(X))
             weight = self._weight(block, None)
             with block.faults():
                 numbers = self._survey.add(y, weight)
@@ -91,9 +108,9 @@ class CheckedBlocks:
                 weight = self._weight(block, self._survey.row_weight(y))
             yield X, labels, weight
 
-    def _read(self) -> Iterator[tuple[Block, NDArray[Any], Any]]:
+    def _read(self) -> Iterator[tuple[Block, Matrix, Any]]:
         for block in self._blocks:
-            block.check_finite()
+            block.check_finite(may_miss=self._may_miss)
             new = block.first_row == 0 and self._blocks.n_rows is None and not self._resume
             with block.faults():
                 X, y = self._estimator._check_X_y(block.X, block.y, self.dtype, reset=new)

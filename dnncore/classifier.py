@@ -336,7 +336,7 @@ class DNNClassifier(ClassifierMixin, DNNEstimator):  # type: ignore[misc]
         X_val: Any = None,
         y_val: Any = None,
         sample_weight_val: ArrayLike | None = None,
-    ) -> DNNClassifier:
+    ) -> Self:
         """As `fit`, on rows that come block by block, and need not fit into memory together.
 
         Parameters

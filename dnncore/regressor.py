@@ -320,7 +320,7 @@ class DNNRegressor(RegressorMixin, DNNEstimator):  # type: ignore[misc]
         X_val: Any = None,
         y_val: Any = None,
         sample_weight_val: ArrayLike | None = None,
-    ) -> DNNRegressor:
+    ) -> Self:
         """As `fit`, on rows that come block by block, and need not fit into memory together.
 
         Parameters

@@ -230,12 +230,14 @@ class Trainer:
         return X, labels
 
     def _check_block(self, block: Block) -> tuple[check.Matrix, check.Labels]:
-        X, labels = self._check(block.X, block.y, None)
-        if block.sample_weight is None:
-            return X, labels
-        # Other blocks may have the weight that this one does not have.
-        weight = check.weights(block.sample_weight, block.n_rows, X.dtype, may_be_zero=True)
-        return X, replace(labels, weight=weight)
+        block.check_finite(may_miss=self.network.missing is not None)
+        with block.faults():
+            X, labels = self._check(block.X, block.y, None)
+            if block.sample_weight is None:
+                return X, labels
+            # Other blocks may have the weight that this one does not have.
+            weight = check.weights(block.sample_weight, block.n_rows, X.dtype, may_be_zero=True)
+            return X, replace(labels, weight=weight)
 
     def _engine(self, most_rows: int) -> Engine:
         """The engine of the last call if it fits this one: its buffers are in the cache."""
@@ -561,10 +563,10 @@ class Trainer:
         loss, total = 0.0, 0.0
         with closing(source.pieces(LOSS_ROWS, None)) as pieces:
             for piece in pieces:
-                for X, labels, weight in piece.chunks(LOSS_ROWS):
+                for X, labels in piece.chunks(LOSS_ROWS):
                     logits = self.network.logits(X)
-                    total += weight
-                    loss += weight * self.network.mean_loss(
+                    total += labels.total
+                    loss += labels.total * self.network.mean_loss(
                         logits, labels, loss=self.loss, huber_delta=self.huber_delta
                     )
         return loss / total + self.network.penalty(self.alpha / total)
