@@ -60,8 +60,10 @@ class Block(NamedTuple):
         bad = np.isinf(X) if may_miss else ~np.isfinite(X)
         if bad.any():
             row, column = np.unravel_index(bad.argmax(), bad.shape)
+            names = getattr(self.of, "feature_names", None)
             raise ValueError(
-                f"X must be finite, got {X[row, column]} in {self.place(int(row))}, column {column}"
+                f"X must be finite, got {X[row, column]} in {self.place(int(row))}, "
+                f"column {repr(names[column]) if names else column}"
             )
 
     @contextmanager
