@@ -23,9 +23,9 @@ def rows_of_a_block(wanted: int | None, row_bytes: int) -> int:
 
 
 def real_dtype(wanted: DTypeLike | None, stored: np.dtype[Any]) -> np.dtype[Any]:
-    """`dtype`, by default that which `fit` gives an array of dtype `stored`."""
+    """`dtype`, by default float32 if that is what is stored, else float64."""
     if wanted is None:
-        return np.dtype(np.float32 if stored == np.float32 else np.float64)
+        return np.dtype(np.float32 if stored.newbyteorder("=") == np.float32 else np.float64)
     dtype = np.dtype(wanted)
     if dtype not in (np.float32, np.float64):
         raise TypeError(f"dtype must be float32 or float64, got {dtype}")

@@ -174,6 +174,10 @@ def _together(
         while start < len(x):
             if X is None:
                 X = np.empty((rows, x.shape[1]), x.dtype)
+            if x.shape[1] != X.shape[1]:
+                raise ValueError(
+                    f"encode must return {X.shape[1]} columns as before, got {x.shape[1]}"
+                )
             end = min(start + rows - n, len(x))
             X[n : n + end - start] = x[start:end]
             others.append([array[start:end] for array in rest])
