@@ -48,4 +48,5 @@ class Engine:
         dropout: float = 0.0,
         dropout_seed: int = 0,
         time_left: float = ...,
+        loss_before: float = ...,
     ) -> tuple[float, int]: ...

@@ -618,7 +618,7 @@ cdef class Engine:
                     double rate, double alpha, Py_ssize_t steps_before, double momentum=0.0,
                     double beta1=0.0, double beta2=0.0, double epsilon=0.0,
                     str loss="cross_entropy", double huber_delta=1.0, double dropout=0.0,
-                    uint64_t dropout_seed=0, double time_left=float("inf")):
+                    uint64_t dropout_seed=0, double time_left=float("inf"), double loss_before=0.0):
         """One pass over the rows X[order], or all rows as they stand, in batches.
 
         Parameters
@@ -643,11 +643,13 @@ cdef class Engine:
         dropout_seed : int
         time_left : float
             Seconds, after which the step under way is the last.
+        loss_before : float
+            What the loss is added to, where these rows are not the first of an epoch.
 
         Returns
         -------
         loss : float
-            Mean over the rows that were trained on.
+            Sum over the rows that were trained on.
         rows : int
             How many they are.
 
@@ -682,7 +684,7 @@ cdef class Engine:
         job.step.beta1, job.step.beta2, job.step.epsilon = beta1, beta2, epsilon
         job.alpha = alpha
         job.steps_before = steps_before
-        job.loss = 0.0
+        job.loss = loss_before
         job.rows_done = 0
         job.end = dnn_seconds() + time_left
         job.watch_signals = threading.current_thread() is threading.main_thread()
@@ -692,4 +694,4 @@ cdef class Engine:
             dnn_team_run(self._n_threads, work, &job)
         if self._interrupt is not None:
             raise self._interrupt
-        return job.loss / job.rows_done, job.rows_done
+        return job.loss, job.rows_done

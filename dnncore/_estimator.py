@@ -9,7 +9,7 @@ from abc import ABCMeta, abstractmethod
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
-from functools import reduce
+from functools import partial, reduce
 from typing import Any
 
 import numpy as np
@@ -31,6 +31,7 @@ from ._engine import ACTIVATIONS
 from ._progress import check_progress_bar, progress_bar
 from ._repr_html import estimator_html
 from ._sklearn_callbacks import CallbackSupport, EpochHooks, fit_with_callbacks
+from ._survey import CheckedBlocks, Survey
 from ._threads import ENGINES, MAX_THREADS
 from .network import Network
 from .predictor import Predictor
@@ -79,6 +80,17 @@ class Rows:
     sample_weight: NDArray[Any] | None
     given: Any
 
+    @property
+    def n_features(self) -> int:
+        return int(self.X.shape[1])
+
+    @property
+    def dtype(self) -> np.dtype[Any]:
+        return self.X.dtype  # type: ignore[no-any-return]
+
+    def features_with_nan(self) -> NDArray[np.intp]:
+        return check.features_with_nan(self.X)
+
     def take(self, rows: NDArray[np.intp]) -> Rows:
         """Some of the rows; weights that are all zero there are refused."""
         weight, sample_weight = (
@@ -103,13 +115,6 @@ def _as_rows(name: str, X: Any, given: Any) -> tuple[check.Matrix, Any]:
         return X, given
     X = check.csr(name, X)
     return X, X if issparse(given) else given
-
-
-def _features_with_nan(X: check.Matrix) -> NDArray[np.intp]:
-    if check.is_sparse(X):
-        n = X.indptr[-1]
-        return np.unique(X.indices[:n][np.isnan(X.data[:n])]).astype(np.intp)
-    return np.flatnonzero(np.isnan(X).any(axis=0))
 
 
 def takes_mini_batches(estimator: Any) -> bool:
@@ -144,6 +149,14 @@ class DNNEstimator(CallbackSupport, BaseEstimator, metaclass=ABCMeta):  # type: 
     def _adopt_rows(self, rows: Rows, anew: bool) -> None:
         """Learn what else is to be learnt from the rows, together with those of earlier calls
         or `anew`."""
+
+    @abstractmethod
+    def _survey_of(self, classes: Any, resume: bool) -> Survey:
+        """What is to be learnt of targets that come in blocks."""
+
+    @abstractmethod
+    def _adopt_survey(self, survey: Any, classes: Any, resume: bool) -> None:
+        """Set what has been learnt of them (`classes_` and the like)."""
 
     @abstractmethod
     def _output(self) -> tuple[int, str]:
@@ -190,18 +203,58 @@ class DNNEstimator(CallbackSupport, BaseEstimator, metaclass=ABCMeta):  # type: 
             validate = self._validation(held_out, trainer.network)
             self._adopt(trainer)
             self._adopt_rows(rows, anew=True)
+        self._run(partial(trainer.fit, rows.X, rows.labels, rows.weight), validate, rows)
+
+    @fit_with_callbacks
+    def _fit_blocks(
+        self,
+        blocks: Iterable[Any],
+        classes: Any,
+        X_val: Any,
+        y_val: Any,
+        sample_weight_val: ArrayLike | None,
+    ) -> None:
+        with self._as_before_on_error():
+            self._validate_params()
+            if self.solver == "lbfgs":
+                raise ValueError("fit_blocks needs solver='adam' or 'sgd', got solver='lbfgs'")
+            if X_val is None and (self.early_stopping or self.scoring is not None):
+                raise ValueError("early_stopping and scoring need X_val and y_val in fit_blocks")
+            resume = bool(self.warm_start) and hasattr(self, "network_")
+            learns_norm = bool(self.norm) and not resume
+            survey = self._survey_of(classes, resume)
+            rows = CheckedBlocks(self, blocks, survey, resume)
+            moments = rows.learn(learns_norm and not survey.weighs)
+            self._adopt_survey(survey, classes, resume)
+            held_out = self._check_validation_rows(X_val, y_val, sample_weight_val, rows.dtype)
+            self._require_validation_rows("X_val", held_out)
+            random = check_random_state(self.random_state)
+            trainer = self._prepare_trainer(rows, random, resume)
+            if learns_norm:
+                trainer.network.adopt_moments(moments or rows.moments())
+            validate = self._validation(held_out, trainer.network)
+            self._adopt(trainer)
+        self._run(partial(trainer.fit_blocks, rows), validate, None)
+
+    def _run(
+        self,
+        fit: Callable[..., str],
+        validate: Callable[[], Validation] | None,
+        rows: Rows | None,
+    ) -> None:
+        """All epochs, and the warnings about how they ended."""
         try:
             with self._epoch_hooks(rows) as callback:
-                end = trainer.fit(
-                    rows.X, rows.labels, rows.weight, max_iter=self.max_iter, tol=self.tol,
-                    n_iter_no_change=self.n_iter_no_change, max_time=self.max_time,
-                    early_stopping=bool(self.early_stopping), callback=callback, validate=validate,
+                end = fit(
+                    max_iter=self.max_iter, tol=self.tol, n_iter_no_change=self.n_iter_no_change,
+                    max_time=self.max_time, early_stopping=bool(self.early_stopping),
+                    callback=callback, validate=validate,
                 )  # fmt: skip
         except KeyboardInterrupt:
-            warnings.warn("Training interrupted by user.", UserWarning, stacklevel=4)
+            warnings.warn("Training interrupted by user.", UserWarning, stacklevel=5)
         else:
             if end in ENDS:
-                warnings.warn(ENDS[end].format(self), ConvergenceWarning, stacklevel=4)
+                warnings.warn(ENDS[end].format(self), ConvergenceWarning, stacklevel=5)
 
     def _partial_fit(self, X: Any, y: Any, sample_weight: ArrayLike | None, classes: Any) -> None:
         with self._as_before_on_error():
@@ -210,7 +263,8 @@ class DNNEstimator(CallbackSupport, BaseEstimator, metaclass=ABCMeta):  # type: 
                 raise ValueError("partial_fit does not support early_stopping=True")
             resume = hasattr(self, "network_")
             rows = self._check_rows(X, y, sample_weight, resume, classes)
-            trainer = self._prepare_trainer(rows, check_random_state(self.random_state), resume)
+            random = check_random_state(self.random_state)
+            trainer = self._prepare_trainer(rows, random, resume)
             self._adopt(trainer)
             self._adopt_rows(rows, anew=not resume)
         if self.norm:
@@ -231,7 +285,7 @@ class DNNEstimator(CallbackSupport, BaseEstimator, metaclass=ABCMeta):  # type: 
             raise
 
     @contextmanager
-    def _epoch_hooks(self, rows: Rows) -> Iterator[Callable[[EpochInfo], bool] | None]:
+    def _epoch_hooks(self, rows: Rows | None) -> Iterator[Callable[[EpochInfo], bool] | None]:
         """What is called after each epoch: the callback, a progress bar, scikit-learn's hooks."""
         with ExitStack() as stack:
             calls: list[Callable[[EpochInfo], object]] = []
@@ -239,7 +293,8 @@ class DNNEstimator(CallbackSupport, BaseEstimator, metaclass=ABCMeta):  # type: 
                 calls.append(self.callback)
             if self.verbose:
                 calls.append(stack.enter_context(progress_bar(type(self).__name__, self.max_iter)))
-            hooks = EpochHooks.of(self, rows.given, rows.y, rows.sample_weight)
+            data = (rows.given, rows.y, rows.sample_weight) if rows else (None, None, None)
+            hooks = EpochHooks.of(self, *data)
             if hooks is not None:
                 calls.append(stack.enter_context(hooks))
             # All are called, whatever one answers.
@@ -248,15 +303,10 @@ class DNNEstimator(CallbackSupport, BaseEstimator, metaclass=ABCMeta):  # type: 
     def _check_rows(
         self, X: Any, y: Any, sample_weight: ArrayLike | None, resume: bool, classes: Any
     ) -> Rows:
-        dtype = self.network_.dtype if resume else (np.float64, np.float32)
+        dtype = self.network_.dtype if resume else None
         given = X
-        X, y = validate_data(
-            self, X, y, dtype=dtype, reset=not resume, multi_output=True,
-            **_input_options(self.missing_values != "error"),
-        )  # fmt: skip
-        X, given = _as_rows("X", X, given)
-        if issparse(y):
-            y = y.toarray()  # type: ignore[attr-defined]
+        X, y = self._check_X_y(X, y, dtype, reset=not resume)
+        given = X if issparse(given) else given
         weight = None
         if sample_weight is not None:
             sample_weight = weight = check.weights(sample_weight, X.shape[0], X.dtype)
@@ -267,6 +317,16 @@ class DNNEstimator(CallbackSupport, BaseEstimator, metaclass=ABCMeta):  # type: 
             weight = class_weight if weight is None else weight * class_weight
             weight = check.weights(weight, X.shape[0], X.dtype)
         return Rows(X, y, labels, weight, sample_weight, given)
+
+    def _check_X_y(self, X: Any, y: Any, dtype: Any, *, reset: bool) -> tuple[check.Matrix, Any]:
+        """X as the network takes it; None for `dtype`: float32 if it is that, else float64."""
+        dtype = (np.float64, np.float32) if dtype is None else dtype
+        X, y = validate_data(
+            self, X, y, dtype=dtype, reset=reset, multi_output=True,
+            **_input_options(self.missing_values != "error"),
+        )  # fmt: skip
+        X, _ = _as_rows("X", X, None)
+        return X, y.toarray() if issparse(y) else y  # type: ignore[attr-defined]
 
     def _check_validation_rows(
         self, X_val: Any, y_val: Any, sample_weight: ArrayLike | None, dtype: np.dtype[Any]
@@ -358,11 +418,13 @@ class DNNEstimator(CallbackSupport, BaseEstimator, metaclass=ABCMeta):  # type: 
             f"scoring must be a scorer, its name, several names, or a mapping, got {scoring!r}"
         )
 
-    def _prepare_trainer(self, rows: Rows, random: np.random.RandomState, resume: bool) -> Trainer:
+    def _prepare_trainer(
+        self, rows: Rows | CheckedBlocks, random: np.random.RandomState, resume: bool
+    ) -> Trainer:
         """The trainer of the last call if there is one to go on with, else a new one."""
         n_outputs, output = self._output()
-        missing = self._missing_inputs(rows.X, resume)
-        n_inputs = rows.X.shape[1] + (0 if missing is None else len(missing))
+        missing = self._missing_inputs(rows, resume)
+        n_inputs = rows.n_features + (0 if missing is None else len(missing))
         sizes = (n_inputs, *self._hidden(), n_outputs)
         wanted = (sizes, self.activation, output)
         settings: dict[str, Any] = {
@@ -388,7 +450,7 @@ class DNNEstimator(CallbackSupport, BaseEstimator, metaclass=ABCMeta):  # type: 
             return self._trainer
         if not resume:
             network = Network(
-                sizes, dtype=rows.X.dtype, seed=random, activation=self.activation, output=output,
+                sizes, dtype=rows.dtype, seed=random, activation=self.activation, output=output,
                 missing=missing,
             )  # fmt: skip
         trainer = Trainer(network, seed=random.randint(2**31), **settings)
@@ -396,7 +458,7 @@ class DNNEstimator(CallbackSupport, BaseEstimator, metaclass=ABCMeta):  # type: 
             trainer.history = self.history_
         return trainer
 
-    def _missing_inputs(self, X: check.Matrix, resume: bool) -> NDArray[np.intp] | None:
+    def _missing_inputs(self, rows: Rows | CheckedBlocks, resume: bool) -> NDArray[np.intp] | None:
         """Features that have an input for missing values; None if NaN is refused.
 
         The rows of the first call decide.
@@ -405,7 +467,7 @@ class DNNEstimator(CallbackSupport, BaseEstimator, metaclass=ABCMeta):  # type: 
         if not resume:
             if way == "error":
                 return None
-            return _features_with_nan(X) if way == "indicator" else np.zeros(0, np.intp)
+            return rows.features_with_nan() if way == "indicator" else np.zeros(0, np.intp)
         missing = self.network_.missing
         n_missing = 0 if missing is None else missing.size
         if (missing is None) != (way == "error") or (way == "mean" and n_missing > 0):

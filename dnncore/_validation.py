@@ -156,6 +156,14 @@ def _where(name: str, value: object, row: object, column: object, missing: bool)
     return f"{name} must be {wanted}, got {value} in row {row}, column {column}"
 
 
+def features_with_nan(x: Matrix) -> NDArray[np.intp]:
+    """Columns of checked `x` in which NaN stands."""
+    if is_sparse(x):
+        n = x.indptr[-1]
+        return np.unique(x.indices[:n][np.isnan(x.data[:n])]).astype(np.intp)
+    return np.flatnonzero(np.isnan(x).any(axis=0))
+
+
 def indicators(missing: ArrayLike, n_inputs: int) -> NDArray[np.intp]:
     """Features that have an input for missing values, checked."""
     features = np.array(missing)
@@ -322,8 +330,11 @@ def _class_indices(name: str, y: NDArray[Any], shape: tuple[int, int]) -> NDArra
     return np.ascontiguousarray(y, dtype=np.intp)
 
 
-def weights(sample_weight: ArrayLike, n: int, dtype: DTypeLike) -> NDArray[Any]:
-    """Weights of n samples: finite, not negative, not all zero; converted to `dtype`."""
+def weights(
+    sample_weight: ArrayLike, n: int, dtype: DTypeLike, *, may_be_zero: bool = False
+) -> NDArray[Any]:
+    """Weights of n samples: finite, not negative, and, unless they may be, not all zero; converted
+    to `dtype`."""
     weight = np.asarray(sample_weight)
     if weight.dtype.kind not in "fiub":
         raise TypeError(f"sample_weight must be real numbers, got {weight.dtype}")
@@ -333,9 +344,19 @@ def weights(sample_weight: ArrayLike, n: int, dtype: DTypeLike) -> NDArray[Any]:
         weight = np.require(weight, dtype, ("C", "A"))
     if not ((weight >= 0) & np.isfinite(weight)).all():
         raise ValueError("sample_weight must be finite and not negative")
-    if n > 0 and not weight.any():
+    if n > 0 and not may_be_zero and not weight.any():
         raise ValueError("sample_weight must not be all zero")
     return weight
+
+
+def check_total(total: float) -> None:
+    """Raise ValueError unless the sum of the weights of all samples is a number to reckon with."""
+    if total == 0.0:
+        raise ValueError("sample_weight must not be all zero")
+    if not SMALLEST_TOTAL < total < np.inf:
+        raise ValueError(
+            f"sample_weight must have a sum between {SMALLEST_TOTAL} and infinity, got {total}"
+        )
 
 
 def number(

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any, Self
 
 import numpy as np
@@ -11,15 +11,14 @@ from sklearn.base import ClassifierMixin
 from sklearn.utils import column_or_1d
 from sklearn.utils.class_weight import compute_sample_weight
 from sklearn.utils.metaestimators import available_if
-from sklearn.utils.multiclass import check_classification_targets, type_of_target, unique_labels
+from sklearn.utils.multiclass import check_classification_targets, unique_labels
 from sklearn.utils.validation import check_is_fitted
 
 from . import _validation as check
 from . import kernels
 from ._estimator import DNNEstimator, Rows, takes_mini_batches
+from ._labels import MULTILABEL, SINGLE, SOFT, LabelSurvey, kind_of_labels, sums_to_one
 from .training import EpochInfo
-
-SINGLE, MULTILABEL, SOFT = "single", "multilabel", "soft"
 
 
 class DNNClassifier(ClassifierMixin, DNNEstimator):  # type: ignore[misc]
@@ -329,6 +328,94 @@ class DNNClassifier(ClassifierMixin, DNNEstimator):  # type: ignore[misc]
         self._partial_fit(X, y, sample_weight, self._all_classes(y, classes))
         return self
 
+    def fit_blocks(
+        self,
+        blocks: Iterable[Any],
+        *,
+        classes: ArrayLike | None = None,
+        X_val: Any = None,
+        y_val: Any = None,
+        sample_weight_val: ArrayLike | None = None,
+    ) -> Self:
+        """As `fit`, on rows that come block by block, and need not fit into memory together.
+
+        Parameters
+        ----------
+        blocks : iterable of (X, y) or (X, y, sample_weight)
+            Gives the same rows in every iteration, such as a list, or
+            :class:`dnncore.blocks.NpyBlocks` and :class:`dnncore.blocks.ParquetBlocks` of files.
+            X, y and sample_weight are as in :meth:`fit`, of all rows together; the dtype is that
+            of the first block. Weights may be all zero in a block.
+        classes : array (n_classes,), optional
+            All labels, if some may not come; with one label a row.
+        X_val, y_val, sample_weight_val
+            As in :meth:`fit`. `early_stopping` needs them: no rows are split off.
+
+        Returns
+        -------
+        DNNClassifier
+            Itself.
+
+        Raises
+        ------
+        TypeError, ValueError
+            If an argument, a parameter or a block does not fit. All blocks are read and checked
+            before training begins: then the model is as before. If a block has changed when it
+            is read again, the model has the parameters that the epochs before led to.
+
+        Warns
+        -----
+        As :meth:`fit`.
+
+        Notes
+        -----
+        The first pass over the blocks learns the classes and norm, with `class_weight` the first
+        two; each epoch is one more. The next block is read while one is trained on.
+
+        Without `shuffle` the model is that of :meth:`fit` with all rows: rows left over from the
+        last mini-batch of a block begin the first one of the next. With `shuffle` the rows of each
+        block are shuffled and the blocks stay in their order, so if the rows are sorted, for
+        instance by class, shuffle them once before you divide them.
+
+        Examples
+        --------
+        >>> from dnncore import DNNClassifier
+        >>> from sklearn.datasets import load_iris
+        >>> X, y = load_iris(return_X_y=True)
+        >>> blocks = [(X[i::3], y[i::3]) for i in range(3)]
+        >>> model = DNNClassifier(learning_rate_init=0.01, random_state=0).fit_blocks(blocks)
+        >>> bool(model.score(X, y) > 0.95)
+        True
+        """
+        self._fit_blocks(blocks, classes, X_val, y_val, sample_weight_val)
+        return self
+
+    def _survey_of(self, classes: Any, resume: bool) -> LabelSurvey:
+        if classes is not None:
+            classes = unique_labels(classes)
+            if resume and not np.array_equal(classes, self.classes_):
+                raise ValueError(f"classes must be {self.classes_} as before, got {classes}")
+        elif resume and self._kind == SINGLE:
+            classes = self.classes_
+        return LabelSurvey(classes, self._kind if resume else None, self.class_weight)
+
+    def _adopt_survey(self, survey: Any, classes: Any, resume: bool) -> None:
+        survey.finish()
+        if resume and (survey.kind != self._kind or len(survey.classes) != len(self.classes_)):
+            raise ValueError(
+                f"the model was trained on {self._kind} labels of {len(self.classes_)} classes, "
+                f"got {survey.kind} ones of {len(survey.classes)}"
+            )
+        if resume and classes is None and survey.kind == SINGLE and not survey.counts.all():
+            raise ValueError(
+                "warm_start needs y to have the same classes as in the previous fit, "
+                f"{self.classes_}, got {survey.classes[survey.counts > 0]}"
+            )
+        self._kind, self.classes_ = survey.kind, survey.classes
+        if self._kind != MULTILABEL:
+            self._class_totals = survey.totals
+            self.class_prior_ = survey.totals / survey.totals.sum()
+
     def _all_classes(self, y: Any, classes: Any) -> Any:
         """The classes of a call to partial_fit; None leaves them to y."""
         if np.ndim(y) == 2 and np.shape(y)[1] > 1:
@@ -349,7 +436,9 @@ class DNNClassifier(ClassifierMixin, DNNEstimator):  # type: ignore[misc]
         kind = self._kind_of(y, resume)
         if resume and kind != self._kind:
             raise ValueError(f"the model was trained on {self._kind} labels, got {kind} ones")
-        y = column_or_1d(y, warn=True) if kind == SINGLE else y
+        if kind == SINGLE:
+            check_classification_targets(y)
+            y = column_or_1d(y, warn=True)
         if not resume:
             self._kind = kind
             if classes is None:
@@ -363,8 +452,8 @@ class DNNClassifier(ClassifierMixin, DNNEstimator):  # type: ignore[misc]
         return y
 
     def _kind_of(self, y: Any, resume: bool) -> str:
-        kind = _kind_of_labels(y)
-        if resume and self._kind == SOFT and kind == MULTILABEL and (np.sum(y, axis=1) == 1).all():
+        kind = kind_of_labels(y)
+        if resume and self._kind == SOFT and kind == MULTILABEL and sums_to_one(y):
             return SOFT  # probabilities that happen to be 0 and 1
         return kind
 
@@ -575,22 +664,3 @@ class DNNClassifier(ClassifierMixin, DNNEstimator):  # type: ignore[misc]
         tags = super().__sklearn_tags__()
         tags.classifier_tags.multi_label = True
         return tags
-
-
-def _kind_of_labels(y: Any) -> str:
-    """One label a row, several labels a row (an indicator), or rows of probabilities."""
-    several = type_of_target(y, input_name="y") == "multilabel-indicator"
-    y = np.asarray(y)
-    if several and not np.isin(y, (0, 1)).all():
-        raise ValueError(f"y of two dimensions must be an indicator of 0 and 1, got {np.unique(y)}")
-    if several:
-        return MULTILABEL
-    if y.ndim == 2 and y.shape[1] > 1 and y.dtype.kind == "f":
-        if not ((y >= 0).all() and np.allclose(y.sum(axis=1), 1.0, atol=1e-3)):
-            raise ValueError(
-                "y of two dimensions must be an indicator of 0 and 1, or rows of probabilities "
-                "that add up to 1"
-            )
-        return SOFT
-    check_classification_targets(y)
-    return SINGLE

@@ -285,6 +285,10 @@ class Network:
         missing = self.missing is not None
         moments = self.moments_ or Moments.empty(self.n_features, missing=missing)
         moments.update(X, sample_weight)
+        self.adopt_moments(moments)
+
+    def adopt_moments(self, moments: Moments) -> None:
+        """Let norm standardise by the mean and scale of the rows in `moments`."""
         self.mean_ = moments.mean.astype(self.dtype)
         self.scale_ = moments.scale(self.dtype)
         self.moments_ = moments

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from typing import Any, Self
 
 import numpy as np
@@ -15,6 +15,7 @@ from sklearn.utils.validation import check_array
 from . import _validation as check
 from ._estimator import DNNEstimator, Rows, takes_mini_batches
 from ._moments import Moments
+from ._targets import TargetSurvey, check_targets
 from .network import LOSSES
 from .training import EpochInfo
 
@@ -312,12 +313,59 @@ class DNNRegressor(RegressorMixin, DNNEstimator):  # type: ignore[misc]
         self._partial_fit(X, y, sample_weight, None)
         return self
 
+    def fit_blocks(
+        self,
+        blocks: Iterable[Any],
+        *,
+        X_val: Any = None,
+        y_val: Any = None,
+        sample_weight_val: ArrayLike | None = None,
+    ) -> Self:
+        """As `fit`, on rows that come block by block, and need not fit into memory together.
+
+        Parameters
+        ----------
+        blocks : iterable of (X, y) or (X, y, sample_weight)
+            Gives the same rows in every iteration, such as a list, or
+            :class:`dnncore.blocks.NpyBlocks` and :class:`dnncore.blocks.ParquetBlocks` of files.
+            X, y and sample_weight are as in :meth:`fit`, of all rows together; the dtype is that
+            of the first block. Weights may be all zero in a block.
+        X_val, y_val, sample_weight_val
+            As in :meth:`fit`. `early_stopping` needs them: no rows are split off.
+
+        Returns
+        -------
+        DNNRegressor
+            Itself.
+
+        Raises
+        ------
+        TypeError, ValueError
+            If an argument, a parameter or a block does not fit. All blocks are read and checked
+            before training begins: then the model is as before. If a block has changed when it
+            is read again, the model has the parameters that the epochs before led to.
+
+        Warns
+        -----
+        As :meth:`fit`.
+
+        Notes
+        -----
+        The first pass over the blocks learns the norm of X and y; each epoch is one more. The
+        next block is read while one is trained on.
+
+        Without `shuffle` the model is that of :meth:`fit` with all rows: rows left over from the
+        last mini-batch of a block begin the first one of the next. With `shuffle` the rows of each
+        block are shuffled and the blocks stay in their order, so if the rows are sorted, shuffle
+        them once before you divide them.
+        """
+        self._fit_blocks(blocks, None, X_val, y_val, sample_weight_val)
+        return self
+
     def _check_training_targets(
         self, y: Any, resume: bool, classes: Any, weight: NDArray[Any] | None
     ) -> Any:
-        y = check_array(y, ensure_2d=False, dtype=np.float64, input_name="y")
-        if y.ndim == 2 and y.shape[1] == 1:
-            y = y.ravel()
+        y = check_targets(y)
         shape = y.shape[1:] or (1,)
         if resume:
             if y.ndim != self._target_ndim or shape != self.target_mean_.shape:
@@ -326,13 +374,29 @@ class DNNRegressor(RegressorMixin, DNNEstimator):  # type: ignore[misc]
                     f"got shape {y.shape}"
                 )
             return y
-        self._target_ndim = y.ndim
+        moments = Moments.empty(shape[0])
+        moments.update(y.reshape(len(y), -1), weight)
+        self._adopt_target(y.ndim, moments)
+        return y
+
+    def _adopt_target(self, ndim: int, moments: Moments) -> None:
+        self._target_ndim = ndim
+        shape = moments.mean.shape
         self.target_mean_, self.target_scale_ = np.zeros(shape), np.ones(shape)
         if self.norm_target:
-            moments = Moments.empty(shape[0])
-            moments.update(y.reshape(len(y), -1), weight)
             self.target_mean_, self.target_scale_ = moments.mean, moments.scale(np.float64)
-        return y
+
+    def _survey_of(self, classes: Any, resume: bool) -> TargetSurvey:
+        return TargetSurvey()
+
+    def _adopt_survey(self, survey: Any, classes: Any, resume: bool) -> None:
+        n_outputs = len(survey.moments.mean)
+        if not resume:
+            self._adopt_target(survey.ndim, survey.moments)
+        elif (survey.ndim, n_outputs) != (self._target_ndim, len(self.target_mean_)):
+            raise ValueError(
+                f"y must have {len(self.target_mean_)} outputs as before, got {n_outputs}"
+            )
 
     def _encode(self, name: str, y: Any, dtype: np.dtype[Any], smoothed: bool) -> NDArray[Any]:
         columns = check_array(y, ensure_2d=False, dtype=np.float64, input_name=name)

@@ -5,8 +5,9 @@ from __future__ import annotations
 import logging
 import time
 import warnings
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from contextlib import closing, contextmanager
+from dataclasses import dataclass, replace
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -18,6 +19,8 @@ from ._engine import Engine
 from ._history import EpochInfo, History, Validation
 from ._memory import aligned_zeros
 from ._newbob import Newbob
+from ._reading import Block
+from ._sources import InBlocks, InMemory, Piece, Source
 from ._threads import (
     ENGINES,
     blas_for,
@@ -46,6 +49,7 @@ ADAPTIVE_DIVISOR = 5.0  # as in scikit-learn: the adaptive rate is divided by th
 ADAPTIVE_LOWEST = 1e-6  # ... until it is this low
 MAX_COUNT = 2**63 - 1  # of a C integer
 LBFGS_ELEMENTS = 2**20  # of the activations of the rows that L-BFGS takes together
+LOSS_ROWS = 4096  # scored together for the loss of the training rows
 
 
 class DivergenceWarning(UserWarning):
@@ -212,8 +216,7 @@ class Trainer:
         """
         if isinstance(self.solver, LBFGS):
             raise TypeError("run_epoch needs SGD or Adam; LBFGS trains in fit")
-        X, labels = self._check(X, y, sample_weight)
-        return self._run_epoch(self._engine(X), X, labels)[0]
+        return self._run_epoch(InMemory(*self._check(X, y, sample_weight)))[0]
 
     def _check(
         self, X: Any, y: ArrayLike, sample_weight: ArrayLike | None
@@ -226,11 +229,21 @@ class Trainer:
             raise ValueError("y must be finite")
         return X, labels
 
-    def _engine(self, X: check.Matrix) -> Engine:
+    def _check_block(self, block: Block) -> tuple[check.Matrix, check.Labels]:
+        block.check_finite(may_miss=self.network.missing is not None)
+        with block.faults():
+            X, labels = self._check(block.X, block.y, None)
+            if block.sample_weight is None:
+                return X, labels
+            # Other blocks may have the weight that this one does not have.
+            weight = check.weights(block.sample_weight, block.n_rows, X.dtype, may_be_zero=True)
+            return X, replace(labels, weight=weight)
+
+    def _engine(self, most_rows: int) -> Engine:
         """The engine of the last call if it fits this one: its buffers are in the cache."""
         network = self.network
         arrays = network.parameters, network.mean_, network.scale_
-        options = min(self.batch_size, X.shape[0]), self.n_threads
+        options = min(self.batch_size, most_rows), self.n_threads
         builtin = use_builtin(self.engine)
         key = (*map(id, arrays), *options, builtin)  # the engine keeps the arrays alive
         if self._kept is None or self._kept[0] != key:
@@ -243,28 +256,34 @@ class Trainer:
     def __getstate__(self) -> dict[str, Any]:
         return {**self.__dict__, "_kept": None}
 
-    def _run_epoch(
-        self,
-        engine: Engine,
-        X: check.Matrix,
-        labels: check.Labels,
-        time_left: float = np.inf,
-    ) -> tuple[float, int]:
+    def _run_epoch(self, source: Source, end: float = np.inf) -> tuple[float, int]:
         """The mean loss of the rows that were trained on, and how many these are."""
-        n = X.shape[0]
-        order = self._rng.permutation(n).astype(np.intp, copy=False) if self.shuffle else None
+        engine = self._engine(source.most_rows)
+        loss, rows = 0.0, 0
+        with closing(source.pieces(self.batch_size, self._rng if self.shuffle else None)) as pieces:
+            for piece in pieces:
+                loss, trained = self._train_on(engine, piece, loss, end - time.monotonic())
+                rows += trained
+                if trained < piece.n_rows or time.monotonic() >= end:
+                    break
+        return loss / rows, rows
+
+    def _train_on(
+        self, engine: Engine, piece: Piece, loss_before: float, time_left: float
+    ) -> tuple[float, int]:
+        """The sum of the losses, and the number of rows."""
         unused = self.network.parameters
         state1, state2 = (*self._state, unused, unused)[:2]
         with blas_for(self.engine):
             loss, rows = engine.train_epoch(
-                X, labels.label, labels.L, labels.weight, order,
+                piece.X, piece.label, piece.L, piece.weight, piece.order,
                 self.solver.update, state1, state2,
                 rate=self.learning_rate, alpha=self.alpha, steps_before=self._steps,
                 loss=self.loss, huber_delta=self.huber_delta, dropout=self.dropout,
                 dropout_seed=self._dropout_seed or 0, time_left=time_left,
-                **self.solver.constants,
+                loss_before=loss_before, **self.solver.constants,
             )  # fmt: skip
-        self._steps += -(-rows // min(self.batch_size, n))
+        self._steps += -(-rows // min(self.batch_size, piece.n_rows))
         return loss, rows
 
     # ---------------------------------------------------------------------- many epochs
@@ -327,9 +346,78 @@ class Trainer:
             the solver's state from before that epoch.
         """
         X, labels = self._check(X, y, sample_weight)
+        loop = self._loop(
+            max_iter, tol, n_iter_no_change, validate, early_stopping, max_time, callback
+        )
+        with self._best_kept(loop):
+            if isinstance(self.solver, LBFGS):
+                return self._fit_lbfgs(self.solver, X, labels, loop)
+            return self._fit_epochs(InMemory(X, labels), loop)
+
+    def fit_blocks(
+        self,
+        blocks: Iterable[Any],
+        *,
+        max_iter: int = 200,
+        tol: float = 1e-4,
+        n_iter_no_change: float = 10,
+        validate: Callable[[], Validation] | None = None,
+        early_stopping: bool = False,
+        max_time: float | None = None,
+        callback: Callable[[EpochInfo], object] | None = None,
+    ) -> str:
+        """As :meth:`fit`, on rows that come block by block.
+
+        Parameters
+        ----------
+        blocks : iterable
+            Each iteration gives (X, y) or (X, y, sample_weight), block by block, the same rows
+            every time; X and y as in :meth:`run_epoch`. Weights may be all zero in a block. While
+            a block is trained on, a thread gets the next; no others are in memory.
+        max_iter, tol, n_iter_no_change, validate, early_stopping, max_time, callback
+            As in :meth:`fit`.
+
+        Returns
+        -------
+        {'converged', 'max_iter', 'max_time', 'stopped', 'diverged'}
+
+        Raises
+        ------
+        TypeError, ValueError
+            If an argument or a block does not fit. The network and the solver's state are as
+            before the epoch in which that was found.
+        KeyboardInterrupt
+            As in :meth:`fit`.
+
+        Notes
+        -----
+        Rows that are left over from the last mini-batch of a block begin the first one of the
+        next. So without `shuffle` the parameters are, with dnncore's own products to the last bit,
+        those of :meth:`fit` with all rows. With `shuffle` the rows of each block are shuffled, and
+        the blocks stay in their order.
+        """
+        if isinstance(self.solver, LBFGS):
+            raise TypeError("fit_blocks needs SGD or Adam; LBFGS takes all rows at once, in fit")
+        source = InBlocks(blocks, self._check_block)
+        loop = self._loop(
+            max_iter, tol, n_iter_no_change, validate, early_stopping, max_time, callback
+        )
+        with self._best_kept(loop):
+            return self._fit_epochs(source, loop)
+
+    def _loop(
+        self,
+        max_iter: int,
+        tol: float,
+        n_iter_no_change: float,
+        validate: Callable[[], Validation] | None,
+        early_stopping: bool,
+        max_time: float | None,
+        callback: Callable[[EpochInfo], object] | None,
+    ) -> _Loop:
         if early_stopping and validate is None:
             raise ValueError("early_stopping needs validate")
-        loop = _Loop(
+        return _Loop(
             max_iter=check.integer("max_iter", max_iter, low=1),
             patience=check_patience(n_iter_no_change),
             tol=check.number("tol", tol, low=0.0),
@@ -341,22 +429,27 @@ class Trainer:
             else time.monotonic() + check.number("max_time", max_time, low=0.0, low_open=True),
             callback=callback,
         )
+
+    @contextmanager
+    def _best_kept(self, loop: _Loop) -> Iterator[None]:
+        """However training ends, the network gets the parameters of the best score."""
         try:
-            if isinstance(self.solver, LBFGS):
-                return self._fit_lbfgs(self.solver, X, labels, loop)
-            return self._fit_epochs(X, labels, loop)
+            yield
         finally:
             if loop.best is not None:
                 self.network.parameters[...] = loop.best
 
-    def _fit_epochs(self, X: check.Matrix, labels: check.Labels, loop: _Loop) -> str:
-        engine = self._engine(X)
+    def _fit_epochs(self, source: Source, loop: _Loop) -> str:
         newbob = None
         if self.solver.schedule == "newbob":
-            newbob = Newbob(self, self._loss_now(X, labels, loop))
+            newbob = Newbob(self, self._loss_now(source, loop))
         for epoch in range(1, loop.max_iter + 1):
             before = self.snapshot()
-            loss, rows = self._run_epoch(engine, X, labels, loop.end - time.monotonic())
+            try:
+                loss, rows = self._run_epoch(source, loop.end)
+            except Exception:  # of reading a block
+                self.restore(before)
+                raise
             if not (np.isfinite(loss) and all_finite(self.network.parameters)):
                 if newbob is not None and newbob.recover():
                     continue
@@ -368,7 +461,7 @@ class Trainer:
             if newbob is not None and newbob.is_due(self._steps - before.steps):
                 # The loss of an epoch would not do: it is that of the parameters on the way.
                 held_out = info.validation_loss
-                now = self._loss_now(X, labels, loop) if held_out is None else held_out
+                now = self._loss_now(source, loop) if held_out is None else held_out
                 stalled = newbob.should_end(now, loop.tol)
             self._end_epoch()
             if loop.callback is not None and loop.callback(
@@ -462,15 +555,21 @@ class Trainer:
             found.metrics or None,
         )  # fmt: skip
 
-    def _loss_now(self, X: check.Matrix, labels: check.Labels, loop: _Loop) -> float:
+    def _loss_now(self, source: Source, loop: _Loop) -> float:
         """Loss of the present parameters: on the held-out rows, or on those of the training."""
         held_out = None if loop.validate is None else loop.validate().loss
         if held_out is not None:
             return held_out
-        return self.network.mean_loss(
-            self.network.logits(X), labels, alpha=self.alpha, loss=self.loss,
-            huber_delta=self.huber_delta,
-        )  # fmt: skip
+        loss, total = 0.0, 0.0
+        with closing(source.pieces(LOSS_ROWS, None)) as pieces:
+            for piece in pieces:
+                for X, labels in piece.chunks(LOSS_ROWS):
+                    logits = self.network.logits(X)
+                    total += labels.total
+                    loss += labels.total * self.network.mean_loss(
+                        logits, labels, loss=self.loss, huber_delta=self.huber_delta
+                    )
+        return loss / total + self.network.penalty(self.alpha / total)
 
     def _end_epoch(self) -> None:
         if self.solver.schedule == "invscaling" and isinstance(self.solver, SGD):
