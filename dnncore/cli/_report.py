@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from ._model import Model
 from ._output import one_line, warn
 
-MAX_VALUES = 20_000_000
+MAX_VALUES = 2_000_000
 
 
 class Report:
@@ -25,11 +25,13 @@ class Report:
         self._left_out = 0
 
     def add(self, X: NDArray[Any], y: NDArray[Any]) -> None:
-        room = max(0, MAX_VALUES // X.shape[1] - self._rows)
-        self._X.append(X[:room])
-        self._y.append(y[:room])
-        self._rows += len(X[:room])
-        self._left_out += len(X[room:])
+        taken = min(len(X), max(0, MAX_VALUES // X.shape[1] - self._rows))
+        if taken:
+            # Copies: a view would keep its whole block.
+            self._X.append(X[:taken].copy())
+            self._y.append(y[:taken].copy())
+        self._rows += taken
+        self._left_out += len(X) - taken
 
     def write(self, model: Model, feature_names: list[str] | None) -> None:
         """Write the report; `y` of the rows are class indices, labels or numbers."""
@@ -52,5 +54,5 @@ class Report:
         if self._left_out:
             warn(
                 f"{self._path}: the report is about the first {self._rows} rows only, "
-                f"{self._left_out} more would not fit into memory"
+                f"{self._left_out} more are left out"
             )

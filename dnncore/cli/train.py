@@ -28,8 +28,8 @@ from ._report import Report
 if TYPE_CHECKING:
     from .._estimator import DNNEstimator
 
-# Of the memory that --memory allows, for validation rows when the others are not kept.
-VALIDATION_SHARE = 0.25
+# Bytes of validation rows at most when the others are not kept.
+MOST_VALIDATION = 10e6
 
 
 def add_parser(commands: Any) -> None:
@@ -186,7 +186,7 @@ def _divide(arguments: argparse.Namespace, model: DNNEstimator, data: Dataset) -
             f"{data.path} cannot be read in blocks: an NPZ file is read as a whole; save its "
             "arrays as NPY files, or give it more --memory"
         )
-    most = VALIDATION_SHARE * limit / max(data.size, 1)
+    most = MOST_VALIDATION / max(data.size, 1)
     shares = shares._replace(validation=min(shares.validation, most))
     return InBlocks(data, shares, labels=_classifies(model))
 

@@ -13,7 +13,8 @@ from ._common import TableError, listing
 from ._values import plain
 
 CSV_BLOCK = 4 << 20  # bytes
-PARQUET_ROWS = 1 << 16
+PARQUET_ROWS = 1 << 14
+PARQUET_BUFFER = 1 << 18  # bytes of each column; without it, a whole column of a row group
 BLANKS = " \t"
 
 
@@ -179,7 +180,7 @@ class ParquetFile:
         rows = 0
         with (
             _faults_of(self.path, "Parquet"),
-            parquet.ParquetFile(self.path, pre_buffer=False) as file,
+            parquet.ParquetFile(self.path, pre_buffer=False, buffer_size=PARQUET_BUFFER) as file,
         ):
             for batch in file.iter_batches(PARQUET_ROWS, columns=list(names), use_threads=False):
                 rows += batch.num_rows

@@ -85,7 +85,7 @@ def test_a_report_has_room_for_so_many_rows(dnncore_command, monkeypatch):
     dnncore_command("train", "iris.npz", *QUICK, "--output", "model")
     status, _, err = dnncore_command("evaluate", "model", "iris.npz", "--report", "a.html")
     assert status == 0
-    assert "a.html: the report is about the first 100 rows only, 50 more would not fit" in err
+    assert "a.html: the report is about the first 100 rows only, 50 more are left out" in err
 
 
 # ------------------------------------------------------------------------------ --resume
