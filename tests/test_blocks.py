@@ -17,6 +17,7 @@ from sklearn.exceptions import ConvergenceWarning
 from dnncore import DNNClassifier, DNNRegressor, Network
 from dnncore._moments import MOMENTS_ROWS
 from dnncore._reading import read_ahead, rechunk
+from dnncore._sources import InBlocks, InMemory
 from dnncore.training import LBFGS, SGD, Trainer
 
 pytestmark = pytest.mark.filterwarnings("ignore::sklearn.exceptions.ConvergenceWarning")
@@ -443,6 +444,19 @@ def test_trainer():
     with pytest.raises(ValueError, match=r"block at row 300 \(block 1\): y must lie in \[0, 3\)"):
         other.fit_blocks([BLOCKS[0], (X, LABEL + 1)])
     np.testing.assert_array_equal(other.network.parameters, before)
+
+
+def test_the_loss_that_newbob_goes_by_is_the_same_number(monkeypatch):
+    monkeypatch.setattr("dnncore.training.LOSS_ROWS", 100)
+    trainer = Trainer(Network((5, 7, 3), seed=1), n_threads=2)
+    arrays = X, LABEL, WEIGHT
+    loop = trainer._loop(1, 0.0, 1, None, False, None, None)
+    whole = trainer._loss_now(InMemory(*trainer._check(*arrays)), loop)
+    parts = trainer._loss_now(InBlocks(divided(SIZES, *arrays), trainer._check_block), loop)
+    assert parts == whole
+    assert whole == pytest.approx(
+        trainer.network.loss(X, LABEL, sample_weight=WEIGHT, alpha=trainer.alpha), rel=1e-12
+    )
 
 
 # ------------------------------------------------------------------------------------ the parts
