@@ -106,8 +106,6 @@ class Network:
     Attributes
     ----------
     layer_sizes : tuple of int
-    n_features : int
-        Columns of the rows that come in: layer_sizes[0], less the inputs for missing values.
     dtype : numpy.dtype
     activation, output : str
     missing : intp array or None
