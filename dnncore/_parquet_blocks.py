@@ -58,8 +58,8 @@ class ParquetBlocks:
 
     Notes
     -----
-    A Parquet reader holds a page of each column, of about a megabyte where it is written with
-    the usual settings.
+    Beside its blocks, a Parquet reader holds a page and the dictionary of each column: together
+    about two megabytes a column, where a file was written with the usual settings.
 
     Examples
     --------
@@ -250,10 +250,12 @@ class _ParquetFile:
                     where = self.place(min(done, self.n_rows - 1))
                     raise ValueError(f"{where} or one after it cannot be read: {error}") from error
                 if batch is None:
-                    return
+                    break
                 done += batch.num_rows
                 yield batch
                 del batch
+        # What the pool keeps of this thread would be no use to that of the next pass.
+        pyarrow.default_memory_pool().release_unused()
 
     def place(self, row: int) -> str:
         group = bisect_right(self._group_ends, row)

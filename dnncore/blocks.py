@@ -2,8 +2,8 @@
 
 `fit_blocks` takes any object of which each iteration gives ``(X, y)`` or ``(X, y,
 sample_weight)``, block by block, the same rows every time: a list of arrays, an object with
-``__iter__``, or those that are here. If it has a method ``place(row)``, that says in words where a
-row is, errors use it, and so they do ``feature_names``, a list of str.
+``__iter__``, or one of those that are here. Errors say where a row is by its method
+``place(row)`` and name columns by its ``feature_names``, if it has them.
 
 A model scores in blocks as it does anything else::
 
