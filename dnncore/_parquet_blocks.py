@@ -254,6 +254,7 @@ class _ParquetFile:
                 done += batch.num_rows
                 yield batch
                 del batch
+        del batches
         # What the pool keeps of this thread would be no use to that of the next pass.
         pyarrow.default_memory_pool().release_unused()
 
