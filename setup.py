@@ -32,7 +32,7 @@ DIRECTIVES = {
 def extension(name: str, c_sources: tuple[str, ...] = ()) -> Extension:
     return Extension(
         f"dnncore.{name}",
-        [f"dnncore/{name}.pyx", *(f"csrc/{source}" for source in c_sources)],
+        [f"dnncore/{name.replace('.', '/')}.pyx", *(f"csrc/{source}" for source in c_sources)],
         include_dirs=["csrc", np.get_include()],
         define_macros=[("NPY_NO_DEPRECATED_API", "NPY_2_0_API_VERSION")],
         depends=[f"csrc/{header}" for header in os.listdir("csrc") if header.endswith(".h")],
@@ -44,9 +44,9 @@ def extension(name: str, c_sources: tuple[str, ...] = ()) -> Extension:
 setup(
     ext_modules=cythonize(
         [
-            extension("_csrc", ("isa.c", *ISA_SOURCES)),
+            extension("_core.csrc", ("isa.c", *ISA_SOURCES)),
             extension("kernels"),
-            extension("_engine", ("team.c",)),
+            extension("_core.engine", ("team.c",)),
             extension("predictor"),
         ],
         compiler_directives=DIRECTIVES,

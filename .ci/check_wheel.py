@@ -14,12 +14,14 @@ wanted = {
     for pattern in ("*.py", "*.pxd", "*.pyi", "py.typed")
     for path in package.rglob(pattern)
 }
-compiled = {path.stem for path in package.glob("*.pyx")}
+compiled = {
+    path.relative_to(package.parent).with_suffix("").as_posix() for path in package.rglob("*.pyx")
+}
 faults = [f"missing: {name}" for name in sorted(wanted - shipped)]
 faults += [
-    f"missing: compiled dnncore.{name}"
+    f"missing: compiled {name}"
     for name in sorted(compiled)
-    if not any(file.startswith(f"dnncore/{name}.") and file.endswith(".so") for file in shipped)
+    if not any(file.startswith(f"{name}.") and file.endswith(".so") for file in shipped)
 ]
 faults += [
     f"source: {name}" for name in sorted(shipped) if name.endswith((".pyx", ".c", ".h", ".cpp"))

@@ -13,7 +13,7 @@ from collections.abc import Callable, Iterator
 import numpy as np
 from numpy.typing import NDArray
 
-from dnncore import _csrc
+from dnncore._core import csrc
 
 N_PATTERNS = 2**32
 BLOCK = 2**20
@@ -49,7 +49,7 @@ def ordinal(x: NDArray[np.float32]) -> NDArray[np.int64]:
 
 def largest_error(name: str, stride: int) -> tuple[int, np.float32]:
     """Largest ULP error of the function, and the first input that has it."""
-    function = getattr(_csrc, name)
+    function = getattr(csrc, name)
     worst, where = -1, np.float32(np.nan)
     for x in float32_blocks(stride):
         with np.errstate(all="ignore"):
@@ -81,7 +81,7 @@ def main() -> None:
     if arguments.stride < 1:
         parser.error(f"--stride must be at least 1, got {arguments.stride}")
 
-    print(f"instruction set {_csrc.selected()}, stride {arguments.stride}")
+    print(f"instruction set {csrc.selected()}, stride {arguments.stride}")
     for name in FLOAT64 if arguments.function == "all" else [arguments.function]:
         start = time.perf_counter()
         worst, where = largest_error(name, arguments.stride)

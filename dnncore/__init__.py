@@ -27,7 +27,7 @@ except (ImportError, TypeError) as error:
         ) from error
     raise
 
-from ._config import show_config
+from ._core.config import show_config
 from ._version import __version__
 from .network import Network
 

@@ -11,7 +11,7 @@ A model scores in blocks as it does anything else::
         probabilities = model.predict_proba(X)
 """
 
-from ._npy_blocks import NpyBlocks
-from ._parquet_blocks import ParquetBlocks
+from ._data.npy import NpyBlocks
+from ._data.parquet import ParquetBlocks
 
 __all__ = ["NpyBlocks", "ParquetBlocks"]

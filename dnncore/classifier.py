@@ -14,10 +14,10 @@ from sklearn.utils.metaestimators import available_if
 from sklearn.utils.multiclass import check_classification_targets, unique_labels
 from sklearn.utils.validation import check_is_fitted
 
-from . import _validation as check
 from . import kernels
-from ._estimator import DNNEstimator, Rows, takes_mini_batches
-from ._labels import MULTILABEL, SINGLE, SOFT, LabelSurvey, kind_of_labels, sums_to_one
+from ._core import checks as check
+from ._estimators.base import DNNEstimator, Rows, takes_mini_batches
+from ._estimators.labels import MULTILABEL, SINGLE, SOFT, LabelSurvey, kind_of_labels, sums_to_one
 from .training import EpochInfo
 
 

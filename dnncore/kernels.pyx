@@ -8,10 +8,10 @@ functions on pointers, without the GIL, under the prefix ``c_``.
 
 import numpy as np
 
-from ._validation import array_like, labels, matrix, number, output, outputs, real_array
+from ._core.checks import array_like, labels, matrix, number, output, outputs, real_array
 
-from ._blas cimport matmul, matmul_nt, matmul_tn
-from ._csrc cimport (
+from ._core.blas cimport matmul, matmul_nt, matmul_tn
+from ._core.csrc cimport (
     DNN_BINARY_CROSS_ENTROPY,
     DNN_HUBER,
     DNN_IDENTITY,

@@ -11,12 +11,12 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike, DTypeLike, NDArray
 
-from . import _validation as check
 from . import kernels
-from ._engine import ACTIVATIONS, OUTPUTS, SCORING_ROWS, Engine
-from ._memory import aligned_zeros
-from ._moments import Moments
-from ._threads import blas_for, threads_for_scoring, use_builtin
+from ._core import checks as check
+from ._core.engine import ACTIVATIONS, OUTPUTS, SCORING_ROWS, Engine
+from ._core.memory import aligned_zeros
+from ._core.moments import Moments
+from ._core.threads import blas_for, threads_for_scoring, use_builtin
 from .predictor import Predictor
 
 # Inputs of the rows that a thread scores together, at most: with very many features, the rows
@@ -216,7 +216,7 @@ class Network:
         )
 
     def _repr_html_(self) -> str:
-        from ._repr_html import network_html
+        from ._html import network_html
 
         return network_html(self)
 

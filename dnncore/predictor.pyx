@@ -6,12 +6,12 @@ cimport numpy as cnp
 from libc.stdlib cimport free, malloc
 from libc.string cimport memcpy
 
-from ._csrc cimport DNN_IDENTITY, dnn_ops, isa, real
+from ._core.csrc cimport DNN_IDENTITY, dnn_ops, isa, real
 
-from ._csrc import all_finite
-from ._engine import ACTIVATIONS, OUTPUTS
-from ._memory import aligned_empty
-from ._validation import choice, finite_matrix, indicators, is_sparse, output as output_array
+from ._core.csrc import all_finite
+from ._core.engine import ACTIVATIONS, OUTPUTS
+from ._core.memory import aligned_empty
+from ._core.checks import choice, finite_matrix, indicators, is_sparse, output as output_array
 
 cnp.import_array()
 

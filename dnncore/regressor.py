@@ -12,10 +12,10 @@ from sklearn.metrics import r2_score
 from sklearn.utils.metaestimators import available_if
 from sklearn.utils.validation import check_array
 
-from . import _validation as check
-from ._estimator import DNNEstimator, Rows, takes_mini_batches
-from ._moments import Moments
-from ._targets import TargetSurvey, check_targets
+from ._core import checks as check
+from ._core.moments import Moments
+from ._estimators.base import DNNEstimator, Rows, takes_mini_batches
+from ._estimators.targets import TargetSurvey, check_targets
 from .network import LOSSES
 from .training import EpochInfo
 

@@ -13,23 +13,23 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from . import _validation as check
-from ._csrc import all_finite
-from ._engine import Engine
-from ._history import EpochInfo, History, Validation
-from ._memory import aligned_zeros
-from ._newbob import Newbob
-from ._reading import Block
-from ._sources import InBlocks, InMemory, Piece, Source
-from ._threads import (
+from ._core import checks as check
+from ._core.csrc import all_finite
+from ._core.engine import Engine
+from ._core.memory import aligned_zeros
+from ._core.threads import (
     ENGINES,
     blas_for,
     single_threaded_blas,
     threads_for_training,
     use_builtin,
 )
+from ._data.blocks import Block
+from ._training.history import EpochInfo, History, Validation
+from ._training.newbob import Newbob
+from ._training.solvers import LBFGS, N_STATES, SGD, Adam
+from ._training.sources import InBlocks, InMemory, Piece, Source
 from .network import Network, check_loss
-from .solvers import LBFGS, N_STATES, SGD, Adam
 
 __all__ = [
     "LBFGS",

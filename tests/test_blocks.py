@@ -15,9 +15,9 @@ from sklearn.base import clone
 from sklearn.exceptions import ConvergenceWarning
 
 from dnncore import DNNClassifier, DNNRegressor, Network
-from dnncore._moments import MOMENTS_ROWS
-from dnncore._reading import read_ahead, rechunk
-from dnncore._sources import InBlocks, InMemory
+from dnncore._core.moments import MOMENTS_ROWS
+from dnncore._data.blocks import read_ahead, rechunk
+from dnncore._training.sources import InBlocks, InMemory
 from dnncore.training import LBFGS, SGD, Trainer
 
 pytestmark = pytest.mark.filterwarnings("ignore::sklearn.exceptions.ConvergenceWarning")

@@ -7,8 +7,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from dnncore import Network, _columns
-from dnncore._columns import Column
+from dnncore import Network
+from dnncore._data import columns
+from dnncore._data.columns import Column
 from dnncore.modelfile import ModelFileError, load, read_table, save
 
 COLUMNS = (Column("length"), Column("colour", ("red", "", "grün=1")), Column("", ("x",)))
@@ -16,32 +17,32 @@ TARGET = Column("species", is_target=True)
 
 
 def test_features():
-    assert _columns.n_features(COLUMNS) == 5
+    assert columns.n_features(COLUMNS) == 5
     names = ["length", "colour=red", "colour=", "colour=grün=1", "=x"]
-    assert _columns.feature_names(COLUMNS) == names
-    assert _columns.n_features(()) == 0
-    assert _columns.n_features([TARGET, *COLUMNS]) == 5
-    assert _columns.feature_names([TARGET, *COLUMNS]) == names
+    assert columns.feature_names(COLUMNS) == names
+    assert columns.n_features(()) == 0
+    assert columns.n_features([TARGET, *COLUMNS]) == 5
+    assert columns.feature_names([TARGET, *COLUMNS]) == names
 
 
 def test_json():
-    assert _columns.to_json([*COLUMNS[:2], TARGET]) == [
+    assert columns.to_json([*COLUMNS[:2], TARGET]) == [
         {"name": "length", "kind": "number"},
         {"name": "colour", "kind": "category", "values": ["red", "", "grün=1"]},
         {"name": "species", "kind": "target"},
     ]
 
 
-columns = st.builds(
+any_column = st.builds(
     Column, st.text(), st.none() | st.lists(st.text(), min_size=1, unique=True).map(tuple)
 ) | st.builds(Column, st.just("target"), is_target=st.just(True))
 
 
-@given(st.lists(columns, unique_by=lambda column: column.name))
-def test_any_columns_come_back(columns):
-    text = json.dumps(_columns.to_json(columns))
-    assert _columns.from_json(json.loads(text)) == tuple(columns)
-    _columns.check_columns(columns, len(_columns.feature_names(columns)))
+@given(st.lists(any_column, unique_by=lambda column: column.name))
+def test_any_columns_come_back(table):
+    text = json.dumps(columns.to_json(table))
+    assert columns.from_json(json.loads(text)) == tuple(table)
+    columns.check_columns(table, len(columns.feature_names(table)))
 
 
 def test_table_of_a_model(tmp_path):
@@ -94,7 +95,7 @@ def test_table_that_does_not_fit(tmp_path, table, message):
 )
 def test_json_of_another_form(description, message):
     with pytest.raises(ValueError) as caught:
-        _columns.from_json(description)
+        columns.from_json(description)
     assert message in str(caught.value)
 
 

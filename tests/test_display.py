@@ -180,7 +180,7 @@ def test_wrong_arguments_of_training_curves(classifier):
     ("losses", "scores"), [([0.0], None), ([2.0, 1e-30], [0.1, 1.0]), ([1.0], [1.0])]
 )
 def test_learning_curve_of_the_command_line(losses, scores):
-    from dnncore._plot import learning_curve
+    from dnncore.cli._plot import learning_curve
 
     image = learning_curve(losses, scores, title="日本 $x_1^", subtitle="%$", best_is_kept=True)
     assert image.startswith(b"\x89PNG")

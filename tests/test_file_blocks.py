@@ -227,7 +227,7 @@ def test_parquet_has_all_rows_in_order(tmp_path_factory, n, rows, group):
 
 
 def test_parquet_reads_in_small_pieces_what_makes_one_block(tmp_path, monkeypatch):
-    monkeypatch.setattr("dnncore._parquet_blocks.PIECE_BYTES", 1000)
+    monkeypatch.setattr("dnncore._data.parquet.PIECE_BYTES", 1000)
     path = written(tmp_path / "data.parquet", y=NAMES)
     read = list(ParquetBlocks(path, "y", rows_per_block=200))
     assert [len(y) for _, y in read] == [200, 200, 100]
@@ -319,7 +319,7 @@ def test_parquet_encodes_categories(tmp_path, monkeypatch):
     for wrong in (lambda batch: np.zeros((3, 2)), lambda batch: np.zeros(batch.num_rows)):
         with pytest.raises(ValueError, match="encode must return a matrix of"):
             list(ParquetBlocks(path, "y", ["a"], encode=wrong))
-    monkeypatch.setattr("dnncore._parquet_blocks.PIECE_BYTES", 1000)
+    monkeypatch.setattr("dnncore._data.parquet.PIECE_BYTES", 1000)
     widths = iter(range(2, 9))
     changing = ParquetBlocks(
         path, "y", ["a"], encode=lambda batch: np.zeros((batch.num_rows, next(widths)))

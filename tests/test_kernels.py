@@ -12,7 +12,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.extra.numpy import array_shapes, arrays
 
-from dnncore import _csrc, kernels, reference
+from dnncore import kernels, reference
+from dnncore._core import csrc
 
 DTYPES = (np.float32, np.float64)
 # Astride the width of a vector (4, 8 or 16 numbers) and of the lanes of a sum (8 or 16).
@@ -191,20 +192,20 @@ def test_agrees_with_reference_beyond_a_block(case, dtype):
         check_against_reference(case, make_arguments(case, n, m, dtype))
 
 
-@pytest.mark.parametrize("isa", [name for name in _csrc.available() if name != "generic"])
+@pytest.mark.parametrize("isa", [name for name in csrc.available() if name != "generic"])
 @each_dtype
 @each_case
 def test_instruction_sets_return_the_same_bits(case, dtype, isa):
-    before = _csrc.selected()
+    before = csrc.selected()
     try:
         for n, m in SHAPES + LARGE_SHAPES:
             arguments = make_arguments(case, n, m, dtype)
-            _csrc.select("generic")
+            csrc.select("generic")
             expected = call(kernels, case, arguments)
-            _csrc.select(isa)
+            csrc.select(isa)
             assert same_bits(call(kernels, case, arguments), expected), (n, m)
     finally:
-        _csrc.select(before)
+        csrc.select(before)
 
 
 @each_dtype

@@ -17,7 +17,7 @@ from sklearn.utils import get_tags
 from sklearn.utils.estimator_checks import parametrize_with_checks
 
 from dnncore import DNNClassifier, DNNRegressor, Network
-from dnncore._columns import Column
+from dnncore._data.columns import Column
 from dnncore.modelfile import ModelFileError, load, save
 from dnncore.predictor import Predictor
 from dnncore.training import SGD, Trainer

@@ -5,7 +5,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from dnncore._moments import MOMENTS_ROWS, Moments
+from dnncore._core.moments import MOMENTS_ROWS, Moments
 
 DTYPES = [np.float32, np.float64]
 EPS = np.finfo(np.float64).eps

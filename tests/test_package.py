@@ -126,10 +126,10 @@ def test_cpu_features_can_be_switched_off():
     assert "unknown features ['mmx']" in err
 
 
-@pytest.mark.parametrize("name", ["kernels", "_csrc", "_engine"])
+@pytest.mark.parametrize("name", ["kernels", "_core.csrc", "_core.engine"])
 def test_stubs_name_what_exists(name):
     module = importlib.import_module(f"dnncore.{name}")
-    stub = importlib.resources.files("dnncore") / f"{name}.pyi"
+    stub = importlib.resources.files("dnncore") / f"{name.replace('.', '/')}.pyi"
     import ast
 
     for node in ast.parse(stub.read_text()).body:

@@ -7,7 +7,8 @@ import numpy as np
 import pytest
 from sklearn.datasets import load_iris
 
-from dnncore import DNNClassifier, DNNRegressor, Network, _csrc
+from dnncore import DNNClassifier, DNNRegressor, Network
+from dnncore._core import csrc
 from dnncore.predictor import Predictor
 
 DTYPES = [np.float32, np.float64]
@@ -62,15 +63,15 @@ def test_one_row_and_many_give_the_same_bits(sizes, dtype):
 def test_instruction_sets_give_the_same_bits(sizes, dtype):
     network, _ = frozen(sizes, dtype)
     X = rows(sizes, 20, dtype)
-    selected = _csrc.selected()
+    selected = csrc.selected()
     results = []
     try:
-        for name in _csrc.available():
-            _csrc.select(name)
+        for name in csrc.available():
+            csrc.select(name)
             predictor = network.freeze()
             results.append(np.vstack([predictor(X), predictor(X[0])]))
     finally:
-        _csrc.select(selected)
+        csrc.select(selected)
     assert all(np.array_equal(result, results[0]) for result in results)
 
 
@@ -134,15 +135,15 @@ def test_with_norm_it_has_the_networks_outputs(sizes, dtype, n, activation, outp
 def test_instruction_sets_give_the_same_bits_for_each_function(dtype, activation, output):
     sizes = (16, 17, 33, 5)
     X = rows(sizes, 20, dtype)
-    selected = _csrc.selected()
+    selected = csrc.selected()
     results = []
     try:
-        for name in _csrc.available():
-            _csrc.select(name)
+        for name in csrc.available():
+            csrc.select(name)
             _, predictor = frozen(sizes, dtype, activation=activation, output=output)
             results.append(np.vstack([predictor(X), predictor(X[0])]))
     finally:
-        _csrc.select(selected)
+        csrc.select(selected)
     assert all(np.array_equal(result, results[0]) for result in results)
 
 

@@ -12,7 +12,7 @@ from scipy import sparse
 from sklearn.metrics import log_loss
 
 from dnncore import DNNClassifier, DNNRegressor, Network
-from dnncore._moments import MOMENTS_ROWS, Moments
+from dnncore._core.moments import MOMENTS_ROWS, Moments
 from dnncore.training import LBFGS, SGD, Adam, Trainer
 
 pytestmark = pytest.mark.filterwarnings("ignore::sklearn.exceptions.ConvergenceWarning")

@@ -4,7 +4,7 @@ import os
 
 import pytest
 
-from dnncore import _threads
+from dnncore._core import threads
 
 
 def group(tmp_path, lines, files):
@@ -14,15 +14,15 @@ def group(tmp_path, lines, files):
         path = tmp_path / "root" / name
         path.parent.mkdir(parents=True, exist_ok=True)
         path.write_text(text)
-    return _threads.cgroup_quota(tmp_path / "root", own)
+    return threads.cgroup_quota(tmp_path / "root", own)
 
 
 @pytest.mark.parametrize(
     ("lines", "files", "cpus"),
     [
         ("0::/\n", {"cpu.max": "150000 100000\n"}, 2),
-        ("0::/\n", {"cpu.max": "max 100000\n"}, _threads.MAX_THREADS),
-        ("0::/\n", {}, _threads.MAX_THREADS),
+        ("0::/\n", {"cpu.max": "max 100000\n"}, threads.MAX_THREADS),
+        ("0::/\n", {}, threads.MAX_THREADS),
         ("0::/a/b\n", {"a/b/cpu.max": "max 100000", "a/cpu.max": "50000 100000"}, 1),
         ("0::/a\n", {"a/cpu.max": "400000 100000", "cpu.max": "300000 100000"}, 3),
         (
@@ -33,7 +33,7 @@ def group(tmp_path, lines, files):
         (
             "3:cpu:/gone\n",
             {"cpu/cpu.cfs_quota_us": "-1", "cpu/cpu.cfs_period_us": "100000"},
-            _threads.MAX_THREADS,
+            threads.MAX_THREADS,
         ),
     ],
 )
@@ -42,7 +42,7 @@ def test_cgroup_quota(tmp_path, lines, files, cpus):
 
 
 def test_without_control_groups(tmp_path):
-    assert _threads.cgroup_quota(tmp_path, tmp_path / "none") == _threads.MAX_THREADS
+    assert threads.cgroup_quota(tmp_path, tmp_path / "none") == threads.MAX_THREADS
 
 
 @pytest.mark.skipif(not hasattr(os, "sched_setaffinity"), reason="needs CPU affinity")
@@ -50,8 +50,8 @@ def test_affinity_is_respected():
     before = os.sched_getaffinity(0)
     try:
         os.sched_setaffinity(0, {min(before)})
-        assert _threads.available_cpus() == 1
-        assert _threads.threads_for_scoring(None, 10**6, 10**6) == 1
+        assert threads.available_cpus() == 1
+        assert threads.threads_for_scoring(None, 10**6, 10**6) == 1
     finally:
         os.sched_setaffinity(0, before)
 
@@ -61,19 +61,19 @@ def test_affinity_is_respected():
 )
 def test_number_of_threads_in_the_environment(monkeypatch, value, cpus):
     monkeypatch.delenv("OMP_NUM_THREADS", raising=False)
-    unlimited = _threads.available_cpus()
+    unlimited = threads.available_cpus()
     monkeypatch.setenv("OMP_NUM_THREADS", value)
-    assert _threads.available_cpus() == (cpus or unlimited)
+    assert threads.available_cpus() == (cpus or unlimited)
 
 
 def test_small_work_gets_one_thread():
-    assert _threads.threads_for_scoring(None, 10, 1000) == 1
-    assert _threads.threads_for_scoring(5, 10, 1000) == 5
-    assert _threads.threads_for_scoring(None, 10**6, 10**6) == _threads.available_cpus()
+    assert threads.threads_for_scoring(None, 10, 1000) == 1
+    assert threads.threads_for_scoring(5, 10, 1000) == 5
+    assert threads.threads_for_scoring(None, 10**6, 10**6) == threads.available_cpus()
 
 
 def test_small_batches_get_one_thread():
-    assert _threads.threads_for_training(None, 16, 10**6) == 1
-    assert _threads.threads_for_training(None, 64, 100) == 1
-    assert _threads.threads_for_training(5, 16, 100) == 5
-    assert _threads.threads_for_training(None, 10**5, 10**6) == _threads.available_cpus()
+    assert threads.threads_for_training(None, 16, 10**6) == 1
+    assert threads.threads_for_training(None, 64, 100) == 1
+    assert threads.threads_for_training(5, 16, 100) == 5
+    assert threads.threads_for_training(None, 10**5, 10**6) == threads.available_cpus()

@@ -12,7 +12,8 @@ import pytest
 from sklearn.neural_network import MLPClassifier
 from threadpoolctl import threadpool_info
 
-from dnncore import Network, _csrc
+from dnncore import Network
+from dnncore._core import csrc
 from dnncore.training import SGD, Adam, DivergenceWarning, EpochInfo, Trainer, Validation
 
 SIZES = (13, 17, 9, 5)
@@ -120,9 +121,9 @@ def test_with_blas_threads_change_nothing_but_rounding(dtype, solver):
 @pytest.fixture
 def instruction_set():
     """Switch instruction sets in a test, and back after it."""
-    selected = _csrc.selected()
-    yield _csrc.select
-    _csrc.select(selected)
+    selected = csrc.selected()
+    yield csrc.select
+    csrc.select(selected)
 
 
 # Sizes around every tile: 4 or 6 rows, 1 or 2 vectors of 2 to 16 columns.
@@ -137,7 +138,7 @@ def test_builtin_gives_the_same_bits_everywhere(dtype, solver, sizes, instructio
     X, y = data(67, dtype, sizes)
     weight = np.random.default_rng(1).random(67)
     digests = {}
-    for name in _csrc.available():
+    for name in csrc.available():
         instruction_set(name)
         for n_threads in (1, 2, 3, 4):
             network = trained(

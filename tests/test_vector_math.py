@@ -13,7 +13,7 @@ from functools import cache
 import numpy as np
 import pytest
 
-from dnncore import _csrc
+from dnncore._core import csrc
 
 # Largest distance from the correctly rounded result, in representable numbers.
 ULP = {"exp": 1, "log": 1, "sigmoid": 2, "tanh": 2}
@@ -24,15 +24,15 @@ STRIDE = 1009
 each_function = pytest.mark.parametrize("name", ULP)
 each_dtype = pytest.mark.parametrize("dtype", [np.float32, np.float64])
 each_other_isa = pytest.mark.parametrize(
-    "isa", [isa for isa in _csrc.available() if isa != "generic"]
+    "isa", [isa for isa in csrc.available() if isa != "generic"]
 )
 
 
 @pytest.fixture
 def select():
-    before = _csrc.selected()
-    yield _csrc.select
-    _csrc.select(before)
+    before = csrc.selected()
+    yield csrc.select
+    csrc.select(before)
 
 
 @cache
@@ -103,7 +103,7 @@ def ordinal(x: np.ndarray) -> np.ndarray:
 
 
 def assert_within_ulp(name: str, x: np.ndarray, wide: type) -> None:
-    actual, expected = getattr(_csrc, name)(x), correctly_rounded(name, x, wide)
+    actual, expected = getattr(csrc, name)(x), correctly_rounded(name, x, wide)
     assert actual.dtype == x.dtype
     np.testing.assert_array_equal(np.isnan(actual), np.isnan(expected))
     number = ~np.isnan(expected)
@@ -144,16 +144,16 @@ def test_exact_values(dtype):
 
     exp = [(0, 1), (-0.0, 1), (subnormal, 1), (-subnormal, 1)]
     exp += [(inf, inf), (info.max, inf), (-inf, 0), (-info.max, 0), (nan, nan)]
-    check(_csrc.exp, exp)
+    check(csrc.exp, exp)
     log = [(1, 0), (inf, inf), (0, -inf), (-0.0, -inf), (nan, nan)]
     log += [(-subnormal, nan), (-1, nan), (-info.max, nan), (-inf, nan)]
-    check(_csrc.log, log)
+    check(csrc.log, log)
     sigmoid = [(0, 0.5), (-0.0, 0.5), (subnormal, 0.5), (-subnormal, 0.5)]
     sigmoid += [(inf, 1), (info.max, 1), (-inf, 0), (-info.max, 0), (nan, nan)]
-    check(_csrc.sigmoid, sigmoid)
+    check(csrc.sigmoid, sigmoid)
     tanh = [(0, 0), (-0.0, -0.0), (subnormal, subnormal), (-subnormal, -subnormal)]
     tanh += [(info.tiny, info.tiny), (inf, 1), (info.max, 1), (-inf, -1), (-info.max, -1)]
-    check(_csrc.tanh, [*tanh, (nan, nan)])
+    check(csrc.tanh, [*tanh, (nan, nan)])
 
 
 @each_dtype
@@ -161,9 +161,9 @@ def test_tanh_is_odd(dtype):
     samples = float32_patterns() if dtype is np.float32 else float64_samples()
     x = np.concatenate([samples, special(dtype)])
     x = x[~np.isnan(x)]
-    y = _csrc.tanh(x)
+    y = csrc.tanh(x)
     integer = f"u{x.itemsize}"
-    np.testing.assert_array_equal(_csrc.tanh(-x).view(integer), (-y).view(integer))
+    np.testing.assert_array_equal(csrc.tanh(-x).view(integer), (-y).view(integer))
     np.testing.assert_array_equal(np.signbit(y), np.signbit(x))
 
 
@@ -171,7 +171,7 @@ def test_tanh_is_odd(dtype):
 @each_function
 def test_results_do_not_depend_on_the_position(name, dtype):
     """Vectors, and the numbers that are left at the end of a loop, go the same way."""
-    function = getattr(_csrc, name)
+    function = getattr(csrc, name)
     x = np.linspace(0.01, 20, 67, dtype=dtype)
     whole = function(x)
     for n in range(x.size + 1):
@@ -182,7 +182,7 @@ def test_results_do_not_depend_on_the_position(name, dtype):
 @each_other_isa
 @each_function
 def test_instruction_sets_return_the_same_bits(name, isa, select):
-    function = getattr(_csrc, name)
+    function = getattr(csrc, name)
     for x in (
         float32_patterns(),
         float64_samples(),
@@ -200,21 +200,21 @@ def test_instruction_sets_return_the_same_bits(name, isa, select):
 
 
 def test_instruction_sets_end_with_generic(select):
-    available = _csrc.available()
+    available = csrc.available()
     assert available[-1] == "generic"
     assert len(set(available)) == len(available)
-    assert _csrc.selected() in available
+    assert csrc.selected() in available
     for isa in available:
         select(isa)
-        assert _csrc.selected() == isa
+        assert csrc.selected() == isa
     with pytest.raises(ValueError, match=r"^name must be one of .*'sse9'"):
         select("sse9")
-    assert _csrc.selected() == available[-1]
+    assert csrc.selected() == available[-1]
 
 
 def selected_at_import(disabled: str) -> subprocess.CompletedProcess[str]:
     return subprocess.run(
-        [sys.executable, "-c", "from dnncore import _csrc; print(_csrc.selected())"],
+        [sys.executable, "-c", "from dnncore._core import csrc; print(csrc.selected())"],
         env=os.environ | {"DNNCORE_DISABLE_CPU_FEATURES": disabled},
         cwd=os.path.expanduser("~"),  # not the source tree, which would be imported
         capture_output=True,
@@ -224,7 +224,7 @@ def selected_at_import(disabled: str) -> subprocess.CompletedProcess[str]:
 
 
 def test_instruction_sets_can_be_disabled():
-    *others, generic = _csrc.available()
+    *others, generic = csrc.available()
     result = selected_at_import(", ".join(others).upper())
     assert result.stdout.strip() == generic
     assert result.stderr == ""
@@ -232,6 +232,6 @@ def test_instruction_sets_can_be_disabled():
 
 def test_unknown_instruction_sets_are_warned_of():
     result = selected_at_import("sse9")
-    assert result.stdout.strip() == _csrc.available()[0]
+    assert result.stdout.strip() == csrc.available()[0]
     assert "RuntimeWarning" in result.stderr
     assert "sse9" in result.stderr

@@ -14,10 +14,10 @@ from collections.abc import Sequence
 import dnncore
 
 from ..modelfile import ModelFileError
-from ..tables import TableError
 from . import bench, evaluate, export, info, predict, train
 from ._arguments import CommandError, Parser
 from ._output import BROKEN_PIPE, INTERRUPTED, discard_output, report
+from .tables import TableError
 
 __all__ = ["main"]
 

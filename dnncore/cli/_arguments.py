@@ -10,7 +10,7 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any, NoReturn
 
-from .._threads import MAX_THREADS
+from .._core.threads import MAX_THREADS
 from ._output import ERROR, one_line
 
 TABLE_HELP = (

@@ -8,9 +8,9 @@ from typing import Any, NamedTuple, Protocol
 import numpy as np
 from numpy.typing import NDArray
 
-from ..tables import Block, Dataset
 from ._arguments import CommandError
 from ._output import plural
+from .tables import Block, Dataset
 
 
 class Shares(NamedTuple):

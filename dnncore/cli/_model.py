@@ -9,15 +9,15 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from .._columns import Column, Table
+from .._data.columns import Column, Table
 from ..modelfile import load, read_table
 from ..network import Network
 from ..predictor import Predictor
-from ..tables import Block, Dataset, scoring_data
 from ._arguments import CommandError
+from .tables import Block, Dataset, scoring_data
 
 if TYPE_CHECKING:
-    from .._estimator import DNNEstimator
+    from .._estimators.base import DNNEstimator
 
 
 class Scored(NamedTuple):

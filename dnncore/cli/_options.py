@@ -9,7 +9,7 @@ from . import _arguments as types
 from ._arguments import TABLE_HELP, CommandError
 
 if TYPE_CHECKING:
-    from .._estimator import DNNEstimator
+    from .._estimators.base import DNNEstimator
 
 # The estimator's parameter that an option sets, and its value where the option is not given; a
 # None leaves it to the estimator.

@@ -11,7 +11,7 @@ if TYPE_CHECKING:
     from rich.console import Console
     from rich.table import Table
 
-    from ..tables import Dataset
+    from .tables import Dataset
 
 OK, ERROR, INTERRUPTED, BROKEN_PIPE = 0, 2, 130, 141
 

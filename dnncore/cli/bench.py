@@ -6,7 +6,7 @@ import argparse
 import json
 from typing import Any
 
-from .._config import configuration
+from .._core.config import configuration
 from ..network import Network
 from ..predictor import Predictor
 from . import _arguments as types

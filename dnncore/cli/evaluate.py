@@ -7,7 +7,7 @@ import json
 import os
 from typing import Any
 
-from .._columns import feature_names
+from .._data.columns import feature_names
 from ._arguments import TABLE_HELP, CommandError, check_destination, require_packages
 from ._metrics import ClassScores, scores_of, with_rows
 from ._model import load_model

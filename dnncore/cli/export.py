@@ -8,8 +8,8 @@ import sys
 from pathlib import Path
 from typing import Any
 
-from .._columns import feature_names
-from .._files import write_atomically
+from .._data.atomic import write_atomically
+from .._data.columns import feature_names
 from ._arguments import CommandError, check_destination
 from ._model import load_model
 from ._output import OK, one_line

@@ -12,11 +12,11 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from .._files import write_in_one_step
-from ..tables import Dataset
+from .._data.atomic import write_in_one_step
 from ._arguments import TABLE_HELP, CommandError, check_destination
 from ._model import Model, Scored, load_model
 from ._output import OK, warn_of_unknown
+from .tables import Dataset
 
 
 def add_parser(commands: Any) -> None:

@@ -13,9 +13,8 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from .. import modelfile
-from .._columns import feature_names
-from .._files import write_atomically
-from ..tables import Block, Dataset, matrix_data, training_data
+from .._data.atomic import write_atomically
+from .._data.columns import feature_names
 from ._arguments import CommandError, check_destination, require_packages
 from ._division import InBlocks, InMemory, Parts, Shares
 from ._metrics import Scores, scores_of, with_rows
@@ -24,9 +23,10 @@ from ._options import add_options, check_options, new_estimator, reconfigure
 from ._output import INTERRUPTED, OK, one_line, plural, warn
 from ._progress import Progress
 from ._report import Report
+from .tables import Block, Dataset, matrix_data, training_data
 
 if TYPE_CHECKING:
-    from .._estimator import DNNEstimator
+    from .._estimators.base import DNNEstimator
 
 # Bytes of validation rows at most when the others are not kept.
 MOST_VALIDATION = 10e6
@@ -288,7 +288,7 @@ def _score(model: Model, parts: Parts, report: Report | None, data: Dataset) -> 
 
 
 def _draw(model: DNNEstimator, path: str, title: str, scores: Scores) -> None:
-    from .._plot import learning_curve
+    from ._plot import learning_curve
 
     subtitle = "-".join(map(str, model.network_.layer_sizes)) + f", {model.solver}"
     if scores.rows:

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from numpy.typing import NDArray
 
-from .. import _validation as check
+from .._core import checks as check
 from .._version import __version__
 from ..modelfile import write_atomically
 from . import _c_text as text

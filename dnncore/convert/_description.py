@@ -13,7 +13,7 @@ from ..predictor import Predictor
 from ._steps import Missing, Norm, Step
 
 if TYPE_CHECKING:
-    from .._estimator import DNNEstimator
+    from .._estimators.base import DNNEstimator
 
     Model = Network | Predictor | DNNEstimator
 
@@ -159,7 +159,7 @@ def _of_estimator(model: Any) -> Description:
     try:
         from sklearn.utils.validation import check_is_fitted
 
-        from .._estimator import DNNEstimator
+        from .._estimators.base import DNNEstimator
     except ModuleNotFoundError:
         estimator = False  # without scikit-learn there are none
     else:

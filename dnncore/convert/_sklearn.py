@@ -12,11 +12,11 @@ from sklearn.pipeline import Pipeline
 from sklearn.preprocessing import StandardScaler
 from sklearn.utils.validation import check_is_fitted
 
-from .._moments import Moments
+from .._core.moments import Moments
 from ..network import Network
 
 if TYPE_CHECKING:
-    from .._estimator import DNNEstimator
+    from .._estimators.base import DNNEstimator
 
 Estimator = TypeVar("Estimator", bound="DNNEstimator")
 

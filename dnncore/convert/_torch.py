@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
-from .. import _validation as check
-from .._engine import OUTPUTS
+from .._core import checks as check
+from .._core.engine import OUTPUTS
 from ..network import Network
 from ._description import describe
 

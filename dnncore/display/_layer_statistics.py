@@ -11,7 +11,7 @@ from ..network import Forward, Network
 from ._axes import BLUE, GREEN, ORANGE, finish, panels, require_matplotlib
 
 if TYPE_CHECKING:
-    from .._estimator import DNNEstimator
+    from .._estimators.base import DNNEstimator
     from ..network import Gradients
 
 QUANTILES = (0.05, 0.25, 0.5, 0.75, 0.95)

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from ._axes import BLUE, GREEN, ORANGE, PURPLE, finish, panels, require_matplotlib
 
 if TYPE_CHECKING:
-    from .._estimator import DNNEstimator
+    from .._estimators.base import DNNEstimator
     from ..training import History, Trainer
 
 LOSS_NAMES = {

@@ -9,12 +9,12 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from .. import _validation as check
+from .._core import checks as check
 from ..network import Network
 from ._axes import require_matplotlib
 
 if TYPE_CHECKING:
-    from .._estimator import DNNEstimator
+    from .._estimators.base import DNNEstimator
 
 MAX_UNITS = 100  # shown unless more are asked for
 

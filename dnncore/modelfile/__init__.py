@@ -11,16 +11,16 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
-from .. import _columns
-from .._columns import Column, Table
-from .._files import write_atomically
+from .._data import columns
+from .._data.atomic import write_atomically
+from .._data.columns import Column, Table
 from ..network import Network
 from ..predictor import Predictor
 from . import _build, _describe, _header, _json, _schema
 from ._header import ModelFileError, require
 
 if TYPE_CHECKING:
-    from .._estimator import DNNEstimator
+    from .._estimators.base import DNNEstimator
 
 __all__ = ["ModelFileError", "load", "load_predictor", "read_table", "save", "write_atomically"]
 
@@ -65,8 +65,8 @@ def save(
     """
     described, tensors = _describe.describe(model, solver_state)
     if table is not None:
-        _columns.check_columns(table, _schema.n_features(described))
-        described["table"] = _columns.to_json(table)
+        columns.check_columns(table, _schema.n_features(described))
+        described["table"] = columns.to_json(table)
     metadata = {
         name: _json.encode(name, value) if _schema.KEYS[name].json else str(value)
         for name, value in described.items()

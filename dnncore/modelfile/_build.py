@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
-from .._moments import Moments
+from .._core.moments import Moments
 from ..network import Network
 from ..predictor import Predictor
 from . import _classes, _params, _schema, _solver
@@ -15,7 +15,7 @@ from ._header import ModelFileError, require
 from ._schema import CLASSIFIER, NETWORK, PREDICTOR, REGRESSOR, Metadata, is_count
 
 if TYPE_CHECKING:
-    from .._estimator import DNNEstimator
+    from .._estimators.base import DNNEstimator
 
 LABEL_KINDS = {"single": "softmax", "soft": "softmax", "multilabel": "logistic"}  # their output
 

@@ -14,7 +14,7 @@ from ..predictor import Predictor
 from . import _classes, _params, _schema, _solver
 
 if TYPE_CHECKING:
-    from .._estimator import DNNEstimator
+    from .._estimators.base import DNNEstimator
 
 Tensors = dict[str, NDArray[Any]]
 Described = tuple[dict[str, Any], Tensors]  # the metadata before those in JSON are encoded

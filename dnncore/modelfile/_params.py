@@ -10,7 +10,7 @@ import numpy as np
 from ._header import ModelFileError, require
 
 if TYPE_CHECKING:
-    from .._estimator import DNNEstimator
+    from .._estimators.base import DNNEstimator
 
 
 def describe(model: DNNEstimator) -> dict[str, Any]:

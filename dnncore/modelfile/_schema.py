@@ -10,8 +10,9 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from .. import _columns, _validation
-from .._engine import ACTIVATIONS, OUTPUTS
+from .._core import checks
+from .._core.engine import ACTIVATIONS, OUTPUTS
+from .._data import columns
 from . import _solver
 from ._header import CHECKSUM, NAMES, Entry, ModelFileError, parse, require
 
@@ -124,15 +125,15 @@ def n_features(metadata: Metadata) -> int:
 def _missing(description: object, n_inputs: int) -> NDArray[np.intp]:
     require(isinstance(description, list), f"missing must be a list, got {description!r:.80}")
     try:
-        return _validation.indicators(description, n_inputs)  # type: ignore[arg-type]
+        return checks.indicators(description, n_inputs)  # type: ignore[arg-type]
     except (TypeError, ValueError) as error:
         raise ModelFileError(str(error)) from error
 
 
-def _table(description: object, n_expected: int) -> _columns.Table:
+def _table(description: object, n_expected: int) -> columns.Table:
     try:
-        table = _columns.from_json(description)
-        _columns.check_columns(table, n_expected)
+        table = columns.from_json(description)
+        columns.check_columns(table, n_expected)
     except ValueError as error:
         raise ModelFileError(str(error)) from error
     return table

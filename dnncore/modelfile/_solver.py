@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
-from ..solvers import LBFGS, N_STATES, SGD, Adam
+from .._training.solvers import LBFGS, N_STATES, SGD, Adam
 from ._header import ModelFileError, require
 
 if TYPE_CHECKING:

@@ -8,11 +8,11 @@ from typing import TYPE_CHECKING, Any
 
 from numpy.typing import ArrayLike
 
-from .. import _validation as check
+from .._core import checks as check
 from ..display._axes import require_matplotlib
 
 if TYPE_CHECKING:
-    from .._estimator import DNNEstimator
+    from .._estimators.base import DNNEstimator
 
 __all__ = ["write_report"]
 

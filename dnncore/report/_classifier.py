@@ -11,7 +11,7 @@ from scipy.special import log_softmax
 from sklearn.metrics import confusion_matrix, precision_recall_fscore_support
 from sklearn.utils import check_consistent_length
 
-from .._labels import MULTILABEL
+from .._estimators.labels import MULTILABEL
 from ..display._axes import BLUE, ORANGE, finish
 from ._figures import svg
 from ._html import Markup, element, fixed, number, percent, section, table

@@ -14,7 +14,7 @@ from scipy.sparse import issparse
 from sklearn.preprocessing import StandardScaler
 from sklearn.utils.validation import check_array, check_is_fitted
 
-from .. import _validation as check
+from .._core import checks as check
 from ..display._weights import image_shape_of
 from ._figures import image
 from ._html import Markup, number

@@ -29,7 +29,7 @@ def test_figures_as_json(dnncore_command):
 
 
 def test_a_network_that_occupies_two_threads(monkeypatch):
-    monkeypatch.setattr("dnncore._threads.available_cpus", lambda: 2)
+    monkeypatch.setattr("dnncore._core.threads.available_cpus", lambda: 2)
     network = Network((400, 300, 10), dtype="float32", seed=0)
     speeds = measure(network, 128, 0.01)
     assert list(speeds.by_threads) == [1, 2]

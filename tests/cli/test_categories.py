@@ -11,10 +11,10 @@ from hypothesis import strategies as st
 from pyarrow import parquet
 
 import dnncore
-from dnncore._columns import Column
+from dnncore._data.columns import Column
+from dnncore.cli.tables import TableError, scoring_data, training_data
+from dnncore.cli.tables._values import Categories
 from dnncore.modelfile import read_table
-from dnncore.tables import TableError, scoring_data, training_data
-from dnncore.tables._values import Categories
 
 SIZES = [1.0, 2.5, 4.0, 0.5]
 COLOURS = ["red", "blue", "red", "green"]

@@ -8,8 +8,8 @@ import pytest
 from commands import IRIS, write_csv
 from pyarrow import parquet
 
-from dnncore.tables import TableError, _columnar, _common, scoring_data, training_data
-from dnncore.tables._open import matrix_data
+from dnncore.cli.tables import TableError, _columnar, _common, scoring_data, training_data
+from dnncore.cli.tables._open import matrix_data
 
 DTYPE = np.dtype(np.float32)
 N = 500

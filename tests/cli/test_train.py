@@ -181,7 +181,7 @@ def test_plot_options(dnncore_command, tmp_path):
 @pytest.mark.parametrize("scores", [None, [0.5], [1.0], [0.1, 1.0, 0.9]])
 @pytest.mark.parametrize("loss", [1.0, 0.0, 1e-30])
 def test_any_learning_curve_can_be_drawn(scores, loss):
-    from dnncore._plot import learning_curve
+    from dnncore.cli._plot import learning_curve
 
     losses = [2.0] * (len(scores or [0]) - 1) + [loss]
     image = learning_curve(losses, scores, title="日本 $x_1^", subtitle="%$", best_is_kept=True)

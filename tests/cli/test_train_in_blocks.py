@@ -11,7 +11,7 @@ from pyarrow import parquet
 import dnncore
 from dnncore import DNNClassifier
 from dnncore.cli._division import InBlocks, Shares
-from dnncore.tables import _columnar, _common, matrix_data
+from dnncore.cli.tables import _columnar, _common, matrix_data
 
 N = 3000
 RANDOM = np.random.default_rng(0)

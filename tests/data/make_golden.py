@@ -15,7 +15,7 @@ from pathlib import Path
 import numpy as np
 
 from dnncore import DNNClassifier, DNNRegressor, Network
-from dnncore._columns import Column
+from dnncore._data.columns import Column
 from dnncore.modelfile import save
 from dnncore.predictor import Predictor
 

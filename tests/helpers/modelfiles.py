@@ -12,7 +12,7 @@ from safetensors.numpy import load_file, save_file
 from sklearn.exceptions import ConvergenceWarning
 
 from dnncore import DNNClassifier, DNNRegressor, Network
-from dnncore._columns import Column
+from dnncore._data.columns import Column
 from dnncore.modelfile import ModelFileError, load, save
 from dnncore.predictor import Predictor
 

@@ -1,0 +1,61 @@
+"""BLAS on row-major matrices with scalars by value, for float and double.
+
+A row-major matrix is the transpose of the column-major one in the same memory, so
+C = A B is computed as C^T = B^T A^T. A leading dimension `ld` is the distance between
+rows. One row goes to gemv, which does not pack the matrix.
+"""
+
+from scipy.linalg.cython_blas cimport dgemm, dgemv, sgemm, sgemv
+
+from .csrc cimport real
+
+cdef inline void _gemm(char* ta, char* tb, int m, int n, int k, real alpha, const real* A,
+                       int lda, const real* B, int ldb, real beta, real* C,
+                       int ldc) noexcept nogil:
+    if real is float:
+        sgemm(tb, ta, &n, &m, &k, &alpha, <real*> B, &ldb, <real*> A, &lda, &beta, C, &ldc)
+    else:
+        dgemm(tb, ta, &n, &m, &k, &alpha, <real*> B, &ldb, <real*> A, &lda, &beta, C, &ldc)
+
+
+cdef inline void _gemv(char* t, int rows, int cols, const real* A, int lda, const real* x,
+                       real* y) noexcept nogil:
+    # y = A^T x for t = "n" (column-major view of row-major A), y = A x for t = "t".
+    cdef real one = 1, zero = 0
+    cdef int step = 1
+    if real is float:
+        sgemv(t, &cols, &rows, &one, <real*> A, &lda, <real*> x, &step, &zero, y, &step)
+    else:
+        dgemv(t, &cols, &rows, &one, <real*> A, &lda, <real*> x, &step, &zero, y, &step)
+
+
+cdef inline void matmul(int m, int n, int k, const real* A, const real* B,
+                        real* C) noexcept nogil:
+    """C = A B for contiguous A (m, k), B (k, n), C (m, n)."""
+    if m == 0:
+        return
+    if m == 1:
+        _gemv("n", k, n, B, n, A, C)
+    else:
+        _gemm("n", "n", m, n, k, <real> 1, A, k, B, n, <real> 0, C, n)
+
+
+cdef inline void matmul_nt(int m, int n, int k, const real* A, const real* B,
+                           real* C) noexcept nogil:
+    """C = A B^T for contiguous A (m, k), B (n, k), C (m, n)."""
+    if m == 0:
+        return
+    if m == 1:
+        _gemv("t", n, k, B, k, A, C)
+    else:
+        _gemm("n", "t", m, n, k, <real> 1, A, k, B, k, <real> 0, C, n)
+
+
+cdef inline void matmul_tn(int m, int n, int k, const real* A, int lda, const real* B,
+                           real* C) noexcept nogil:
+    """C = A^T B for A (k, m) with rows lda apart, contiguous B (k, n) and C (m, n).
+
+    k == 0 gives zeros.
+    """
+    if m > 0:
+        _gemm("t", "n", m, n, k, <real> 1, A, lda, B, n, <real> 0, C, n)

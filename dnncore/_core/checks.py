@@ -1,0 +1,400 @@
+"""Checks of arguments at the Python boundary; below it nothing is checked again.
+
+Each function returns the argument in the form that the compiled code takes (C-contiguous and
+aligned, copied only if it is not), or raises an error that names the argument, what came and
+what was expected.
+"""
+
+from __future__ import annotations
+
+import numbers
+from dataclasses import dataclass
+from typing import Any, TypeAlias
+
+import numpy as np
+from numpy.typing import ArrayLike, DTypeLike, NDArray
+
+from .csrc import all_finite
+
+INT_MAX = 2**31 - 1  # BLAS counts in C ints
+Matrix: TypeAlias = Any  # an array (n_rows, n_columns), or such a CSR matrix of scipy.sparse
+SMALLEST_TOTAL = 1e-300  # of weights whose reciprocal is a number to reckon with
+
+
+def _floating(name: str, x: ArrayLike) -> NDArray[Any]:
+    x = np.asarray(x)
+    if x.dtype != np.float32 and x.dtype != np.float64:
+        raise TypeError(f"{name} must be a float32 or float64 array, got {x.dtype}")
+    return x
+
+
+def _contiguous(x: NDArray[Any]) -> NDArray[Any]:
+    return np.require(x, requirements=("C", "A"))
+
+
+def real_array(name: str, x: ArrayLike) -> NDArray[Any]:
+    """`x` as a contiguous float32 or float64 array of any shape."""
+    return _contiguous(_floating(name, x))
+
+
+def matrix(name: str, x: ArrayLike) -> NDArray[Any]:
+    """`x` as a real array (n_rows, n_columns) with at least one column."""
+    x = _floating(name, x)
+    if x.ndim != 2 or x.shape[1] == 0:
+        raise ValueError(
+            f"{name} must have shape (n_rows, n_columns) with at least 1 column, got {x.shape}"
+        )
+    if max(x.shape) > INT_MAX:
+        raise ValueError(f"{name} must have at most {INT_MAX} rows and columns, got {x.shape}")
+    return _contiguous(x)
+
+
+def array_like(
+    name: str, x: ArrayLike, shape: tuple[int, ...], other: str, dtype: DTypeLike
+) -> NDArray[Any]:
+    """`x` as an array of a given shape, and of the dtype of the argument `other`."""
+    x = _floating(name, x)
+    if x.dtype != dtype:
+        raise TypeError(f"{name} must have dtype {dtype}, like {other}, got {x.dtype}")
+    if x.shape != shape:
+        raise ValueError(f"{name} must have shape {shape} to go with {other}, got {x.shape}")
+    return _contiguous(x)
+
+
+def finite_matrix(
+    name: str, x: ArrayLike, n_columns: int, dtype: DTypeLike, *, missing: bool = False
+) -> NDArray[Any]:
+    """`x` as a finite real array (n_rows, n_columns) of one dtype.
+
+    With `missing`, NaN is allowed: it stands for a missing value.
+    """
+    x = matrix(name, x)
+    _check_columns(name, x, n_columns, dtype)
+    bad = _not_allowed(x, missing)
+    if bad is not None:
+        row, column = np.unravel_index(bad, x.shape)
+        raise ValueError(_where(name, x[row, column], row, column, missing))
+    return x
+
+
+def input_matrix(
+    name: str, x: Any, n_columns: int, dtype: DTypeLike, *, missing: bool = False
+) -> Matrix:
+    """As :func:`finite_matrix`; a sparse `x` becomes, or stays, CSR."""
+    if not is_sparse(x):
+        return finite_matrix(name, x, n_columns, dtype, missing=missing)
+    x = csr(name, x)
+    _check_columns(name, x, n_columns, dtype)
+    bad = _not_allowed(x.data[: x.indptr[-1]], missing)
+    if bad is not None:
+        row = np.searchsorted(x.indptr, bad, side="right") - 1
+        raise ValueError(_where(name, x.data[bad], row, x.indices[bad], missing))
+    return x
+
+
+def is_sparse(x: object) -> bool:
+    """Whether `x` is a matrix or array of scipy.sparse."""
+    return not isinstance(x, np.ndarray) and hasattr(x, "tocsr")
+
+
+def csr(name: str, x: Any) -> Matrix:
+    """Sparse `x` as CSR whose indices are in range, so that compiled code can follow them.
+
+    They may be in any order, and come twice: such values are added up. What is as it should be
+    is not copied.
+    """
+    from scipy.sparse import csr_array
+
+    x = x.tocsr()
+    if x.dtype != np.float32 and x.dtype != np.float64:
+        raise TypeError(f"{name} must be of float32 or float64, got {x.dtype}")
+    if x.ndim != 2 or x.shape[1] == 0:
+        raise ValueError(
+            f"{name} must have shape (n_rows, n_columns) with at least 1 column, got {x.shape}"
+        )
+    # An index type of one width for both arrays.
+    wide = x.indices.dtype != np.int32 or x.indptr.dtype != np.int32
+    index = np.dtype(np.int64 if wide else np.int32)
+    data, indices, indptr = (
+        np.require(array, dtype, ("C", "A"))
+        for array, dtype in ((x.data, x.dtype), (x.indices, index), (x.indptr, index))
+    )
+    n = int(indptr[-1])
+    if indptr.shape != (x.shape[0] + 1,) or indptr[0] != 0 or (np.diff(indptr) < 0).any():
+        raise ValueError(f"{name} must have an indptr that ascends from 0, one for each row")
+    if n > min(indices.size, data.size):
+        raise ValueError(
+            f"{name} must have {n} indices and values, as indptr says, got {indices.size} and "
+            f"{data.size}"
+        )
+    if n and not 0 <= indices[:n].min() <= indices[:n].max() < x.shape[1]:
+        raise ValueError(f"{name} must have indices in [0, {x.shape[1]})")
+    if data is x.data and indices is x.indices and indptr is x.indptr:
+        return x
+    safe = csr_array(x.shape, dtype=x.dtype)
+    safe.data, safe.indices, safe.indptr = data, indices, indptr
+    return safe
+
+
+def _check_columns(name: str, x: Matrix, n_columns: int, dtype: DTypeLike) -> None:
+    if x.dtype != dtype:
+        raise TypeError(f"{name} must have dtype {dtype}, like the network, got {x.dtype}")
+    if x.shape[1] != n_columns:
+        raise ValueError(f"{name} must have {n_columns} columns, got shape {x.shape}")
+
+
+def _not_allowed(x: NDArray[Any], missing: bool) -> Any:
+    """Index of the first value that is infinite, or NaN unless it may be missing, or None."""
+    if all_finite(x):
+        return None
+    bad = np.flatnonzero(np.isinf(x) if missing else ~np.isfinite(x))
+    return bad[0] if bad.size else None
+
+
+def _where(name: str, value: object, row: object, column: object, missing: bool) -> str:
+    wanted = "finite or missing (NaN)" if missing else "finite"
+    return f"{name} must be {wanted}, got {value} in row {row}, column {column}"
+
+
+def features_with_nan(x: Matrix) -> NDArray[np.intp]:
+    """Columns of checked `x` in which NaN stands."""
+    if is_sparse(x):
+        n = x.indptr[-1]
+        return np.unique(x.indices[:n][np.isnan(x.data[:n])]).astype(np.intp)
+    return np.flatnonzero(np.isnan(x).any(axis=0))
+
+
+def indicators(missing: ArrayLike, n_inputs: int) -> NDArray[np.intp]:
+    """Features that have an input for missing values, checked."""
+    features = np.array(missing)
+    if features.ndim != 1 or (features.size and features.dtype.kind not in "iu"):
+        raise TypeError(f"missing must be a sequence of integers, got {missing!r:.80}")
+    n_features = n_inputs - features.size
+    if n_features < 1 or np.unique(features).size < features.size:
+        raise ValueError(
+            f"missing must name different features, fewer than layer_sizes[0] = {n_inputs}, "
+            f"got {missing!r:.80}"
+        )
+    if features.size and not 0 <= features.min() <= features.max() < n_features:
+        raise ValueError(f"missing must lie in [0, {n_features}), got {missing!r:.80}")
+    return features.astype(np.intp)
+
+
+def output(
+    name: str,
+    out: NDArray[Any] | None,
+    shape: tuple[int, ...],
+    dtype: DTypeLike,
+    *,
+    in_place: NDArray[Any] | None = None,
+    apart: tuple[NDArray[Any], ...] = (),
+) -> NDArray[Any]:
+    """A new array, or `out` once it is sure that it can be written.
+
+    `out` may be the array `in_place` itself, and must not touch any array of `apart`.
+    """
+    if out is None:
+        return np.empty(shape, dtype)
+    if not isinstance(out, np.ndarray) or isinstance(out, np.matrix):
+        raise TypeError(f"{name} must be a NumPy array, got {type(out).__name__}")
+    if out.dtype != dtype:
+        raise TypeError(f"{name} must have dtype {dtype}, got {out.dtype}")
+    if out.shape != shape:
+        raise ValueError(f"{name} must have shape {shape}, got {out.shape}")
+    if not (out.flags.c_contiguous and out.flags.aligned and out.flags.writeable):
+        raise ValueError(f"{name} must be C-contiguous, aligned and writeable")
+    same = in_place is not None and out.ctypes.data == in_place.ctypes.data
+    if in_place is not None and not same and np.may_share_memory(out, in_place):
+        raise ValueError(f"{name} must be an input or apart from it, not overlap it in part")
+    if any(np.may_share_memory(out, other) for other in apart):
+        raise ValueError(f"{name} must not overlap another array of the call")
+    return out
+
+
+def outputs(out: tuple[NDArray[Any] | None, ...] | None, n: int) -> tuple[Any, ...]:
+    """The members of a tuple of `n` output arrays, each of which may be None."""
+    if out is None:
+        return (None,) * n
+    if not isinstance(out, tuple) or len(out) != n:
+        raise TypeError(f"out must be a tuple of {n} arrays, got {out!r:.80}")
+    return out
+
+
+@dataclass(frozen=True)
+class Labels:
+    """Checked labels and weights of n samples.
+
+    Attributes
+    ----------
+    label : intp array (n,) or None
+        Class indices.
+    L : array (n, m) or None
+        Label rows, where `label` is None.
+    weight : array (n,) or None
+        Sample weights; None stands for ones.
+    scale : float
+        One over the sum of the weights; 0 for no samples.
+    """
+
+    label: NDArray[np.intp] | None
+    L: NDArray[Any] | None
+    weight: NDArray[Any] | None
+    scale: float
+
+    @property
+    def total(self) -> float:
+        """Sum of the weights."""
+        return 1.0 / self.scale if self.scale > 0.0 else 0.0
+
+    def take(self, rows: slice) -> Labels:
+        """Those of some rows."""
+        label, L, weight = (x if x is None else x[rows] for x in (self.label, self.L, self.weight))
+        if weight is None:
+            total = float(len(L if label is None else label))  # type: ignore[arg-type]
+        else:
+            total = float(weight.sum(dtype=np.float64))
+        return Labels(label, L, weight, 1.0 / total if total else 0.0)
+
+    @property
+    def arrays(self) -> tuple[NDArray[Any], ...]:
+        return tuple(x for x in (self.label, self.L, self.weight) if x is not None)
+
+
+def labels(
+    name: str,
+    y: ArrayLike,
+    sample_weight: ArrayLike | None,
+    shape: tuple[int, int],
+    other: str,
+    dtype: DTypeLike,
+) -> Labels:
+    """Class indices (n,) or label rows (n, m) for the matrix `other` of shape (n, m)."""
+    y = np.asarray(y)
+    label, L = None, None
+    if y.ndim == 2:
+        L = array_like(name, y, shape, other, dtype)
+    else:
+        label = _class_indices(name, y, shape)
+    return Labels(label, L, *_weight_and_scale(sample_weight, shape[0], dtype))
+
+
+def targets(
+    name: str,
+    y: ArrayLike,
+    sample_weight: ArrayLike | None,
+    shape: tuple[int, int],
+    other: str,
+    dtype: DTypeLike,
+    *,
+    probabilities: bool = False,
+) -> Labels:
+    """Finite numbers (n, m) for the matrix `other` of that shape; (n,) will do if m is 1."""
+    y = _floating(name, y)
+    if y.ndim == 1 and shape[1] == 1:
+        y = y[:, None]
+    L = array_like(name, y, shape, other, dtype)
+    if not all_finite(L):
+        raise ValueError(f"{name} must be finite")
+    if probabilities and L.size and not (L.min() >= 0 and L.max() <= 1):
+        raise ValueError(f"{name} must lie in [0, 1], got values from {L.min()} to {L.max()}")
+    return Labels(None, L, *_weight_and_scale(sample_weight, shape[0], dtype))
+
+
+def _weight_and_scale(
+    sample_weight: ArrayLike | None, n: int, dtype: DTypeLike
+) -> tuple[NDArray[Any] | None, float]:
+    weight = None if sample_weight is None else weights(sample_weight, n, dtype)
+    total = float(n)
+    if weight is not None:
+        with np.errstate(over="ignore"):
+            total = float(weight.sum(dtype=np.float64))
+        if n and not SMALLEST_TOTAL < total < np.inf:
+            # Only the ratios of the weights count.
+            weight = weight / weight.max()
+            total = float(weight.sum(dtype=np.float64))
+    return weight, 1.0 / total if n else 0.0
+
+
+def _class_indices(name: str, y: NDArray[Any], shape: tuple[int, int]) -> NDArray[np.intp]:
+    n, m = shape
+    if y.dtype.kind not in "iu":
+        raise TypeError(
+            f"{name} must be integer class indices {(n,)} or label rows {shape}, "
+            f"got {y.dtype} of shape {y.shape}"
+        )
+    if y.shape != (n,):
+        raise ValueError(f"{name} must have shape {(n,)} or {shape}, got {y.shape}")
+    if n and (y.min() < 0 or y.max() >= m):
+        bad = np.flatnonzero((y < 0) | (y >= m))
+        raise ValueError(f"{name} must lie in [0, {m}), got {y[bad[0]]} in row {bad[0]}")
+    return np.ascontiguousarray(y, dtype=np.intp)
+
+
+def weights(
+    sample_weight: ArrayLike, n: int, dtype: DTypeLike, *, may_be_zero: bool = False
+) -> NDArray[Any]:
+    """Weights of n samples: finite, not negative, and, unless they may be, not all zero; converted
+    to `dtype`."""
+    weight = np.asarray(sample_weight)
+    if weight.dtype.kind not in "fiub":
+        raise TypeError(f"sample_weight must be real numbers, got {weight.dtype}")
+    if weight.shape != (n,):
+        raise ValueError(f"sample_weight must have shape {(n,)}, got {weight.shape}")
+    with np.errstate(over="ignore"):
+        weight = np.require(weight, dtype, ("C", "A"))
+    if not ((weight >= 0) & np.isfinite(weight)).all():
+        raise ValueError("sample_weight must be finite and not negative")
+    if n > 0 and not may_be_zero and not weight.any():
+        raise ValueError("sample_weight must not be all zero")
+    return weight
+
+
+def check_total(total: float) -> None:
+    """Raise ValueError unless the sum of the weights of all samples is a number to reckon with."""
+    if total == 0.0:
+        raise ValueError("sample_weight must not be all zero")
+    if not SMALLEST_TOTAL < total < np.inf:
+        raise ValueError(
+            f"sample_weight must have a sum between {SMALLEST_TOTAL} and infinity, got {total}"
+        )
+
+
+def number(
+    name: str,
+    value: object,
+    *,
+    low: float = -np.inf,
+    high: float = np.inf,
+    low_open: bool = False,
+    high_open: bool = False,
+) -> float:
+    """A real number in an interval."""
+    if isinstance(value, (bool, np.bool_)) or not isinstance(value, numbers.Real):
+        raise TypeError(f"{name} must be a number, got {value!r}")
+    try:
+        x = float(value)
+    except OverflowError:
+        raise ValueError(
+            f"{name} must be a number that a float can hold, got {value!r:.40}"
+        ) from None
+    inside = (low < x if low_open else low <= x) and (x < high if high_open else x <= high)
+    if not inside:
+        interval = f"{'(' if low_open else '['}{low}, {high}{')' if high_open else ']'}"
+        raise ValueError(f"{name} must lie in {interval}, got {value!r}")
+    return x
+
+
+def integer(name: str, value: object, *, low: int, high: int = INT_MAX) -> int:
+    """A whole number in [low, high]."""
+    if isinstance(value, (bool, np.bool_)) or not isinstance(value, numbers.Integral):
+        raise TypeError(f"{name} must be an integer, got {value!r}")
+    if not low <= int(value) <= high:
+        raise ValueError(f"{name} must lie in [{low}, {high}], got {value!r}")
+    return int(value)
+
+
+def choice(name: str, value: object, options: tuple[str, ...]) -> str:
+    """One of several strings."""
+    if not isinstance(value, str) or value not in options:
+        raise ValueError(f"{name} must be one of {options}, got {value!r}")
+    return value

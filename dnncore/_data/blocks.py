@@ -1,0 +1,226 @@
+"""Rows that come in blocks: taken apart, read ahead, and divided anew."""
+
+from __future__ import annotations
+
+from collections.abc import Generator, Iterable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
+from typing import Any, NamedTuple, TypeVar
+
+import numpy as np
+from numpy.typing import NDArray
+
+from .._core.checks import check_total, is_sparse, weights
+from .._core.csrc import all_finite
+
+T = TypeVar("T")
+Arrays = tuple[Any, ...]  # or CSR matrices, of as many rows each; None where there is none
+
+
+class Block(NamedTuple):
+    """Some rows that stand together, as they were given.
+
+    Attributes
+    ----------
+    X, y : array-like
+        Of as many rows.
+    sample_weight : array (n_rows,) or None
+    n_rows : int
+    first_row : int
+        How many rows were in the blocks before.
+    number : int
+        How many blocks there were before.
+    of : iterable
+        What gave the block.
+    """
+
+    X: Any
+    y: Any
+    sample_weight: Any
+    n_rows: int
+    first_row: int
+    number: int
+    of: Any
+
+    def place(self, row: int) -> str:
+        """Where one of the rows is, in words."""
+        row += self.first_row
+        if hasattr(self.of, "place"):
+            return str(self.of.place(row))
+        return f"row {row} (block {self.number})"
+
+    def check_finite(self, *, may_miss: bool = False) -> None:
+        """Raise ValueError if X is an array of floats and a number in it is not finite, or, with
+        `may_miss`, is infinite."""
+        X = self.X
+        if not isinstance(X, np.ndarray) or X.ndim != 2 or X.dtype.kind != "f":
+            return
+        if X.flags.c_contiguous and X.dtype.char in "fd" and X.dtype.isnative and all_finite(X):
+            return
+        bad = np.isinf(X) if may_miss else ~np.isfinite(X)
+        if bad.any():
+            row, column = np.unravel_index(bad.argmax(), bad.shape)
+            names = getattr(self.of, "feature_names", None)
+            raise ValueError(
+                f"X must be finite, got {X[row, column]} in {self.place(int(row))}, "
+                f"column {repr(names[column]) if names else column}"
+            )
+
+    @contextmanager
+    def faults(self) -> Iterator[None]:
+        """Say of an error which block it is about."""
+        try:
+            yield
+        except (TypeError, ValueError) as error:
+            kind = TypeError if isinstance(error, TypeError) else ValueError
+            raise kind(f"in the block at {self.place(0)}: {error}") from error
+
+
+class Blocks:
+    """What a user gave as blocks, taken apart.
+
+    Parameters
+    ----------
+    blocks : iterable
+        Every iteration gives ``(X, y)`` or ``(X, y, sample_weight)``, block by block, from the
+        first to the last. Blocks without rows are passed over.
+
+    Raises
+    ------
+    TypeError
+        If it is an iterator, which could be gone through only once, or no iterable at all; later
+        if a block is no such tuple.
+    ValueError
+        Later, if there are no rows, or arrays of a block differ in their number of rows, or an
+        iteration gives another number of rows than the first, or only some blocks have weights,
+        or these do not have a finite, positive sum.
+    """
+
+    def __init__(self, blocks: Iterable[Any]) -> None:
+        if isinstance(blocks, Iterator) or not isinstance(blocks, Iterable):
+            raise TypeError(
+                "blocks must be iterable again and again, like a list or an object with __iter__, "
+                f"got {type(blocks).__name__}"
+            )
+        self._blocks = blocks
+        self.n_rows: int | None = None  # known once they have been read
+
+    def __iter__(self) -> Iterator[Block]:
+        n_rows, total, weighted = 0, 0.0, None
+        for number, block in enumerate(self._blocks):
+            X, y, weight = _parts(block, number)
+            n = _length(X)
+            if n == 0:
+                continue
+            if weighted not in (None, weight is not None):
+                raise ValueError(f"only some blocks have sample_weight; block {number} differs")
+            weighted = weight is not None
+            block = Block(X, y, weight, n, n_rows, number, self._blocks)
+            with block.faults():
+                if _length(y) != n:
+                    raise ValueError(f"y must have {n} rows, like X, got {_length(y)}")
+                if weighted:
+                    weight = weights(weight, n, np.float64, may_be_zero=True)
+            total += n if weight is None else float(weight.sum())
+            n_rows += n
+            self._check_number(n_rows, ended=False)
+            yield block._replace(sample_weight=weight)
+        self._check_number(n_rows, ended=True)
+        check_total(total)
+        self.n_rows = n_rows
+
+    def _check_number(self, n_rows: int, ended: bool) -> None:
+        if ended and n_rows == 0:
+            raise ValueError("blocks must have at least 1 row")
+        known = self.n_rows
+        if known is not None and (n_rows > known or (ended and n_rows < known)):
+            raise ValueError(
+                f"blocks must have the same rows whenever they are read: {known} at first, now "
+                f"{n_rows if ended else f'more than {known}'}"
+            )
+
+
+def _parts(block: Any, number: int) -> tuple[Any, Any, Any]:
+    if not isinstance(block, tuple | list) or len(block) not in (2, 3):
+        raise TypeError(
+            f"a block must be (X, y) or (X, y, sample_weight), got {type(block).__name__}"
+            f"{f' of length {len(block)}' if isinstance(block, tuple | list) else ''} "
+            f"as block {number}"
+        )
+    X, y, *weight = block
+    return X, y, weight[0] if weight else None
+
+
+def _length(x: Any) -> int:
+    shape = np.shape(x)
+    if not shape:
+        raise TypeError(f"a block must hold arrays, got {x!r:.80}")
+    return int(shape[0])
+
+
+def read_ahead(items: Iterable[T]) -> Generator[T, None, None]:
+    """The same items; while one is used, a thread gets the next."""
+    iterator, end = iter(items), object()
+    with ThreadPoolExecutor(1, "dnncore-reader") as reader:
+        coming = reader.submit(next, iterator, end)
+        while (item := coming.result()) is not end:
+            coming = reader.submit(next, iterator, end)
+            yield item  # type: ignore[misc]
+            del item  # before waiting for another: there are two at most
+
+
+def rechunk(
+    blocks: Iterable[Arrays], multiple: int, rng: np.random.Generator | None = None
+) -> Generator[tuple[Arrays, NDArray[np.intp] | None], None, None]:
+    """The same rows in other pieces: each a multiple of so many rows, but for the last.
+
+    Rows that are left over at the end of a block are copied, to begin a piece with the first ones
+    of the next; the others stay where they are. With `rng` the rows of each block are shuffled:
+    the second value is the order in which to take those of a piece, or None.
+    """
+    carried: Arrays | None = None
+    for arrays in blocks:
+        n, start = arrays[0].shape[0], 0
+        order = permutation(n, rng)
+        if carried is not None:
+            start = min(n, multiple - carried[0].shape[0])
+            carried = _joined(carried, _taken(arrays, order, 0, start))
+            if carried[0].shape[0] < multiple:
+                continue
+            yield carried, None
+            carried = None
+        end = n - (n - start) % multiple
+        if start < end and order is None:
+            yield _taken(arrays, None, start, end), None
+        elif start < end:
+            yield arrays, order[start:end]  # type: ignore[index]
+        if end < n:
+            carried = _copied(_taken(arrays, order, end, n))
+    if carried is not None:
+        yield carried, None
+
+
+def permutation(n: int, rng: np.random.Generator | None) -> NDArray[np.intp] | None:
+    """An order of n rows by chance, or None, which stands for their own."""
+    return None if rng is None else rng.permutation(n).astype(np.intp, copy=False)
+
+
+def _taken(arrays: Arrays, order: NDArray[np.intp] | None, start: int, end: int) -> Arrays:
+    rows: Any = slice(start, end) if order is None else order[start:end]
+    return tuple(None if x is None else x[rows] for x in arrays)
+
+
+def _joined(first: Arrays, second: Arrays) -> Arrays:
+    return tuple(None if x is None else _stacked(x, y) for x, y in zip(first, second, strict=True))
+
+
+def _stacked(x: Any, y: Any) -> Any:
+    if not is_sparse(x):
+        return np.concatenate([x, y])
+    from scipy.sparse import vstack
+
+    return vstack([x, y], format="csr")
+
+
+def _copied(arrays: Arrays) -> Arrays:
+    return tuple(None if x is None else x.copy() for x in arrays)

@@ -1,0 +1,82 @@
+"""scikit-learn's callback protocol (its version 1.9 on), as far as the installed one has it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from copy import deepcopy
+from typing import TYPE_CHECKING, Any, TypeVar
+
+try:
+    from sklearn.callback import CallbackSupportMixin, with_callbacks
+except ImportError:  # an older scikit-learn
+
+    class CallbackSupport:
+        """Estimators have no `set_callbacks`."""
+
+    with_callbacks = None
+else:
+    CallbackSupport = CallbackSupportMixin  # type: ignore[misc]
+
+if TYPE_CHECKING:
+    from ..training import EpochInfo
+
+Function = TypeVar("Function", bound=Callable[..., Any])
+
+
+def fit_with_callbacks(fit: Function) -> Function:
+    """Decorate a fit method: the callbacks are torn down when it is over."""
+    return fit if with_callbacks is None else with_callbacks(fit)
+
+
+class EpochHooks:
+    """Tells the callbacks of an estimator about each epoch, which is a subtask of the fit.
+
+    Used in a `with` statement, that brackets all epochs; called after each of them, returns
+    whether a callback wants the fit to end.
+    """
+
+    @classmethod
+    def of(cls, estimator: Any, X: Any, y: Any, sample_weight: Any) -> EpochHooks | None:
+        """None if the estimator has no callbacks, so that they cost nothing."""
+        if with_callbacks is None:
+            return None
+        if not (hasattr(estimator, "_skl_callbacks") or hasattr(estimator, "_parent_callback_ctx")):
+            return None
+        return cls(estimator, X, y, sample_weight)
+
+    def __init__(self, estimator: Any, X: Any, y: Any, sample_weight: Any) -> None:
+        self._estimator = estimator
+        metadata = None if sample_weight is None else {"sample_weight": sample_weight}
+        self._data = {"X": X, "y": y, "metadata": metadata}
+        self._context = estimator._init_callback_context(max_subtasks=estimator.max_iter)
+        self._epoch: Any = None
+
+    def __enter__(self) -> EpochHooks:
+        self._context.call_on_fit_task_begin(estimator=self._estimator, **self._data)
+        self._begin_epoch()
+        return self
+
+    def __exit__(self, *error: object) -> None:
+        if error[0] is None:
+            if self._epoch is not None:  # has begun, but was not run
+                self._epoch.call_on_fit_task_end(estimator=self._estimator)
+            self._context.call_on_fit_task_end(
+                estimator=self._estimator, **self._data, reconstruction_attributes=self._fitted()
+            )
+
+    def __call__(self, info: EpochInfo) -> bool:
+        stop = self._epoch.call_on_fit_task_end(
+            estimator=self._estimator, **self._data, reconstruction_attributes=self._fitted()
+        )
+        self._epoch = None
+        if info.epoch < info.max_iter and not stop:
+            self._begin_epoch()
+        return bool(stop)
+
+    def _begin_epoch(self) -> None:
+        self._epoch = self._context.subcontext(task_name="epoch")
+        self._epoch.call_on_fit_task_begin(estimator=self._estimator, **self._data)
+
+    def _fitted(self) -> dict[str, Any]:
+        """What makes a copy of the estimator ready to predict, as it is now."""
+        return {name: deepcopy(getattr(self._estimator, name)) for name in ("network_", "history_")}

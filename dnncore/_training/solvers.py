@@ -1,0 +1,124 @@
+"""What turns gradients into steps: SGD, Adam, and L-BFGS on all rows at once."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import ClassVar
+
+from .._core import checks as check
+
+SCHEDULES = ("constant", "invscaling", "adaptive", "newbob")
+
+# Vectors that each update keeps: the velocity, or Adam's two moments.
+N_STATES = {"sgd": 0, "momentum": 1, "nesterov": 1, "adam": 2, "lbfgs": 0}
+
+
+@dataclass(frozen=True)
+class SGD:
+    """Stochastic gradient descent: ``v = momentum v - rate g; w += v``.
+
+    Parameters
+    ----------
+    learning_rate_init : float
+    momentum : float in [0, 1]
+    nesterov : bool
+        Step by ``momentum v - rate g`` instead, v being the new one.
+    schedule : {'constant', 'invscaling', 'adaptive', 'newbob'}
+        'invscaling': rate = learning_rate_init / (t + 1)^power_t after t samples, set at
+        the end of each epoch. 'adaptive': divided by 5 whenever training would otherwise
+        stop for lack of improvement, down to 1e-6. 'newbob': when the held-out loss (or,
+        without held-out rows, the loss of the training rows) after an epoch is not lower by
+        `tol` than the lowest, training goes back to the parameters of the lowest with half the
+        rate, and stops the second time in a row. Epochs of fewer than 10 steps are judged
+        together with the next ones, when they have as many. An epoch whose loss is not finite, or
+        higher than before training, only halves the rate, 20 times in a row at most.
+    power_t : float
+    """
+
+    learning_rate_init: float = 0.001
+    momentum: float = 0.9
+    nesterov: bool = True
+    schedule: str = "constant"
+    power_t: float = 0.5
+
+    def __post_init__(self) -> None:
+        check.number("learning_rate_init", self.learning_rate_init, low=0.0, low_open=True)
+        check.number("momentum", self.momentum, low=0.0, high=1.0)
+        check.choice("learning_rate", self.schedule, SCHEDULES)
+        check.number("power_t", self.power_t, low=0.0)
+
+    @property
+    def update(self) -> str:
+        """Which update of the engine this is."""
+        if self.momentum == 0.0:
+            return "sgd"
+        return "nesterov" if self.nesterov else "momentum"
+
+    @property
+    def constants(self) -> dict[str, float]:
+        """Arguments of the engine."""
+        return {"momentum": float(self.momentum)}
+
+
+@dataclass(frozen=True)
+class Adam:
+    """Adam (Kingma and Ba 2014) with both bias corrections in the rate.
+
+    ``m = beta_1 m + (1 - beta_1) g; v = beta_2 v + (1 - beta_2) g^2``;
+    ``w -= rate sqrt(1 - beta_2^t) / (1 - beta_1^t) m / (sqrt(v) + epsilon)``
+
+    Parameters
+    ----------
+    learning_rate_init : float
+    beta_1, beta_2 : float in [0, 1)
+    epsilon : float
+    schedule : {'constant', 'newbob'}
+        As of :class:`SGD`.
+    """
+
+    learning_rate_init: float = 0.001
+    beta_1: float = 0.9
+    beta_2: float = 0.999
+    epsilon: float = 1e-8
+    schedule: str = "constant"
+
+    update: ClassVar[str] = "adam"
+
+    def __post_init__(self) -> None:
+        check.number("learning_rate_init", self.learning_rate_init, low=0.0, low_open=True)
+        check.number("beta_1", self.beta_1, low=0.0, high=1.0, high_open=True)
+        check.number("beta_2", self.beta_2, low=0.0, high=1.0, high_open=True)
+        check.number("epsilon", self.epsilon, low=0.0, low_open=True)
+        check.choice("learning_rate", self.schedule, ("constant", "newbob"))
+
+    @property
+    def constants(self) -> dict[str, float]:
+        """Arguments of the engine."""
+        return {"beta1": self.beta_1, "beta2": self.beta_2, "epsilon": self.epsilon}
+
+
+@dataclass(frozen=True)
+class LBFGS:
+    """Limited-memory BFGS (SciPy's L-BFGS-B) on the loss of all rows: for small data sets.
+
+    An epoch is an iteration. Mini-batches, learning rates and shuffling do not apply.
+
+    Parameters
+    ----------
+    max_fun : int
+        Evaluations of the loss at most.
+    """
+
+    max_fun: int = 15000
+
+    learning_rate_init: ClassVar[float] = 1.0
+    schedule: ClassVar[str] = "constant"
+    update: ClassVar[str] = "lbfgs"
+
+    def __post_init__(self) -> None:
+        check.integer("max_fun", self.max_fun, low=1)
+
+    @property
+    def constants(self) -> dict[str, float]:
+        """Arguments of the engine, which this solver does not use."""
+        return {}

@@ -1,0 +1,73 @@
+"""The learning curve as a PNG image, for the command line."""
+
+from __future__ import annotations
+
+import io
+import warnings
+from collections.abc import Sequence
+
+from ..display import TrainingCurveDisplay
+
+__all__ = ["learning_curve"]
+
+
+def learning_curve(
+    loss: Sequence[float],
+    validation_scores: Sequence[float] | None,
+    *,
+    title: str,
+    subtitle: str = "",
+    best_is_kept: bool = False,
+    validation_loss: Sequence[float] | None = None,
+    loss_name: str = "cross-entropy",
+    score_name: str = "accuracy",
+) -> bytes:
+    """Draw losses and, below them, a score on held-out rows over the epochs.
+
+    Parameters
+    ----------
+    loss : sequence of n floats, n > 0
+    validation_scores : sequence of at most n floats, or None
+    title, subtitle : str
+    best_is_kept, validation_loss, loss_name
+        As in :class:`dnncore.display.TrainingCurveDisplay`.
+    score_name : str
+
+    Returns
+    -------
+    bytes
+        A PNG image.
+
+    Raises
+    ------
+    ImportError
+        If Matplotlib is not installed.
+    """
+    # Without pyplot no display is looked for, and no figure outlives the call.
+    from matplotlib.backends.backend_agg import FigureCanvasAgg
+    from matplotlib.figure import Figure
+
+    display = TrainingCurveDisplay(
+        loss,
+        validation_loss=validation_loss,
+        scores={score_name: validation_scores} if validation_scores else None,
+        loss_name=loss_name,
+        best_is_kept=best_is_kept,
+    )
+    n_panels = 1 + len(display.scores)
+    figure = Figure(figsize=(8, 2 + 2 * n_panels), dpi=150, layout="constrained")
+    FigureCanvasAgg(figure)
+    panels = figure.subplots(n_panels, 1, sharex=True, squeeze=False)[:, 0]
+    display.plot(ax=panels)
+    # A file name in the title may hold a dollar sign, which is no mathematics, or letters that
+    # the font lacks.
+    panels[0].set_title(title, loc="left", pad=26, fontsize=14, fontweight="bold", parse_math=False)
+    panels[0].annotate(
+        subtitle, (0, 1), xycoords="axes fraction", xytext=(0, 10), textcoords="offset points",
+        color="dimgrey", parse_math=False,
+    )  # fmt: skip
+    image = io.BytesIO()
+    with warnings.catch_warnings():
+        warnings.filterwarnings("ignore", message="Glyph .* missing from font")
+        figure.savefig(image, format="png")
+    return image.getvalue()

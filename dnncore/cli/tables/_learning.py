@@ -1,0 +1,260 @@
+"""What the columns of a table hold, and how they become features; learnt from all rows."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from ..._data.columns import Column
+from ._columnar import ColumnFile
+from ._common import TableError, fractional, listing, not_a_class
+from ._values import (
+    BOOLEANS,
+    NotANumber,
+    are_booleans,
+    is_number,
+    is_number_type,
+    is_text_type,
+    missing,
+    numbers,
+    texts,
+)
+
+# A column of text with more values than that is taken for names or prose, unless it is called a
+# category.
+MAX_CATEGORIES = 256
+
+INTEGERS, TRUTHS, TEXTS, NUMBERS = "integers", "truths", "texts", "numbers"
+
+
+@dataclass(frozen=True)
+class Layout:
+    """How columns become features, and what the target holds.
+
+    Attributes
+    ----------
+    columns : list of Column
+        Of the features.
+    target : {'integers', 'truths', 'texts', 'numbers'}
+        The last is for regression, the others are labels.
+    """
+
+    columns: list[Column]
+    target: str
+
+
+def learn_layout(
+    file: ColumnFile,
+    names: Sequence[str],
+    target: str,
+    *,
+    categorical: Collection[str],
+    regression: bool,
+    may_miss: bool,
+) -> Layout:
+    """Read all rows, and tell how the columns `names` become features.
+
+    Raises
+    ------
+    TableError
+        If a column cannot be a feature, or the target no target, or a cell is missing that must
+        not be.
+    """
+    features = [_Feature(file, name, name in categorical) for name in names]
+    labels = _Target(file, target, regression)
+    row = 0
+    for y, *columns in file.batches([target, *names]):
+        labels.see(y, row)
+        for feature, column in zip(features, columns, strict=True):
+            feature.see(column, row)
+        row += len(y)
+    _check_missing(file, [labels] if may_miss else [labels, *features])
+    return Layout([feature.column() for feature in features], labels.kind())
+
+
+class _Seen:
+    """What a column has been seen to hold."""
+
+    def __init__(self, file: ColumnFile, name: str) -> None:
+        self.name = name
+        self.first_missing: int | None = None  # row
+        self._file = file
+        self._text: tuple[int, str] | None = None  # the first text that is no number, and its row
+        self._has_numbers = False
+        self._values: set[str] = set()
+
+    def see(self, column: Any, first_row: int) -> None:
+        gone = missing(column)
+        if self.first_missing is None and gone.any():
+            self.first_missing = first_row + int(gone.argmax())
+        if not gone.all():
+            self._see(column, first_row)
+
+    def _see(self, column: Any, first_row: int) -> None:
+        raise NotImplementedError
+
+    def _add_values(self, column: Any) -> list[str]:
+        from pyarrow import compute
+
+        found: list[str] = compute.unique(texts(column).drop_null()).to_pylist()
+        self._values.update(found)
+        return found
+
+    def _error(self, problem: str) -> TableError:
+        return TableError(f"{self._file.path}: column {self.name!r} {problem}")
+
+
+class _Feature(_Seen):
+    def __init__(self, file: ColumnFile, name: str, as_category: bool) -> None:
+        super().__init__(file, name)
+        self._as_category = as_category
+
+    def _see(self, column: Any, first_row: int) -> None:
+        from pyarrow import types
+
+        kind = column.type
+        if self._as_category or types.is_boolean(kind):
+            self._add_values(column)
+        elif is_number_type(kind):
+            self._has_numbers = True
+        elif not is_text_type(kind):
+            raise self._error(
+                f"must be numeric or text, got the type {kind}; --ignore {self.name!r} leaves it "
+                "out" + ("" if types.is_nested(kind) else ", --categorical takes it by its values")
+            )
+        elif self._file.typed:
+            self._add_values(column)
+        else:
+            self._see_untyped(column, first_row)
+
+    def _see_untyped(self, column: Any, first_row: int) -> None:
+        try:
+            numbers(column)
+            self._has_numbers = True
+        except NotANumber as other:
+            if self._text is None:
+                self._text = first_row + other.row, other.text
+            some = self._add_values(column)[: MAX_CATEGORIES + 1]
+            self._has_numbers |= any(map(is_number, some))
+
+    def column(self) -> Column:
+        if not self._values:
+            return Column(self.name)
+        if self._has_numbers and self._text is not None:
+            row, text = self._text
+            raise self._error(
+                f"must be numeric, got {text!r} {self._file.place(row)}; --categorical "
+                f"{self.name!r} takes every value as a category"
+            )
+        if are_booleans(list(self._values)):
+            return Column(self.name, BOOLEANS)
+        if not self._as_category:
+            self._check_categories()
+        return Column(self.name, tuple(sorted(self._values, key=_order)))
+
+    def _check_categories(self) -> None:
+        advice = f"--ignore {self.name!r} leaves it out, --categorical takes it all the same"
+        if _are_dates(self._values):
+            raise self._error(f"holds dates, such as {min(self._values)!r}; {advice}")
+        if len(self._values) > MAX_CATEGORIES:
+            raise self._error(
+                f"has {len(self._values)} different values, such as {listing(self._values, 2)}, "
+                f"too many for categories; {advice}"
+            )
+
+
+class _Target(_Seen):
+    def __init__(self, file: ColumnFile, name: str, regression: bool) -> None:
+        super().__init__(file, name)
+        self._regression = regression
+        self._fraction: float | None = None
+        self._truths = False
+
+    def _see(self, column: Any, first_row: int) -> None:
+        from pyarrow import types
+
+        kind = column.type
+        if types.is_boolean(kind) and not self._regression:
+            self._truths = True
+        elif not (is_number_type(kind) or is_text_type(kind)):
+            wanted = "numeric" if self._regression else "integers or text"
+            raise self._error(f"must be {wanted} to be the target, got the type {kind}")
+        elif self._regression:
+            self._see_numbers(column, first_row)
+        elif is_text_type(kind) and self._file.typed:
+            self._text = self._text or (first_row, "")
+        else:
+            self._see_labels(column, first_row)
+
+    def _see_numbers(self, column: Any, first_row: int) -> None:
+        try:
+            numbers(column)
+        except NotANumber as other:
+            where = self._file.place(first_row + other.row)
+            raise self._error(
+                f"must be numeric for regression, got {other.text!r} {where}"
+            ) from None
+
+    def _see_labels(self, column: Any, first_row: int) -> None:
+        import pyarrow as pa
+
+        try:
+            column.cast(pa.int64())  # also of integers that float64 does not hold
+        except pa.ArrowInvalid:
+            pass
+        else:
+            return
+        try:
+            values = numbers(column.drop_null())
+        except NotANumber as other:
+            self._text = self._text or (first_row + other.row, other.text)
+            return
+        broken = fractional(values)
+        if broken.any() and self._fraction is None:
+            self._fraction = float(values[broken.argmax()])
+
+    def kind(self) -> str:
+        if self._regression:
+            return NUMBERS
+        if self._truths:
+            return TRUTHS
+        if self._text is not None:
+            return TEXTS
+        if self._fraction is not None:
+            raise self._error(f"{not_a_class(self._fraction)}; numbers are for --regression")
+        return INTEGERS
+
+
+def _check_missing(file: ColumnFile, columns: Sequence[_Seen]) -> None:
+    found = [column for column in columns if column.first_missing is not None]
+    if not found:
+        return
+    first = found[0]
+    others = [column.name for column in found[1:]]
+    also = f"; also missing values in {listing(others)}" if others else ""
+    raise TableError(
+        f"{file.path}: column {first.name!r} has missing values, the first "
+        f"{file.place(first.first_missing or 0)}{also}"
+    )
+
+
+def _are_dates(values: Collection[str]) -> bool:
+    import pyarrow as pa
+
+    try:
+        pa.array(list(values)).cast(pa.timestamp("us"))
+    except pa.ArrowInvalid:
+        return False
+    return True
+
+
+def _order(value: str) -> tuple[bool, float, str]:
+    """Numbers by size, and before other texts."""
+    try:
+        number = float(value)
+    except ValueError:
+        return True, 0.0, value
+    return False, number if np.isfinite(number) else np.inf, value

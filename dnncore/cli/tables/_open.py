@@ -1,0 +1,264 @@
+"""The dataset of a file, by what the file is."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterator, Sequence
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ..._data.columns import Column, Table, n_features
+from . import _arrays
+from ._columnar import ColumnFile, check_columns, open_columns
+from ._common import Block, Dataset, TableError, listing, rows_of_a_block
+from ._encoding import ClassReader, FeatureEncoder, LabelReader, NumberReader, TargetReader
+from ._learning import NUMBERS, learn_layout
+
+NPZ, NPY = ".npz", ".npy"
+
+
+class ColumnDataset:
+    """Rows of a file with named columns."""
+
+    def __init__(
+        self,
+        file: ColumnFile,
+        table: Table,
+        dtype: np.dtype[Any],
+        may_miss: bool,
+        read_target: TargetReader | None,
+    ) -> None:
+        self.path, self.table = file.path, table  # type: tuple[str, Table | None]
+        self.n_features = n_features(table)
+        self.size = file.size
+        self._file, self._read_target = file, read_target
+        self._columns = [column for column in table if not column.is_target]
+        self._target = [column.name for column in table if column.is_target and read_target]
+        self._encoder = FeatureEncoder(file, self._columns, dtype, may_miss)
+        self.unknown = self._encoder.unknown
+
+    def __iter__(self) -> Iterator[Block]:
+        self.unknown.clear()
+        names = [column.name for column in self._columns]
+        rows = rows_of_a_block(self.n_features)
+        first = 0
+        for cells in self._file.batches(self._target + names):
+            for start in range(0, len(cells[0]), rows):
+                part = [column.slice(start, rows) for column in cells]
+                yield self._block(part, first + start)
+            first += len(cells[0])
+
+    def _block(self, cells: Sequence[Any], first_row: int) -> Block:
+        y = None
+        if self._target and self._read_target is not None:
+            y = self._read_target(self._file, self._target[0], cells[0], first_row)
+            cells = cells[1:]
+        return Block(self._encoder(cells, first_row), y)
+
+
+def matrix_data(
+    path: str,
+    X: NDArray[Any],
+    y: NDArray[Any],
+    *,
+    names: Sequence[str],
+    dtype: np.dtype[Any],
+    regression: bool = False,
+) -> Dataset:
+    """Rows in memory, as if from a file with columns of these names; as `training_data`."""
+    check = _arrays.targets if regression else _arrays.labels
+    data = _arrays.ArrayDataset(path, X, y, "y", dtype, False, check)
+    data.table = tuple(Column(name) for name in names)
+    return data
+
+
+def training_data(
+    path: str,
+    target: str | None,
+    *,
+    dtype: np.dtype[Any],
+    regression: bool = False,
+    categorical: Collection[str] = (),
+    ignore: Collection[str] = (),
+    may_miss: bool = False,
+) -> Dataset:
+    """Rows to train on.
+
+    Parameters
+    ----------
+    path : str
+        An NPZ file (named ``*.npz``) with arrays ``X`` and ``y``, an NPY file (``*.npy``) with
+        the matrix of features, a Parquet file (``*.parquet`` or ``*.pq``), or a CSV file with a
+        header row.
+    target : str or None
+        The column to predict, all others being features; of an NPY file the NPY file with the
+        labels; None for an NPZ file.
+    dtype : float32 or float64
+        Of the features.
+    regression : bool
+        Whether the target is numbers, rather than labels.
+    categorical : collection of str
+        Columns whose values are categories, whatever they look like.
+    ignore : collection of str
+        Columns that are no features.
+    may_miss : bool
+        Whether cells of features may be missing.
+
+    Returns
+    -------
+    Dataset
+        Its ``y`` are int64, strings or booleans (labels), or float64.
+
+    Raises
+    ------
+    TableError
+        If the file is malformed, a column cannot be a feature, or the target no target. Cells
+        are checked when they are read: of a file with columns, all are.
+    OSError
+        If the file cannot be read.
+    """
+    if _is_array_file(path):
+        _refuse_for_arrays(path, categorical=categorical, ignore=ignore)
+        check = _arrays.targets if regression else _arrays.labels
+        return _array_data(path, target, dtype, may_miss, check)
+    if target is None:
+        raise TableError("--target is missing: which column of the file is to be predicted?")
+    file = open_columns(path)
+    check_columns(file, [target, *categorical, *ignore])
+    for option, columns in (("--ignore", ignore), ("--categorical", categorical)):
+        if target in columns:
+            raise TableError(f"{option}: {target!r} is the target")
+    names = [name for name in file.names if name != target and name not in ignore]
+    if not names:
+        raise TableError(f"{path}: no feature columns beside the target {target!r}")
+    check_columns(file, names)
+    layout = learn_layout(
+        file, names, target, categorical=categorical, regression=regression, may_miss=may_miss
+    )
+    reader: TargetReader = LabelReader(layout.target)
+    if layout.target == NUMBERS:
+        reader = NumberReader(np.dtype(np.float64))
+    table = (*layout.columns, Column(target, is_target=True))
+    return ColumnDataset(file, table, dtype, may_miss, reader)
+
+
+def scoring_data(
+    path: str,
+    *,
+    table: Table | None,
+    n_features: int,
+    dtype: np.dtype[Any],
+    may_miss: bool = False,
+    target: str | None = None,
+    with_target: bool = False,
+    classes: NDArray[Any] | None = None,
+    label_rows: bool = False,
+) -> Dataset:
+    """Rows for a model that has been trained.
+
+    Parameters
+    ----------
+    path : str
+        As in :func:`training_data`; columns that the model does not know are ignored.
+    table : tuple of Column, or None
+        What the model knows of its columns; None takes all columns, which must then be
+        `n_features` in number.
+    n_features : int
+    dtype : float32 or float64
+    may_miss : bool
+        Whether cells of features may be missing.
+    target : str, optional
+        As in :func:`training_data`; default: the one that the model has been trained on.
+    with_target : bool
+        Whether the target is read.
+    classes : array (n_classes,), optional
+        The target's labels, in order; without them it is numbers.
+    label_rows : bool
+        Whether the target is a row of labels 0 and 1 (arrays only), one for each of the classes.
+
+    Returns
+    -------
+    Dataset
+        Its ``y`` are None, indices into `classes`, rows of labels, or float64.
+
+    Raises
+    ------
+    TableError, OSError
+        As :func:`training_data`; also if columns are missing, or not `n_features` in number.
+    """
+    if _is_array_file(path):
+        check: _arrays.TargetCheck = _arrays.targets
+        if classes is not None:
+            check = (
+                _arrays.label_rows(len(classes)) if label_rows else _arrays.class_indices(classes)
+            )
+        data = _array_data(path, target, dtype, may_miss, check, with_target=with_target)
+        if data.n_features != n_features:
+            raise TableError(
+                f"{path}: X must have {n_features} columns, like the model, got {data.n_features}"
+            )
+        return data
+    if label_rows and with_target:
+        raise TableError(f"{path}: several labels a row need an NPZ or NPY file")
+    file = open_columns(path)
+    remembered = [column.name for column in table or () if column.is_target]
+    if target is None and remembered:
+        target = remembered[0]
+    if with_target and target is None:
+        raise TableError("--target is missing: the model does not remember its name")
+    columns = [column for column in table or () if not column.is_target]
+    if table is None:
+        columns = [Column(name) for name in file.names if not (with_target and name == target)]
+        if len(columns) != n_features:
+            raise TableError(
+                f"{path}: the model has no feature names, so the file must have its "
+                f"{n_features} feature columns and no other, got {len(columns)} columns"
+            )
+    wanted = [Column(target, is_target=True)] if with_target and target is not None else []
+    check_columns(file, [column.name for column in (*columns, *wanted)])
+    reader = NumberReader(np.dtype(np.float64)) if classes is None else ClassReader(classes)
+    return ColumnDataset(
+        file, (*columns, *wanted), dtype, may_miss, reader if with_target else None
+    )
+
+
+def _is_array_file(path: str) -> bool:
+    return path.lower().endswith((NPZ, NPY))
+
+
+def _refuse_for_arrays(path: str, **options: Collection[str]) -> None:
+    for name, value in options.items():
+        if value:
+            raise TableError(
+                f"--{name} is for files with named columns, {path} has none; got {listing(value)}"
+            )
+
+
+def _array_data(
+    path: str,
+    target: str | None,
+    dtype: np.dtype[Any],
+    may_miss: bool,
+    check: _arrays.TargetCheck,
+    *,
+    with_target: bool = True,
+) -> Dataset:
+    X: NDArray[Any] | _arrays.NpyArray
+    y: NDArray[Any] | _arrays.NpyArray | None = None
+    name = f"{path}: y"
+    if path.lower().endswith(NPZ):
+        if target is not None:
+            raise TableError(
+                "--target is for CSV, Parquet and NPY files; an NPZ file holds its labels in an "
+                "array y"
+            )
+        X, *rest = _arrays.read_npz(path, *(["X", "y"] if with_target else ["X"]))
+        y = rest[0] if rest else None
+    else:
+        X = _arrays.NpyArray(path)
+        if with_target and target is None:
+            raise TableError("--target is missing: which NPY file holds the labels?")
+        if with_target and target is not None:
+            y, name = _arrays.NpyArray(target), target
+    return _arrays.ArrayDataset(path, X, y, name, dtype, may_miss, check)
