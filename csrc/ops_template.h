@@ -67,7 +67,7 @@ INLINE real NAME(from_bits)(bits_t b)
  * positive x the sign of HALF_WAY is the other one; `negative`, a constant, says that there
  * are none. NaN passes through, because comparisons with it are false.
  *
- * Largest error against the correctly rounded result (tests/test_vector_math.py, and
+ * Largest error against the correctly rounded result (tests/_core/test_csrc.py, and
  * benchmarks/ulp_scan.py for every float): float 1 ULP. */
 INLINE real NAME(exp_one)(real x, int negative)
 {

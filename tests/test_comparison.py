@@ -5,7 +5,7 @@ from pathlib import Path
 
 TESTS = Path(__file__).parent
 PAGE = TESTS.parent / "docs" / "comparison.md"
-NAME = re.compile(r"`((?:\w+/)?test_\w+\.py)::(test_\w+)`")
+NAME = re.compile(r"`((?:\w+/)*test_\w+\.py)::(test_\w+)`")
 
 
 def test_every_row_names_a_test_that_exists():

@@ -12,7 +12,7 @@ import dnncore
 from dnncore import DNNClassifier, DNNRegressor, Network
 from dnncore.modelfile import _schema, load, save
 
-DOCS = Path(__file__).parents[1] / "docs" / "model_file.md"
+DOCS = Path(__file__).parents[2] / "docs" / "model_file.md"
 
 
 def test_contents_as_documented(tmp_path):

@@ -14,7 +14,7 @@ from pathlib import Path
 
 import pytest
 
-CSRC = Path(__file__).parents[1] / "csrc"
+CSRC = Path(__file__).parents[2] / "csrc"
 SOURCES = [*sorted(CSRC.glob("*.c")), Path(__file__).parent / "csrc" / "digests.c"]
 
 # As in setup.py.

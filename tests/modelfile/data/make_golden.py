@@ -1,6 +1,6 @@
 """Write a model file of each kind, and what it must mean, into a folder.
 
-    python tests/data/make_golden.py FOLDER
+    python tests/modelfile/data/make_golden.py FOLDER
 
 The folder of a format version that has been released, such as v1, stays as it is for good: it shows
 that today's dnncore reads what an earlier one wrote. A new version gets a folder of its own. What a
