@@ -29,7 +29,6 @@ from sklearn.utils.validation import (
 from .._core import checks as check
 from .._core.engine import ACTIVATIONS
 from .._core.threads import ENGINES, MAX_THREADS
-from .._html import estimator_html
 from ..network import Network
 from ..predictor import Predictor
 from ..training import (
@@ -44,6 +43,7 @@ from ..training import (
     check_patience,
 )
 from .callbacks import CallbackSupport, EpochHooks, fit_with_callbacks
+from .html import estimator_html
 from .progress import check_progress_bar, progress_bar
 from .survey import CheckedBlocks, Survey
 
