@@ -5,6 +5,7 @@ import-linter reads Python files; this reads the Cython ones, by the same floors
 
 import pathlib
 import re
+import runpy
 import tomllib
 
 import pytest
@@ -52,3 +53,10 @@ def test_cython_imports_run_downwards(path):
 def test_imports_are_found():
     found = {room for path in SOURCES for room in imported_rooms(path)}
     assert {"_core", "modelfile"} <= found
+
+
+def test_the_picture_is_that_of_the_contracts():
+    """``python docs/architecture.py`` draws it anew."""
+    drawn = runpy.run_path(str(ROOT / "docs" / "architecture.py"))["picture"]()
+    assert (ROOT / "docs" / "architecture.svg").read_text() == drawn
+    assert all(f">{room}</text>" in drawn for room in set(HEIGHT) - {"__main__"})
