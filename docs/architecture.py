@@ -36,7 +36,7 @@ ABOUT = {
     "_html": "networks drawn as SVG",
     "csrc": "plain C11: vector mathematics and matrix products for each instruction set",
 }
-COLOURS = ("#e8f1f8", "#f3eee6", "#e9f3ea", "#f5f0f7")
+PUBLIC, INTERNAL = "#dcebf7", "#f1f1ee"
 WIDTH, FLOOR, GAP, MARGIN = 860, 46, 8, 16
 
 
@@ -48,9 +48,10 @@ def floors() -> list[tuple[str, ...]]:
     return [*(COMPILED.get(floor[0], floor) for floor in rooms), ("csrc",)]
 
 
-def box(room: str, x: float, y: float, width: float, colour: str) -> str:
+def box(room: str, x: float, y: float, width: float) -> str:
     """A room: its name, and what it is for."""
     about = escape(ABOUT[room])
+    colour = INTERNAL if room.startswith("_") or room == "csrc" else PUBLIC
     return (
         f'<rect x="{x:g}" y="{y:g}" width="{width:g}" height="{FLOOR}" rx="5" fill="{colour}" '
         f'stroke="#8a8f98"/><text x="{x + 12:g}" y="{y + 19:g}" font-weight="bold">{room}</text>'
@@ -61,11 +62,11 @@ def box(room: str, x: float, y: float, width: float, colour: str) -> str:
 def picture() -> str:
     """The architecture as SVG."""
     parts, y = [], MARGIN + 26
-    for number, rooms in enumerate(floors()):
+    for rooms in floors():
         width = (WIDTH - 2 * MARGIN - GAP * (len(rooms) - 1)) / len(rooms)
         for i, room in enumerate(rooms):
             x = MARGIN + i * (width + GAP)
-            parts.append(box(room, x, y, width, COLOURS[number % len(COLOURS)]))
+            parts.append(box(room, x, y, width))
         y += FLOOR + GAP
     height = y + MARGIN - GAP
     return (
@@ -74,10 +75,8 @@ def picture() -> str:
         f'font-family="sans-serif" font-size="14" fill="#1c1e21">'
         f'<rect width="{WIDTH}" height="{height}" rx="8" fill="#ffffff"/>'
         f'<text x="{MARGIN}" y="{MARGIN + 10}" font-size="12" fill="#444">'
-        "A room imports only from the floors below it; "
-        "save, load and from_sklearn are the only doors upwards.</text>"
-        + "".join(parts)
-        + "</svg>\n"
+        "A room imports only from the floors below it; save, load and from_sklearn are the only "
+        "doors upwards. Public rooms are blue.</text>" + "".join(parts) + "</svg>\n"
     )
 
 
