@@ -59,7 +59,7 @@ class Decision(NamedTuple):
     Attributes
     ----------
     learning_rate : float
-        Of the next steps; it stays with the trainer after the fit.
+        Of all steps of the next epoch; it stays with the trainer after the fit.
     keep : bool
         Remember the parameters and the solver's state of this moment.
     go_back : bool
