@@ -29,7 +29,6 @@ from sklearn.utils.validation import (
 from .._core import checks as check
 from .._core.engine import ACTIVATIONS
 from .._core.threads import ENGINES, MAX_THREADS
-from .._html import estimator_html
 from .._training.optimizer import DEFAULT_BATCH_SIZE
 from .._training.schedules import SCHEDULES, schedules_of
 from .._training.settings import check_patience
@@ -45,6 +44,7 @@ from ..training import (
     Validation,
 )
 from .callbacks import CallbackSupport, EpochHooks, fit_with_callbacks
+from .html import estimator_html
 from .progress import check_progress_bar, progress_bar
 from .survey import CheckedBlocks, Survey
 
