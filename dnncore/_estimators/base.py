@@ -29,10 +29,12 @@ from sklearn.utils.validation import (
 from .._core import checks as check
 from .._core.engine import ACTIVATIONS
 from .._core.threads import ENGINES, MAX_THREADS
+from .._training.optimizer import DEFAULT_BATCH_SIZE
+from .._training.schedules import SCHEDULES, schedules_of
+from .._training.settings import check_patience
 from ..network import Network
 from ..predictor import Predictor
 from ..training import (
-    DEFAULT_BATCH_SIZE,
     LBFGS,
     SGD,
     Adam,
@@ -40,7 +42,6 @@ from ..training import (
     History,
     Trainer,
     Validation,
-    check_patience,
 )
 from .callbacks import CallbackSupport, EpochHooks, fit_with_callbacks
 from .html import estimator_html
@@ -522,9 +523,7 @@ class DNNEstimator(CallbackSupport, BaseEstimator, metaclass=ABCMeta):  # type: 
 
     def _solver(self) -> SGD | Adam | LBFGS:
         solver = check.choice("solver", self.solver, ("adam", "sgd", "lbfgs"))
-        schedule = check.choice(
-            "learning_rate", self.learning_rate, ("constant", "invscaling", "adaptive", "newbob")
-        )
+        schedule = check.choice("learning_rate", self.learning_rate, tuple(SCHEDULES))
         if solver == "lbfgs":
             return LBFGS(self.max_fun)
         if solver == "sgd":
@@ -535,13 +534,13 @@ class DNNEstimator(CallbackSupport, BaseEstimator, metaclass=ABCMeta):  # type: 
                 schedule,
                 self.power_t,
             )
-        # As in scikit-learn, the schedules of 'sgd' do not apply to 'adam'.
+        # As in scikit-learn, the schedules that are for 'sgd' only do not apply to 'adam'.
         return Adam(
             self.learning_rate_init,
             self.beta_1,
             self.beta_2,
             self.epsilon,
-            "newbob" if schedule == "newbob" else "constant",
+            schedule if schedule in schedules_of("Adam") else "constant",
         )
 
     def _adopt(self, trainer: Trainer) -> None:
