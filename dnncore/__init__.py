@@ -32,16 +32,7 @@ from ._version import __version__
 from .network import Network
 
 if TYPE_CHECKING:
-    from . import (
-        blocks,
-        convert,
-        display,
-        modelfile,
-        predictor,
-        reference,
-        report,
-        training,
-    )
+    from . import blocks, convert, display, modelfile, predictor, reference, report, training
     from .classifier import DNNClassifier
     from .convert import from_torch, to_c, to_onnx, to_torch
     from .modelfile import load
