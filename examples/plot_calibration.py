@@ -3,8 +3,8 @@ Recalibration after undersampling
 =================================
 
 For imbalanced classes, the training data are often balanced by undersampling: all rows of the rare
-class are kept, and equally many of the other class. The network then assumes that half of all rows
-belong to the rare class, so the probabilities it predicts in deployment are too high.
+class are kept, and an equal number from the other class. The network then assumes that half of all
+rows belong to the rare class, so the probabilities it predicts in deployment are too high.
 :meth:`~dnncore.DNNClassifier.set_priors` corrects them without retraining.
 """
 
@@ -26,7 +26,7 @@ X[y == 1] = 0.8 * X[y == 1] + 0.8
 X_train, X_test, y_train, y_test = train_test_split(X, y, stratify=y, random_state=0)
 
 # %%
-# Train on equally many rows of both classes.
+# Train on an equal number of rows from each class.
 
 rare = np.flatnonzero(y_train == 1)
 others = rng.choice(np.flatnonzero(y_train == 0), rare.size, replace=False)
