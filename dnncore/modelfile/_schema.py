@@ -1,4 +1,4 @@
-"""Which metadata and which tensors a model file has, as tables; docs/model_file.md in code."""
+"""docs/reference/model_file.md in code: which metadata and tensors a model file has, as tables."""
 
 from __future__ import annotations
 
