@@ -16,9 +16,10 @@ from numpy.typing import ArrayLike, NDArray
 from ._core import checks as check
 from ._core.csrc import all_finite
 from ._core.engine import Engine
+from ._core.labels import Labels, weights
 from ._core.memory import aligned_zeros
+from ._core.names import ENGINES, check_loss
 from ._core.threads import (
-    ENGINES,
     blas_for,
     single_threaded_blas,
     threads_for_training,
@@ -29,7 +30,7 @@ from ._training.history import EpochInfo, History, Validation
 from ._training.newbob import Newbob
 from ._training.solvers import LBFGS, N_STATES, SGD, Adam
 from ._training.sources import InBlocks, InMemory, Piece, Source
-from .network import Network, check_loss
+from .network import Network
 
 __all__ = [
     "LBFGS",
@@ -220,7 +221,7 @@ class Trainer:
 
     def _check(
         self, X: Any, y: ArrayLike, sample_weight: ArrayLike | None
-    ) -> tuple[check.Matrix, check.Labels]:
+    ) -> tuple[check.Matrix, Labels]:
         X = self.network.check_rows("X", X)
         if X.shape[0] == 0:
             raise ValueError(f"X must have at least 1 row, got shape {X.shape}")
@@ -229,14 +230,14 @@ class Trainer:
             raise ValueError("y must be finite")
         return X, labels
 
-    def _check_block(self, block: Block) -> tuple[check.Matrix, check.Labels]:
+    def _check_block(self, block: Block) -> tuple[check.Matrix, Labels]:
         block.check_finite(may_miss=self.network.missing is not None)
         with block.faults():
             X, labels = self._check(block.X, block.y, None)
             if block.sample_weight is None:
                 return X, labels
             # Other blocks may have the weight that this one does not have.
-            weight = check.weights(block.sample_weight, block.n_rows, X.dtype, may_be_zero=True)
+            weight = weights(block.sample_weight, block.n_rows, X.dtype, may_be_zero=True)
             return X, replace(labels, weight=weight)
 
     def _engine(self, most_rows: int) -> Engine:
@@ -477,7 +478,7 @@ class Trainer:
                 return "converged"
         return "max_iter"
 
-    def _fit_lbfgs(self, solver: LBFGS, X: check.Matrix, labels: check.Labels, loop: _Loop) -> str:
+    def _fit_lbfgs(self, solver: LBFGS, X: check.Matrix, labels: Labels, loop: _Loop) -> str:
         from scipy.optimize import minimize
 
         network, epoch, ended = self.network, 0, "converged"
@@ -519,7 +520,7 @@ class Trainer:
         return ended
 
     def _loss_and_gradient(
-        self, X: check.Matrix, labels: check.Labels
+        self, X: check.Matrix, labels: Labels
     ) -> tuple[float, NDArray[np.float64]]:
         """Of all rows, a block of them at a time, so that memory is bounded."""
         network = self.network
