@@ -6,7 +6,7 @@ or BLAS's, with a pass over its result.
 
 from .blas cimport matmul, matmul_nt, matmul_tn
 from .csrc cimport dnn_ops, dnn_step, ops_for, real
-from .layer cimport Layer
+from .layers cimport Layer
 from .team cimport share
 
 

@@ -1,6 +1,6 @@
 """Training and scoring without the GIL, on the buffers of one network.
 
-Its parts: `rows.pxd` (rows of X as the first layer takes them), `layer.pxd` and `dense.pxd` (what
+Its parts: `rows.pxd` (rows of X as the first layer takes them), `layers.pxd` and `dense.pxd` (what
 is asked of a layer, and the dense one), `step.pxd` (one training step), `epoch.pxd`,
 `scoring.pxd`, `team.pxd` (threads). Here they are compiled, for buffers that Python owns.
 """
@@ -18,7 +18,7 @@ from .csrc cimport (
 )
 from .dense cimport dense_layer
 from .epoch cimport train
-from .layer cimport Layer
+from .layers cimport Layer
 from .rows cimport InputRows, as_they_stand, gather_inputs
 from .scoring cimport score
 from .step cimport SOFTMAX, Job

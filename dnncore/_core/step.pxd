@@ -8,9 +8,9 @@ the number of threads, up to the order inside BLAS.
 
 from libc.stdint cimport uint32_t, uint64_t
 
-from . cimport layer as layers
+from . cimport layers
 from .csrc cimport dnn_step, ops_for, real
-from .layer cimport Layer
+from .layers cimport Layer
 from .rows cimport InputRows, as_they_stand, gather_inputs, gather_normalised
 
 
