@@ -30,7 +30,6 @@ from .._core import checks as check
 from .._core.labels import weights
 from .._core.names import ACTIVATIONS, ENGINES
 from .._core.threads import MAX_THREADS
-from .._html import estimator_html
 from ..network import Network
 from ..predictor import Predictor
 from ..training import (
@@ -45,6 +44,7 @@ from ..training import (
     check_patience,
 )
 from .callbacks import CallbackSupport, EpochHooks, fit_with_callbacks
+from .html import estimator_html
 from .progress import check_progress_bar, progress_bar
 from .survey import CheckedBlocks, Survey
 

@@ -22,7 +22,7 @@ from ._header import ModelFileError, require
 if TYPE_CHECKING:
     from .._estimators.base import DNNEstimator
 
-__all__ = ["ModelFileError", "load", "load_predictor", "read_table", "save", "write_atomically"]
+__all__ = ["ModelFileError", "load", "load_predictor", "read_table", "save"]
 
 
 def save(

@@ -9,7 +9,8 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 from sklearn.base import is_classifier, is_regressor
 
-from .._html import network_svg, training_facts
+from .._estimators.html import training_facts
+from .._html import network_svg
 from .._version import __version__
 from ..display import TrainingCurveDisplay
 from ._classifier import ClassifierReport
