@@ -14,7 +14,7 @@ from libc.stdint cimport uint32_t, uint64_t
 
 from .csrc cimport (
     DNN_ADAM, DNN_BINARY_CROSS_ENTROPY, DNN_HUBER, DNN_IDENTITY, DNN_LOGISTIC, DNN_MOMENTUM,
-    DNN_NESTEROV, DNN_RELU, DNN_SGD, DNN_SQUARED_ERROR, DNN_TANH, dnn_ops, isa,
+    DNN_NESTEROV, DNN_RELU, DNN_SGD, DNN_SQUARED_ERROR, DNN_TANH, dnn_ops, ops_for,
 )
 from .dense cimport dense_layer
 from .epoch cimport train
@@ -190,9 +190,11 @@ cdef class Engine:
 
     cdef object _make_layers(self, layer_sizes, int activation, bint builtin):
         """The layers, and what all of them together need."""
-        cdef const dnn_ops* ops = &isa.f32 if self._parameters.dtype == np.float32 else &isa.f64
+        cdef const dnn_ops* ops = ops_for(<const double*> NULL)
         cdef Py_ssize_t first_parameter = 0, needed = 0
         cdef int l
+        if self._parameters.dtype == np.float32:
+            ops = ops_for(<const float*> NULL)
         self._n_blocks = 0
         self._n_layers = <int> len(layer_sizes) - 1
         self._layers = np.empty(self._n_layers * sizeof(Layer), np.uint8)

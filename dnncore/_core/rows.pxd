@@ -33,14 +33,23 @@ cdef inline void fill_missing(Py_ssize_t n_features, Py_ssize_t n_indicators,
         out[i] = x[i] if x[i] == x[i] else fill[i]
 
 
-cdef inline void gather_normalised(Py_ssize_t n, Py_ssize_t m, const real* x,
-                                   const Py_ssize_t* index, Py_ssize_t fetchable,
-                                   const void* mean, const void* scale, real* out) noexcept nogil:
-    """n rows, those of `index` or, if it is NULL, the first ones, normalised if there is a mean.
+cdef inline void gather_rows(Py_ssize_t n, Py_ssize_t m, const real* x, const Py_ssize_t* index,
+                             Py_ssize_t fetchable, real* out) noexcept nogil:
+    """n rows of x (., m): those of `index`, or, if it is NULL, the first ones.
 
     `fetchable` >= n elements of `index` are valid: what lies past n will be asked for next.
     """
-    ops_for(out).norm(n, m, x, index, fetchable, mean, scale, out)
+    ops_for(out).norm(n, m, x, index, fetchable, NULL, NULL, out)
+
+
+cdef inline void _gather_normalised(const InputRows* rows, Py_ssize_t n, const real* x,
+                                    const Py_ssize_t* index, Py_ssize_t fetchable,
+                                    real* out) noexcept nogil:
+    """As gather_rows, of dense rows, and normalised where there is a norm: one pass over them."""
+    if rows.mean == NULL:
+        gather_rows(n, rows.n_features, x, index, fetchable, out)
+    else:
+        ops_for(out).norm(n, rows.n_features, x, index, fetchable, rows.mean, rows.scale, out)
 
 
 cdef inline bint as_they_stand(const InputRows* rows) noexcept nogil:
@@ -67,16 +76,16 @@ cdef inline void gather_inputs(const InputRows* rows, Py_ssize_t n, Py_ssize_t f
     cdef Py_ssize_t k = rows.n_features, r
     cdef const real* X = <const real*> rows.X
     if rows.indices == NULL and rows.fill == NULL:
-        gather_normalised(n, k, X + first * k, index, fetchable, rows.mean, rows.scale, out)
+        _gather_normalised(rows, n, X + first * k, index, fetchable, out)
         return
     for r in range(n):
         if rows.indices != NULL:
             _make_dense(rows, first + r if index == NULL else index[r], out)
-            gather_normalised(1, k, <const real*> out, NULL, 0, rows.mean, rows.scale, out)
+            _gather_normalised(rows, 1, <const real*> out, NULL, 0, out)
         elif index == NULL:
-            gather_normalised(1, k, X + (first + r) * k, NULL, 0, rows.mean, rows.scale, out)
+            _gather_normalised(rows, 1, X + (first + r) * k, NULL, 0, out)
         else:
-            gather_normalised(1, k, X, index + r, fetchable - r, rows.mean, rows.scale, out)
+            _gather_normalised(rows, 1, X, index + r, fetchable - r, out)
         if rows.fill != NULL:
             fill_missing(k, rows.n_indicators, rows.indicators, <const real*> rows.fill,
                          <const real*> out, out)

@@ -11,7 +11,7 @@ from libc.stdint cimport uint32_t, uint64_t
 from . cimport layers
 from .csrc cimport dnn_step, ops_for, real
 from .layers cimport Layer
-from .rows cimport InputRows, as_they_stand, gather_inputs, gather_normalised
+from .rows cimport InputRows, as_they_stand, gather_inputs, gather_rows
 
 
 cdef enum:
@@ -158,8 +158,8 @@ cdef inline void _gather_batch(const Job* job, Py_ssize_t start, Py_ssize_t firs
         for r in range(n):
             job.batch_label[first + r] = job.label[row + r if index == NULL else index[r]]
     else:
-        gather_normalised(n, m, <const real*> job.L + row * m, index, fetchable, NULL, NULL,
-                          <real*> job.batch_L + first * m)
+        gather_rows(n, m, <const real*> job.L + row * m, index, fetchable,
+                    <real*> job.batch_L + first * m)
     if job.sample_weight != NULL:
         for r in range(n):
             batch_weight[r] = (<const real*> job.sample_weight)[
