@@ -14,9 +14,9 @@ from sklearn.utils.validation import check_array
 
 from ._core import checks as check
 from ._core.moments import Moments
+from ._core.names import LOSSES
 from ._estimators.base import DNNEstimator, Rows, takes_mini_batches
 from ._estimators.targets import TargetSurvey, check_targets
-from .network import LOSSES
 from .training import EpochInfo
 
 

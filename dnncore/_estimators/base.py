@@ -27,8 +27,9 @@ from sklearn.utils.validation import (
 )
 
 from .._core import checks as check
-from .._core.engine import ACTIVATIONS
-from .._core.threads import ENGINES, MAX_THREADS
+from .._core.labels import weights
+from .._core.names import ACTIVATIONS, ENGINES
+from .._core.threads import MAX_THREADS
 from .._training.optimizer import DEFAULT_BATCH_SIZE
 from .._training.schedules import SCHEDULES, schedules_of
 from .._training.settings import check_patience
@@ -95,7 +96,7 @@ class Rows:
     def take(self, rows: NDArray[np.intp]) -> Rows:
         """Some of the rows; weights that are all zero there are refused."""
         weight, sample_weight = (
-            None if w is None else check.weights(w[rows], len(rows), self.X.dtype)
+            None if w is None else weights(w[rows], len(rows), self.X.dtype)
             for w in (self.weight, self.sample_weight)
         )
         return Rows(
@@ -310,13 +311,13 @@ class DNNEstimator(CallbackSupport, BaseEstimator, metaclass=ABCMeta):  # type: 
         given = X if issparse(given) else given
         weight = None
         if sample_weight is not None:
-            sample_weight = weight = check.weights(sample_weight, X.shape[0], X.dtype)
+            sample_weight = weight = weights(sample_weight, X.shape[0], X.dtype)
         y = self._check_training_targets(y, resume, classes, weight)
         labels = self._encode("y", y, X.dtype, smoothed=True)
         class_weight = self._class_weight_of(y)
         if class_weight is not None:
             weight = class_weight if weight is None else weight * class_weight
-            weight = check.weights(weight, X.shape[0], X.dtype)
+            weight = weights(weight, X.shape[0], X.dtype)
         return Rows(X, y, labels, weight, sample_weight, given)
 
     def _check_X_y(self, X: Any, y: Any, dtype: Any, *, reset: bool) -> tuple[check.Matrix, Any]:
@@ -350,7 +351,7 @@ class DNNEstimator(CallbackSupport, BaseEstimator, metaclass=ABCMeta):  # type: 
         labels = self._encode("y_val", y_val, dtype, smoothed=False)
         weight = None
         if sample_weight is not None:
-            weight = check.weights(sample_weight, X_val.shape[0], dtype)
+            weight = weights(sample_weight, X_val.shape[0], dtype)
         return Rows(X_val, y_val, labels, weight, weight, given)
 
     def _require_validation_rows(self, name: str, held_out: Rows | None) -> None:
@@ -482,7 +483,7 @@ class DNNEstimator(CallbackSupport, BaseEstimator, metaclass=ABCMeta):  # type: 
         self._hidden()
         self._solver()
         check.integer("max_fun", self.max_fun, low=1)
-        check.choice("activation", self.activation, tuple(ACTIVATIONS))
+        check.choice("activation", self.activation, ACTIVATIONS)
         check.choice("missing_values", self.missing_values, MISSING_VALUES)
         if self.missing_values != "error" and not self.norm:
             raise ValueError(

@@ -11,7 +11,7 @@ from sklearn.utils import column_or_1d
 from sklearn.utils.class_weight import compute_class_weight
 from sklearn.utils.multiclass import check_classification_targets, type_of_target
 
-from .._core.checks import check_total
+from .._core.labels import check_total
 from .survey import Survey
 
 SINGLE, MULTILABEL, SOFT = "single", "multilabel", "soft"

@@ -8,7 +8,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from .._core.checks import Matrix, features_with_nan, weights
+from .._core.checks import Matrix, features_with_nan
+from .._core.labels import weights
 from .._core.moments import MOMENTS_ROWS, Moments
 from .._data.blocks import Arrays, Block, Blocks, read_ahead, rechunk
 

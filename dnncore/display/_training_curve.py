@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
+from .._core.names import check_loss
 from ._axes import BLUE, GREEN, ORANGE, PURPLE, finish, panels, require_matplotlib
 
 if TYPE_CHECKING:
@@ -297,8 +298,6 @@ def _score_name(model: Any) -> str:
 
 
 def _loss_name(model: Any) -> str | None:
-    from ..network import check_loss
-
     network = getattr(model, "network_", getattr(model, "network", None))
     if network is None:
         return None

@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from .._core import checks
-from .._core.engine import ACTIVATIONS, OUTPUTS
+from .._core.names import ACTIVATIONS, OUTPUTS
 from .._data import columns
 from . import _solver
 from ._header import CHECKSUM, NAMES, Entry, ModelFileError, parse, require
@@ -64,8 +64,8 @@ KEYS = {
 CHOICES = {
     "kind": KINDS,
     "dtype": ("float32", "float64"),
-    "activation": tuple(ACTIVATIONS),
-    "output": tuple(OUTPUTS),
+    "activation": ACTIVATIONS,
+    "output": OUTPUTS,
 }
 
 
