@@ -31,22 +31,22 @@ enum { DNN_MOMENTS_ROWS = 256 };
  *   NESTEROV: v = momentum * v - rate * g;  w += momentum * v - rate * g
  *   ADAM:     m = beta1 m + (1 - beta1) g;  v = beta2 v + (1 - beta2) g^2;
  *             w -= rate * m / (sqrt(v) + epsilon), bias correction being in `rate` */
-enum { DNN_SGD, DNN_MOMENTUM, DNN_NESTEROV, DNN_ADAM };
+typedef enum dnn_update { DNN_SGD, DNN_MOMENTUM, DNN_NESTEROV, DNN_ADAM } dnn_update;
 
 /* a = f(z), and f'(z) from a:
  *   LOGISTIC: 1 / (1 + exp(-z)), a (1 - a)      TANH: 1 - a^2
  *   RELU: max(z, 0), 1 if a > 0 else 0          IDENTITY: 1 */
-enum { DNN_IDENTITY, DNN_LOGISTIC, DNN_TANH, DNN_RELU };
+typedef enum dnn_activation { DNN_IDENTITY, DNN_LOGISTIC, DNN_TANH, DNN_RELU } dnn_activation;
 
 /* Losses that are a sum over the outputs of a row, with targets Y and residual d:
  *   BINARY_CROSS_ENTROPY: -(Y log p + (1 - Y) log(1 - p)), p = 1 / (1 + exp(-z));  d = p - Y
  *   SQUARED_ERROR:        (z - Y)^2 / 2;                                           d = z - Y
  *   HUBER:                the same where |z - Y| <= delta, else delta (|z - Y| - delta / 2);
  *                         d = z - Y, clipped to +-delta */
-enum { DNN_BINARY_CROSS_ENTROPY, DNN_SQUARED_ERROR, DNN_HUBER };
+typedef enum dnn_loss { DNN_BINARY_CROSS_ENTROPY, DNN_SQUARED_ERROR, DNN_HUBER } dnn_loss;
 
 typedef struct dnn_step {
-    int update;
+    dnn_update update;
     double rate;
     double decay; /* of weights; biases have none */
     double momentum;
@@ -58,10 +58,10 @@ typedef struct dnn_ops {
     void (*exp)(ptrdiff_t n, const void *x, void *y);
     void (*log)(ptrdiff_t n, const void *x, void *y);
     /* a = f(z); dz = da * f'(z). */
-    void (*activate)(int activation, ptrdiff_t n, const void *z, void *a);
-    void (*activate_backward)(int activation, ptrdiff_t n, const void *da, const void *a, void *dz);
+    void (*activate)(dnn_activation activation, ptrdiff_t n, const void *z, void *a);
+    void (*activate_backward)(dnn_activation activation, ptrdiff_t n, const void *da, const void *a, void *dz);
     /* z = f(z + b) in every row. */
-    void (*add_bias)(int activation, ptrdiff_t rows, ptrdiff_t cols, const void *b, void *z);
+    void (*add_bias)(dnn_activation activation, ptrdiff_t rows, ptrdiff_t cols, const void *b, void *z);
     /* out[c] = sum over r of x[r, c], added in the order of the rows. */
     void (*column_sums)(ptrdiff_t rows, ptrdiff_t cols, const void *x, void *out);
     /* Sum of x[i]^2. */
@@ -72,6 +72,8 @@ typedef struct dnn_ops {
     /* out[r] = (x[index[r]] - mean) / scale; index == NULL takes row r itself.
      * mean == NULL copies the rows. `fetchable` >= rows elements of index are valid: what lies
      * past `rows` will be asked for next. It is 0 without an index. */
+    void (*gather_rows)(ptrdiff_t rows, ptrdiff_t cols, const void *x, const ptrdiff_t *index,
+                 ptrdiff_t fetchable, void *out);
     void (*norm)(ptrdiff_t rows, ptrdiff_t cols, const void *x, const ptrdiff_t *index,
                  ptrdiff_t fetchable, const void *mean, const void *scale, void *out);
     /* dx = da / scale in every row. */
@@ -108,7 +110,7 @@ typedef struct dnn_ops {
 
     /* The losses with targets Y (rows, cols): row_loss[r] = factor_r * sum of the row's, and
      * dz = factor_r * d. dz may be z. `delta` is Huber's. */
-    void (*elementwise_loss)(int loss, double delta, ptrdiff_t rows, ptrdiff_t cols, const void *z,
+    void (*elementwise_loss)(dnn_loss loss, double delta, ptrdiff_t rows, ptrdiff_t cols, const void *z,
                              const void *Y, double scale, const void *weight, double *row_loss,
                              void *dz);
 
@@ -130,9 +132,9 @@ typedef struct dnn_ops {
      *   gradient with update: rows [first, last) of W from a^T dz; state1, state2 like W */
     size_t (*layer_scratch)(ptrdiff_t n, ptrdiff_t k, ptrdiff_t m);
     void (*layer_forward)(ptrdiff_t n, ptrdiff_t k, ptrdiff_t m, const void *a, const void *W,
-                          const void *b, int activation, void *scratch, void *out);
+                          const void *b, dnn_activation activation, void *scratch, void *out);
     void (*layer_delta)(ptrdiff_t n, ptrdiff_t k, ptrdiff_t m, const void *dz, const void *W,
-                        const void *a, int activation, void *scratch, void *out);
+                        const void *a, dnn_activation activation, void *scratch, void *out);
     void (*layer_update)(const dnn_step *step, ptrdiff_t n, ptrdiff_t k, ptrdiff_t m,
                          ptrdiff_t first, ptrdiff_t last, const void *a, const void *dz,
                          void *scratch, void *state1, void *state2, void *W);
@@ -145,13 +147,13 @@ typedef struct dnn_ops {
     ptrdiff_t (*packed_cols)(ptrdiff_t m);
     void (*pack_weights)(ptrdiff_t k, ptrdiff_t m, const void *W, void *packed);
     void (*forward_packed)(ptrdiff_t n, ptrdiff_t k, ptrdiff_t m, const void *a, ptrdiff_t ld_a,
-                           const void *packed, const void *b, int activation, ptrdiff_t ld_out,
+                           const void *packed, const void *b, dnn_activation activation, ptrdiff_t ld_out,
                            void *out);
 } dnn_ops;
 
 typedef struct dnn_isa {
     const char *name; /* "avx512", "avx2", "neon" or "generic" */
-    dnn_ops f32, f64;
+    const dnn_ops *f32, *f64;
 } dnn_isa;
 
 /* The i-th instruction set that this processor and operating system can run, the best

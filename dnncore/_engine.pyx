@@ -164,17 +164,27 @@ cdef inline void _make_dense(const Source* source, Py_ssize_t row, real* out) no
         out[_index(source.indices, source.wide, i)] += (<const real*> source.X)[i]
 
 
+cdef inline void _take(const Source* source, Py_ssize_t n, const real* rows,
+                       const Py_ssize_t* index, Py_ssize_t fetchable, real* out) noexcept nogil:
+    """n dense rows, normalised if the network has a norm: one pass over them."""
+    if source.mean == NULL:
+        ops_for(out).gather_rows(n, source.n_features, rows, index, fetchable, out)
+    else:
+        ops_for(out).norm(n, source.n_features, rows, index, fetchable, source.mean, source.scale,
+                          out)
+
+
 cdef void _gather(const Source* source, Py_ssize_t n, Py_ssize_t row, const Py_ssize_t* index,
                   Py_ssize_t fetchable, real* out) noexcept nogil:
     """n rows, dense and normalised: those from `row` on, or, if it is not NULL, of `index`.
 
-    A missing value is 0 after norm. `fetchable` is as in csrc's norm.
+    A missing value is 0 after norm. `fetchable` is as in csrc's gather_rows.
     """
     cdef Py_ssize_t k = source.n_features, r, i
     cdef const real* rows = <const real*> source.X + (row * k if index == NULL else 0)
     cdef const real* x
     if source.indices == NULL and not source.missing:
-        ops_for(out).norm(n, k, rows, index, fetchable, source.mean, source.scale, out)
+        _take(source, n, rows, index, fetchable, out)
         return
     for r in range(n):
         if source.indices != NULL:
@@ -185,9 +195,9 @@ cdef void _gather(const Source* source, Py_ssize_t n, Py_ssize_t row, const Py_s
         for i in range(source.n_indicators):
             out[k + i] = x[source.indicators[i]] != x[source.indicators[i]]
         if source.indices != NULL or index == NULL:
-            ops_for(out).norm(1, k, x, NULL, 0, source.mean, source.scale, out)
+            _take(source, 1, x, NULL, 0, out)
         else:
-            ops_for(out).norm(1, k, rows, index + r, fetchable - r, source.mean, source.scale, out)
+            _take(source, 1, rows, index + r, fetchable - r, out)
         if source.missing:
             for i in range(k):
                 out[i] = out[i] if out[i] == out[i] else 0
@@ -299,8 +309,8 @@ cdef void _phase_a(Job* job, Py_ssize_t start, Py_ssize_t first, Py_ssize_t last
         for r in range(n):
             job.batch_label[first + r] = job.label[row + r if index == NULL else index[r]]
     else:
-        ops_for(parameters).norm(n, m, <const real*> job.L + row * m, index, fetchable, NULL,
-                                 NULL, batch_L + first * m)
+        ops_for(parameters).gather_rows(n, m, <const real*> job.L + row * m, index, fetchable,
+                                        batch_L + first * m)
     if job.sample_weight != NULL:
         for r in range(n):
             batch_weight[r] = (<const real*> job.sample_weight)[

@@ -335,7 +335,7 @@ static void norm(context *t, int backward)
         if (backward) {
             t->ops->norm_backward(rows, cols, x, scale, out);
         } else {
-            t->ops->norm(rows, cols, x, index, fetchable, NULL, NULL, out);
+            t->ops->gather_rows(rows, cols, x, index, fetchable, out);
             digest(t, rows * cols, out);
             t->ops->norm(rows, cols, x, index, fetchable, mean, scale, out);
             digest(t, rows * cols, out);
@@ -765,7 +765,7 @@ int main(void)
                 context t = {
                     .isa = isa->name,
                     .operation = OPERATIONS[o].name,
-                    .ops = is_double ? &isa->f64 : &isa->f32,
+                    .ops = is_double ? isa->f64 : isa->f32,
                     .size = is_double ? sizeof(double) : sizeof(float),
                     .digest = 0xcbf29ce484222325u,
                 };

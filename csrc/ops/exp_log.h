@@ -1,5 +1,8 @@
-/* exp, log, sigmoid, for one type `real`.
- * Included by ops_template.h. */
+/* exp, log, log1p and sigmoid. The largest errors stand in ops.h. */
+#ifndef DNN_EXP_LOG_H
+#define DNN_EXP_LOG_H
+
+#include "real.h"
 
 /* exp(x) = 2^n exp(r), |r| <= ln(2) / 2, with exp(r) = 1 + r + r^2 Q(r); Q is a minimax
  * polynomial (float: relative error 2^-29 of exp(r), double: 2^-59).
@@ -8,11 +11,8 @@
  * with EXPONENT_BIAS and HALF_WAY added too, a shift of these bits makes 2^(n + HALF_WAY). The
  * rest of the power is a constant factor, so that a subnormal result is rounded once. For
  * positive x the sign of HALF_WAY is the other one; `negative`, a constant, says that there
- * are none. NaN passes through, because comparisons with it are false.
- *
- * Largest error against the correctly rounded result (tests/test_vector_math.py, and
- * benchmarks/ulp_scan.py for every float): float 1 ULP. */
-INLINE real NAME(exp_one)(real x, int negative)
+ * are none. NaN passes through, because comparisons with it are false. */
+INLINE real exp_one(real x, int negative)
 {
 #if REAL_IS_FLOAT
     const real lowest = -104.0f, highest = 89.0f, log2_e = 0x1.715476p0f;
@@ -51,14 +51,14 @@ INLINE real NAME(exp_one)(real x, int negative)
     q = FMA(q, r, 0x1.000000000001p-1);
 #endif
     real exp_r = REAL(1.0) + FMA(r * r, q, r);
-    real power = NAME(from_bits)(NAME(to_bits)(shifted) << MANTISSA_BITS);
+    real power = from_bits(to_bits(shifted) << MANTISSA_BITS);
     return exp_r * power * (falls ? down : up);
 }
 
 /* log(x) = k ln(2) + log(1 + f), 1 + f in [sqrt(1/2), sqrt(2)), and with s = f / (2 + f)
  * log(1 + f) = 2 atanh(s) = f - f^2/2 + s (f^2/2 + R(s^2)). log(0) = -inf, log(x < 0) is
- * NaN. Largest error against the correctly rounded result: float 1 ULP. */
-INLINE real NAME(log_one)(real x)
+ * NaN. */
+INLINE real log_one(real x)
 {
 #if REAL_IS_FLOAT
     const real ln2_hi = 0x1.62e8p-1f, ln2_lo = -0x1.e8082ep-16f;
@@ -74,10 +74,10 @@ INLINE real NAME(log_one)(real x)
     int subnormal = x < REAL_TINY;
     real normal = x * (subnormal ? raise : REAL(1.0));
     real raised_by = subnormal ? (real)(MANTISSA_BITS == 23 ? 24 : 54) : REAL(0.0);
-    bits_t b = NAME(to_bits)(normal) - sqrt_half + bias;
-    real biased_k = NAME(from_bits)((b >> MANTISSA_BITS) | NAME(to_bits)(int_to_real));
+    bits_t b = to_bits(normal) - sqrt_half + bias;
+    real biased_k = from_bits((b >> MANTISSA_BITS) | to_bits(int_to_real));
     real k = (biased_k - int_to_real) - (EXPONENT_BIAS + raised_by);
-    real f = NAME(from_bits)((b & mantissa_mask) + sqrt_half) - REAL(1.0);
+    real f = from_bits((b & mantissa_mask) + sqrt_half) - REAL(1.0);
     real s = f / (REAL(2.0) + f), z = s * s;
 #if REAL_IS_FLOAT
     real R = 0x1.ce5d06p-3f;
@@ -102,33 +102,43 @@ INLINE real NAME(log_one)(real x)
     return x <= REAL_MAX ? y : x;
 }
 
-/* With e = exp(-|x|) <= 1 nothing overflows: 1 / (1 + e), or e / (1 + e) for x < 0.
- * Largest error against the correctly rounded result: float 2 ULP. */
-INLINE real NAME(sigmoid_one)(real x)
+/* log(1 + e), 0 <= e <= 1: what rounding takes from 1 + e is put back to first order. */
+INLINE real log1p_one(real e)
 {
-    real e = NAME(exp_one)(-FABS(x), 1);
+    const real u = REAL(1.0) + e;
+    return log_one(u) + (e - (u - REAL(1.0))) / u;
+}
+
+/* With e = exp(-|x|) <= 1 nothing overflows: 1 / (1 + e), or e / (1 + e) for x < 0. */
+INLINE real sigmoid_one(real x)
+{
+    real e = exp_one(-FABS(x), 1);
     return (x < 0 ? e : REAL(1.0)) / (REAL(1.0) + e);
 }
 
-static void NAME(exp)(ptrdiff_t n, const void *x_, void *y_)
+static void exp_array(ptrdiff_t n, const void *x_, void *y_)
 {
+    assert(same_or_apart(n, x_, y_));
     const real *x = x_;
     real *y = y_;
     ELEMENTWISE
-    for (ptrdiff_t i = 0; i < n; i++) y[i] = NAME(exp_one)(x[i], 0);
+    for (ptrdiff_t i = 0; i < n; i++) y[i] = exp_one(x[i], 0);
 }
 
 /* The same for x <= 0. */
-static void NAME(exp_negative)(ptrdiff_t n, const real *x, real *y)
+static void exp_negative(ptrdiff_t n, const real *x, real *y)
 {
     ELEMENTWISE
-    for (ptrdiff_t i = 0; i < n; i++) y[i] = NAME(exp_one)(x[i], 1);
+    for (ptrdiff_t i = 0; i < n; i++) y[i] = exp_one(x[i], 1);
 }
 
-static void NAME(log)(ptrdiff_t n, const void *x_, void *y_)
+static void log_array(ptrdiff_t n, const void *x_, void *y_)
 {
+    assert(same_or_apart(n, x_, y_));
     const real *x = x_;
     real *y = y_;
     ELEMENTWISE
-    for (ptrdiff_t i = 0; i < n; i++) y[i] = NAME(log_one)(x[i]);
+    for (ptrdiff_t i = 0; i < n; i++) y[i] = log_one(x[i]);
 }
+
+#endif
