@@ -4,7 +4,7 @@ from libc.stdint cimport uint32_t
 
 
 cdef extern from "ops.h" nogil:
-    # Where C has one of the named enums, an int is declared here: Cython would not convert it.
+    # An int stands here for each named enum of C, because Cython converts no int to an enum.
     enum:
         DNN_MOMENTS_ROWS
         DNN_SGD, DNN_MOMENTUM, DNN_NESTEROV, DNN_ADAM

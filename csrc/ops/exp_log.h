@@ -1,4 +1,4 @@
-/* exp, log, log1p and sigmoid. The largest errors stand in ops.h. */
+/* exp, log, log1p and sigmoid. ops.h states their largest errors. */
 #ifndef DNN_EXP_LOG_H
 #define DNN_EXP_LOG_H
 
@@ -102,7 +102,8 @@ INLINE real log_one(real x)
     return x <= REAL_MAX ? y : x;
 }
 
-/* log(1 + e), 0 <= e <= 1: what rounding takes from 1 + e is put back to first order. */
+/* log(1 + e), 0 <= e <= 1: what rounding takes from 1 + e is put back to first order. 1 ULP: float
+ * at 0x1.1a756ap-2, double at 0x1.9c2ae44be16cep-2. */
 INLINE real log1p_one(real e)
 {
     const real u = REAL(1.0) + e;
