@@ -121,7 +121,7 @@ cdef class Predictor:
                 f"classes must have shape ({self.layer_sizes[-1]},), got {classes.shape}"
             )
         self.classes_ = classes
-        self._ops = <const void*> (&isa.f32 if self.dtype == np.float32 else &isa.f64)
+        self._ops = <const void*> (isa.f32 if self.dtype == np.float32 else isa.f64)
         self._itemsize = self.dtype.itemsize
         self._parameter_data = <const char*> cnp.PyArray_DATA(self._parameters)
         self._typenum = cnp.NPY_FLOAT32 if self.dtype == np.float32 else cnp.NPY_FLOAT64

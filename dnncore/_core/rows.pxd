@@ -39,7 +39,7 @@ cdef inline void gather_rows(Py_ssize_t n, Py_ssize_t m, const real* x, const Py
 
     `fetchable` >= n elements of `index` are valid: what lies past n will be asked for next.
     """
-    ops_for(out).norm(n, m, x, index, fetchable, NULL, NULL, out)
+    ops_for(out).gather_rows(n, m, x, index, fetchable, out)
 
 
 cdef inline void _gather_normalised(const InputRows* rows, Py_ssize_t n, const real* x,
@@ -81,7 +81,8 @@ cdef inline void gather_inputs(const InputRows* rows, Py_ssize_t n, Py_ssize_t f
     for r in range(n):
         if rows.indices != NULL:
             _make_dense(rows, first + r if index == NULL else index[r], out)
-            _gather_normalised(rows, 1, <const real*> out, NULL, 0, out)
+            if rows.mean != NULL:
+                ops_for(out).norm(1, k, out, NULL, 0, rows.mean, rows.scale, out)
         elif index == NULL:
             _gather_normalised(rows, 1, X + (first + r) * k, NULL, 0, out)
         else:

@@ -1,22 +1,26 @@
-/* Mean and variance of columns, in double, over rows of one type `real`.
- * Included by ops_template.h.
+/* Mean and variance of columns, in double, over rows of `real`.
  *
  * A chunk of rows is looked at twice: for its mean, then for the deviations from it, whose own
  * mean corrects the rounding of the first. Chunks are merged one after another (Chan, Golub and
  * LeVeque 1983). Neither cancels as the difference of two large sums would.
  */
+#ifndef DNN_MOMENTS_H
+#define DNN_MOMENTS_H
+
+#include "real.h"
 
 /* Columns of a chunk that are taken together: the second look finds them in the cache. */
-enum { NAME(MOMENTS_COLS) = 256 };
+enum { MOMENTS_COLS = 256 };
 
 /* At most MOMENTS_COLS columns of at most DNN_MOMENTS_ROWS rows, which are `stride` apart.
  * `missing` is a constant. */
-INLINE void NAME(add_chunk)(ptrdiff_t rows, ptrdiff_t cols, ptrdiff_t stride, const real *x,
-                            const double *weight, int missing, double *count, double *mean,
-                            double *variance)
+INLINE void add_chunk(ptrdiff_t rows, ptrdiff_t cols, ptrdiff_t stride, const real *x,
+                      const double *weight, int missing, double *count, double *mean,
+                      double *variance)
 {
-    double n[NAME(MOMENTS_COLS)] = {0}, sum[NAME(MOMENTS_COLS)] = {0};
-    double centre[NAME(MOMENTS_COLS)], squares[NAME(MOMENTS_COLS)] = {0}, total = 0.0;
+    assert(rows <= DNN_MOMENTS_ROWS && cols <= MOMENTS_COLS);
+    double n[MOMENTS_COLS] = {0}, sum[MOMENTS_COLS] = {0};
+    double centre[MOMENTS_COLS], squares[MOMENTS_COLS] = {0}, total = 0.0;
     for (ptrdiff_t r = 0; r < rows; r++) {
         const real *row = x + r * stride;
         const double w = weight ? weight[r] : 1.0;
@@ -56,18 +60,20 @@ INLINE void NAME(add_chunk)(ptrdiff_t rows, ptrdiff_t cols, ptrdiff_t stride, co
     }
 }
 
-static void NAME(add_moments)(ptrdiff_t rows, ptrdiff_t cols, const void *x_, const double *weight,
-                              int missing, double *count, double *mean, double *variance)
+static void add_moments(ptrdiff_t rows, ptrdiff_t cols, const void *x_, const double *weight,
+                        int missing, double *count, double *mean, double *variance)
 {
     const real *x = x_;
     for (ptrdiff_t r = 0; r < rows; r += DNN_MOMENTS_ROWS) {
         const ptrdiff_t n = rows - r < DNN_MOMENTS_ROWS ? rows - r : DNN_MOMENTS_ROWS;
         const double *w = weight ? weight + r : NULL;
-        for (ptrdiff_t c = 0; c < cols; c += NAME(MOMENTS_COLS)) {
-            const ptrdiff_t m = cols - c < NAME(MOMENTS_COLS) ? cols - c : NAME(MOMENTS_COLS);
+        for (ptrdiff_t c = 0; c < cols; c += MOMENTS_COLS) {
+            const ptrdiff_t m = cols - c < MOMENTS_COLS ? cols - c : MOMENTS_COLS;
             const real *part = x + r * cols + c;
-            if (missing) NAME(add_chunk)(n, m, cols, part, w, 1, count + c, mean + c, variance + c);
-            else NAME(add_chunk)(n, m, cols, part, w, 0, count + c, mean + c, variance + c);
+            if (missing) add_chunk(n, m, cols, part, w, 1, count + c, mean + c, variance + c);
+            else add_chunk(n, m, cols, part, w, 0, count + c, mean + c, variance + c);
         }
     }
 }
+
+#endif

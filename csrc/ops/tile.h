@@ -1,5 +1,5 @@
-/* One tile of a product, for one type `real` and one vector register: TILE_VEC_BYTES wide,
- * multiply-add TILE_FMA. Included by matmul_template.h; TILE(x) gives each copy its own names.
+/* One tile of a matrix product in one kind of vector register. Included by panels.h once for each
+ * kind, which defines TILE_VEC_BYTES, TILE_FMA, and TILE(x), the names of this copy.
  */
 
 #define tile_vec TILE(vec)
