@@ -158,9 +158,10 @@ def free_port():
 def settings():
     """What a page sets for the whole process is put back after it."""
     root, own = logging.getLogger(), logging.getLogger("dnncore")
-    handlers, level = list(root.handlers), own.level
+    handlers, level, path = list(root.handlers), own.level, list(sys.path)
     with np.printoptions(), warnings.catch_warnings():
         yield
+    sys.path[:] = path  # worker processes inherit it, and would import the source tree from "."
     root.handlers[:] = handlers
     own.setLevel(level)
 
