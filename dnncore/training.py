@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import logging
+import sys
 import time
 import warnings
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import closing, contextmanager
-from dataclasses import dataclass, replace
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -24,11 +24,12 @@ from ._core.threads import (
     threads_for_training,
     use_builtin,
 )
-from ._data.blocks import Block
+from ._training.checks import CheckedBlocks, check_rows
 from ._training.history import EpochInfo, History, Validation
 from ._training.newbob import Newbob
+from ._training.settings import StopSettings
 from ._training.solvers import LBFGS, N_STATES, SGD, Adam
-from ._training.sources import InBlocks, InMemory, Piece, Source
+from ._training.sources import ArraySource, BlockSource, Piece, Source
 from .network import Network, check_loss
 
 __all__ = [
@@ -216,28 +217,7 @@ class Trainer:
         """
         if isinstance(self.solver, LBFGS):
             raise TypeError("run_epoch needs SGD or Adam; LBFGS trains in fit")
-        return self._run_epoch(InMemory(*self._check(X, y, sample_weight)))[0]
-
-    def _check(
-        self, X: Any, y: ArrayLike, sample_weight: ArrayLike | None
-    ) -> tuple[check.Matrix, check.Labels]:
-        X = self.network.check_rows("X", X)
-        if X.shape[0] == 0:
-            raise ValueError(f"X must have at least 1 row, got shape {X.shape}")
-        labels = self.network.check_labels(y, sample_weight, X.shape[0])
-        if labels.L is not None and not all_finite(labels.L):
-            raise ValueError("y must be finite")
-        return X, labels
-
-    def _check_block(self, block: Block) -> tuple[check.Matrix, check.Labels]:
-        block.check_finite(may_miss=self.network.missing is not None)
-        with block.faults():
-            X, labels = self._check(block.X, block.y, None)
-            if block.sample_weight is None:
-                return X, labels
-            # Other blocks may have the weight that this one does not have.
-            weight = check.weights(block.sample_weight, block.n_rows, X.dtype, may_be_zero=True)
-            return X, replace(labels, weight=weight)
+        return self._run_epoch(ArraySource(*check_rows(self.network, X, y, sample_weight)))[0]
 
     def _engine(self, most_rows: int) -> Engine:
         """The engine of the last call if it fits this one: its buffers are in the cache."""
@@ -345,14 +325,12 @@ class Trainer:
             If loss or parameters cease to be finite. Training ends with the parameters and
             the solver's state from before that epoch.
         """
-        X, labels = self._check(X, y, sample_weight)
-        loop = self._loop(
-            max_iter, tol, n_iter_no_change, validate, early_stopping, max_time, callback
+        return self.fit_source(
+            ArraySource(*check_rows(self.network, X, y, sample_weight)),
+            StopSettings(
+                max_iter, tol, n_iter_no_change, validate, early_stopping, max_time, callback
+            ),
         )
-        with self._best_kept(loop):
-            if isinstance(self.solver, LBFGS):
-                return self._fit_lbfgs(self.solver, X, labels, loop)
-            return self._fit_epochs(InMemory(X, labels), loop)
 
     def fit_blocks(
         self,
@@ -396,39 +374,47 @@ class Trainer:
         those of :meth:`fit` with all rows. With `shuffle` the rows of each block are shuffled, and
         the blocks stay in their order.
         """
-        if isinstance(self.solver, LBFGS):
-            raise TypeError("fit_blocks needs SGD or Adam; LBFGS takes all rows at once, in fit")
-        source = InBlocks(blocks, self._check_block)
-        loop = self._loop(
-            max_iter, tol, n_iter_no_change, validate, early_stopping, max_time, callback
+        return self.fit_source(
+            BlockSource(CheckedBlocks(self.network, blocks)),
+            StopSettings(
+                max_iter, tol, n_iter_no_change, validate, early_stopping, max_time, callback
+            ),
         )
-        with self._best_kept(loop):
-            return self._fit_epochs(source, loop)
 
-    def _loop(
-        self,
-        max_iter: int,
-        tol: float,
-        n_iter_no_change: float,
-        validate: Callable[[], Validation] | None,
-        early_stopping: bool,
-        max_time: float | None,
-        callback: Callable[[EpochInfo], object] | None,
-    ) -> _Loop:
-        if early_stopping and validate is None:
-            raise ValueError("early_stopping needs validate")
-        return _Loop(
-            max_iter=check.integer("max_iter", max_iter, low=1),
-            patience=check_patience(n_iter_no_change),
-            tol=check.number("tol", tol, low=0.0),
-            validate=validate,
-            early_stopping=early_stopping,
-            best=self.network.parameters.copy() if early_stopping else None,
-            end=np.inf
-            if max_time is None
-            else time.monotonic() + check.number("max_time", max_time, low=0.0, low_open=True),
-            callback=callback,
-        )
+    def fit_source(self, source: Source, settings: StopSettings) -> str:
+        """Train on rows that have been checked; :meth:`fit` and :meth:`fit_blocks` end here.
+
+        For callers inside the package that check their rows themselves: nothing is checked again.
+
+        Parameters
+        ----------
+        source : Source
+            An :class:`~dnncore._training.sources.ArraySource` of checked (X, labels), or a
+            :class:`~dnncore._training.sources.BlockSource` of what can be iterated again and
+            again and gives such pairs.
+        settings : StopSettings
+
+        Returns
+        -------
+        {'converged', 'max_iter', 'max_fun', 'max_time', 'stopped', 'diverged'}
+
+        Raises
+        ------
+        TypeError
+            If the solver is :class:`LBFGS` and the rows are not all in memory.
+        Exception
+            Whatever reading a block raises. The network and the solver's state are as before the
+            epoch in which that happened.
+        """
+        loop = _Loop(settings, self.network)
+        with self._best_kept(loop):
+            if not isinstance(self.solver, LBFGS):
+                return self._fit_epochs(source, loop)
+            if not isinstance(source, ArraySource):
+                raise TypeError(
+                    "fit_blocks needs SGD or Adam; LBFGS takes all rows at once, in fit"
+                )
+            return self._fit_lbfgs(self.solver, source.X, source.labels, loop)
 
     @contextmanager
     def _best_kept(self, loop: _Loop) -> Iterator[None]:
@@ -660,26 +646,26 @@ class Trainer:
             f"parameters from before that epoch are kept. A learning_rate_init below "
             f"{self.learning_rate:g}, or norm, may help.",
             DivergenceWarning,
-            stacklevel=4,
+            stacklevel=_level_of_caller(),
         )
 
 
-def check_patience(n_iter_no_change: object) -> float:
-    """`n_iter_no_change`, which may be infinite."""
-    if isinstance(n_iter_no_change, float) and n_iter_no_change == np.inf:
-        return np.inf
-    return check.integer("n_iter_no_change", n_iter_no_change, low=1)
+def _level_of_caller() -> int:
+    """The stacklevel at which a warning of the calling function shows the package's caller."""
+    level, frame = 1, sys._getframe(1)
+    while frame.f_back is not None and frame.f_globals.get("__name__", "").startswith("dnncore."):
+        level, frame = level + 1, frame.f_back
+    return level
 
 
-@dataclass(frozen=True)
 class _Loop:
-    """The arguments of a fit, checked; `end` is in seconds of time.monotonic."""
+    """The settings of a fit; `end` is in seconds of time.monotonic."""
 
-    max_iter: int
-    patience: float
-    tol: float
-    validate: Callable[[], Validation] | None
-    early_stopping: bool
-    best: NDArray[Any] | None  # the parameters of the best score so far
-    end: float
-    callback: Callable[[EpochInfo], object] | None
+    def __init__(self, settings: StopSettings, network: Network) -> None:
+        self.max_iter, self.tol = settings.max_iter, settings.tol
+        self.patience = settings.n_iter_no_change
+        self.validate, self.early_stopping = settings.validate, settings.early_stopping
+        self.best = network.parameters.copy() if settings.early_stopping else None
+        limit = np.inf if settings.max_time is None else settings.max_time
+        self.end = time.monotonic() + limit
+        self.callback = settings.callback

@@ -17,8 +17,10 @@ from sklearn.exceptions import ConvergenceWarning
 from dnncore import DNNClassifier, DNNRegressor, Network
 from dnncore._core.moments import MOMENTS_ROWS
 from dnncore._data.blocks import read_ahead, rechunk
-from dnncore._training.sources import InBlocks, InMemory
-from dnncore.training import LBFGS, SGD, Trainer
+from dnncore._training.checks import CheckedBlocks, check_rows
+from dnncore._training.settings import StopSettings
+from dnncore._training.sources import ArraySource, BlockSource
+from dnncore.training import LBFGS, SGD, Trainer, _Loop
 
 pytestmark = pytest.mark.filterwarnings("ignore::sklearn.exceptions.ConvergenceWarning")
 
@@ -450,9 +452,10 @@ def test_the_loss_that_newbob_goes_by_is_the_same_number(monkeypatch):
     monkeypatch.setattr("dnncore.training.LOSS_ROWS", 100)
     trainer = Trainer(Network((5, 7, 3), seed=1), n_threads=2)
     arrays = X, LABEL, WEIGHT
-    loop = trainer._loop(1, 0.0, 1, None, False, None, None)
-    whole = trainer._loss_now(InMemory(*trainer._check(*arrays)), loop)
-    parts = trainer._loss_now(InBlocks(divided(SIZES, *arrays), trainer._check_block), loop)
+    loop = _Loop(StopSettings(), trainer.network)
+    whole = trainer._loss_now(ArraySource(*check_rows(trainer.network, *arrays)), loop)
+    blocks = CheckedBlocks(trainer.network, divided(SIZES, *arrays))
+    parts = trainer._loss_now(BlockSource(blocks), loop)
     assert parts == whole
     assert whole == pytest.approx(
         trainer.network.loss(X, LABEL, sample_weight=WEIGHT, alpha=trainer.alpha), rel=1e-12

@@ -30,6 +30,7 @@ from .._core import checks as check
 from .._core.engine import ACTIVATIONS
 from .._core.threads import ENGINES, MAX_THREADS
 from .._html import estimator_html
+from .._training.settings import check_patience
 from ..network import Network
 from ..predictor import Predictor
 from ..training import (
@@ -41,7 +42,6 @@ from ..training import (
     History,
     Trainer,
     Validation,
-    check_patience,
 )
 from .callbacks import CallbackSupport, EpochHooks, fit_with_callbacks
 from .progress import check_progress_bar, progress_bar
