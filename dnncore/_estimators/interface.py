@@ -32,6 +32,12 @@ class Estimator(FittedAttributes, ABC):
     n_features_in_: int
     feature_names_in_: NDArray[Any]
 
+    # parameters that both have
+    solver: str
+    max_iter: int
+    warm_start: bool
+    random_state: Any
+
     @abstractmethod
     def get_params(self, deep: bool = True) -> dict[str, Any]: ...
 

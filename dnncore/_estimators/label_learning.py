@@ -91,9 +91,7 @@ class LabelLearner(TargetLearner):
         if self._classes is None:
             self._set_classes(np.arange(n_columns))
         elif n_columns != len(self._classes):
-            raise ValueError(
-                f"y must have {len(self._classes)} columns as before, got {n_columns}"
-            )
+            raise ValueError(f"y must have {len(self._classes)} columns as before, got {n_columns}")
 
     def _adopt_classes(self, found: NDArray[Any]) -> None:
         before = self._classes
@@ -166,7 +164,8 @@ class LabelLearner(TargetLearner):
 
     def _indices(self, y: Any) -> NDArray[np.intp]:
         assert self._classes is not None
-        return np.searchsorted(self._classes, column_or_1d(y))
+        indices: NDArray[np.intp] = np.searchsorted(self._classes, column_or_1d(y))
+        return indices
 
     # ------------------------------------------------------------------- rows to train on
 

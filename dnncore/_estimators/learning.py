@@ -28,8 +28,8 @@ class RowsLearner:
     targets : TargetLearner
     norm : bool
         Whether the moments of X are wanted.
-    may_miss : bool
-        Whether NaN in X stands for a missing value.
+    missing_values : {'error', 'mean', 'indicator'}
+        What NaN in X is; for indicators the features that have it are sought.
     in_blocks : bool
         Whether the rows are read, and come in several blocks.
 
@@ -39,16 +39,25 @@ class RowsLearner:
     moments : Moments or None
         Of X, once the rows to train on have been read; None if they are not wanted.
     features_with_nan : intp array
-        Of all rows.
+        Of all rows, known once these have been read, as is `dtype`.
+    dtype : numpy.dtype
+        Of X.
     """
 
     def __init__(
-        self, targets: TargetLearner, *, norm: bool, may_miss: bool, in_blocks: bool = False
+        self,
+        targets: TargetLearner,
+        *,
+        norm: bool,
+        missing_values: str,
+        in_blocks: bool = False,
     ) -> None:
         self.targets = targets
         self.moments: Moments | None = None
         self.features_with_nan: NDArray[np.intp] = np.zeros(0, np.intp)
-        self._norm, self._may_miss, self._in_blocks = norm, may_miss, in_blocks
+        self.dtype: Any = None
+        self._norm, self._in_blocks = norm, in_blocks
+        self._may_miss, self._seeks_nan = missing_values != "error", missing_values == "indicator"
 
     def learn(self, rows: Iterable[CheckedRows]) -> NDArray[Any] | None:
         """Learn what targets there are in all rows.
@@ -65,7 +74,8 @@ class RowsLearner:
             for part in rows:
                 with part.faults():
                     y = self.targets.learn(part.y)
-                if self._may_miss:
+                self.dtype = part.X.dtype
+                if self._seeks_nan:
                     self.features_with_nan = np.union1d(
                         self.features_with_nan, features_with_nan(part.X)
                     )

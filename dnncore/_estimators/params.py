@@ -12,15 +12,17 @@ from sklearn.utils import check_random_state
 from .._core import checks as check
 from .._core.engine import ACTIVATIONS
 from .._core.threads import ENGINES, MAX_THREADS
+from .._training.settings import check_patience
+from .._training.solvers import SCHEDULES
 from ..network import LOSSES
-from ..training import DEFAULT_BATCH_SIZE, LBFGS, SGD, Adam, check_patience
+from ..training import DEFAULT_BATCH_SIZE, LBFGS, SGD, Adam
+from .interface import loss_options_of
 from .progress import check_progress_bar
 from .validation import scorers_of
 
 Constraint = Callable[[str, Any], object]  # of name and value; raises TypeError or ValueError
 
 SOLVERS = ("adam", "sgd", "lbfgs")
-SCHEDULES = ("constant", "invscaling", "adaptive", "newbob")
 MISSING_VALUES = ("error", "mean", "indicator")
 
 
@@ -149,4 +151,5 @@ def trainer_settings(estimator: Any) -> dict[str, Any]:
         "n_threads": estimator.n_threads,
         "engine": estimator.engine,
         "dropout": estimator.dropout,
+        **loss_options_of(estimator),
     }
