@@ -18,9 +18,8 @@ from dnncore import DNNClassifier, DNNRegressor, Network
 from dnncore._core.moments import MOMENTS_ROWS
 from dnncore._data.blocks import read_ahead, rechunk
 from dnncore._training.checks import CheckedBlocks, check_rows
-from dnncore._training.settings import StopSettings
 from dnncore._training.sources import ArraySource, BlockSource
-from dnncore.training import LBFGS, SGD, Trainer, _Loop
+from dnncore.training import LBFGS, SGD, Trainer
 
 pytestmark = pytest.mark.filterwarnings("ignore::sklearn.exceptions.ConvergenceWarning")
 
@@ -451,13 +450,12 @@ def test_trainer():
 
 
 def test_the_loss_that_newbob_goes_by_is_the_same_number(monkeypatch):
-    monkeypatch.setattr("dnncore.training.LOSS_ROWS", 100)
+    monkeypatch.setattr("dnncore._training.optimizer.LOSS_ROWS", 100)
     trainer = Trainer(Network((5, 7, 3), seed=1), n_threads=2)
     arrays = X, LABEL, WEIGHT
-    loop = _Loop(StopSettings(), trainer.network)
-    whole = trainer._loss_now(ArraySource(*check_rows(trainer.network, *arrays)), loop)
+    whole = trainer.loss_of(ArraySource(*check_rows(trainer.network, *arrays)))
     blocks = CheckedBlocks(trainer.network, divided(SIZES, *arrays))
-    parts = trainer._loss_now(BlockSource(blocks), loop)
+    parts = trainer.loss_of(BlockSource(blocks))
     assert parts == whole
     assert whole == pytest.approx(
         trainer.network.loss(X, LABEL, sample_weight=WEIGHT, alpha=trainer.alpha), rel=1e-12

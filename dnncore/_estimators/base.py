@@ -18,7 +18,6 @@ from sklearn.utils import check_random_state
 from sklearn.utils.validation import check_is_fitted
 
 from .._core.checks import Matrix
-from .._html import estimator_html
 from .._training.history import Validation
 from .._training.settings import StopSettings
 from .._training.sources import ArraySource, BlockSource, Source
@@ -27,6 +26,7 @@ from ..predictor import Predictor
 from ..training import Trainer
 from .block_rows import BlockRows, LabelledBlocks
 from .callbacks import CallbackSupport, epoch_calls, fit_with_callbacks
+from .html import estimator_html
 from .interface import Estimator
 from .learning import RowsLearner
 from .params import check_params

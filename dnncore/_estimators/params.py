@@ -12,10 +12,11 @@ from sklearn.utils import check_random_state
 from .._core import checks as check
 from .._core.engine import ACTIVATIONS
 from .._core.threads import ENGINES, MAX_THREADS
+from .._training.optimizer import DEFAULT_BATCH_SIZE
+from .._training.schedules import SCHEDULES, schedules_of
 from .._training.settings import check_patience
-from .._training.solvers import SCHEDULES
 from ..network import LOSSES
-from ..training import DEFAULT_BATCH_SIZE, LBFGS, SGD, Adam
+from ..training import LBFGS, SGD, Adam
 from .interface import loss_options_of
 from .progress import check_progress_bar
 from .validation import scorers_of
@@ -131,13 +132,13 @@ def solver_of(estimator: Any) -> SGD | Adam | LBFGS:
             schedule,
             estimator.power_t,
         )
-    # As in scikit-learn, the schedules of 'sgd' do not apply to 'adam'.
+    # As in scikit-learn, the schedules that are for 'sgd' only do not apply to 'adam'.
     return Adam(
         estimator.learning_rate_init,
         estimator.beta_1,
         estimator.beta_2,
         estimator.epsilon,
-        "newbob" if schedule == "newbob" else "constant",
+        schedule if schedule in schedules_of("Adam") else "constant",
     )
 
 

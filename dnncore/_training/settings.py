@@ -26,11 +26,15 @@ class StopSettings:
     def __post_init__(self) -> None:
         if self.early_stopping and self.validate is None:
             raise ValueError("early_stopping needs validate")
-        check.integer("max_iter", self.max_iter, low=1)
-        check_patience(self.n_iter_no_change)
-        check.number("tol", self.tol, low=0.0)
+        checked = {
+            "max_iter": check.integer("max_iter", self.max_iter, low=1),
+            "tol": check.number("tol", self.tol, low=0.0),
+            "n_iter_no_change": check_patience(self.n_iter_no_change),
+        }
         if self.max_time is not None:
-            check.number("max_time", self.max_time, low=0.0, low_open=True)
+            checked["max_time"] = check.number("max_time", self.max_time, low=0.0, low_open=True)
+        for name, value in checked.items():
+            object.__setattr__(self, name, value)  # which is how a frozen dataclass converts
 
 
 def check_patience(n_iter_no_change: object) -> float:

@@ -20,7 +20,7 @@ from ..predictor import Predictor
 from . import _build, _describe, _header, _json, _schema
 from ._header import ModelFileError, require
 
-__all__ = ["ModelFileError", "load", "load_predictor", "read_table", "save", "write_atomically"]
+__all__ = ["ModelFileError", "load", "load_predictor", "read_table", "save"]
 
 
 def save(

@@ -80,7 +80,7 @@ def write_report(
     >>> write_report(model, X[1400:], y[1400:], "digits.html")  # doctest: +SKIP
     """
     require_matplotlib("write_report")
-    from ..modelfile import write_atomically
+    from .._data.atomic import write_atomically
     from ._sections import build_page
 
     if title is not None and not isinstance(title, str):

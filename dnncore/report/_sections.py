@@ -9,8 +9,9 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 from sklearn.base import is_classifier
 
+from .._estimators.html import training_facts
 from .._estimators.interface import Estimator
-from .._html import network_svg, training_facts
+from .._html import network_svg
 from .._version import __version__
 from ..display import TrainingCurveDisplay
 from ._classifier import ClassifierReport

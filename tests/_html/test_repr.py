@@ -11,7 +11,8 @@ from hypothesis import strategies as st
 from sklearn.pipeline import make_pipeline
 
 from dnncore import DNNClassifier, DNNRegressor, Network
-from dnncore._html import estimator_html, network_html, network_svg, sparkline_svg
+from dnncore._estimators.html import estimator_html
+from dnncore._html import network_html, network_svg, sparkline_svg
 
 SVG = "{http://www.w3.org/2000/svg}"
 X = np.random.default_rng(0).normal(size=(60, 3))
