@@ -407,7 +407,7 @@ class DNNClassifier(ClassifierMixin, DNNEstimator):  # type: ignore[misc]
         return self.classes_ if classes is None else classes
 
     def _targets(self, learnt: LearntLabels) -> LabelTargets:
-        return LabelTargets(learnt)
+        return LabelTargets(learnt, self.label_smoothing)
 
     def _learnt(self) -> LearntLabels:
         totals, prior = (getattr(self, name, None) for name in ("_class_totals", "class_prior_"))
@@ -419,9 +419,6 @@ class DNNClassifier(ClassifierMixin, DNNEstimator):  # type: ignore[misc]
             self.__dict__.pop(name, None)
             if value is not None:
                 setattr(self, name, value)
-
-    def _smoothing(self) -> float:
-        return self.label_smoothing
 
     # ---------------------------------------------------------------------------- priors
 

@@ -20,7 +20,7 @@ from sklearn.utils.validation import check_is_fitted
 from .._core.checks import Matrix
 from .._training.history import Validation
 from .._training.settings import StopSettings
-from .._training.sources import ArraySource, BlockSource, Source
+from .._training.sources import Source
 from ..network import Network
 from ..predictor import Predictor
 from ..training import Trainer
@@ -65,9 +65,6 @@ class DNNEstimator(CallbackSupport, BaseEstimator, Estimator, metaclass=ABCMeta)
     def _loss_options(self) -> dict[str, Any]:
         return {}
 
-    def _smoothing(self) -> float:
-        return 0.0
-
     # -------------------------------------------------------------------------- training
 
     @fit_with_callbacks
@@ -82,9 +79,8 @@ class DNNEstimator(CallbackSupport, BaseEstimator, Estimator, metaclass=ABCMeta)
     ) -> None:
         with self._as_before_on_error():
             self._check_params()
-            before = self.network_ if self._goes_on() else None
-            checker = self._checker(before)
-            learner = self._learner(before, norm=bool(self.norm) and before is None)
+            before = self._network_to_go_on_with()
+            checker, learner = self._begin(before, norm=bool(self.norm) and before is None)
             rows, targets = self._learnt_rows(X, y, sample_weight, checker, learner)
             held_out = checker.validation_rows(X_val, y_val, sample_weight_val, targets)
             require_rows("X_val", held_out, targets)
@@ -95,8 +91,9 @@ class DNNEstimator(CallbackSupport, BaseEstimator, Estimator, metaclass=ABCMeta)
                 rows, held_out = split(rows, targets, fraction, random)
                 require_rows(f"validation_fraction={fraction} of the rows", held_out, targets)
             learner.learn_weighted([rows])
-            validate = self._adopt_all(trainer, learner, targets, held_out)
-        self._run(self._array_source(trainer.network, rows), validate, rows)
+            self._adopt(trainer, learner)
+            validate = validation(self, held_out, targets)
+        self._run(rows.source(trainer.network), validate, rows)
 
     @fit_with_callbacks
     def _fit_blocks(
@@ -113,10 +110,9 @@ class DNNEstimator(CallbackSupport, BaseEstimator, Estimator, metaclass=ABCMeta)
                 raise ValueError("fit_blocks needs solver='adam' or 'sgd', got solver='lbfgs'")
             if X_val is None and (self.early_stopping or self.scoring is not None):
                 raise ValueError("early_stopping and scoring need X_val and y_val in fit_blocks")
-            before = self.network_ if self._goes_on() else None
-            checker = self._checker(before)
+            before = self._network_to_go_on_with()
             norm = bool(self.norm) and before is None
-            learner = self._learner(before, classes, norm=norm, in_blocks=True)
+            checker, learner = self._begin(before, classes, norm=norm, in_blocks=True)
             rows = BlockRows(blocks, checker)
             learner.learn(rows)
             targets = self._targets(learner.targets.learnt())
@@ -124,11 +120,11 @@ class DNNEstimator(CallbackSupport, BaseEstimator, Estimator, metaclass=ABCMeta)
             require_rows("X_val", held_out, targets)
             random = check_random_state(self.random_state)
             trainer = prepare_trainer(self, before, targets, learner, random)
-            training_rows = LabelledBlocks(rows, targets, learner.targets, self._smoothing())
-            if not learner.is_done_at_once:
-                learner.learn_weighted(training_rows)
-            validate = self._adopt_all(trainer, learner, targets, held_out)
-        self._run(BlockSource(training_rows.for_training(trainer.network)), validate, None)
+            labelled_blocks = LabelledBlocks(rows, targets, learner.targets)
+            learner.learn_weighted(labelled_blocks)
+            self._adopt(trainer, learner)
+            validate = validation(self, held_out, targets)
+        self._run(labelled_blocks.source(trainer.network), validate, None)
 
     def _partial_fit(self, X: Any, y: Any, sample_weight: ArrayLike | None, classes: Any) -> None:
         with self._as_before_on_error():
@@ -136,19 +132,17 @@ class DNNEstimator(CallbackSupport, BaseEstimator, Estimator, metaclass=ABCMeta)
             if self.early_stopping:
                 raise ValueError("partial_fit does not support early_stopping=True")
             before = getattr(self, "network_", None)
-            checker = self._checker(before)
-            learner = self._learner(before, classes, norm=bool(self.norm), accumulates=True)
+            norm = bool(self.norm)
+            checker, learner = self._begin(before, classes, norm=norm, accumulates=True)
             rows, targets = self._learnt_rows(X, y, sample_weight, checker, learner)
             random = check_random_state(self.random_state)
             trainer = prepare_trainer(self, before, targets, learner, random)
-            if self.norm:
+            if norm:
                 learner.moments = trainer.network.moments_
             learner.learn_weighted([rows])
             self._adopt(trainer, learner)
-        trainer.fit_source(
-            self._array_source(trainer.network, rows),
-            StopSettings(max_iter=1, max_time=self.max_time, callback=self.callback),
-        )
+        settings = StopSettings(max_iter=1, max_time=self.max_time, callback=self.callback)
+        trainer.fit_source(rows.source(trainer.network), settings)
 
     @contextmanager
     def _as_before_on_error(self) -> Iterator[None]:
@@ -160,15 +154,11 @@ class DNNEstimator(CallbackSupport, BaseEstimator, Estimator, metaclass=ABCMeta)
             self.__dict__.update(before)
             raise
 
-    def _goes_on(self) -> bool:
-        """Whether a fit goes on from the last one."""
-        return bool(self.warm_start) and hasattr(self, "network_")
+    def _network_to_go_on_with(self) -> Network | None:
+        """The network of the last fit if this one is to go on from there."""
+        return getattr(self, "network_", None) if self.warm_start else None
 
-    def _checker(self, before: Network | None) -> RowChecker:
-        dtype = None if before is None else before.dtype
-        return RowChecker(self, dtype, may_miss=self.missing_values != "error")
-
-    def _learner(
+    def _begin(
         self,
         before: Network | None,
         classes: Any = None,
@@ -176,14 +166,16 @@ class DNNEstimator(CallbackSupport, BaseEstimator, Estimator, metaclass=ABCMeta)
         norm: bool,
         accumulates: bool = False,
         in_blocks: bool = False,
-    ) -> RowsLearner:
-        """What learns from the rows of a fit that begins, or goes on with a network."""
-        known = None if before is None else self._learnt()
-        return RowsLearner(
-            self._new_learner(known, classes, accumulates),
-            norm=norm,
-            missing_values=self.missing_values,
-            in_blocks=in_blocks,
+    ) -> tuple[RowChecker, RowsLearner]:
+        """What checks the rows of a fit, which may go on with a network, and what learns from
+        them."""
+        dtype, known = (None, None) if before is None else (before.dtype, self._learnt())
+        targets = self._new_learner(known, classes, accumulates)
+        return (
+            RowChecker(self, dtype, may_miss=self.missing_values != "error"),
+            RowsLearner(
+                targets, norm=norm, missing_values=self.missing_values, in_blocks=in_blocks
+            ),
         )
 
     def _learnt_rows(
@@ -199,19 +191,7 @@ class DNNEstimator(CallbackSupport, BaseEstimator, Estimator, metaclass=ABCMeta)
         checked = replace(checked, y=learner.learn([checked]))
         targets = self._targets(learner.targets.learnt())
         given = indexable_rows(X, checked.X)
-        return labelled(checked, targets, learner.targets, self._smoothing(), given), targets
-
-    def _adopt_all(
-        self,
-        trainer: Trainer,
-        learner: RowsLearner,
-        targets: Targets,
-        held_out: LabelledRows | None,
-    ) -> Callable[[], Validation] | None:
-        """Become the model that is to be trained; returns what looks at the held-out rows."""
-        validate = validation(self, held_out, trainer.network, targets, self._loss_options())
-        self._adopt(trainer, learner)
-        return validate
+        return labelled(checked, targets, learner.targets, given), targets
 
     def _adopt(self, trainer: Trainer, learner: RowsLearner) -> None:
         """Become the model that is to be trained."""
@@ -224,10 +204,6 @@ class DNNEstimator(CallbackSupport, BaseEstimator, Estimator, metaclass=ABCMeta)
         self._trainer = trainer
         self.network_ = trainer.network
         self.history_ = trainer.history
-
-    @staticmethod
-    def _array_source(network: Network, rows: LabelledRows) -> ArraySource:
-        return ArraySource(rows.X, network.check_labels(rows.labels, rows.weight, rows.n_rows))
 
     def _run(
         self,

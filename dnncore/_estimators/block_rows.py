@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 
 from .._core import checks as check
 from .._data.blocks import Block, Blocks
+from .._training.sources import BlockSource
 from ..network import Network
 from .rows import CheckedRows, LabelledRows, RowChecker, labelled
 from .targets import TargetLearner, Targets
@@ -60,32 +61,28 @@ class LabelledBlocks:
     targets : Targets
     learner : TargetLearner
         Which has the class weights.
-    smoothing : float
-        Of the labels.
     """
 
-    def __init__(
-        self, rows: BlockRows, targets: Targets, learner: TargetLearner, smoothing: float
-    ) -> None:
+    def __init__(self, rows: BlockRows, targets: Targets, learner: TargetLearner) -> None:
         self._rows, self._targets, self._learner = rows, targets, learner
-        self._smoothing = smoothing
 
     def __iter__(self) -> Iterator[LabelledRows]:
         for rows in self._rows:
-            yield labelled(rows, self._targets, self._learner, self._smoothing)
+            yield labelled(rows, self._targets, self._learner)
 
-    def for_training(self, network: Network) -> LabelsOfBlocks:
-        """As the trainer takes them."""
-        return LabelsOfBlocks(self, network)
+    def source(self, network: Network) -> BlockSource:
+        """As the trainer of a network takes them."""
+        return BlockSource(_Pairs(self, network))
 
 
-class LabelsOfBlocks:
-    """Pairs of X and labels, as the trainer takes them."""
+class _Pairs:
+    """X and labels of each block."""
 
     def __init__(self, blocks: LabelledBlocks, network: Network) -> None:
         self._blocks, self._network = blocks, network
 
     def __iter__(self) -> Iterator[tuple[check.Matrix, check.Labels]]:
         for rows in self._blocks:
+            # Weights are left out of the check: they may be all zero in a block.
             labels = self._network.check_labels(rows.labels, None, rows.n_rows)
             yield rows.X, replace(labels, weight=rows.weight)

@@ -46,15 +46,24 @@ def kind_as_before(before: str, y: Any) -> str:
 
 
 class LabelTargets(Targets):
-    """Labels of known kind and classes."""
+    """Labels of known kind and classes.
 
-    def __init__(self, learnt: LearntLabels) -> None:
+    Parameters
+    ----------
+    learnt : LearntLabels
+    smoothing : float in [0, 1)
+        Share of each label to train on that is spread evenly over all classes.
+    """
+
+    def __init__(self, learnt: LearntLabels, smoothing: float) -> None:
         self._kind, self._classes = learnt.kind, learnt.classes
+        self._smoothing = smoothing
 
     def encode(
-        self, name: str, y: Any, dtype: np.dtype[Any], *, smoothing: float = 0.0
+        self, name: str, y: Any, dtype: np.dtype[Any], *, training: bool = False
     ) -> NDArray[Any]:
         n_classes = len(self._classes)
+        smoothing = self._smoothing if training else 0.0
         if self._kind == SINGLE:
             labels = self._indices(name, column_or_1d(y, warn=True))
             if smoothing == 0.0:

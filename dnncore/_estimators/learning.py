@@ -64,10 +64,10 @@ class RowsLearner:
 
         Returns those of the last block, checked: of rows in memory, which are one block, all.
 
-        Blocks without class weights are then done with; others, and rows in memory, of which some
-        may be split off, go through `learn_weighted` too.
+        Of blocks without class weights all is then learnt. Rows in memory may yet be split.
         """
         y = None
+        at_once = self._learns_at_once
 
         def parts() -> Iterator[Arrays]:
             nonlocal y
@@ -79,13 +79,13 @@ class RowsLearner:
                     self.features_with_nan = np.union1d(
                         self.features_with_nan, features_with_nan(part.X)
                     )
-                if self.is_done_at_once:
+                if at_once:
                     self.targets.add_totals(y, part.sample_weight)
                 numbers = None if self.targets.moments is None else y.reshape(len(y), -1)
                 yield part.X, numbers, part.sample_weight
 
         for X, numbers, weight in self._pieces(parts()):
-            if self.is_done_at_once:
+            if at_once:
                 self._add_moments(X, weight)
             if self.targets.moments is not None:
                 self.targets.moments.update(numbers, weight)
@@ -93,13 +93,16 @@ class RowsLearner:
         return y
 
     @property
-    def is_done_at_once(self) -> bool:
-        """Whether `learn` learns all, because the rows are those to train on, and their weights
+    def _learns_at_once(self) -> bool:
+        """Whether all is learnt in one reading: the rows are those to train on, and their weights
         are known."""
         return self._in_blocks and not self.targets.weighs
 
     def learn_weighted(self, rows: Iterable[LabelledRows]) -> None:
-        """Learn from the rows to train on, with the weights that they have in the end."""
+        """Learn from the rows to train on, with the weights that they have in the end, what has not
+        been learnt yet."""
+        if self._learns_at_once:
+            return
         total = 0.0
 
         def parts() -> Iterator[Arrays]:

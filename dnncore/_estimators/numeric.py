@@ -23,7 +23,7 @@ class NumberTargets(Targets):
         self._learnt = learnt
 
     def encode(
-        self, name: str, y: Any, dtype: np.dtype[Any], *, smoothing: float = 0.0
+        self, name: str, y: Any, dtype: np.dtype[Any], *, training: bool = False
     ) -> NDArray[Any]:
         columns = check_array(y, ensure_2d=False, dtype=np.float64, input_name=name)
         columns = columns.reshape(len(columns), -1)

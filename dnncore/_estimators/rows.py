@@ -14,6 +14,8 @@ from sklearn.utils.validation import check_consistent_length, validate_data
 
 from .._core import checks as check
 from .._data.blocks import Block
+from .._training.sources import ArraySource
+from ..network import Network
 from .targets import TargetLearner, Targets
 
 DTYPES = (np.float64, np.float32)  # float32 stays that, all else becomes float64
@@ -70,6 +72,10 @@ class LabelledRows:
     @property
     def n_rows(self) -> int:
         return int(self.X.shape[0])
+
+    def source(self, network: Network) -> ArraySource:
+        """As the trainer of a network takes them."""
+        return ArraySource(self.X, network.check_labels(self.labels, self.weight, self.n_rows))
 
     def take(self, rows: NDArray[np.intp]) -> LabelledRows:
         """Some of the rows; weights that are all zero there are refused."""
@@ -180,11 +186,7 @@ def indexable_rows(given: Any, X: check.Matrix) -> Any:
 
 
 def labelled(
-    rows: CheckedRows,
-    targets: Targets,
-    learner: TargetLearner,
-    smoothing: float,
-    given: Any = None,
+    rows: CheckedRows, targets: Targets, learner: TargetLearner, given: Any = None
 ) -> LabelledRows:
     """Rows to train on, with labels as the trainer takes them and the weights of their classes.
 
@@ -193,7 +195,7 @@ def labelled(
     n, dtype = rows.X.shape[0], rows.X.dtype
     weight = rows.sample_weight
     with rows.faults():
-        labels = targets.encode("y", rows.y, dtype, smoothing=smoothing)
+        labels = targets.encode("y", rows.y, dtype, training=True)
         factor = learner.row_weight(rows.y)
         if factor is not None:
             weight = factor if weight is None else weight * factor

@@ -24,11 +24,11 @@ class Targets(ABC):
 
     @abstractmethod
     def encode(
-        self, name: str, y: Any, dtype: np.dtype[Any], *, smoothing: float = 0.0
+        self, name: str, y: Any, dtype: np.dtype[Any], *, training: bool = False
     ) -> NDArray[Any]:
         """Targets of n rows as the trainer takes them: class indices (n,), or (n, n_outputs).
 
-        `name` is that of y in errors, `smoothing` the share of a label that is spread over all.
+        `name` is that of y in errors; labels to train on are smoothed.
         """
 
     @abstractmethod

@@ -11,6 +11,7 @@ from sklearn.model_selection import train_test_split
 
 from .._training.history import Validation
 from ..network import Network
+from .interface import loss_options_of
 from .rows import LabelledRows
 from .targets import Targets
 
@@ -56,19 +57,17 @@ def require_rows(name: str, held_out: LabelledRows | None, targets: Targets) -> 
 
 
 def validation(
-    estimator: Any,
-    held_out: LabelledRows | None,
-    network: Network,
-    targets: Targets,
-    loss_options: Mapping[str, Any],
+    estimator: Any, held_out: LabelledRows | None, targets: Targets
 ) -> Callable[[], Validation] | None:
-    """What looks at the held-out rows after each epoch, if there are any."""
+    """What looks at the held-out rows after each epoch of an estimator, if there are any."""
     scorers = scorers_of(estimator)
     if held_out is None:
         if scorers:
             raise ValueError("scoring needs validation rows: X_val and y_val, or early_stopping")
         return None
     rows = held_out
+    network: Network = estimator.network_
+    loss_options = loss_options_of(estimator)
     labels = network.check_labels(rows.labels, rows.weight, rows.n_rows)
     weight = {} if rows.weight is None else {"sample_weight": rows.weight}
 
