@@ -392,10 +392,11 @@ class DNNClassifier(ClassifierMixin, DNNEstimator):  # type: ignore[misc]
     def _new_learner(
         self, known: LearntLabels | None, classes: Any, accumulates: bool
     ) -> LabelLearner:
-        if classes is not None:
+        before = None if known is None else known.classes
+        if classes is not None and classes is not before:
             classes = unique_labels(classes)
-            if known is not None and not np.array_equal(classes, known.classes):
-                raise ValueError(f"classes must be {known.classes} as before, got {classes}")
+            if before is not None and not np.array_equal(classes, before):
+                raise ValueError(f"classes must be {before} as before, got {classes}")
         return LabelLearner(known, classes, self.class_weight, accumulates)
 
     def _classes_to_come(self, y: Any, classes: Any) -> Any:

@@ -164,7 +164,7 @@ class LabelLearner(TargetLearner):
 
     def _indices(self, y: Any) -> NDArray[np.intp]:
         assert self._classes is not None
-        indices: NDArray[np.intp] = np.searchsorted(self._classes, column_or_1d(y))
+        indices: NDArray[np.intp] = np.searchsorted(self._classes, np.ravel(y))
         return indices
 
     # ------------------------------------------------------------------- rows to train on

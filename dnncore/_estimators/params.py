@@ -107,7 +107,7 @@ def check_params(estimator: Any) -> None:
     TypeError, ValueError
         If one does not fit, by itself or with the others.
     """
-    params = estimator.get_params(deep=False)
+    params = vars(estimator)
     for name, constraint in CONSTRAINTS.items():
         if name in params:
             constraint(name, params[name])
