@@ -3,6 +3,7 @@
 import importlib
 import json
 import pathlib
+import re
 import subprocess
 import sys
 import sysconfig
@@ -43,6 +44,23 @@ def test_public_names():
     assert set(dnncore.__all__) == set(dir(dnncore))
     with pytest.raises(AttributeError, match="no attribute 'nonsense'"):
         _ = dnncore.nonsense
+
+
+def names_in_readme():
+    """The names of dnncore in the first column of README.md's table, without their modules."""
+    text = (pathlib.Path(__file__).parents[1] / "README.md").read_text(encoding="utf-8")
+    cells = [line.split("|")[1] for line in text.splitlines() if line.startswith("| `dnncore.")]
+    return re.findall(r"`dnncore\.(\w+)", "".join(cells))
+
+
+@pytest.mark.parametrize("name", names_in_readme())
+def test_what_readme_names_is_there_after_a_plain_import(name):
+    _, err, status = run_python(f"import dnncore; dnncore.{name}")
+    assert status == 0, err
+
+
+def test_readme_names_the_modules():
+    assert {"DNNClassifier", "training", "blocks", "modelfile"} <= set(names_in_readme())
 
 
 def test_classifier_without_scikit_learn():

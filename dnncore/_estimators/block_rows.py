@@ -9,7 +9,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from .._core import checks as check
+from .._core.checks import Matrix
+from .._core.labels import Labels, weights
 from .._data.blocks import Block, Blocks
 from .._training.sources import BlockSource
 from ..network import Network
@@ -49,7 +50,7 @@ class BlockRows:
 def _weight(block: Block, dtype: np.dtype[Any]) -> NDArray[Any] | None:
     if block.sample_weight is None:
         return None
-    return check.weights(block.sample_weight, block.n_rows, dtype, may_be_zero=True)
+    return weights(block.sample_weight, block.n_rows, dtype, may_be_zero=True)
 
 
 class LabelledBlocks:
@@ -81,7 +82,7 @@ class _Pairs:
     def __init__(self, blocks: LabelledBlocks, network: Network) -> None:
         self._blocks, self._network = blocks, network
 
-    def __iter__(self) -> Iterator[tuple[check.Matrix, check.Labels]]:
+    def __iter__(self) -> Iterator[tuple[Matrix, Labels]]:
         for rows in self._blocks:
             # Weights are left out of the check: they may be all zero in a block.
             labels = self._network.check_labels(rows.labels, None, rows.n_rows)

@@ -13,7 +13,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from .._core.checks import Matrix, check_total, features_with_nan
+from .._core.checks import Matrix, features_with_nan
+from .._core.labels import check_total
 from .._core.moments import MOMENTS_ROWS, Moments
 from .._data.blocks import Arrays, read_ahead, rechunk
 from .rows import CheckedRows, LabelledRows

@@ -10,12 +10,11 @@ from typing import Any
 from sklearn.utils import check_random_state
 
 from .._core import checks as check
-from .._core.engine import ACTIVATIONS
-from .._core.threads import ENGINES, MAX_THREADS
+from .._core.names import ACTIVATIONS, ENGINES, LOSSES
+from .._core.threads import MAX_THREADS
 from .._training.optimizer import DEFAULT_BATCH_SIZE
 from .._training.schedules import SCHEDULES, schedules_of
 from .._training.settings import check_patience
-from ..network import LOSSES
 from ..training import LBFGS, SGD, Adam
 from .interface import loss_options_of
 from .progress import check_progress_bar

@@ -13,6 +13,7 @@ from sklearn.utils import _safe_indexing
 from sklearn.utils.validation import check_consistent_length, validate_data
 
 from .._core import checks as check
+from .._core.labels import weights
 from .._data.blocks import Block
 from .._training.sources import ArraySource
 from ..network import Network
@@ -80,7 +81,7 @@ class LabelledRows:
     def take(self, rows: NDArray[np.intp]) -> LabelledRows:
         """Some of the rows; weights that are all zero there are refused."""
         weight, sample_weight = (
-            None if w is None else check.weights(w[rows], len(rows), self.X.dtype)
+            None if w is None else weights(w[rows], len(rows), self.X.dtype)
             for w in (self.weight, self.sample_weight)
         )
         return LabelledRows(
@@ -156,7 +157,7 @@ class RowChecker:
         X, y = self.X_y(X, y)
         weight = None
         if sample_weight is not None:
-            weight = check.weights(sample_weight, X.shape[0], X.dtype)
+            weight = weights(sample_weight, X.shape[0], X.dtype)
         return CheckedRows(X, y, weight)
 
     def validation_rows(
@@ -176,7 +177,7 @@ class RowChecker:
         labels = targets.encode("y_val", y, self.dtype)
         weight = None
         if sample_weight is not None:
-            weight = check.weights(sample_weight, X.shape[0], self.dtype)
+            weight = weights(sample_weight, X.shape[0], self.dtype)
         return LabelledRows(X, y, labels, weight, weight, indexable_rows(given, X))
 
 
@@ -199,5 +200,5 @@ def labelled(
         factor = learner.row_weight(rows.y)
         if factor is not None:
             weight = factor if weight is None else weight * factor
-            weight = check.weights(weight, n, dtype, may_be_zero=rows.block is not None)
+            weight = weights(weight, n, dtype, may_be_zero=rows.block is not None)
     return LabelledRows(rows.X, rows.y, labels, weight, rows.sample_weight, given)

@@ -10,10 +10,11 @@ from numpy.typing import ArrayLike
 
 from .._core import checks as check
 from .._core.csrc import all_finite
+from .._core.labels import Labels, weights
 from .._data.blocks import Block, Blocks
 from ..network import Network
 
-Rows = tuple[check.Matrix, check.Labels]
+Rows = tuple[check.Matrix, Labels]
 
 
 def check_rows(network: Network, X: Any, y: ArrayLike, sample_weight: ArrayLike | None) -> Rows:
@@ -63,5 +64,5 @@ class CheckedBlocks:
             return X, labels
         with block.faults():
             # All zero in this block is no error: other blocks may have weights.
-            weight = check.weights(block.sample_weight, block.n_rows, X.dtype, may_be_zero=True)
+            weight = weights(block.sample_weight, block.n_rows, X.dtype, may_be_zero=True)
         return X, replace(labels, weight=weight)

@@ -7,7 +7,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from .._core.checks import Labels, Matrix
+from .._core.checks import Matrix
+from .._core.labels import Labels
 from .._core.threads import single_threaded_blas
 from .monitor import Monitor
 from .optimizer import Optimizer

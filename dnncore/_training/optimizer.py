@@ -13,8 +13,9 @@ from numpy.typing import NDArray
 from .._core import checks as check
 from .._core.engine import Engine
 from .._core.memory import aligned_zeros
-from .._core.threads import ENGINES, blas_for, threads_for_training, use_builtin
-from ..network import Network, check_loss
+from .._core.names import ENGINES, check_loss
+from .._core.threads import blas_for, threads_for_training, use_builtin
+from ..network import Network
 from .solvers import LBFGS, N_STATES, SGD, Adam
 from .sources import Piece, Source
 

@@ -9,7 +9,8 @@ from typing import Any, NamedTuple, Protocol
 import numpy as np
 from numpy.typing import NDArray
 
-from .._core.checks import Labels, Matrix
+from .._core.checks import Matrix
+from .._core.labels import Labels
 from .._data.blocks import permutation, read_ahead, rechunk
 
 
@@ -20,7 +21,7 @@ class Piece(NamedTuple):
     ----------
     X : array or CSR matrix (n, n_features)
     label, L, weight : arrays or None
-        As in :class:`dnncore._core.checks.Labels`.
+        As in :class:`dnncore._core.labels.Labels`.
     order : intp array (n_rows,) or None
         Which rows, one after another; None: all, from the first to the last.
     """

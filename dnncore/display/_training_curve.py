@@ -8,9 +8,9 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from .._core.names import check_loss
 from .._estimators.interface import Estimator
 from .._training.history import History
-from ..network import check_loss
 from ..training import Trainer
 from ._axes import BLUE, GREEN, ORANGE, PURPLE, finish, panels, require_matplotlib
 

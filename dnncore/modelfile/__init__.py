@@ -1,6 +1,6 @@
 """The model file: a network, an estimator or a predictor in one safetensors file; no pickle.
 
-``docs/model_file.md`` describes the format, key by key and tensor by tensor.
+``docs/reference/model_file.md`` describes the format, key by key and tensor by tensor.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""What is in a model file, as docs/model_file.md says."""
+"""What is in a model file, as docs/reference/model_file.md says."""
 
 import json
 from pathlib import Path
@@ -12,7 +12,7 @@ import dnncore
 from dnncore import DNNClassifier, DNNRegressor, Network
 from dnncore.modelfile import _schema, load, save
 
-DOCS = Path(__file__).parents[2] / "docs" / "model_file.md"
+DOCS = Path(__file__).parents[2] / "docs" / "reference" / "model_file.md"
 
 
 def test_contents_as_documented(tmp_path):
