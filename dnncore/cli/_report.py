@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from ._model import Model
+from ._model import LoadedModel
 from ._output import one_line, warn
 
 MAX_VALUES = 2_000_000
@@ -33,20 +33,17 @@ class Report:
         self._rows += taken
         self._left_out += len(X) - taken
 
-    def write(self, model: Model, feature_names: list[str] | None) -> None:
-        """Write the report; `y` of the rows are class indices, labels or numbers."""
+    def write(self, model: LoadedModel, feature_names: list[str] | None) -> None:
+        """Write the report."""
         from ..report import write_report
 
-        y = np.concatenate(self._y)
-        if model.classes is not None and model.output == "softmax":
-            y = model.classes[y]
         with warnings.catch_warnings():
             # The columns are in order.
             warnings.filterwarnings("ignore", message="X does not have valid feature names")
             write_report(
                 model.estimator("--report"),
                 np.concatenate(self._X),
-                y,
+                np.concatenate(self._y),
                 self._path,
                 title=self._title,
                 feature_names=feature_names,

@@ -18,9 +18,9 @@ from ..training import Trainer
 
 ROUNDS = 5
 GEMM_SIZE = 1024
-MOST_STEPS = 64  # of a training epoch that is timed
+MAX_STEPS = 64  # of a training epoch that is timed
 SCORED_ROWS = 4096
-MOST_VALUES = 1 << 24  # numbers in the rows
+MAX_VALUES = 1 << 24  # numbers in the rows
 
 
 class Measured(NamedTuple):
@@ -114,7 +114,7 @@ def _repeat(action: Callable[[], object], seconds: float) -> list[float]:
 
 def _random_rows(network: Network, n: int) -> NDArray[Any]:
     n_features = network.layer_sizes[0]
-    n = max(1, min(n, MOST_VALUES // n_features))
+    n = max(1, min(n, MAX_VALUES // n_features))
     return (
         np.random.default_rng(0).standard_normal((n, n_features), np.float32).astype(network.dtype)
     )
@@ -137,7 +137,7 @@ def _training(network: Network, batch_size: int, threads: int) -> Callable[[floa
     trainer.run_epoch(X, y)
     (step,) = _repeat(lambda: trainer.run_epoch(X, y), 0.0)
     # An epoch of 50 ms, so that what is done once for all its steps does not count.
-    steps = max(1, min(MOST_STEPS, MOST_VALUES // X.size, int(0.05 / step)))
+    steps = max(1, min(MAX_STEPS, MAX_VALUES // X.size, int(0.05 / step)))
     rows, labels = np.tile(X, (steps, 1)), np.concatenate([y] * steps)
     return lambda seconds: [
         t / steps for t in _repeat(lambda: trainer.run_epoch(rows, labels), seconds)

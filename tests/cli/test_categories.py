@@ -13,7 +13,7 @@ from pyarrow import parquet
 import dnncore
 from dnncore._data.columns import Column
 from dnncore.cli.tables import TableError, scoring_data, training_data
-from dnncore.cli.tables._values import Categories
+from dnncore._data.arrow import Categories
 from dnncore.modelfile import read_table
 
 SIZES = [1.0, 2.5, 4.0, 0.5]
@@ -88,7 +88,7 @@ def test_columns_become_features(kind):
             with_target=True, classes=np.array(["u", "v"]),
         )  # fmt: skip
         np.testing.assert_array_equal(features(again), X)
-        assert [index for block in again for index in block.y] == [0, 1, 0, 1]
+        assert [label for block in again for label in block.y] == LABELS
         assert again.unknown == {}
 
 

@@ -8,7 +8,8 @@ import pytest
 from commands import IRIS, write_csv
 from pyarrow import parquet
 
-from dnncore.cli.tables import TableError, _columnar, _common, scoring_data, training_data
+from dnncore._data import csv, parquet as parquet_files
+from dnncore.cli.tables import TableError, _common, scoring_data, training_data
 from dnncore.cli.tables._open import matrix_data
 
 DTYPE = np.dtype(np.float32)
@@ -20,9 +21,9 @@ LABELS = [i % 3 for i in range(N)]
 
 @pytest.fixture
 def small_blocks(monkeypatch):
-    monkeypatch.setattr(_columnar, "CSV_BLOCK", 300)
-    monkeypatch.setattr(_columnar, "PARQUET_ROWS", 64)
-    monkeypatch.setattr(_common, "BLOCK_VALUES", 100)
+    monkeypatch.setattr(csv, "BLOCK_BYTES", 300)
+    monkeypatch.setattr(parquet_files, "ROWS", 64)
+    monkeypatch.setattr(_common, "BLOCK_BYTES", 400)
 
 
 def write(path, numbers=NUMBERS, colours=COLOURS, labels=LABELS):

@@ -10,8 +10,9 @@ from pyarrow import parquet
 
 import dnncore
 from dnncore import DNNClassifier
-from dnncore.cli._division import InBlocks, Shares
-from dnncore.cli.tables import _columnar, _common, matrix_data
+from dnncore._data import csv, parquet as parquet_files
+from dnncore.cli._division import PartsInBlocks, Shares
+from dnncore.cli.tables import _common, matrix_data
 
 N = 3000
 RANDOM = np.random.default_rng(0)
@@ -24,9 +25,9 @@ TRAIN = ["--target", "y", *QUICK, "--hidden", 20, "--output", "model"]
 
 @pytest.fixture
 def small_blocks(monkeypatch):
-    monkeypatch.setattr(_columnar, "CSV_BLOCK", 10_000)
-    monkeypatch.setattr(_columnar, "PARQUET_ROWS", 700)
-    monkeypatch.setattr(_common, "BLOCK_VALUES", 5000)
+    monkeypatch.setattr(csv, "BLOCK_BYTES", 10_000)
+    monkeypatch.setattr(parquet_files, "ROWS", 700)
+    monkeypatch.setattr(_common, "BLOCK_BYTES", 20_000)
 
 
 def write(path, y=LABELS):
@@ -49,8 +50,8 @@ def dataset(labels=LABELS):
 def test_the_division_does_not_depend_on_the_blocks(monkeypatch):
     parts = {}
     for values in (40, 4000, 10**6):
-        monkeypatch.setattr(_common, "BLOCK_VALUES", values)
-        divided = InBlocks(dataset(), Shares(0.25, 0.2, 7), labels=True)
+        monkeypatch.setattr(_common, "BLOCK_BYTES", 4 * values)
+        divided = PartsInBlocks(dataset(), Shares(0.25, 0.2, 7), labels=True)
         train, validation, test = divided.sizes
         assert train + validation + test == N
         assert test == pytest.approx(0.25 * N, rel=0.1)
@@ -66,12 +67,12 @@ def test_the_division_does_not_depend_on_the_blocks(monkeypatch):
     for values in (40, 4000):
         for part, same in zip(parts[values], parts[10**6], strict=True):
             np.testing.assert_array_equal(part, same)
-    other = InBlocks(dataset(), Shares(0.25, 0.2, 8), labels=True)
+    other = PartsInBlocks(dataset(), Shares(0.25, 0.2, 8), labels=True)
     assert other.sizes != divided.sizes
 
 
 def test_the_model_is_that_of_its_training_rows(small_blocks):
-    divided = InBlocks(dataset(), Shares(0.2, 0.1, 0), labels=True)
+    divided = PartsInBlocks(dataset(), Shares(0.2, 0.1, 0), labels=True)
     options = {"shuffle": False, "max_iter": 3, "random_state": 0, "hidden_layer_sizes": (9,)}
     model, expected = DNNClassifier(**options), DNNClassifier(**options)
     blocks = list(divided._part(0))
@@ -156,7 +157,7 @@ def test_mistakes(fails, small_blocks):
 
 def test_a_class_without_rows_to_train_on(dnncore_command, small_blocks):
     labels = LABELS.astype(object)
-    divided = InBlocks(dataset(), Shares(0.2, 0.1, 0), labels=True)
+    divided = PartsInBlocks(dataset(), Shares(0.2, 0.1, 0), labels=True)
     part = np.concatenate([part for _, part in divided._parts()])
     labels[np.flatnonzero(part == 1)[0]] = "aaa, to validate by"
     labels[np.flatnonzero(part == 2)[0]] = "zzz, held out"

@@ -2,59 +2,21 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterator, Sequence
+from collections.abc import Collection, Sequence
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from ..._data.columns import Column, Table, n_features
+from ..._data.columns import Column, Table
+from ..._data.encoding import class_reader, read_numbers
+from ..._data.npy import NpyFile
 from . import _arrays
-from ._columnar import ColumnFile, check_columns, open_columns
-from ._common import Block, Dataset, TableError, listing, rows_of_a_block
-from ._encoding import ClassReader, FeatureEncoder, LabelReader, NumberReader, TargetReader
-from ._learning import NUMBERS, learn_layout
+from ._columns import ColumnDataset, check_columns, open_columns
+from ._common import Dataset, TableError, listing
+from ._learning import learn_layout
 
 NPZ, NPY = ".npz", ".npy"
-
-
-class ColumnDataset:
-    """Rows of a file with named columns."""
-
-    def __init__(
-        self,
-        file: ColumnFile,
-        table: Table,
-        dtype: np.dtype[Any],
-        may_miss: bool,
-        read_target: TargetReader | None,
-    ) -> None:
-        self.path, self.table = file.path, table  # type: tuple[str, Table | None]
-        self.n_features = n_features(table)
-        self.size = file.size
-        self._file, self._read_target = file, read_target
-        self._columns = [column for column in table if not column.is_target]
-        self._target = [column.name for column in table if column.is_target and read_target]
-        self._encoder = FeatureEncoder(file, self._columns, dtype, may_miss)
-        self.unknown = self._encoder.unknown
-
-    def __iter__(self) -> Iterator[Block]:
-        self.unknown.clear()
-        names = [column.name for column in self._columns]
-        rows = rows_of_a_block(self.n_features)
-        first = 0
-        for cells in self._file.batches(self._target + names):
-            for start in range(0, len(cells[0]), rows):
-                part = [column.slice(start, rows) for column in cells]
-                yield self._block(part, first + start)
-            first += len(cells[0])
-
-    def _block(self, cells: Sequence[Any], first_row: int) -> Block:
-        y = None
-        if self._target and self._read_target is not None:
-            y = self._read_target(self._file, self._target[0], cells[0], first_row)
-            cells = cells[1:]
-        return Block(self._encoder(cells, first_row), y)
 
 
 def matrix_data(
@@ -136,11 +98,8 @@ def training_data(
     layout = learn_layout(
         file, names, target, categorical=categorical, regression=regression, may_miss=may_miss
     )
-    reader: TargetReader = LabelReader(layout.target)
-    if layout.target == NUMBERS:
-        reader = NumberReader(np.dtype(np.float64))
     table = (*layout.columns, Column(target, is_target=True))
-    return ColumnDataset(file, table, dtype, may_miss, reader)
+    return ColumnDataset(file, table, dtype, may_miss, layout.read_target)
 
 
 def scoring_data(
@@ -180,7 +139,7 @@ def scoring_data(
     Returns
     -------
     Dataset
-        Its ``y`` are None, indices into `classes`, rows of labels, or float64.
+        Its ``y`` are None, labels out of `classes`, rows of labels, or float64.
 
     Raises
     ------
@@ -191,7 +150,7 @@ def scoring_data(
         check: _arrays.TargetCheck = _arrays.targets
         if classes is not None:
             check = (
-                _arrays.label_rows(len(classes)) if label_rows else _arrays.class_indices(classes)
+                _arrays.label_rows(len(classes)) if label_rows else _arrays.class_labels(classes)
             )
         data = _array_data(path, target, dtype, may_miss, check, with_target=with_target)
         if data.n_features != n_features:
@@ -217,7 +176,7 @@ def scoring_data(
             )
     wanted = [Column(target, is_target=True)] if with_target and target is not None else []
     check_columns(file, [column.name for column in (*columns, *wanted)])
-    reader = NumberReader(np.dtype(np.float64)) if classes is None else ClassReader(classes)
+    reader = read_numbers if classes is None else class_reader(classes)
     return ColumnDataset(
         file, (*columns, *wanted), dtype, may_miss, reader if with_target else None
     )
@@ -244,8 +203,8 @@ def _array_data(
     *,
     with_target: bool = True,
 ) -> Dataset:
-    X: NDArray[Any] | _arrays.NpyArray
-    y: NDArray[Any] | _arrays.NpyArray | None = None
+    X: NDArray[Any] | NpyFile
+    y: NDArray[Any] | NpyFile | None = None
     name = f"{path}: y"
     if path.lower().endswith(NPZ):
         if target is not None:
@@ -256,9 +215,9 @@ def _array_data(
         X, *rest = _arrays.read_npz(path, *(["X", "y"] if with_target else ["X"]))
         y = rest[0] if rest else None
     else:
-        X = _arrays.NpyArray(path)
+        X = _arrays.open_npy(path)
         if with_target and target is None:
             raise TableError("--target is missing: which NPY file holds the labels?")
         if with_target and target is not None:
-            y, name = _arrays.NpyArray(target), target
+            y, name = _arrays.open_npy(target), target
     return _arrays.ArrayDataset(path, X, y, name, dtype, may_miss, check)
