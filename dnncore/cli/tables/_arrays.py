@@ -31,9 +31,8 @@ def read_npz(path: str, *names: str) -> list[NDArray[Any]]:
                     f"it has no array {missing[0]!r}, only {listing(archive.files) or 'none'}"
                 )
             return [archive[name] for name in names]
-        except (
-            Exception
-        ) as error:  # A damaged file raises a dozen types out of zipfile, zlib and NumPy.
+        except Exception as error:
+            # A damaged file raises a dozen types out of zipfile, zlib and NumPy.
             raise UnusableFile(path, "NPZ", error) from error
 
 
@@ -114,8 +113,8 @@ class ArrayDataset:
             X = self._features(given, first)
             y = None if targets is None else self._check_target(next(targets), self._y_name)
             first += len(given)
-            del given  # before the next is read
             yield TableRows(X, y)
+            del given, X  # before the next are read
 
     def _features(self, given: NDArray[Any], first_row: int) -> NDArray[Any]:
         with np.errstate(over="ignore"):
