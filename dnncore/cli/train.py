@@ -16,12 +16,13 @@ from .._data.atomic import write_atomically
 from .._data.columns import feature_names
 from ._arguments import CommandError, check_destination, require_packages
 from ._division import Parts, PartsInBlocks, PartsInMemory, Shares
-from ._metrics import Scores, scores_of, with_rows
+from ._metrics import Scores, with_rows
 from ._model import LoadedModel, load_model
 from ._options import add_options, check_options, new_estimator, reconfigure
 from ._output import INTERRUPTED, OK, one_line, plural, warn
 from ._progress import Progress
 from ._report import Report
+from ._scoring import score_rows
 from .tables import Dataset, matrix_data, training_data
 
 if TYPE_CHECKING:
@@ -65,8 +66,8 @@ def run(arguments: argparse.Namespace) -> int:
     interrupted = _fit(model, data, parts, arguments)
     modelfile.save(model, arguments.output, table=data.table, solver_state=arguments.solver_state)
 
-    fitted = LoadedModel(model, data.table)
-    scores = _score(fitted, parts, _report(arguments, title), data)
+    fitted, report = LoadedModel(model, data.table), _report(arguments, title)
+    scores = score_rows(fitted, parts.held_out(), data.table, report)
     if plot is not None:
         _draw(model, plot, title, scores)
     if scores.rows:
@@ -251,19 +252,6 @@ def _summary(model: DNNEstimator, epochs: int) -> str:
 
 def _report(arguments: argparse.Namespace, title: str) -> Report | None:
     return None if arguments.report is None else Report(arguments.report, title)
-
-
-def _score(model: LoadedModel, parts: Parts, report: Report | None, data: Dataset) -> Scores:
-    """Compare predictions for the held-out rows with the truth."""
-    scores = scores_of(model)
-    for block in parts.held_out():
-        y: Any = block.y  # There is a target.
-        scores.update(y, model.score(block.X))
-        if report is not None:
-            report.add(block.X, y)
-    if report is not None:
-        report.write(model, feature_names(data.table) if data.table else None)
-    return scores
 
 
 def _draw(model: DNNEstimator, path: str, title: str, scores: Scores) -> None:
