@@ -1,35 +1,37 @@
-"""What blocks of rows of files have in common."""
+"""Files of rows: what is wrong with one, whether it has changed, how much of it is a block.
+
+A row is an index from 0, as in arrays. Who names one to people says so in its own words: the
+command line counts lines and rows from 1, as editors and spreadsheets do.
+"""
 
 from __future__ import annotations
 
 import os
-from typing import Any, NamedTuple
-
-import numpy as np
-from numpy.typing import DTypeLike
-
-from .._core.checks import integer
+from typing import NamedTuple
 
 Path = str | os.PathLike[str]
 
 BLOCK_BYTES = 8 << 20  # of X
 
 
-def rows_of_a_block(wanted: int | None, row_bytes: int) -> int:
-    """`rows_per_block`, by default as many as take BLOCK_BYTES."""
-    if wanted is not None:
-        return integer("rows_per_block", wanted, low=1)
-    return max(1, BLOCK_BYTES // row_bytes)
+class FileError(ValueError):
+    """A file cannot be read as rows; the message names it."""
 
 
-def real_dtype(wanted: DTypeLike | None, stored: np.dtype[Any]) -> np.dtype[Any]:
-    """`dtype`, by default float32 if that is what is stored, else float64."""
-    if wanted is None:
-        return np.dtype(np.float32 if stored.newbyteorder("=") == np.float32 else np.float64)
-    dtype = np.dtype(wanted)
-    if dtype not in (np.float32, np.float64):
-        raise TypeError(f"dtype must be float32 or float64, got {dtype}")
-    return dtype
+class UnusableFile(FileError):
+    """A file is none of its kind, or is damaged.
+
+    Attributes
+    ----------
+    path, kind, problem : str
+    """
+
+    def __init__(self, path: str, kind: str, problem: object) -> None:
+        super().__init__(path, kind, str(problem))
+        self.path, self.kind, self.problem = path, kind, str(problem)
+
+    def __str__(self) -> str:
+        return f"{self.path} is not a usable {self.kind} file: {self.problem}"
 
 
 class Stamp(NamedTuple):
@@ -41,10 +43,17 @@ class Stamp(NamedTuple):
 
     @classmethod
     def of(cls, path: Path) -> Stamp:
-        status = os.stat(path)
+        # Opened, so that the operating system says at once what it has to say about the path.
+        with open(path, "rb") as file:
+            status = os.fstat(file.fileno())
         return cls(os.fspath(path), status.st_size, status.st_mtime_ns)
 
     def check(self) -> None:
-        """Raise ValueError if the file has changed."""
+        """Raise FileError if the file has changed."""
         if Stamp.of(self.path) != self:
-            raise ValueError(f"{self.path} has changed since it was first read")
+            raise FileError(f"{self.path} has changed since it was first read")
+
+
+def rows_of_a_block(row_bytes: int, block_bytes: int = BLOCK_BYTES) -> int:
+    """As many rows as fit in a block, at least one."""
+    return max(1, block_bytes // row_bytes)

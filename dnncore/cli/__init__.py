@@ -13,11 +13,11 @@ from collections.abc import Sequence
 
 import dnncore
 
+from .._data.files import FileError, UnusableFile
 from ..modelfile import ModelFileError
 from . import bench, evaluate, export, info, predict, train
 from ._arguments import CommandError, Parser
 from ._output import BROKEN_PIPE, INTERRUPTED, discard_output, report
-from .tables import TableError
 
 __all__ = ["main"]
 
@@ -57,7 +57,9 @@ def main(argv: Sequence[str] | None = None) -> int:
             discard_output()
             return report(f"error: {error}")
         return report(f"error: {error.filename}: {error.strerror}")
-    except (CommandError, ImportError, ModelFileError, TableError) as error:
+    except UnusableFile as error:
+        return report(f"error: {error.path}: not a usable {error.kind} file: {error.problem}")
+    except (CommandError, FileError, ImportError, ModelFileError) as error:
         return report(f"error: {error}")
 
 

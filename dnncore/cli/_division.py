@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from ._arguments import CommandError
 from ._output import plural
-from .tables import Block, Dataset
+from .tables import Dataset, TableRows
 
 
 class Shares(NamedTuple):
@@ -31,7 +31,7 @@ class Shares(NamedTuple):
 
 
 class Parts(Protocol):
-    """The parts of the rows.
+    """Rows to train on, to validate by, and held out.
 
     Attributes
     ----------
@@ -48,12 +48,12 @@ class Parts(Protocol):
         """Train an estimator on its rows."""
         ...
 
-    def held_out(self) -> Iterator[Block]:
+    def held_out(self) -> Iterator[TableRows]:
         """The rows for the test; y as in the data."""
         ...
 
 
-class InMemory:
+class PartsInMemory:
     """All rows in memory; labels have the same shares in each part.
 
     Parameters
@@ -105,19 +105,19 @@ class InMemory:
             y_val=None if validation is None else self._y[validation],
         )
 
-    def held_out(self) -> Iterator[Block]:
+    def held_out(self) -> Iterator[TableRows]:
         if len(self._test):
-            yield Block(self._X[self._test], self._y[self._test])
+            yield TableRows(self._X[self._test], self._y[self._test])
 
 
-class InBlocks:
+class PartsInBlocks:
     """A part for each row by chance, the same whenever the file is read; of which only the rows
-    to validate by are kept in memory. Parameters as in `InMemory`."""
+    to validate by are kept in memory. Parameters as in `PartsInMemory`."""
 
     def __init__(self, data: Dataset, shares: Shares, *, labels: bool) -> None:
         self._data, self._shares = data, shares
         sizes = [0, 0, 0]
-        kept: list[Block] = []
+        kept: list[TableRows] = []
         classes: NDArray[Any] | None = None
         for block, part in self._parts():
             for number in range(3):
@@ -134,7 +134,7 @@ class InBlocks:
         self._X_val = np.concatenate([block.X for block in kept])
         self._y_val = np.concatenate([block.y for block in kept if block.y is not None])
 
-    def _parts(self) -> Iterator[tuple[Block, NDArray[np.intp]]]:
+    def _parts(self) -> Iterator[tuple[TableRows, NDArray[np.intp]]]:
         """Each block, with 0, 1 or 2 for the part of each row."""
         test, validation, seed = self._shares
         random = np.random.default_rng(seed)
@@ -143,7 +143,7 @@ class InBlocks:
             # As many draws as rows: where blocks begin makes no difference.
             yield block, np.searchsorted(edges, random.random(len(block.X)), side="right")
 
-    def _part(self, number: int) -> Iterator[Block]:
+    def _part(self, number: int) -> Iterator[TableRows]:
         for block, part in self._parts():
             rows = _rows(block, part == number)
             if len(rows.X):
@@ -160,22 +160,22 @@ class InBlocks:
             **options,
         )
 
-    def held_out(self) -> Iterator[Block]:
+    def held_out(self) -> Iterator[TableRows]:
         return self._part(2) if self._shares.test > 0 else iter(())
 
 
 class _Blocks:
     """Blocks that can be iterated over again and again."""
 
-    def __init__(self, blocks: Callable[[], Iterator[Block]]) -> None:
+    def __init__(self, blocks: Callable[[], Iterator[TableRows]]) -> None:
         self._blocks = blocks
 
-    def __iter__(self) -> Iterator[Block]:
+    def __iter__(self) -> Iterator[TableRows]:
         return self._blocks()
 
 
-def _rows(block: Block, which: NDArray[np.bool_]) -> Block:
-    return Block(block.X[which], None if block.y is None else block.y[which])
+def _rows(block: TableRows, which: NDArray[np.bool_]) -> TableRows:
+    return TableRows(block.X[which], None if block.y is None else block.y[which])
 
 
 def _at_least_two(classes: NDArray[Any]) -> int:

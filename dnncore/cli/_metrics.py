@@ -8,7 +8,7 @@ from typing import Any, Protocol
 import numpy as np
 from numpy.typing import NDArray
 
-from ._model import Model, Scored
+from ._model import LoadedModel, Scored
 from ._output import one_line, plural, print_table
 
 # A wider confusion matrix would not fit a terminal.
@@ -27,7 +27,7 @@ class Scores(Protocol):
     rows: int
 
     def update(self, y: NDArray[Any], scored: Scored) -> None:
-        """Take in some rows; y as `Model.rows` gives it."""
+        """Take in some rows; y as `LoadedModel.rows` gives it."""
         ...
 
     def summary(self) -> str:
@@ -43,7 +43,7 @@ class Scores(Protocol):
         ...
 
 
-def scores_of(model: Model) -> Scores:
+def scores_of(model: LoadedModel) -> Scores:
     """An empty record of the kind that goes with a model."""
     if model.classes is None:
         return NumberScores(model.layer_sizes[-1])
@@ -63,13 +63,14 @@ class ClassScores:
         self.rows = 0
         # (n_classes, n_classes): truth, prediction
         self.confusion = np.zeros((len(classes), len(classes)), np.int64)
-        self._classes = classes.tolist()
+        self._classes = classes
         self._log_loss = 0.0
 
     def update(self, y: NDArray[Any], scored: Scored) -> None:
         self.rows += len(y)
-        np.add.at(self.confusion, (y, scored.predicted), 1)
-        p = scored.outputs[np.arange(len(y)), y]
+        actual = np.searchsorted(self._classes, y)
+        np.add.at(self.confusion, (actual, scored.predicted), 1)
+        p = scored.outputs[np.arange(len(y)), actual]
         lowest = np.finfo(p.dtype).eps
         self._log_loss -= float(np.log(np.maximum(p, lowest).astype(np.float64)).sum())
 
@@ -92,7 +93,7 @@ class ClassScores:
 
     def show(self) -> None:
         counts = self.confusion.sum(axis=1)
-        _print_classes(self._classes, self.by_class(), counts)
+        _print_classes(self._classes.tolist(), self.by_class(), counts)
 
     def show_confusion(self) -> None:
         """Print the confusion matrix, unless it is too wide."""
@@ -101,7 +102,7 @@ class ClassScores:
         from rich import box
         from rich.table import Table
 
-        names = [one_line(str(label)) for label in self._classes]
+        names = [one_line(str(label)) for label in self._classes.tolist()]
         table = Table(box=box.SIMPLE_HEAD)
         table.add_column("true \\ predicted", overflow="fold")
         for name in names:
@@ -115,7 +116,9 @@ class ClassScores:
             "rows": self.rows,
             "accuracy": self.accuracy,
             "log_loss": self.log_loss,
-            "classes": _class_dicts(self._classes, self.by_class(), self.confusion.sum(axis=1)),
+            "classes": _class_dicts(
+                self._classes.tolist(), self.by_class(), self.confusion.sum(axis=1)
+            ),
             "confusion_matrix": self.confusion.tolist(),
         }
 

@@ -15,7 +15,7 @@ from ..modelfile import load, read_table
 from ..network import Network
 from ..predictor import Predictor
 from ._arguments import CommandError
-from .tables import Block, Dataset, scoring_data
+from .tables import Dataset, TableRows, scoring_data
 
 
 class Scored(NamedTuple):
@@ -34,7 +34,7 @@ class Scored(NamedTuple):
 
 
 @dataclass(frozen=True)
-class Model:
+class LoadedModel:
     """A model, and what it knows of its columns.
 
     Attributes
@@ -119,16 +119,16 @@ class Model:
             label_rows=self.output == "logistic",
         )
 
-    def scored(self, data: Dataset) -> Iterator[tuple[Block, Scored]]:
+    def scored(self, data: Dataset) -> Iterator[tuple[TableRows, Scored]]:
         for block in data:
             yield block, self.score(block.X)
 
 
-def load_model(path: str) -> Model:
+def load_model(path: str) -> LoadedModel:
     """Read a model file of any kind."""
     saved = load(path)
     table = read_table(path)
     names = getattr(saved, "feature_names_in_", None)
     if table is None and names is not None:
         table = tuple(Column(str(name)) for name in names)
-    return Model(saved, table)
+    return LoadedModel(saved, table)

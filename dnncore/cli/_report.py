@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from .._estimators.interface import without_feature_names
-from ._model import Model
+from ._model import LoadedModel
 from ._output import one_line, warn
 
 MAX_VALUES = 2_000_000
@@ -33,13 +33,10 @@ class Report:
         self._rows += taken
         self._left_out += len(X) - taken
 
-    def write(self, model: Model, feature_names: list[str] | None) -> None:
-        """Write the report; `y` of the rows are class indices, labels or numbers."""
+    def write(self, model: LoadedModel, feature_names: list[str] | None) -> None:
+        """Write the report."""
         from ..report import write_report
 
-        y = np.concatenate(self._y)
-        if model.classes is not None and model.output == "softmax":
-            y = model.classes[y]
         estimator = model.estimator("--report")
         if feature_names is None:
             feature_names = getattr(estimator, "feature_names_in_", None)
@@ -47,7 +44,7 @@ class Report:
             write_report(
                 estimator,
                 np.concatenate(self._X),
-                y,
+                np.concatenate(self._y),
                 self._path,
                 title=self._title,
                 feature_names=feature_names,

@@ -6,7 +6,7 @@ import statistics
 import time
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
-from itertools import pairwise
+from itertools import chain, pairwise
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -18,9 +18,11 @@ from ..training import Trainer
 
 ROUNDS = 5
 GEMM_SIZE = 1024
-MOST_STEPS = 64  # of a training epoch that is timed
+MAX_STEPS = 64  # of a training epoch that is timed
 SCORED_ROWS = 4096
-MOST_VALUES = 1 << 24  # numbers in the rows
+MAX_VALUES = 1 << 24  # numbers in the rows
+
+Task = Callable[[float], list[float]]  # measures for so many seconds
 
 
 class Measured(NamedTuple):
@@ -58,34 +60,41 @@ def measure(network: Network, batch_size: int, seconds: float) -> Speeds:
     """Measure a network, whose weights change, with one thread and with as many as dnncore takes by
     itself."""
     threads = sorted({1, Trainer(network, batch_size=batch_size).n_threads})
-    tasks: dict[Any, Callable[[float], list[float]]] = {}
+    tasks: dict[Any, Task] = {}
     for n in threads:
         tasks["gemm", n] = _gemm(network.dtype, n)
         tasks["train", n] = _training(network, batch_size, n)
         tasks["score", n] = _scoring(network, n)
     tasks["one"] = _one_row(network)
-    results: dict[Any, list[float]] = {name: [] for name in tasks}
-    for task in tasks.values():
-        task(0.0)  # warms up
-    share = seconds / (ROUNDS * len(tasks))
-    per_round: dict[Any, list[float]] = {name: [] for name in tasks}
-    for _ in range(ROUNDS):
-        for name, task in tasks.items():
-            values = task(share)
-            results[name] += values
-            per_round[name].append(statistics.median(values))
+    rounds = _in_turns(tasks, seconds)
     flop = _flop_per_row(network) * batch_size
     by_threads = {}
     for n in threads:
-        step, gemm = Measured.of(per_round["train", n]), max(results["gemm", n])
+        step, gemm = Measured.of(_medians(rounds["train", n])), max(chain(*rounds["gemm", n]))
         by_threads[n] = ThreadSpeeds(
             step_us=Measured(*(1e6 * value for value in step)),
             training_rows_per_second=batch_size / step.median,
-            scoring_rows_per_second=Measured.of(per_round["score", n]),
+            scoring_rows_per_second=Measured.of(_medians(rounds["score", n])),
             gemm_gflops=gemm,
             gemm_share=flop / step.median / (1e9 * gemm),
         )
-    return Speeds(by_threads, _percentiles(results["one"]), ROUNDS)
+    return Speeds(by_threads, _percentiles(list(chain(*rounds["one"]))), ROUNDS)
+
+
+def _in_turns(tasks: dict[Any, Task], seconds: float) -> dict[Any, list[list[float]]]:
+    """What each of the tasks measures, round by round."""
+    for task in tasks.values():
+        task(0.0)  # warms up
+    share = seconds / (ROUNDS * len(tasks))
+    rounds: dict[Any, list[list[float]]] = {name: [] for name in tasks}
+    for _ in range(ROUNDS):
+        for name, task in tasks.items():
+            rounds[name].append(task(share))
+    return rounds
+
+
+def _medians(rounds: list[list[float]]) -> list[float]:
+    return [statistics.median(values) for values in rounds]
 
 
 def _flop_per_row(network: Network) -> int:
@@ -114,7 +123,7 @@ def _repeat(action: Callable[[], object], seconds: float) -> list[float]:
 
 def _random_rows(network: Network, n: int) -> NDArray[Any]:
     n_features = network.layer_sizes[0]
-    n = max(1, min(n, MOST_VALUES // n_features))
+    n = max(1, min(n, MAX_VALUES // n_features))
     return (
         np.random.default_rng(0).standard_normal((n, n_features), np.float32).astype(network.dtype)
     )
@@ -129,7 +138,7 @@ def _labels(network: Network, n: int) -> NDArray[Any]:
     return random.standard_normal((n, n_outputs)).astype(network.dtype)
 
 
-def _training(network: Network, batch_size: int, threads: int) -> Callable[[float], list[float]]:
+def _training(network: Network, batch_size: int, threads: int) -> Task:
     """Seconds of a step, as the mean of an epoch of many."""
     trainer = Trainer(network, seed=0, batch_size=batch_size, n_threads=threads)
     X = np.resize(_random_rows(network, batch_size), (batch_size, network.layer_sizes[0]))
@@ -137,14 +146,14 @@ def _training(network: Network, batch_size: int, threads: int) -> Callable[[floa
     trainer.run_epoch(X, y)
     (step,) = _repeat(lambda: trainer.run_epoch(X, y), 0.0)
     # An epoch of 50 ms, so that what is done once for all its steps does not count.
-    steps = max(1, min(MOST_STEPS, MOST_VALUES // X.size, int(0.05 / step)))
+    steps = max(1, min(MAX_STEPS, MAX_VALUES // X.size, int(0.05 / step)))
     rows, labels = np.tile(X, (steps, 1)), np.concatenate([y] * steps)
     return lambda seconds: [
         t / steps for t in _repeat(lambda: trainer.run_epoch(rows, labels), seconds)
     ]
 
 
-def _scoring(network: Network, threads: int) -> Callable[[float], list[float]]:
+def _scoring(network: Network, threads: int) -> Task:
     """Rows a second."""
     X = _random_rows(network, SCORED_ROWS)
     return lambda seconds: [
@@ -153,13 +162,13 @@ def _scoring(network: Network, threads: int) -> Callable[[float], list[float]]:
     ]
 
 
-def _one_row(network: Network) -> Callable[[float], list[float]]:
+def _one_row(network: Network) -> Task:
     """Seconds of a call for one row."""
     predictor, x = network.freeze(), _random_rows(network, 1)[0]
     return lambda seconds: _repeat(lambda: predictor(x), seconds)
 
 
-def _gemm(dtype: np.dtype[Any], threads: int) -> Callable[[float], list[float]]:
+def _gemm(dtype: np.dtype[Any], threads: int) -> Task:
     """GFLOP/s of a square product by NumPy's BLAS."""
     A = np.random.default_rng(0).standard_normal((GEMM_SIZE, GEMM_SIZE)).astype(dtype)
     C = np.empty_like(A)

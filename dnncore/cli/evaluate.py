@@ -7,12 +7,12 @@ import json
 import os
 from typing import Any
 
-from .._data.columns import feature_names
-from ._arguments import TABLE_HELP, CommandError, check_destination, require_packages
-from ._metrics import ClassScores, scores_of, with_rows
+from ._arguments import TABLE_HELP, check_destination, require_packages
+from ._metrics import ClassScores, Scores, with_rows
 from ._model import load_model
 from ._output import OK, warn_of_unknown
 from ._report import Report
+from ._scoring import score_rows
 
 
 def add_parser(commands: Any) -> None:
@@ -48,24 +48,20 @@ def run(arguments: argparse.Namespace) -> int:
     data = model.rows(arguments.data, target=arguments.target, with_target=True)
     title = f"{os.path.basename(arguments.model)} on {os.path.basename(arguments.data)}"
     report = None if arguments.report is None else Report(arguments.report, title)
-    scores = scores_of(model)
-    for block, scored in model.scored(data):
-        if block.y is None:
-            raise CommandError(f"{arguments.data} has no target")
-        scores.update(block.y, scored)
-        if report is not None:
-            report.add(block.X, block.y)
-    if report is not None:
-        report.write(model, feature_names(data.table) if data.table else None)
+    scores = score_rows(model, data, data.table, report)
     warn_of_unknown(data)
     if arguments.json:
         print(json.dumps(scores.as_dict(), indent=2))
         return OK
+    _show(scores)
+    if report is not None:
+        print(f"Report written to {arguments.report}")
+    return OK
+
+
+def _show(scores: Scores) -> None:
     scores.show()
     if isinstance(scores, ClassScores):
         scores.show_confusion()
     text = with_rows(scores)
     print(text[0].upper() + text[1:])
-    if report is not None:
-        print(f"Report written to {arguments.report}")
-    return OK

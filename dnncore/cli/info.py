@@ -14,7 +14,7 @@ import dnncore
 from ..modelfile import read_table
 from ..network import Network
 from ..predictor import Predictor
-from ._model import Model, load_model
+from ._model import LoadedModel, load_model
 from ._output import OK, plural, print_facts
 
 START = 10  # names or classes that are listed
@@ -50,7 +50,7 @@ def run(arguments: argparse.Namespace) -> int:
     return OK
 
 
-def _network_facts(path: str, model: Model) -> dict[str, str]:
+def _network_facts(path: str, model: LoadedModel) -> dict[str, str]:
     sizes = model.layer_sizes
     n_parameters = sum((k + 1) * m for k, m in pairwise(sizes))
     facts = {
@@ -66,7 +66,7 @@ def _network_facts(path: str, model: Model) -> dict[str, str]:
     return facts
 
 
-def _estimator_facts(path: str, model: Model) -> dict[str, str]:
+def _estimator_facts(path: str, model: LoadedModel) -> dict[str, str]:
     saved: Any = model.saved
     names = getattr(saved, "feature_names_in_", None)
     facts = {}

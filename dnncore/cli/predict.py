@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 
 from .._data.atomic import write_in_one_step
 from ._arguments import TABLE_HELP, CommandError, check_destination
-from ._model import Model, Scored, load_model
+from ._model import LoadedModel, Scored, load_model
 from ._output import OK, warn_of_unknown
 from .tables import Dataset
 
@@ -69,7 +69,7 @@ def _write(part: memoryview) -> None:
         part = part[sys.stdout.buffer.write(part) :]
 
 
-def _lines(model: Model, data: Dataset, proba: bool) -> Iterator[bytes]:
+def _lines(model: LoadedModel, data: Dataset, proba: bool) -> Iterator[bytes]:
     """The table, UTF-8 whatever the locale, like the tables that are read."""
     header = ["prediction"]
     if model.output != "softmax" and model.layer_sizes[-1] > 1:
@@ -83,7 +83,7 @@ def _lines(model: Model, data: Dataset, proba: bool) -> Iterator[bytes]:
         rows = []
 
 
-def _columns(model: Model, scored: Scored, proba: bool) -> list[list[Any]]:
+def _columns(model: LoadedModel, scored: Scored, proba: bool) -> list[list[Any]]:
     if model.output == "softmax" and model.classes is not None:
         columns = [model.classes[scored.predicted].tolist()]
     else:

@@ -7,7 +7,6 @@ import importlib.util
 import os
 import sys
 import warnings
-from collections.abc import Iterator
 from typing import Any
 
 import numpy as np
@@ -25,17 +24,18 @@ from .._estimators.interface import (
 )
 from .._estimators.learnt import SINGLE
 from ._arguments import CommandError, check_destination, require_packages
-from ._division import InBlocks, InMemory, Parts, Shares
-from ._metrics import Scores, scores_of, with_rows
-from ._model import Model, load_model
+from ._division import Parts, PartsInBlocks, PartsInMemory, Shares
+from ._metrics import Scores, with_rows
+from ._model import LoadedModel, load_model
 from ._options import add_options, check_options, new_estimator, reconfigure
 from ._output import INTERRUPTED, OK, one_line, plural, warn
 from ._progress import Progress
 from ._report import Report
-from .tables import Block, Dataset, matrix_data, training_data
+from ._scoring import score_rows
+from .tables import Dataset, matrix_data, training_data
 
 # Bytes of validation rows at most when the others are not kept.
-MOST_VALIDATION = 10e6
+MAX_VALIDATION = 10e6
 
 
 def add_parser(commands: Any) -> None:
@@ -72,8 +72,8 @@ def run(arguments: argparse.Namespace) -> int:
     interrupted = _fit(model, data, parts, arguments)
     modelfile.save(model, arguments.output, table=data.table, solver_state=arguments.solver_state)
 
-    fitted = Model(model, data.table)
-    scores = _score(fitted, parts, _report(arguments, title), data)
+    fitted, report = LoadedModel(model, data.table), _report(arguments, title)
+    scores = score_rows(fitted, parts.held_out(), data.table, report)
     if plot is not None:
         _draw(model, plot, title, scores)
     if scores.rows:
@@ -159,25 +159,7 @@ def _resumed(arguments: argparse.Namespace) -> tuple[Estimator, Dataset]:
     reconfigure(model, arguments)
     if arguments.data is None:
         return model, _digits(saved.dtype, saved.classes is None)
-    data = saved.rows(arguments.data, target=arguments.target, with_target=True)
-    return model, _Labelled(data, saved)
-
-
-class _Labelled:
-    """A dataset with labels instead of indices into the classes of a model."""
-
-    def __init__(self, data: Dataset, model: Model) -> None:
-        self.path, self.size, self.n_features = data.path, data.size, data.n_features
-        self.table, self.unknown = data.table, data.unknown
-        self._data, self._classes = data, model.classes
-        self._named = model.output == "softmax"
-
-    def __iter__(self) -> Iterator[Block]:
-        for block in self._data:
-            if self._named and self._classes is not None:
-                yield Block(block.X, self._classes[block.y])
-            else:
-                yield block
+    return model, saved.rows(arguments.data, target=arguments.target, with_target=True)
 
 
 def _divide(arguments: argparse.Namespace, model: Estimator, data: Dataset) -> Parts:
@@ -185,15 +167,15 @@ def _divide(arguments: argparse.Namespace, model: Estimator, data: Dataset) -> P
     shares = Shares(arguments.test_size, arguments.validation_fraction, seed)
     limit = 1e6 * arguments.memory
     if not arguments.blocks and data.size <= limit:
-        return InMemory(data, shares, labels=_has_one_label_a_row(model))
+        return PartsInMemory(data, shares, labels=_has_one_label_a_row(model))
     if data.path.lower().endswith(".npz"):
         raise CommandError(
             f"{data.path} cannot be read in blocks: an NPZ file is read as a whole; save its "
             "arrays as NPY files, or give it more --memory"
         )
-    most = MOST_VALIDATION / max(data.size, 1)
-    shares = shares._replace(validation=min(shares.validation, most))
-    return InBlocks(data, shares, labels=_classifies(model))
+    validation = min(shares.validation, MAX_VALIDATION / max(data.size, 1))
+    shares = shares._replace(validation=validation)
+    return PartsInBlocks(data, shares, labels=_classifies(model))
 
 
 def _warn_of_another_division(model: Estimator, parts: Parts) -> None:
@@ -280,21 +262,6 @@ def _summary(model: Estimator, epochs: int) -> str:
 
 def _report(arguments: argparse.Namespace, title: str) -> Report | None:
     return None if arguments.report is None else Report(arguments.report, title)
-
-
-def _score(model: Model, parts: Parts, report: Report | None, data: Dataset) -> Scores:
-    """Compare predictions for the held-out rows with the truth."""
-    scores = scores_of(model)
-    for block in parts.held_out():
-        y: Any = block.y
-        if model.output == "softmax" and model.classes is not None:
-            y = np.searchsorted(model.classes, y)
-        scores.update(y, model.score(block.X))
-        if report is not None:
-            report.add(block.X, y)
-    if report is not None:
-        report.write(model, feature_names(data.table) if data.table else None)
-    return scores
 
 
 def _draw(model: Estimator, path: str, title: str, scores: Scores) -> None:

@@ -3,11 +3,25 @@
 import pytest
 
 from dnncore import cli
+from dnncore._data import csv, parquet
+from dnncore.cli.tables import _common
 
 
 @pytest.fixture(autouse=True)
 def in_an_empty_folder(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
+
+
+@pytest.fixture
+def set_block_sizes(monkeypatch):
+    """Read small files as large ones are: in many blocks."""
+
+    def set_sizes(*, csv_bytes, parquet_rows, feature_bytes):
+        monkeypatch.setattr(csv, "BLOCK_BYTES", csv_bytes)
+        monkeypatch.setattr(parquet, "ROWS", parquet_rows)
+        monkeypatch.setattr(_common, "BLOCK_BYTES", feature_bytes)
+
+    return set_sizes
 
 
 @pytest.fixture

@@ -10,8 +10,8 @@ from pyarrow import parquet
 
 import dnncore
 from dnncore import DNNClassifier
-from dnncore.cli._division import InBlocks, Shares
-from dnncore.cli.tables import _columnar, _common, matrix_data
+from dnncore.cli._division import PartsInBlocks, Shares
+from dnncore.cli.tables import matrix_data
 
 N = 3000
 RANDOM = np.random.default_rng(0)
@@ -23,10 +23,8 @@ TRAIN = ["--target", "y", *QUICK, "--hidden", 20, "--output", "model"]
 
 
 @pytest.fixture
-def small_blocks(monkeypatch):
-    monkeypatch.setattr(_columnar, "CSV_BLOCK", 10_000)
-    monkeypatch.setattr(_columnar, "PARQUET_ROWS", 700)
-    monkeypatch.setattr(_common, "BLOCK_VALUES", 5000)
+def small_blocks(set_block_sizes):
+    set_block_sizes(csv_bytes=10_000, parquet_rows=700, feature_bytes=20_000)
 
 
 def write(path, y=LABELS):
@@ -44,44 +42,6 @@ def held_out(out):
 
 def dataset(labels=LABELS):
     return matrix_data("data", X, labels, names="abcd", dtype=np.dtype(np.float32))
-
-
-def test_the_division_does_not_depend_on_the_blocks(monkeypatch):
-    parts = {}
-    for values in (40, 4000, 10**6):
-        monkeypatch.setattr(_common, "BLOCK_VALUES", values)
-        divided = InBlocks(dataset(), Shares(0.25, 0.2, 7), labels=True)
-        train, validation, test = divided.sizes
-        assert train + validation + test == N
-        assert test == pytest.approx(0.25 * N, rel=0.1)
-        assert validation == pytest.approx(0.2 * 0.75 * N, rel=0.1)
-        assert divided.n_classes == 2
-        parts[values] = [
-            np.concatenate([block.X[:, 0] for block in blocks])
-            for blocks in (divided.held_out(), divided._part(0))
-        ] + [divided._X_val[:, 0]]
-        assert [len(part) for part in parts[values]] == [test, train, validation]
-        # Each row is in one part.
-        np.testing.assert_array_equal(np.sort(np.concatenate(parts[values])), np.sort(X[:, 0]))
-    for values in (40, 4000):
-        for part, same in zip(parts[values], parts[10**6], strict=True):
-            np.testing.assert_array_equal(part, same)
-    other = InBlocks(dataset(), Shares(0.25, 0.2, 8), labels=True)
-    assert other.sizes != divided.sizes
-
-
-def test_the_model_is_that_of_its_training_rows(small_blocks):
-    divided = InBlocks(dataset(), Shares(0.2, 0.1, 0), labels=True)
-    options = {"shuffle": False, "max_iter": 3, "random_state": 0, "hidden_layer_sizes": (9,)}
-    model, expected = DNNClassifier(**options), DNNClassifier(**options)
-    blocks = list(divided._part(0))
-    assert len(blocks) > 2
-    rows, labels = (np.concatenate(arrays) for arrays in zip(*blocks, strict=True))
-    with pytest.warns(UserWarning, match="max_iter=3"):
-        divided.fit(model)
-        expected.fit(rows, labels, X_val=divided._X_val, y_val=divided._y_val)
-    np.testing.assert_array_equal(model.network_.parameters, expected.network_.parameters)
-    assert model.validation_scores_ == expected.validation_scores_
 
 
 @pytest.mark.parametrize("path", ["data.csv", "data.parquet"])
@@ -156,7 +116,7 @@ def test_mistakes(fails, small_blocks):
 
 def test_a_class_without_rows_to_train_on(dnncore_command, small_blocks):
     labels = LABELS.astype(object)
-    divided = InBlocks(dataset(), Shares(0.2, 0.1, 0), labels=True)
+    divided = PartsInBlocks(dataset(), Shares(0.2, 0.1, 0), labels=True)
     part = np.concatenate([part for _, part in divided._parts()])
     labels[np.flatnonzero(part == 1)[0]] = "aaa, to validate by"
     labels[np.flatnonzero(part == 2)[0]] = "zzz, held out"

@@ -11,7 +11,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ..._data.columns import Table
-from ._common import Block, TableError, fractional, listing, not_a_class, rows_of_a_block
+from ..._data.files import UnusableFile
+from ..._data.npy import NpyFile
+from ._common import TableError, TableRows, fractional, listing, not_a_class, rows_at_a_time
 
 TargetCheck = Callable[[NDArray[Any], str], NDArray[Any]]
 
@@ -29,59 +31,33 @@ def read_npz(path: str, *names: str) -> list[NDArray[Any]]:
                     f"it has no array {missing[0]!r}, only {listing(archive.files) or 'none'}"
                 )
             return [archive[name] for name in names]
-        except (
-            Exception
-        ) as error:  # A damaged file raises a dozen types out of zipfile, zlib and NumPy.
-            raise TableError(f"{path}: not a usable NPZ file: {error}") from error
+        except Exception as error:
+            # A damaged file raises a dozen types out of zipfile, zlib and NumPy.
+            raise UnusableFile(path, "NPZ", error) from error
 
 
-class NpyArray:
-    """An NPY file of which only the rows that are asked for are read.
-
-    They are read, not mapped: pages of a map would count as memory of the process, and a file
-    that becomes shorter would end it.
-
-    Attributes
-    ----------
-    shape : tuple of int
-    dtype : numpy dtype
-    """
-
-    def __init__(self, path: str) -> None:
-        self._path = path
-        with open(path, "rb") as file:
-            try:
-                version = np.lib.format.read_magic(file)
-                read = {(1, 0): np.lib.format.read_array_header_1_0}.get(
-                    version, np.lib.format.read_array_header_2_0
-                )
-                self.shape, by_columns, self.dtype = read(file)
-            except (ValueError, EOFError) as error:
-                raise self._fault(str(error)) from error
-            self._start = file.tell()
-        if self.dtype.hasobject:
-            raise self._fault("it holds Python objects")
-        if by_columns and len(self.shape) > 1:
-            raise self._fault(
-                "its rows do not lie together (Fortran order); save numpy.ascontiguousarray of it"
-            )
-
-    def _fault(self, problem: str) -> TableError:
-        return TableError(f"{self._path}: not a usable NPY file: {problem}")
-
-    def __len__(self) -> int:
-        return self.shape[0]
-
-    def __getitem__(self, rows: slice) -> NDArray[Any]:
-        first, end, _ = rows.indices(len(self))
-        width = math.prod(self.shape[1:])
-        wanted = (end - first) * width
-        values = np.fromfile(
-            self._path, self.dtype, wanted, offset=self._start + first * width * self.dtype.itemsize
+def open_npy(path: str) -> NpyFile:
+    """A file of which rows can be read."""
+    file = NpyFile(path)
+    if file.dtype.hasobject:
+        raise UnusableFile(path, "NPY", "it holds Python objects")
+    if file.by_columns:
+        raise UnusableFile(
+            path,
+            "NPY",
+            "its rows do not lie together (Fortran order); save numpy.ascontiguousarray of it",
         )
-        if values.size != wanted:
-            raise self._fault(f"it ends in row {first + values.size // max(width, 1)}")
-        return values.reshape(end - first, *self.shape[1:])
+    if file.size < file.expected_size:
+        row_bytes = math.prod(file.shape[1:]) * file.dtype.itemsize
+        raise UnusableFile(path, "NPY", f"it ends in row {(file.size - file.start) // row_bytes}")
+    return file
+
+
+def _pieces(array: NDArray[Any] | NpyFile, n_rows: int) -> Iterator[NDArray[Any]]:
+    """So many rows of an array at a time."""
+    if isinstance(array, NpyFile):
+        return array.pieces(n_rows)
+    return (array[first : first + n_rows] for first in range(0, len(array), n_rows))
 
 
 class ArrayDataset:
@@ -90,8 +66,8 @@ class ArrayDataset:
     Parameters
     ----------
     path : str
-    X : array or NpyArray (n, n_features)
-    y : array or NpyArray (n,) or (n, n_outputs), or None
+    X : array or NpyFile (n, n_features)
+    y : array or NpyFile (n,) or (n, n_outputs), or None
     y_name : str
         What to call y in an error.
     dtype : float32 or float64
@@ -106,8 +82,8 @@ class ArrayDataset:
     def __init__(
         self,
         path: str,
-        X: NDArray[Any] | NpyArray,
-        y: NDArray[Any] | NpyArray | None,
+        X: NDArray[Any] | NpyFile,
+        y: NDArray[Any] | NpyFile | None,
         y_name: str,
         dtype: np.dtype[Any],
         may_miss: bool,
@@ -119,7 +95,7 @@ class ArrayDataset:
             raise TableError(f"{path}: X must be numeric, got dtype {X.dtype}")
         if y is not None and y.shape[:1] != X.shape[:1]:
             raise TableError(
-                f"{path}: y must have a label for each of the {len(X)} rows of X, "
+                f"{path}: y must have a label for each of the {X.shape[0]} rows of X, "
                 f"got shape {y.shape}"
             )
         self.path = path
@@ -129,31 +105,31 @@ class ArrayDataset:
         self._X, self._y, self._y_name = X, y, y_name
         self._dtype, self._may_miss, self._check_target = dtype, may_miss, check_target
 
-    def __iter__(self) -> Iterator[Block]:
-        rows = rows_of_a_block(self.n_features)
-        for first in range(0, len(self._X), rows):
-            X = self._features(first, first + rows)
-            if self._y is None:
-                yield Block(X, None)
-            else:
-                y = self._check_target(self._y[first : first + rows], self._y_name)
-                yield Block(X, y)
+    def __iter__(self) -> Iterator[TableRows]:
+        n_rows = rows_at_a_time(self.n_features)
+        targets = None if self._y is None else _pieces(self._y, n_rows)
+        first = 0
+        for given in _pieces(self._X, n_rows):
+            X = self._features(given, first)
+            y = None if targets is None else self._check_target(next(targets), self._y_name)
+            first += len(given)
+            yield TableRows(X, y)
+            del given, X  # before the next are read
 
-    def _features(self, first: int, end: int) -> NDArray[Any]:
-        given = self._X[first:end]
+    def _features(self, given: NDArray[Any], first_row: int) -> NDArray[Any]:
         with np.errstate(over="ignore"):
             X = given.astype(self._dtype, order="C")
-        gone = np.isnan(X)
-        if gone.any() and not self._may_miss:
-            row, column = np.argwhere(gone)[0]
+        is_missing = np.isnan(X)
+        if is_missing.any() and not self._may_miss:
+            row, column = np.argwhere(is_missing)[0]
             raise TableError(
-                f"{self.path}: X has missing values, the first in X[{first + row}, {column}]"
+                f"{self.path}: X has missing values, the first in X[{first_row + row}, {column}]"
             )
         infinite = np.isinf(X)
         if infinite.any():
             row, column = np.argwhere(infinite)[0]
             raise TableError(
-                f"{self.path}: X[{first + row}, {column}] is {given[row, column]}, "
+                f"{self.path}: X[{first_row + row}, {column}] is {given[row, column]}, "
                 f"not a finite {self._dtype}"
             )
         return X
@@ -187,8 +163,8 @@ def targets(y: NDArray[Any], name: str) -> NDArray[Any]:
     return numbers
 
 
-def class_indices(classes: NDArray[Any]) -> TargetCheck:
-    """What gives the indices of labels in the classes of a model."""
+def class_labels(classes: NDArray[Any]) -> TargetCheck:
+    """What gives labels as those of the classes of a model."""
 
     def check(y: NDArray[Any], name: str) -> NDArray[Any]:
         y = labels(y, name)
@@ -203,7 +179,7 @@ def class_indices(classes: NDArray[Any]) -> TargetCheck:
             raise TableError(
                 f"{name} has the label {y[~known].tolist()[0]!r}, which is no class of the model"
             )
-        return np.searchsorted(classes, y)
+        return classes[np.searchsorted(classes, y)]
 
     return check
 

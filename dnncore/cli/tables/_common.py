@@ -9,24 +9,26 @@ from typing import Any, NamedTuple, Protocol
 import numpy as np
 from numpy.typing import NDArray
 
+from ..._data import files
 from ..._data.columns import Table
+from ..._data.files import FileError
 
-# Numbers in a block of features: 16 MB of float32.
-BLOCK_VALUES = 4_000_000
+# Of a block of features, as float32: where blocks begin does not depend on the dtype.
+BLOCK_BYTES = 16_000_000
 
 
-class TableError(ValueError):
+class TableError(FileError):
     """A file is no usable table; the message, one line, says in which column and line."""
 
 
-class Block(NamedTuple):
+class TableRows(NamedTuple):
     """Some rows that stand together in a file.
 
     Attributes
     ----------
     X : array (n, n_features)
     y : array (n,) or (n, n_outputs), or None
-        As the reader of the target gives it; None where no target was asked for.
+        Labels, rows of labels 0 and 1, or numbers; None where no target was asked for.
     """
 
     X: NDArray[Any]
@@ -55,18 +57,19 @@ class Dataset(Protocol):
     table: Table | None
     unknown: dict[str, Counter[str]]
 
-    def __iter__(self) -> Iterator[Block]: ...
+    def __iter__(self) -> Iterator[TableRows]: ...
 
 
-def rows_of_a_block(n_features: int) -> int:
-    return max(1, BLOCK_VALUES // n_features)
+def rows_at_a_time(n_features: int) -> int:
+    """How many rows a dataset gives at a time."""
+    return files.rows_of_a_block(4 * n_features, BLOCK_BYTES)
 
 
-def listing(names: Iterable[str], most: int = 8) -> str:
+def listing(names: Iterable[str], limit: int = 8) -> str:
     """Return the first few of `names`, quoted."""
     quoted = [repr(name) for name in names]
-    more = f" and {len(quoted) - most} more" if len(quoted) > most else ""
-    return ", ".join(quoted[:most]) + more
+    more = f" and {len(quoted) - limit} more" if len(quoted) > limit else ""
+    return ", ".join(quoted[:limit]) + more
 
 
 def fractional(numbers: NDArray[Any]) -> NDArray[np.bool_]:

@@ -8,10 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from ..._data.columns import Column
-from ._columnar import ColumnFile
-from ._common import TableError, fractional, listing, not_a_class
-from ._values import (
+from ..._data.arrow import (
     BOOLEANS,
     NotANumber,
     are_booleans,
@@ -22,28 +19,35 @@ from ._values import (
     numbers,
     texts,
 )
+from ..._data.columns import Column
+from ..._data.encoding import (
+    TargetReader,
+    read_booleans,
+    read_integers,
+    read_numbers,
+    read_texts,
+)
+from ._columns import ColumnFile, place, read_columns
+from ._common import TableError, fractional, listing, not_a_class
 
 # A column of text with more values than that is taken for names or prose, unless it is called a
 # category.
 MAX_CATEGORIES = 256
 
-INTEGERS, TRUTHS, TEXTS, NUMBERS = "integers", "truths", "texts", "numbers"
-
 
 @dataclass(frozen=True)
-class Layout:
-    """How columns become features, and what the target holds.
+class TableLayout:
+    """How columns become features, and cells of the target labels or numbers.
 
     Attributes
     ----------
     columns : list of Column
         Of the features.
-    target : {'integers', 'truths', 'texts', 'numbers'}
-        The last is for regression, the others are labels.
+    read_target : callable
     """
 
     columns: list[Column]
-    target: str
+    read_target: TargetReader
 
 
 def learn_layout(
@@ -54,7 +58,7 @@ def learn_layout(
     categorical: Collection[str],
     regression: bool,
     may_miss: bool,
-) -> Layout:
+) -> TableLayout:
     """Read all rows, and tell how the columns `names` become features.
 
     Raises
@@ -65,14 +69,12 @@ def learn_layout(
     """
     features = [_Feature(file, name, name in categorical) for name in names]
     labels = _Target(file, target, regression)
-    row = 0
-    for y, *columns in file.batches([target, *names]):
+    for row, (y, *columns) in read_columns(file, [target, *names]):
         labels.see(y, row)
         for feature, column in zip(features, columns, strict=True):
             feature.see(column, row)
-        row += len(y)
     _check_missing(file, [labels] if may_miss else [labels, *features])
-    return Layout([feature.column() for feature in features], labels.kind())
+    return TableLayout([feature.column() for feature in features], labels.reader())
 
 
 class _Seen:
@@ -87,10 +89,10 @@ class _Seen:
         self._values: set[str] = set()
 
     def see(self, column: Any, first_row: int) -> None:
-        gone = missing(column)
-        if self.first_missing is None and gone.any():
-            self.first_missing = first_row + int(gone.argmax())
-        if not gone.all():
+        is_missing = missing(column)
+        if self.first_missing is None and is_missing.any():
+            self.first_missing = first_row + int(is_missing.argmax())
+        if not is_missing.all():
             self._see(column, first_row)
 
     def _see(self, column: Any, first_row: int) -> None:
@@ -146,7 +148,7 @@ class _Feature(_Seen):
         if self._has_numbers and self._text is not None:
             row, text = self._text
             raise self._error(
-                f"must be numeric, got {text!r} {self._file.place(row)}; --categorical "
+                f"must be numeric, got {text!r} {place(self._file, row)}; --categorical "
                 f"{self.name!r} takes every value as a category"
             )
         if are_booleans(list(self._values)):
@@ -171,14 +173,14 @@ class _Target(_Seen):
         super().__init__(file, name)
         self._regression = regression
         self._fraction: float | None = None
-        self._truths = False
+        self._booleans = False
 
     def _see(self, column: Any, first_row: int) -> None:
         from pyarrow import types
 
         kind = column.type
         if types.is_boolean(kind) and not self._regression:
-            self._truths = True
+            self._booleans = True
         elif not (is_number_type(kind) or is_text_type(kind)):
             wanted = "numeric" if self._regression else "integers or text"
             raise self._error(f"must be {wanted} to be the target, got the type {kind}")
@@ -193,7 +195,7 @@ class _Target(_Seen):
         try:
             numbers(column)
         except NotANumber as other:
-            where = self._file.place(first_row + other.row)
+            where = place(self._file, first_row + other.row)
             raise self._error(
                 f"must be numeric for regression, got {other.text!r} {where}"
             ) from None
@@ -216,16 +218,16 @@ class _Target(_Seen):
         if broken.any() and self._fraction is None:
             self._fraction = float(values[broken.argmax()])
 
-    def kind(self) -> str:
+    def reader(self) -> TargetReader:
         if self._regression:
-            return NUMBERS
-        if self._truths:
-            return TRUTHS
+            return read_numbers
+        if self._booleans:
+            return read_booleans
         if self._text is not None:
-            return TEXTS
+            return read_texts
         if self._fraction is not None:
             raise self._error(f"{not_a_class(self._fraction)}; numbers are for --regression")
-        return INTEGERS
+        return read_integers
 
 
 def _check_missing(file: ColumnFile, columns: Sequence[_Seen]) -> None:
@@ -237,7 +239,7 @@ def _check_missing(file: ColumnFile, columns: Sequence[_Seen]) -> None:
     also = f"; also missing values in {listing(others)}" if others else ""
     raise TableError(
         f"{file.path}: column {first.name!r} has missing values, the first "
-        f"{file.place(first.first_missing or 0)}{also}"
+        f"{place(file, first.first_missing or 0)}{also}"
     )
 
 

@@ -2,59 +2,21 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterator, Sequence
+from collections.abc import Collection, Sequence
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from ..._data.columns import Column, Table, n_features
+from ..._data.columns import Column, Table
+from ..._data.encoding import class_reader, read_numbers
+from ..._data.npy import NpyFile
 from . import _arrays
-from ._columnar import ColumnFile, check_columns, open_columns
-from ._common import Block, Dataset, TableError, listing, rows_of_a_block
-from ._encoding import ClassReader, FeatureEncoder, LabelReader, NumberReader, TargetReader
-from ._learning import NUMBERS, learn_layout
+from ._columns import ColumnDataset, ColumnFile, check_columns, open_columns
+from ._common import Dataset, TableError, listing
+from ._learning import learn_layout
 
 NPZ, NPY = ".npz", ".npy"
-
-
-class ColumnDataset:
-    """Rows of a file with named columns."""
-
-    def __init__(
-        self,
-        file: ColumnFile,
-        table: Table,
-        dtype: np.dtype[Any],
-        may_miss: bool,
-        read_target: TargetReader | None,
-    ) -> None:
-        self.path, self.table = file.path, table  # type: tuple[str, Table | None]
-        self.n_features = n_features(table)
-        self.size = file.size
-        self._file, self._read_target = file, read_target
-        self._columns = [column for column in table if not column.is_target]
-        self._target = [column.name for column in table if column.is_target and read_target]
-        self._encoder = FeatureEncoder(file, self._columns, dtype, may_miss)
-        self.unknown = self._encoder.unknown
-
-    def __iter__(self) -> Iterator[Block]:
-        self.unknown.clear()
-        names = [column.name for column in self._columns]
-        rows = rows_of_a_block(self.n_features)
-        first = 0
-        for cells in self._file.batches(self._target + names):
-            for start in range(0, len(cells[0]), rows):
-                part = [column.slice(start, rows) for column in cells]
-                yield self._block(part, first + start)
-            first += len(cells[0])
-
-    def _block(self, cells: Sequence[Any], first_row: int) -> Block:
-        y = None
-        if self._target and self._read_target is not None:
-            y = self._read_target(self._file, self._target[0], cells[0], first_row)
-            cells = cells[1:]
-        return Block(self._encoder(cells, first_row), y)
 
 
 def matrix_data(
@@ -112,7 +74,7 @@ def training_data(
 
     Raises
     ------
-    TableError
+    FileError
         If the file is malformed, a column cannot be a feature, or the target no target. Cells
         are checked when they are read: of a file with columns, all are.
     OSError
@@ -125,22 +87,27 @@ def training_data(
     if target is None:
         raise TableError("--target is missing: which column of the file is to be predicted?")
     file = open_columns(path)
+    names = _trained_columns(file, target, categorical, ignore)
+    layout = learn_layout(
+        file, names, target, categorical=categorical, regression=regression, may_miss=may_miss
+    )
+    table = (*layout.columns, Column(target, is_target=True))
+    return ColumnDataset(file, table, dtype, may_miss, layout.read_target)
+
+
+def _trained_columns(
+    file: ColumnFile, target: str, categorical: Collection[str], ignore: Collection[str]
+) -> list[str]:
+    """The columns that become features."""
     check_columns(file, [target, *categorical, *ignore])
     for option, columns in (("--ignore", ignore), ("--categorical", categorical)):
         if target in columns:
             raise TableError(f"{option}: {target!r} is the target")
     names = [name for name in file.names if name != target and name not in ignore]
     if not names:
-        raise TableError(f"{path}: no feature columns beside the target {target!r}")
+        raise TableError(f"{file.path}: no feature columns beside the target {target!r}")
     check_columns(file, names)
-    layout = learn_layout(
-        file, names, target, categorical=categorical, regression=regression, may_miss=may_miss
-    )
-    reader: TargetReader = LabelReader(layout.target)
-    if layout.target == NUMBERS:
-        reader = NumberReader(np.dtype(np.float64))
-    table = (*layout.columns, Column(target, is_target=True))
-    return ColumnDataset(file, table, dtype, may_miss, reader)
+    return names
 
 
 def scoring_data(
@@ -180,31 +147,38 @@ def scoring_data(
     Returns
     -------
     Dataset
-        Its ``y`` are None, indices into `classes`, rows of labels, or float64.
+        Its ``y`` are None, labels out of `classes`, rows of labels, or float64.
 
     Raises
     ------
-    TableError, OSError
+    FileError, OSError
         As :func:`training_data`; also if columns are missing, or not `n_features` in number.
     """
-    if _is_array_file(path):
-        check: _arrays.TargetCheck = _arrays.targets
-        if classes is not None:
-            check = (
-                _arrays.label_rows(len(classes)) if label_rows else _arrays.class_indices(classes)
-            )
-        data = _array_data(path, target, dtype, may_miss, check, with_target=with_target)
-        if data.n_features != n_features:
-            raise TableError(
-                f"{path}: X must have {n_features} columns, like the model, got {data.n_features}"
-            )
-        return data
-    if label_rows and with_target:
-        raise TableError(f"{path}: several labels a row need an NPZ or NPY file")
-    file = open_columns(path)
-    remembered = [column.name for column in table or () if column.is_target]
-    if target is None and remembered:
-        target = remembered[0]
+    if not _is_array_file(path):
+        if label_rows and with_target:
+            raise TableError(f"{path}: several labels a row need an NPZ or NPY file")
+        file = open_columns(path)
+        wanted = _scored_columns(file, table, n_features, target, with_target)
+        check_columns(file, [column.name for column in wanted])
+        reader = read_numbers if classes is None else class_reader(classes)
+        return ColumnDataset(file, wanted, dtype, may_miss, reader if with_target else None)
+    check: _arrays.TargetCheck = _arrays.targets
+    if classes is not None:
+        check = _arrays.label_rows(len(classes)) if label_rows else _arrays.class_labels(classes)
+    data = _array_data(path, target, dtype, may_miss, check, with_target=with_target)
+    if data.n_features != n_features:
+        raise TableError(
+            f"{path}: X must have {n_features} columns, like the model, got {data.n_features}"
+        )
+    return data
+
+
+def _scored_columns(
+    file: ColumnFile, table: Table | None, n_features: int, target: str | None, with_target: bool
+) -> Table:
+    """The columns of the features, and of the target if it is read."""
+    if target is None:
+        target = next((column.name for column in table or () if column.is_target), None)
     if with_target and target is None:
         raise TableError("--target is missing: the model does not remember its name")
     columns = [column for column in table or () if not column.is_target]
@@ -212,15 +186,12 @@ def scoring_data(
         columns = [Column(name) for name in file.names if not (with_target and name == target)]
         if len(columns) != n_features:
             raise TableError(
-                f"{path}: the model has no feature names, so the file must have its "
+                f"{file.path}: the model has no feature names, so the file must have its "
                 f"{n_features} feature columns and no other, got {len(columns)} columns"
             )
-    wanted = [Column(target, is_target=True)] if with_target and target is not None else []
-    check_columns(file, [column.name for column in (*columns, *wanted)])
-    reader = NumberReader(np.dtype(np.float64)) if classes is None else ClassReader(classes)
-    return ColumnDataset(
-        file, (*columns, *wanted), dtype, may_miss, reader if with_target else None
-    )
+    if with_target and target is not None:
+        columns.append(Column(target, is_target=True))
+    return tuple(columns)
 
 
 def _is_array_file(path: str) -> bool:
@@ -244,21 +215,30 @@ def _array_data(
     *,
     with_target: bool = True,
 ) -> Dataset:
-    X: NDArray[Any] | _arrays.NpyArray
-    y: NDArray[Any] | _arrays.NpyArray | None = None
-    name = f"{path}: y"
-    if path.lower().endswith(NPZ):
-        if target is not None:
-            raise TableError(
-                "--target is for CSV, Parquet and NPY files; an NPZ file holds its labels in an "
-                "array y"
-            )
-        X, *rest = _arrays.read_npz(path, *(["X", "y"] if with_target else ["X"]))
-        y = rest[0] if rest else None
-    else:
-        X = _arrays.NpyArray(path)
-        if with_target and target is None:
-            raise TableError("--target is missing: which NPY file holds the labels?")
-        if with_target and target is not None:
-            y, name = _arrays.NpyArray(target), target
-    return _arrays.ArrayDataset(path, X, y, name, dtype, may_miss, check)
+    read = _npz_arrays if path.lower().endswith(NPZ) else _npy_arrays
+    X, y, y_name = read(path, target, with_target)
+    return _arrays.ArrayDataset(path, X, y, y_name, dtype, may_miss, check)
+
+
+def _npz_arrays(
+    path: str, target: str | None, with_target: bool
+) -> tuple[NDArray[Any], NDArray[Any] | None, str]:
+    """X and y, and what to call y in an error."""
+    if target is not None:
+        raise TableError(
+            "--target is for CSV, Parquet and NPY files; an NPZ file holds its labels in an array y"
+        )
+    X, *y = _arrays.read_npz(path, *(["X", "y"] if with_target else ["X"]))
+    return X, y[0] if y else None, f"{path}: y"
+
+
+def _npy_arrays(
+    path: str, target: str | None, with_target: bool
+) -> tuple[NpyFile, NpyFile | None, str]:
+    """As `_npz_arrays`."""
+    X = _arrays.open_npy(path)
+    if not with_target:
+        return X, None, ""
+    if target is None:
+        raise TableError("--target is missing: which NPY file holds the labels?")
+    return X, _arrays.open_npy(target), target

@@ -1,4 +1,4 @@
-"""Columns of categories: how they are learnt, remembered and found again."""
+"""How columns become features: learnt, remembered and found again."""
 
 import datetime
 
@@ -6,14 +6,11 @@ import numpy as np
 import pyarrow as pa
 import pytest
 from commands import QUICK, read_csv, write_csv
-from hypothesis import given
-from hypothesis import strategies as st
 from pyarrow import parquet
 
 import dnncore
 from dnncore._data.columns import Column
 from dnncore.cli.tables import TableError, scoring_data, training_data
-from dnncore.cli.tables._values import Categories
 from dnncore.modelfile import read_table
 
 SIZES = [1.0, 2.5, 4.0, 0.5]
@@ -88,7 +85,7 @@ def test_columns_become_features(kind):
             with_target=True, classes=np.array(["u", "v"]),
         )  # fmt: skip
         np.testing.assert_array_equal(features(again), X)
-        assert [index for block in again for index in block.y] == [0, 1, 0, 1]
+        assert [label for block in again for label in block.y] == LABELS
         assert again.unknown == {}
 
 
@@ -216,40 +213,3 @@ def test_a_damaged_parquet_file(tmp_path, fails):
     )
     parquet.write_table(pa.table({"a": pa.array([], pa.int8()), "y": []}), "data.parquet")
     assert fails("train", "data.parquet", "--target", "y") == "data.parquet: no rows"
-
-
-texts = st.text("aB1.0 -_eé", max_size=4)
-
-
-@given(st.lists(texts, unique=True, min_size=1), st.lists(st.none() | texts))
-def test_indices_of_any_texts(values, cells):
-    indices, unknown = Categories(values).indices(pa.array(cells, pa.string()))
-    known = {value: index for index, value in enumerate(values)}
-    for cell, index in zip(cells, indices.tolist(), strict=True):
-        if cell in known:
-            assert index == known[cell]
-        elif cell is None:
-            assert index == -1
-        elif index >= 0:  # the same number
-            assert float(cell) == float(values[index])
-        else:
-            assert unknown[cell] == cells.count(cell)
-    assert sum(unknown.values()) == sum(
-        cell is not None and index < 0 for cell, index in zip(cells, indices, strict=True)
-    )
-
-
-@pytest.mark.parametrize(
-    ("values", "cells", "expected"),
-    [
-        (["1", "2"], [1, 2, 3, None], [0, 1, -1, -1]),
-        (["1", "2"], [1.0, 2.0, 2.5, float("nan")], [0, 1, -1, -1]),
-        (["1.0", "01234"], ["1", "1234.0", "1_234"], [0, 1, -1]),
-        (["0.5", "1e+16"], [0.5, 1e16], [0, 1]),
-        (["false", "true"], ["TRUE", "False", "1", "0", "yes"], [1, 0, 1, 0, -1]),
-        (["false", "true"], [True, False, None], [1, 0, -1]),
-        (["TRUE", "x"], ["true", "TRUE"], [-1, 0]),
-    ],
-)
-def test_what_means_the_same(values, cells, expected):
-    assert Categories(values).indices(pa.array(cells))[0].tolist() == expected

@@ -6,10 +6,11 @@ import numpy as np
 import pyarrow as pa
 import pytest
 from commands import IRIS, write_csv
+from files import touch
 from pyarrow import parquet
 
-from dnncore.cli.tables import TableError, _columnar, _common, scoring_data, training_data
-from dnncore.cli.tables._open import matrix_data
+from dnncore._data.files import FileError
+from dnncore.cli.tables import TableError, matrix_data, scoring_data, training_data
 
 DTYPE = np.dtype(np.float32)
 N = 500
@@ -19,10 +20,8 @@ LABELS = [i % 3 for i in range(N)]
 
 
 @pytest.fixture
-def small_blocks(monkeypatch):
-    monkeypatch.setattr(_columnar, "CSV_BLOCK", 300)
-    monkeypatch.setattr(_columnar, "PARQUET_ROWS", 64)
-    monkeypatch.setattr(_common, "BLOCK_VALUES", 100)
+def small_blocks(set_block_sizes):
+    set_block_sizes(csv_bytes=300, parquet_rows=64, feature_bytes=400)
 
 
 def write(path, numbers=NUMBERS, colours=COLOURS, labels=LABELS):
@@ -140,3 +139,18 @@ def test_faults_far_into_an_array(small_blocks):
     np.save("X.npy", X)
     with pytest.raises(TableError, match=r"X\[130, 1\] is -inf, not a finite float32$"):
         whole(training_data("X.npy", "y.npy", dtype=DTYPE, may_miss=True))
+
+
+@pytest.mark.parametrize("path", ["data.csv", "data.parquet", "X.npy"])
+def test_a_file_that_changes_is_noticed(small_blocks, path):
+    target = "y.npy" if path == "X.npy" else "y"
+    if path == "X.npy":
+        np.save("X.npy", IRIS.data)
+        np.save("y.npy", IRIS.target)
+    else:
+        write(path)
+    data = training_data(path, target, dtype=DTYPE)
+    whole(data)
+    touch(path)
+    with pytest.raises(FileError, match=f"^{path} has changed since it was first read$"):
+        whole(data)

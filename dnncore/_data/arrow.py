@@ -13,6 +13,16 @@ from numpy.typing import NDArray
 BOOLEANS = ("false", "true")
 
 
+def require_pyarrow(kind: str) -> None:
+    """Raise ImportError unless pyarrow is there to read files of a kind."""
+    try:
+        import pyarrow  # noqa: F401
+    except ImportError as error:
+        raise ImportError(
+            f"{kind} files need pyarrow: pip install 'dnncore[cli]'", name="pyarrow"
+        ) from error
+
+
 class NotANumber(Exception):
     """A text that is no number, and its row in the column."""
 
@@ -24,15 +34,11 @@ class NotANumber(Exception):
 def is_number_type(kind: Any) -> bool:
     from pyarrow import types
 
-    tests = types.is_integer, types.is_floating, types.is_decimal, types.is_null
-    return any(test(kind) for test in tests)
+    return any(test(kind) for test in (types.is_integer, types.is_floating, types.is_decimal))
 
 
 def is_text_type(kind: Any) -> bool:
-    from pyarrow import types
-
-    tests = types.is_string, types.is_large_string, types.is_string_view
-    return any(test(kind) for test in tests)
+    return str(kind) in ("string", "large_string", "string_view")
 
 
 def plain(column: Any) -> Any:
@@ -56,8 +62,10 @@ def missing(column: Any) -> NDArray[np.bool_]:
     return mask
 
 
-def numbers(column: Any) -> NDArray[np.float64]:
-    """A column of numbers, or of text that is numbers, with NaN for missing cells.
+def numbers(column: Any) -> NDArray[Any]:
+    """A column of numbers or truth values, or of text that is numbers, with NaN for nulls.
+
+    Integers and floats stay what they are, if no integer is null; all else becomes float64.
 
     Raises
     ------
@@ -66,16 +74,17 @@ def numbers(column: Any) -> NDArray[np.float64]:
     """
     import pyarrow as pa
 
-    try:
-        cast = column.cast(pa.float64(), safe=False)
-    except pa.ArrowInvalid:
-        row = next(row for row, cell in enumerate(column) if not _is_number(cell))
-        raise NotANumber(row, str(column[row])) from None
-    return cast.to_numpy(zero_copy_only=False)  # type: ignore[no-any-return]
+    if not (pa.types.is_integer(column.type) or pa.types.is_floating(column.type)):
+        try:
+            column = column.cast(pa.float64(), safe=False)
+        except pa.ArrowInvalid:
+            row = next(row for row, cell in enumerate(column) if not _is_number(cell))
+            raise NotANumber(row, str(column[row])) from None
+    return column.to_numpy(zero_copy_only=False)  # type: ignore[no-any-return]
 
 
-def numbers_or_booleans(column: Any) -> NDArray[np.float64]:
-    """As `numbers`, with 1 and 0 for columns of true and false."""
+def numbers_or_booleans(column: Any) -> NDArray[Any]:
+    """As `numbers`, with 1 and 0 for the texts true and false in a column of nothing else."""
     from pyarrow import compute
 
     try:
@@ -84,6 +93,17 @@ def numbers_or_booleans(column: Any) -> NDArray[np.float64]:
         if not are_booleans(compute.unique(column).to_pylist()):
             raise
     return numbers(compute.equal(compute.utf8_lower(column), "true"))
+
+
+def labels(column: Any) -> NDArray[Any]:
+    """A `plain` column without nulls: text as strings, truth values and numbers as they are."""
+    from pyarrow import types
+
+    if is_text_type(column.type):
+        return column.to_numpy(zero_copy_only=False).astype(str)  # type: ignore[no-any-return]
+    if types.is_boolean(column.type):
+        return column.to_numpy(zero_copy_only=False)  # type: ignore[no-any-return]
+    return numbers(column)
 
 
 def are_booleans(texts: Sequence[str | None]) -> bool:

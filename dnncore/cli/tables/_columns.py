@@ -1,0 +1,107 @@
+"""Files with named columns, CSV and Parquet."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterator, Sequence
+from typing import Any
+
+import numpy as np
+
+from ..._data.columns import Table, n_features
+from ..._data.csv import CsvFile
+from ..._data.encoding import CellError, FeatureEncoder, TargetReader
+from ..._data.parquet import ParquetFile
+from ._common import TableError, TableRows, listing, rows_at_a_time
+
+ColumnFile = CsvFile | ParquetFile
+
+
+def open_columns(path: str) -> ColumnFile:
+    """The file, by its ending: Parquet, or else CSV."""
+    return ParquetFile(path) if path.lower().endswith((".parquet", ".pq")) else CsvFile(path)
+
+
+def check_columns(file: ColumnFile, names: Sequence[str]) -> None:
+    """Raise unless each of `names` is exactly one column."""
+    counts = Counter(file.names)
+    missing = [name for name in names if name not in counts]
+    if missing:
+        word = "column" if len(missing) == 1 else "columns"
+        raise TableError(
+            f"{file.path}: no {word} {listing(missing)}; the file has {listing(counts)}"
+        )
+    for name in names:
+        if counts[name] > 1:
+            raise TableError(f"{file.path}: {counts[name]} columns are called {name!r}")
+
+
+def read_columns(file: ColumnFile, names: Sequence[str]) -> Iterator[tuple[int, list[Any]]]:
+    """Of some rows at a time, the number of rows before them, and columns as Arrow arrays;
+    TableError if the file has no rows."""
+    first = 0
+    for cells in file.columns(names):
+        yield first, cells
+        first += len(cells[0])
+        del cells  # before the next are read
+    if first == 0:
+        below = "" if file.typed else " below the header"
+        raise TableError(f"{file.path}: no rows{below}")
+
+
+def place(file: ColumnFile, row: int) -> str:
+    """Where a row stands, in words; lines and rows are counted from 1."""
+    return f"on line {file.line(row)}" if isinstance(file, CsvFile) else f"in row {row + 1}"
+
+
+class ColumnDataset:
+    """Rows of a file with named columns.
+
+    Parameters
+    ----------
+    file : ColumnFile
+    table : tuple of Column
+        The features, and the target if it is read.
+    dtype : float32 or float64
+    may_miss : bool
+        Whether cells of features may be missing.
+    read_target : callable or None
+        None where the target is not read.
+    """
+
+    def __init__(
+        self,
+        file: ColumnFile,
+        table: Table,
+        dtype: np.dtype[Any],
+        may_miss: bool,
+        read_target: TargetReader | None,
+    ) -> None:
+        self.path, self.table = file.path, table  # type: tuple[str, Table | None]
+        self.n_features = n_features(table)
+        self.size = file.size
+        self._file, self._read_target = file, read_target
+        features = [column for column in table if not column.is_target]
+        self._names = [column.name for column in features]
+        self._target = [column.name for column in table if column.is_target and read_target]
+        self._encoder = FeatureEncoder(features, dtype, may_miss)
+        self.unknown = self._encoder.unknown
+
+    def __iter__(self) -> Iterator[TableRows]:
+        self.unknown.clear()
+        n_rows = rows_at_a_time(self.n_features)
+        for first, cells in read_columns(self._file, self._target + self._names):
+            for start in range(0, len(cells[0]), n_rows):
+                part = [column.slice(start, n_rows) for column in cells]
+                yield self._rows(part, first + start)
+
+    def _rows(self, cells: Sequence[Any], first_row: int) -> TableRows:
+        y = None
+        try:
+            if self._target and self._read_target is not None:
+                y = self._read_target(self._target[0], cells[0])
+                cells = cells[1:]
+            return TableRows(self._encoder(cells), y)
+        except CellError as error:
+            where = place(self._file, first_row + error.row)
+            raise TableError(f"{self.path}: {error.at(where)}") from None

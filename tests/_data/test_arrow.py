@@ -1,0 +1,108 @@
+"""Arrow columns as numbers, labels and categories."""
+
+import decimal
+
+import numpy as np
+import pyarrow as pa
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from dnncore._data.arrow import (
+    Categories,
+    NotANumber,
+    is_number,
+    labels,
+    missing,
+    numbers,
+    numbers_or_booleans,
+    plain,
+)
+
+NAN = float("nan")
+
+
+@pytest.mark.parametrize(
+    ("column", "expected", "dtype"),
+    [
+        (pa.array([1, 2], pa.int8()), [1, 2], "int8"),
+        (pa.array([2**60 + 1], pa.uint64()), [2**60 + 1], "uint64"),
+        (pa.array([1, None], pa.int64()), [1, NAN], "float64"),
+        (pa.array([1.5, None], pa.float32()), [1.5, NAN], "float32"),
+        (pa.array([1.5, NAN]), [1.5, NAN], "float64"),
+        (pa.array([True, False, None]), [1, 0, NAN], "float64"),
+        (pa.array([decimal.Decimal("1.25"), None]), [1.25, NAN], "float64"),
+        (pa.array(["1", "-2.5e3", None]), [1, -2500, NAN], "float64"),
+        (pa.array([None, None]), [NAN, NAN], "float64"),
+    ],
+    ids=lambda value: str(getattr(value, "type", "")),
+)
+def test_numbers(column, expected, dtype):
+    values = numbers(column)
+    assert values.dtype == dtype
+    np.testing.assert_array_equal(values, expected)
+    np.testing.assert_array_equal(numbers_or_booleans(column), expected)
+    np.testing.assert_array_equal(missing(column), np.isnan(expected))
+
+
+def test_texts_that_are_no_numbers():
+    with pytest.raises(NotANumber) as caught:
+        numbers(pa.array(["1", None, "four", "five"]))
+    assert (caught.value.row, caught.value.text) == (2, "four")
+    truths = pa.array(["TRUE", None, "false"])
+    np.testing.assert_array_equal(numbers_or_booleans(truths), [1, NAN, 0])
+    with pytest.raises(NotANumber):
+        numbers_or_booleans(pa.array(["true", "maybe"]))
+    assert is_number("1e3") and not is_number("1_000") and not is_number("")
+
+
+@pytest.mark.parametrize("kind", ["string", "large_string", "string_view"])
+def test_plain_columns_of_text(kind):
+    column = pa.array(["b", "a", None, "b"], pa.string())
+    if hasattr(pa, kind):  # not in all versions
+        assert plain(column.cast(getattr(pa, kind)())).equals(column)
+    assert plain(column.dictionary_encode()).equals(column)
+    assert plain(pa.array([1, 2])).type == pa.int64()
+
+
+def test_labels():
+    assert labels(pa.array(["b", "a"])).dtype == "<U1"
+    assert labels(pa.array([True, False])).dtype == bool
+    assert labels(pa.array([3, 4], pa.int16())).dtype == "int16"
+
+
+texts = st.text("aB1.0 -_eé", max_size=4)
+
+
+@given(st.lists(texts, unique=True, min_size=1), st.lists(st.none() | texts))
+def test_indices_of_any_texts(values, cells):
+    indices, unknown = Categories(values).indices(pa.array(cells, pa.string()))
+    known = {value: index for index, value in enumerate(values)}
+    for cell, index in zip(cells, indices.tolist(), strict=True):
+        if cell in known:
+            assert index == known[cell]
+        elif cell is None:
+            assert index == -1
+        elif index >= 0:  # the same number
+            assert float(cell) == float(values[index])
+        else:
+            assert unknown[cell] == cells.count(cell)
+    assert sum(unknown.values()) == sum(
+        cell is not None and index < 0 for cell, index in zip(cells, indices, strict=True)
+    )
+
+
+@pytest.mark.parametrize(
+    ("values", "cells", "expected"),
+    [
+        (["1", "2"], [1, 2, 3, None], [0, 1, -1, -1]),
+        (["1", "2"], [1.0, 2.0, 2.5, float("nan")], [0, 1, -1, -1]),
+        (["1.0", "01234"], ["1", "1234.0", "1_234"], [0, 1, -1]),
+        (["0.5", "1e+16"], [0.5, 1e16], [0, 1]),
+        (["false", "true"], ["TRUE", "False", "1", "0", "yes"], [1, 0, 1, 0, -1]),
+        (["false", "true"], [True, False, None], [1, 0, -1]),
+        (["TRUE", "x"], ["true", "TRUE"], [-1, 0]),
+    ],
+)
+def test_what_means_the_same(values, cells, expected):
+    assert Categories(values).indices(pa.array(cells))[0].tolist() == expected
