@@ -4,6 +4,8 @@ import signal
 
 import pytest
 
+from dnncore._core import csrc
+
 
 @pytest.fixture(scope="session", autouse=True)
 def ctrl_c():
@@ -11,3 +13,11 @@ def ctrl_c():
     before = signal.signal(signal.SIGINT, signal.default_int_handler)
     yield
     signal.signal(signal.SIGINT, before)
+
+
+@pytest.fixture
+def select_isa():
+    """The function that selects an instruction set; after the test it is that of before."""
+    before = csrc.selected()
+    yield csrc.select
+    csrc.select(before)
