@@ -58,21 +58,20 @@ def test_one_row_and_many_give_the_same_bits(sizes, dtype):
         assert np.array_equal(predictor(X[i : i + 1])[0], p[i])
 
 
+def assert_the_same_bits_of_every_isa(select_isa, sizes, dtype, **functions):
+    X = rows(sizes, 20, dtype)
+    results = set()
+    for name in csrc.available():
+        select_isa(name)
+        _, predictor = frozen(sizes, dtype, **functions)
+        results.add(predictor(X).tobytes() + predictor(X[0]).tobytes())
+    assert len(results) == 1
+
+
 @pytest.mark.parametrize("dtype", DTYPES)
 @pytest.mark.parametrize("sizes", SIZES)
-def test_instruction_sets_give_the_same_bits(sizes, dtype):
-    network, _ = frozen(sizes, dtype)
-    X = rows(sizes, 20, dtype)
-    selected = csrc.selected()
-    results = []
-    try:
-        for name in csrc.available():
-            csrc.select(name)
-            predictor = network.freeze()
-            results.append(np.vstack([predictor(X), predictor(X[0])]))
-    finally:
-        csrc.select(selected)
-    assert all(np.array_equal(result, results[0]) for result in results)
+def test_instruction_sets_give_the_same_bits(sizes, dtype, select_isa):
+    assert_the_same_bits_of_every_isa(select_isa, sizes, dtype)
 
 
 def test_without_norm_it_has_the_networks_weights():
@@ -132,19 +131,11 @@ def test_with_norm_it_has_the_networks_outputs(sizes, dtype, n, activation, outp
 
 @for_each_function
 @pytest.mark.parametrize("dtype", DTYPES)
-def test_instruction_sets_give_the_same_bits_for_each_function(dtype, activation, output):
-    sizes = (16, 17, 33, 5)
-    X = rows(sizes, 20, dtype)
-    selected = csrc.selected()
-    results = []
-    try:
-        for name in csrc.available():
-            csrc.select(name)
-            _, predictor = frozen(sizes, dtype, activation=activation, output=output)
-            results.append(np.vstack([predictor(X), predictor(X[0])]))
-    finally:
-        csrc.select(selected)
-    assert all(np.array_equal(result, results[0]) for result in results)
+def test_instruction_sets_give_the_same_bits_for_each_function(
+    dtype, activation, output, select_isa
+):
+    functions = {"activation": activation, "output": output}
+    assert_the_same_bits_of_every_isa(select_isa, (16, 17, 33, 5), dtype, **functions)
 
 
 def test_what_is_predicted():

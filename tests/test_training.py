@@ -118,14 +118,6 @@ def test_with_blas_threads_change_nothing_but_rounding(dtype, solver):
         )
 
 
-@pytest.fixture
-def instruction_set():
-    """Switch instruction sets in a test, and back after it."""
-    selected = csrc.selected()
-    yield csrc.select
-    csrc.select(selected)
-
-
 # Sizes around every tile: 4 or 6 rows, 1 or 2 vectors of 2 to 16 columns.
 @pytest.mark.parametrize(
     "sizes", [(3, 2), (1, 1), (16, 15, 17, 33, 4), (65, 31, 2), (8, 64, 40, 9)]
@@ -134,12 +126,12 @@ def instruction_set():
 @pytest.mark.parametrize(
     "solver", [SGD(0.1, momentum=0), SGD(0.1, nesterov=False), SGD(0.1), Adam(0.01)]
 )
-def test_builtin_gives_the_same_bits_everywhere(dtype, solver, sizes, instruction_set):
+def test_builtin_gives_the_same_bits_everywhere(dtype, solver, sizes, select_isa):
     X, y = data(67, dtype, sizes)
     weight = np.random.default_rng(1).random(67)
     digests = {}
     for name in csrc.available():
-        instruction_set(name)
+        select_isa(name)
         for n_threads in (1, 2, 3, 4):
             network = trained(
                 X, y, weight, solver=solver, dtype=dtype, sizes=sizes, alpha=0.1, seed=0, epochs=2,

@@ -28,13 +28,6 @@ each_other_isa = pytest.mark.parametrize(
 )
 
 
-@pytest.fixture
-def select():
-    before = csrc.selected()
-    yield csrc.select
-    csrc.select(before)
-
-
 @cache
 def float32_patterns() -> np.ndarray:
     return np.arange(0, 2**32, STRIDE, dtype=np.uint32).view(np.float32)
@@ -181,7 +174,7 @@ def test_results_do_not_depend_on_the_position(name, dtype):
 
 @each_other_isa
 @each_function
-def test_instruction_sets_return_the_same_bits(name, isa, select):
+def test_instruction_sets_return_the_same_bits(name, isa, select_isa):
     function = getattr(csrc, name)
     for x in (
         float32_patterns(),
@@ -189,9 +182,9 @@ def test_instruction_sets_return_the_same_bits(name, isa, select):
         special(np.float32),
         special(np.float64),
     ):
-        select("generic")
+        select_isa("generic")
         expected = function(x)
-        select(isa)
+        select_isa(isa)
         actual = function(x)
         number = ~np.isnan(expected)
         integer = f"u{x.itemsize}"
@@ -199,16 +192,16 @@ def test_instruction_sets_return_the_same_bits(name, isa, select):
         np.testing.assert_array_equal(actual[number].view(integer), expected[number].view(integer))
 
 
-def test_instruction_sets_end_with_generic(select):
+def test_instruction_sets_end_with_generic(select_isa):
     available = csrc.available()
     assert available[-1] == "generic"
     assert len(set(available)) == len(available)
     assert csrc.selected() in available
     for isa in available:
-        select(isa)
+        select_isa(isa)
         assert csrc.selected() == isa
     with pytest.raises(ValueError, match=r"^name must be one of .*'sse9'"):
-        select("sse9")
+        select_isa("sse9")
     assert csrc.selected() == available[-1]
 
 

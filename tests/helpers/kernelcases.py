@@ -94,6 +94,12 @@ def as_tuple(result: Any) -> tuple[Any, ...]:
     return result if isinstance(result, tuple) else (result,)
 
 
+def shares(arguments: dict[str, np.ndarray], n: int) -> np.ndarray:
+    """What each row has of all weights."""
+    weight = arguments.get("sample_weight", np.ones(n)).astype(float)
+    return weight / weight.sum()
+
+
 def error_bounds(
     case: tuple[str, ...], arguments: dict[str, np.ndarray], expected: tuple[Any, ...]
 ) -> list[np.ndarray]:
@@ -124,13 +130,13 @@ def error_bounds(
         case "softmax_backward":
             magnitudes = (A["p"] * (A["dp"] + (A["dp"] * A["p"]).sum(axis=1, keepdims=True)),)
         case "softmax_cross_entropy":
-            L = reference._label_rows(arguments["L"], first, "z")
-            w = reference._weights(arguments.get("sample_weight"), first)
+            L = arguments["L"] if arguments["L"].ndim == 2 else np.eye(m)[arguments["L"]]
+            w = shares(arguments, n)
             p_plus_L = reference.softmax(first) * L.sum(axis=1, keepdims=True) + L
             magnitudes = (1 + magnitudes[0], w[:, np.newaxis] * p_plus_L)
             n_terms = (m, m)
         case "sigmoid_cross_entropy":
-            w = reference._weights(arguments.get("sample_weight"), first)
+            w = shares(arguments, n)
             # Of max(z, 0) - Y z + log(1 + exp(-|z|)).
             terms = A["z"].astype(float) + 1
             p_plus_Y = reference.sigmoid(first) + A["Y"]

@@ -24,31 +24,20 @@ from dnncore._core import csrc
 @each_dtype
 @each_case
 def test_agrees_with_reference(case, dtype):
-    for n, m in SHAPES:
-        check_against_reference(case, make_arguments(case, n, m, dtype))
-
-
-@each_dtype
-@each_case
-def test_agrees_with_reference_beyond_a_block(case, dtype):
-    for n, m in LARGE_SHAPES:
+    for n, m in SHAPES + LARGE_SHAPES:
         check_against_reference(case, make_arguments(case, n, m, dtype))
 
 
 @pytest.mark.parametrize("isa", [name for name in csrc.available() if name != "generic"])
 @each_dtype
 @each_case
-def test_instruction_sets_return_the_same_bits(case, dtype, isa):
-    before = csrc.selected()
-    try:
-        for n, m in SHAPES + LARGE_SHAPES:
-            arguments = make_arguments(case, n, m, dtype)
-            csrc.select("generic")
-            expected = call(kernels, case, arguments)
-            csrc.select(isa)
-            assert same_bits(call(kernels, case, arguments), expected), (n, m)
-    finally:
-        csrc.select(before)
+def test_instruction_sets_return_the_same_bits(case, dtype, isa, select_isa):
+    for n, m in SHAPES + LARGE_SHAPES:
+        arguments = make_arguments(case, n, m, dtype)
+        select_isa("generic")
+        expected = call(kernels, case, arguments)
+        select_isa(isa)
+        assert same_bits(call(kernels, case, arguments), expected), (n, m)
 
 
 @each_dtype
