@@ -3,6 +3,7 @@
 import signal
 
 import pytest
+from sklearn import datasets
 
 from dnncore._core import csrc
 
@@ -21,3 +22,28 @@ def select_isa():
     before = csrc.selected()
     yield csrc.select
     csrc.select(before)
+
+
+def read_only(*arrays):
+    """The arrays, which tests share."""
+    for array in arrays:
+        array.flags.writeable = False
+    return arrays
+
+
+@pytest.fixture(scope="session")
+def iris():
+    return read_only(*datasets.load_iris(return_X_y=True))
+
+
+@pytest.fixture(scope="session")
+def diabetes():
+    return read_only(*datasets.load_diabetes(return_X_y=True))
+
+
+@pytest.fixture(scope="session")
+def several():
+    """Rows with three labels that may each be true."""
+    return read_only(
+        *datasets.make_multilabel_classification(n_samples=120, n_classes=3, random_state=0)
+    )

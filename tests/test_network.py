@@ -5,6 +5,7 @@ from itertools import pairwise
 
 import numpy as np
 import pytest
+from samples import random_classes
 from sklearn.neural_network import MLPClassifier
 
 from dnncore import Network, reference
@@ -20,12 +21,6 @@ LOSSES = [
 ]
 # From one layer up, with sizes astride the vector width.
 SIZES = [(3, 2), (1, 1), (5, 7, 3), (16, 17, 15, 4), (9, 8, 8, 8, 1)]
-
-
-def data(sizes, n, dtype=np.float64, seed=0):
-    rng = np.random.default_rng(seed)
-    X = rng.normal(size=(n, sizes[0])).astype(dtype)
-    return X, rng.integers(0, sizes[-1], n)
 
 
 def targets(output, sizes, n, dtype=np.float64):
@@ -55,7 +50,7 @@ def test_parameters_are_one_aligned_vector_with_views(sizes, dtype):
 @pytest.mark.parametrize("activation", ACTIVATIONS)
 @pytest.mark.parametrize("dtype", DTYPES)
 def test_initial_weights_are_those_of_scikit_learn(dtype, activation):
-    X, y = data((6, 5, 4, 3), 30, dtype)
+    X, y = random_classes((6, 5, 4, 3), 30, dtype)
     start = MLPClassifier((5, 4), activation=activation, random_state=7, learning_rate_init=1e-300)
     start.partial_fit(X, y, classes=[0, 1, 2])  # a rate so small that nothing moves
     ours = Network((6, 5, 4, 3), dtype=dtype, seed=7, activation=activation)
@@ -122,7 +117,7 @@ def reference_probabilities(network, X):
 @pytest.mark.parametrize("n", [0, 1, 2, 255, 256, 257, 700])
 @pytest.mark.parametrize("n_threads", [1, 3])
 def test_predict_proba_equals_the_oracle(sizes, dtype, n, n_threads):
-    X, _ = data(sizes, n, dtype)
+    X, _ = random_classes(sizes, n, dtype)
     network = Network(sizes, dtype=dtype, seed=0)
     network.set_norm(np.full(sizes[0], 0.5), np.full(sizes[0], 2.0))
     p = network.predict_proba(X, n_threads=n_threads)
@@ -139,7 +134,7 @@ def test_predict_proba_equals_the_oracle(sizes, dtype, n, n_threads):
 @pytest.mark.parametrize("activation", ACTIVATIONS)
 @pytest.mark.parametrize("output", OUTPUTS)
 def test_activations_and_outputs_equal_the_oracle(sizes, dtype, activation, output):
-    X, _ = data(sizes, 33, dtype)
+    X, _ = random_classes(sizes, 33, dtype)
     network = Network(sizes, dtype=dtype, seed=0, activation=activation, output=output)
     network.set_norm(np.full(sizes[0], 0.5), np.full(sizes[0], 2.0))
     p = network.predict_proba(X)
@@ -159,14 +154,14 @@ def test_activations_and_outputs_equal_the_oracle(sizes, dtype, activation, outp
 
 
 def test_identity_output_is_the_logits():
-    X, _ = data((4, 5, 3), 9)
+    X, _ = random_classes((4, 5, 3), 9)
     network = Network((4, 5, 3), seed=0, output="identity")
     assert np.array_equal(network.predict_proba(X), network.decision_function(X))
 
 
 def test_forward_shows_every_quantity():
     network = Network((4, 5, 6, 3), seed=0)
-    X, _ = data((4, 3), 9)
+    X, _ = random_classes((4, 3), 9)
     forward = network.forward(X)
     assert [a.shape for a in forward.a] == [(9, 4), (9, 5), (9, 6)]
     assert [z.shape for z in forward.z] == [(9, 5), (9, 6), (9, 3)]
@@ -180,7 +175,7 @@ def test_forward_shows_every_quantity():
 @pytest.mark.parametrize("weighted", [False, True])
 def test_gradients_against_central_differences(sizes, labels, weighted):
     n = 11
-    X, y = data(sizes, n)
+    X, y = random_classes(sizes, n)
     rng = np.random.default_rng(1)
     if labels == "rows":
         y = rng.random((n, sizes[-1]))
@@ -221,7 +216,7 @@ def assert_gradients_are_differences(network, gradients, X, y, kwargs):
 @pytest.mark.parametrize("sizes", [(3, 2), (1, 1), (5, 7, 3), (4, 9, 8, 1)])
 def test_gradients_of_each_activation_and_loss(sizes, activation, output, loss):
     n = 11
-    X, _ = data(sizes, n, seed=1)
+    X, _ = random_classes(sizes, n, seed=1)
     y = targets(output, sizes, n)
     rng = np.random.default_rng(1)
     network = Network(sizes, seed=0, activation=activation, output=output)
@@ -262,7 +257,7 @@ def elementwise_losses(loss, z, Y):
 @pytest.mark.parametrize("weighted", [False, True])
 def test_losses_are_as_defined(dtype, output, loss, weighted):
     sizes, n = (5, 7, 3), 33
-    X, _ = data(sizes, n, dtype)
+    X, _ = random_classes(sizes, n, dtype)
     y = targets(output, sizes, n, dtype)
     network = Network(sizes, dtype=dtype, seed=0, output=output)
     weight = np.random.default_rng(3).random(n).astype(dtype) if weighted else None
@@ -276,7 +271,7 @@ def test_losses_are_as_defined(dtype, output, loss, weighted):
 
 
 def test_default_losses():
-    X, _ = data((5, 3), 9)
+    X, _ = random_classes((5, 3), 9)
     for output, loss in LOSSES[:3]:
         network = Network((5, 3), seed=0, output=output)
         y = targets(output, (5, 3), 9)
@@ -296,7 +291,7 @@ def test_default_losses():
     ],
 )
 def test_losses_that_do_not_go_with_the_output(output, loss):
-    X, _ = data((5, 3), 9)
+    X, _ = random_classes((5, 3), 9)
     network = Network((5, 3), seed=0, output=output)
     for method in (network.loss, network.gradients):
         with pytest.raises(ValueError, match=f"loss must be one of .*, got '{loss}'"):
@@ -305,7 +300,7 @@ def test_losses_that_do_not_go_with_the_output(output, loss):
 
 @pytest.mark.parametrize("output", ["logistic", "identity"])
 def test_targets_of_one_output_need_no_second_dimension(output):
-    X, _ = data((5, 4, 1), 9)
+    X, _ = random_classes((5, 4, 1), 9)
     y = targets(output, (5, 4, 1), 9)
     network = Network((5, 4, 1), seed=0, output=output)
     assert network.loss(X, y[:, 0]) == network.loss(X, y)
@@ -329,7 +324,7 @@ def test_targets_of_one_output_need_no_second_dimension(output):
     ],
 )
 def test_bad_targets(output, y, error, words):
-    X, _ = data((5, 3), 9)
+    X, _ = random_classes((5, 3), 9)
     network = Network((5, 3), seed=0, output=output)
     for method in (network.loss, network.gradients):
         with pytest.raises(error, match=f"y must .*{words}"):
@@ -338,7 +333,7 @@ def test_bad_targets(output, y, error, words):
 
 @pytest.mark.parametrize("delta", [0.0, -1.0, np.nan, np.inf])
 def test_bad_huber_delta(delta):
-    X, _ = data((5, 3), 9)
+    X, _ = random_classes((5, 3), 9)
     network = Network((5, 3), seed=0, output="identity")
     for method in (network.loss, network.gradients):
         with pytest.raises(ValueError, match="delta must lie in"):
@@ -346,7 +341,7 @@ def test_bad_huber_delta(delta):
 
 
 def test_gradient_views_and_deltas():
-    X, y = data((4, 5, 3), 8)
+    X, y = random_classes((4, 5, 3), 8)
     network = Network((4, 5, 3), seed=0)
     gradients = network.gradients(X, y)
     assert all(np.shares_memory(g, gradients.flat) for g in gradients.coefs + gradients.intercepts)
@@ -378,7 +373,7 @@ def test_rows_whose_sum_overflows_are_finite_rows():
 
 
 def test_strided_readonly_rows():
-    X, _ = data((6, 3), 20)
+    X, _ = random_classes((6, 3), 20)
     network = Network((6, 3), seed=0)
     expected = network.predict_proba(X)
     fortran = np.asfortranarray(X)

@@ -5,6 +5,7 @@ import threading
 
 import numpy as np
 import pytest
+from samples import random_rows
 from sklearn.datasets import load_iris
 
 from dnncore import DNNClassifier, DNNRegressor, Network
@@ -27,16 +28,12 @@ def frozen(sizes, dtype, norm=True, **functions):
     return network, network.freeze()
 
 
-def rows(sizes, n, dtype):
-    return np.random.default_rng(0).normal(size=(n, sizes[0])).astype(dtype)
-
-
 @pytest.mark.parametrize("dtype", DTYPES)
 @pytest.mark.parametrize("sizes", SIZES)
 @pytest.mark.parametrize("n", [0, 1, 2, 7, 191, 192, 193, 400])
 def test_probabilities_are_the_networks(sizes, dtype, n):
     network, predictor = frozen(sizes, dtype)
-    X = rows(sizes, n, dtype)
+    X = random_rows(sizes, n, dtype)
     p = predictor(X)
     assert p.dtype == dtype
     assert p.shape == (n, sizes[-1])
@@ -50,7 +47,7 @@ def test_probabilities_are_the_networks(sizes, dtype, n):
 @pytest.mark.parametrize("sizes", SIZES)
 def test_one_row_and_many_give_the_same_bits(sizes, dtype):
     _, predictor = frozen(sizes, dtype)
-    X = rows(sizes, 9, dtype)
+    X = random_rows(sizes, 9, dtype)
     p = predictor(X)
     for i, x in enumerate(X):
         assert predictor(x).shape == (sizes[-1],)
@@ -59,7 +56,7 @@ def test_one_row_and_many_give_the_same_bits(sizes, dtype):
 
 
 def assert_the_same_bits_of_every_isa(select_isa, sizes, dtype, **functions):
-    X = rows(sizes, 20, dtype)
+    X = random_rows(sizes, 20, dtype)
     results = set()
     for name in csrc.available():
         select_isa(name)
@@ -77,7 +74,7 @@ def test_instruction_sets_give_the_same_bits(sizes, dtype, select_isa):
 def test_without_norm_it_has_the_networks_weights():
     network, predictor = frozen((6, 5, 4), np.float64, norm=False)
     assert np.array_equal(pickle.loads(pickle.dumps(predictor))(np.ones(6)), predictor(np.ones(6)))
-    X = rows((6,), 50, np.float64)
+    X = random_rows((6,), 50, np.float64)
     np.testing.assert_allclose(predictor(X), network.predict_proba(X), rtol=1e-14)
 
 
@@ -106,7 +103,7 @@ def for_each_function(test):
 def test_without_norm_it_has_the_networks_bits(builtin_engine, sizes, dtype, n, activation, output):
     network, predictor = frozen(sizes, dtype, norm=False, activation=activation, output=output)
     assert (predictor.activation, predictor.output) == (activation, output)
-    X = rows(sizes, n, dtype)
+    X = random_rows(sizes, n, dtype)
     expected = network.predict_proba(X)
     assert np.array_equal(predictor(X), expected)
     for x, row in zip(X, expected, strict=True):
@@ -119,7 +116,7 @@ def test_without_norm_it_has_the_networks_bits(builtin_engine, sizes, dtype, n, 
 @pytest.mark.parametrize("n", [1, 2, 33])
 def test_with_norm_it_has_the_networks_outputs(sizes, dtype, n, activation, output):
     network, predictor = frozen(sizes, dtype, activation=activation, output=output)
-    X = rows(sizes, n, dtype)
+    X = random_rows(sizes, n, dtype)
     # Folding norm changes each of the first layer's products by a few roundings, of numbers as
     # large as these, which grow from layer to layer.
     size = (np.abs(X) + np.abs(network.mean_)) / network.scale_
@@ -139,7 +136,7 @@ def test_instruction_sets_give_the_same_bits_for_each_function(
 
 
 def test_what_is_predicted():
-    X = rows((4,), 50, np.float64)
+    X = random_rows((4,), 50, np.float64)
     classes = np.array(["a", "b", "c"])
     network = Network((4, 5, 3), seed=0)
     labels = network.freeze(classes).predict(X)
@@ -168,7 +165,7 @@ def test_target_mean_and_scale(sizes, dtype, norm, given):
     units = {"target_mean": mean, "target_scale": scale}
     units = {name: units[name] for name in units if name.removeprefix("target_") in given}
     predictor = network.freeze(**units)
-    X = rows(sizes, 33, dtype)
+    X = random_rows(sizes, 33, dtype)
     expected = network.predict_proba(X).astype(np.float64)
     expected = expected * units.get("target_scale", 1.0) + units.get("target_mean", 0.0)
     # Each term of the last sums is rounded once more, and so is the sum with the mean. What
@@ -213,7 +210,7 @@ def test_it_is_a_copy():
 
 def test_out():
     _, predictor = frozen((3, 4, 2), np.float32)
-    X = rows((3,), 5, np.float32)
+    X = random_rows((3,), 5, np.float32)
     for x, shape in ((X, (5, 2)), (X[0], (2,))):
         out = np.empty(shape, np.float32)
         assert predictor(x, out) is out
@@ -235,12 +232,12 @@ def test_out():
 def test_bad_out(out, error):
     _, predictor = frozen((3, 4, 2), np.float32)
     with pytest.raises(error, match="out"):
-        predictor(rows((3,), 5, np.float32), out)
+        predictor(random_rows((3,), 5, np.float32), out)
 
 
 def test_out_must_not_overlap_the_rows():
     _, predictor = frozen((2, 4, 2), np.float64)
-    X = rows((2,), 5, np.float64)
+    X = random_rows((2,), 5, np.float64)
     with pytest.raises(ValueError, match="out"):
         predictor(X, X)
     buffer = np.zeros(12)
@@ -268,7 +265,7 @@ def test_bad_rows(x, error, words):
 
 def test_rows_of_any_layout():
     _, predictor = frozen((6, 5, 3), np.float64)
-    X = rows((6,), 8, np.float64)
+    X = random_rows((6,), 8, np.float64)
     expected = predictor(X)
     readonly = X.copy()
     readonly.flags.writeable = False
@@ -313,13 +310,13 @@ def test_pickle_keeps_activation_and_output(activation, output):
     copy = pickle.loads(pickle.dumps(predictor))
     assert repr(copy) == repr(predictor)
     assert f"activation={activation!r}, output={output!r})" in repr(copy)
-    X = rows((3,), 5, np.float64)
+    X = random_rows((3,), 5, np.float64)
     assert np.array_equal(copy(X), predictor(X))
 
 
 def test_many_threads_at_once():
     _, predictor = frozen((30, 40, 5), np.float32)
-    X = rows((30,), 500, np.float32)
+    X = random_rows((30,), 500, np.float32)
     expected = predictor(X)
     wrong = []
 

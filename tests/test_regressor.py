@@ -2,7 +2,7 @@
 
 import numpy as np
 import pytest
-from sklearn.datasets import load_diabetes
+from samples import learnable_numbers
 from sklearn.exceptions import NotFittedError
 from sklearn.metrics import r2_score
 from sklearn.neural_network import MLPRegressor
@@ -43,18 +43,6 @@ def test_scikit_learn_checks(estimator, check):
     check(estimator)
 
 
-def data(n=103, n_outputs=1, dtype=np.float64):
-    rng = np.random.default_rng(0)
-    X = rng.normal(size=(n, 7))
-    y = np.sin(X[:, :n_outputs]) + X[:, 3:4] + 0.1 * rng.normal(size=(n, n_outputs))
-    return X.astype(dtype), (y if n_outputs > 1 else y.ravel())
-
-
-@pytest.fixture(scope="module")
-def diabetes():
-    return load_diabetes(return_X_y=True)
-
-
 # -------------------------------------------------------------------------- scikit-learn
 
 SOLVERS = {
@@ -70,7 +58,9 @@ SOLVERS = {
 @pytest.mark.parametrize("n_outputs", [1, 2])
 @pytest.mark.parametrize("name", SOLVERS)
 def test_epochs_equal_those_of_scikit_learn(name, n_outputs, weighted, engine):
-    X, y = data(n_outputs=n_outputs)  # 103 rows in batches of 32: the last batch is short
+    X, y = learnable_numbers(
+        n_outputs=n_outputs
+    )  # 103 rows in batches of 32: the last batch is short
     weight = np.random.default_rng(1).random(len(X)) if weighted else None
     options = {
         "activation": "logistic", "alpha": 0.5, "batch_size": 32, "shuffle": False,
@@ -92,7 +82,7 @@ def test_epochs_equal_those_of_scikit_learn(name, n_outputs, weighted, engine):
 
 @pytest.mark.parametrize("activation", ["tanh", "relu", "identity"])
 def test_activations_equal_those_of_scikit_learn(activation):
-    X, y = data(n_outputs=2)
+    X, y = learnable_numbers(n_outputs=2)
     options = {"activation": activation, "random_state": 3, "shuffle": False, "max_iter": 4}
     theirs = MLPRegressor(hidden_layer_sizes=(9, 5), **options).fit(X, y)
     ours = DNNRegressor(
@@ -127,7 +117,7 @@ def huber(residual, delta):
 @pytest.mark.parametrize("delta", [0.3, 1.0])
 @pytest.mark.parametrize("n_outputs", [1, 2])
 def test_a_step_of_huber(n_outputs, delta, engine):
-    X, y = data(n_outputs=n_outputs)
+    X, y = learnable_numbers(n_outputs=n_outputs)
     model = DNNRegressor(
         "huber", (5,), "logistic", solver="sgd", momentum=0.0, learning_rate_init=0.5,
         alpha=0.1, max_iter=1, huber_delta=delta, norm=False, norm_target=False, random_state=0,
@@ -156,7 +146,7 @@ def test_a_step_of_huber(n_outputs, delta, engine):
 
 
 def test_huber_with_a_large_delta_is_the_squared_error():
-    X, y = data()
+    X, y = learnable_numbers()
     options = {"hidden_layer_sizes": (5,), "max_iter": 5, "random_state": 0}
     squared = DNNRegressor(**options).fit(X, y)
     other = DNNRegressor("huber", huber_delta=1e6, **options).fit(X, y)
@@ -187,7 +177,7 @@ def test_huber_is_robust():
 @pytest.mark.parametrize("norm_target", [False, True])
 @pytest.mark.parametrize("loss", ["squared_error", "huber"])
 def test_weights_are_repetitions(loss, norm_target):
-    X, y = data(60)
+    X, y = learnable_numbers(60)
     weight = np.random.default_rng(0).integers(0, 4, 60)
     options = {
         "hidden_layer_sizes": (5,), "alpha": 0.1, "max_iter": 10, "random_state": 0,
@@ -220,7 +210,7 @@ def test_predictions_are_in_the_units_of_the_targets(diabetes):
 
 
 def test_a_constant_target():
-    X = data()[0]
+    X = learnable_numbers()[0]
     y = np.c_[np.full(len(X), 0.1), X[:, 0]]
     model = DNNRegressor(hidden_layer_sizes=(), solver="lbfgs", max_iter=500).fit(X, y)
     assert model.target_scale_[0] == 1.0
@@ -228,7 +218,7 @@ def test_a_constant_target():
 
 
 def test_each_output_has_units_of_its_own():
-    X, y = data(n_outputs=2)
+    X, y = learnable_numbers(n_outputs=2)
     options = {"hidden_layer_sizes": (8,), "max_iter": 20, "random_state": 0}
     scale, shift = np.array([1.0, 1e6]), np.array([3.0, -1e6])
     model = DNNRegressor(**options).fit(X, y)
@@ -243,7 +233,7 @@ def test_each_output_has_units_of_its_own():
 
 
 def test_a_column_is_one_output():
-    X, y = data()
+    X, y = learnable_numbers()
     column = DNNRegressor(max_iter=2, random_state=0).fit(X, y[:, None])
     assert column.predict(X).shape == (103,)
     assert np.array_equal(
@@ -253,7 +243,7 @@ def test_a_column_is_one_output():
 
 @pytest.mark.parametrize("n_outputs", [1, 2])
 def test_float32_goes_through(n_outputs):
-    X, y = data(n_outputs=n_outputs)
+    X, y = learnable_numbers(n_outputs=n_outputs)
     y = 1000 * y + 5000
     options = {"hidden_layer_sizes": (8,), "max_iter": 5, "random_state": 0}
     exact = DNNRegressor(**options).fit(X, y)
@@ -273,7 +263,7 @@ def test_float32_goes_through(n_outputs):
 @pytest.mark.parametrize("norm_target", [False, True])
 def test_frozen_and_saved_models_predict_the_same(tmp_path, norm_target, n_outputs, dtype):
     pytest.importorskip("safetensors")
-    X, y = data(n_outputs=n_outputs, dtype=dtype)
+    X, y = learnable_numbers(n_outputs=n_outputs, dtype=dtype)
     y = 30 * y - 100
     model = DNNRegressor(
         "huber", (6, 5), "tanh", norm_target=norm_target, max_iter=5, random_state=0
@@ -324,7 +314,7 @@ def test_early_stopping_on_given_rows_keeps_the_best(diabetes):
 
 @pytest.mark.parametrize("solver", ["adam", "sgd"])
 def test_two_and_two_epochs_equal_four(solver):
-    X, y = data()
+    X, y = learnable_numbers()
     options = {
         "hidden_layer_sizes": (5,), "solver": solver, "batch_size": 32, "random_state": 0,
     }  # fmt: skip
@@ -342,7 +332,7 @@ def test_two_and_two_epochs_equal_four(solver):
 
 
 def test_partial_fit_keeps_the_units_of_the_first_call():
-    X, y = data()
+    X, y = learnable_numbers()
     model = DNNRegressor(random_state=0).partial_fit(X, y)
     units = model.target_mean_.copy(), model.target_scale_.copy()
     model.partial_fit(X, 10 * y + 3)
@@ -351,7 +341,7 @@ def test_partial_fit_keeps_the_units_of_the_first_call():
 
 
 def test_other_targets_on_resume_are_refused():
-    X, y = data()
+    X, y = learnable_numbers()
     model = DNNRegressor(max_iter=2, random_state=0, warm_start=True).fit(X, y)
     before = model.predict(X)
     for resume in (model.partial_fit, model.fit):
@@ -375,7 +365,7 @@ def test_other_targets_on_resume_are_refused():
     ],
 )
 def test_bad_parameters_leave_the_model_as_it_was(parameters, words):
-    X, y = data()
+    X, y = learnable_numbers()
     model = DNNRegressor(max_iter=2, random_state=0).fit(X, y)
     before = model.predict(X)
     model.set_params(**parameters)
@@ -397,6 +387,6 @@ def test_bad_parameters_leave_the_model_as_it_was(parameters, words):
 def test_bad_targets(y, words):
     model = DNNRegressor(max_iter=2)
     with pytest.raises(ValueError, match=words):
-        model.fit(data()[0], y)
+        model.fit(learnable_numbers()[0], y)
     with pytest.raises(NotFittedError):
-        model.predict(data()[0])
+        model.predict(learnable_numbers()[0])

@@ -9,6 +9,7 @@ import warnings
 
 import numpy as np
 import pytest
+from samples import random_classes
 from sklearn.neural_network import MLPClassifier
 from threadpoolctl import threadpool_info
 
@@ -33,11 +34,6 @@ SOLVERS = {
 }
 
 
-def data(n=203, dtype=np.float64, sizes=SIZES):
-    rng = np.random.default_rng(0)
-    return rng.normal(size=(n, sizes[0])).astype(dtype), rng.integers(0, sizes[-1], n)
-
-
 def trained(X, y, weight=None, *, epochs=3, solver=None, dtype=np.float64, sizes=SIZES, **kwargs):
     network = Network(sizes, dtype=dtype, seed=3)
     trainer = Trainer(
@@ -53,7 +49,7 @@ def trained(X, y, weight=None, *, epochs=3, solver=None, dtype=np.float64, sizes
 @pytest.mark.parametrize("weighted", [False, True])
 @pytest.mark.parametrize("name", SOLVERS)
 def test_epochs_equal_those_of_scikit_learn(name, n_threads, weighted, engine):
-    X, y = data()  # 203 rows in batches of 32: the last batch is short
+    X, y = random_classes(SIZES)  # 203 rows in batches of 32: the last batch is short
     weight = np.random.default_rng(1).random(len(X)) if weighted else None
     solver, parameters = SOLVERS[name]
     theirs = MLPClassifier(
@@ -85,7 +81,7 @@ def test_epochs_equal_those_of_scikit_learn(name, n_threads, weighted, engine):
 @pytest.mark.parametrize("engine", ["builtin", "blas"])
 def test_a_step_is_the_gradient(dtype, sizes, rows, engine):
     rng = np.random.default_rng(0)
-    X, y = data(19, dtype, sizes)
+    X, y = random_classes(sizes, 19, dtype)
     weight = rng.random(19).astype(dtype) if rows == "weights" else None
     if rows == "label rows":
         y = rng.random((19, sizes[-1])).astype(dtype)
@@ -107,7 +103,7 @@ def test_a_step_is_the_gradient(dtype, sizes, rows, engine):
 @pytest.mark.parametrize("dtype", [np.float32, np.float64])
 @pytest.mark.parametrize("solver", [SGD(0.1), Adam(0.01)])
 def test_with_blas_threads_change_nothing_but_rounding(dtype, solver):
-    X, y = data(500, dtype)
+    X, y = random_classes(SIZES, 500, dtype)
     networks = [
         trained(X, y, solver=solver, dtype=dtype, seed=0, n_threads=n, engine="blas")
         for n in (1, 2, 3, 4, 7)
@@ -127,7 +123,7 @@ def test_with_blas_threads_change_nothing_but_rounding(dtype, solver):
     "solver", [SGD(0.1, momentum=0), SGD(0.1, nesterov=False), SGD(0.1), Adam(0.01)]
 )
 def test_builtin_gives_the_same_bits_everywhere(dtype, solver, sizes, select_isa):
-    X, y = data(67, dtype, sizes)
+    X, y = random_classes(sizes, 67, dtype)
     weight = np.random.default_rng(1).random(67)
     digests = {}
     for name in csrc.available():
@@ -143,28 +139,28 @@ def test_builtin_gives_the_same_bits_everywhere(dtype, solver, sizes, select_isa
 
 
 def test_same_seed_same_bits():
-    X, y = data()
+    X, y = random_classes(SIZES)
     a, b, other = (trained(X, y, seed=seed) for seed in (1, 1, 2))
     assert np.array_equal(a.parameters, b.parameters)
     assert not np.array_equal(a.parameters, other.parameters)
 
 
 def test_more_threads_than_rows():
-    X, y = data(2)
+    X, y = random_classes(SIZES, 2)
     np.testing.assert_allclose(
         trained(X, y, n_threads=8, seed=0).parameters, trained(X, y, n_threads=1, seed=0).parameters
     )
 
 
 def test_one_hot_rows_equal_indices():
-    X, y = data()
+    X, y = random_classes(SIZES)
     rows = np.eye(SIZES[-1])[y]
     a, b = trained(X, y, seed=0), trained(X, rows, seed=0)
     np.testing.assert_allclose(a.parameters, b.parameters, rtol=0, atol=1e-13)
 
 
 def test_weights_are_repetitions_in_a_full_batch():
-    X, y = data(60)
+    X, y = random_classes(SIZES, 60)
     weight = np.random.default_rng(0).integers(0, 4, 60)
     options = {"alpha": 0.1, "batch_size": 1000, "shuffle": False}
     a = trained(X, y, weight, **options)
@@ -173,14 +169,14 @@ def test_weights_are_repetitions_in_a_full_batch():
 
 
 def test_a_batch_without_weight_is_finite():
-    X, y = data(64)
+    X, y = random_classes(SIZES, 64)
     weight = np.r_[np.zeros(32), np.ones(32)]
     network = trained(X, y, weight, shuffle=False)
     assert np.isfinite(network.parameters).all()
 
 
 def test_loss_falls_to_almost_zero_on_learnable_rows():
-    X, _ = data(200)
+    X, _ = random_classes(SIZES, 200)
     y = (X[:, 0] + X[:, 1] > 0).astype(int)
     network = Network((13, 8, 2), seed=0)
     trainer = Trainer(network, Adam(0.02), seed=0)
@@ -190,7 +186,7 @@ def test_loss_falls_to_almost_zero_on_learnable_rows():
 
 
 def test_two_and_two_epochs_equal_four():
-    X, y = data()
+    X, y = random_classes(SIZES)
     for solver in (SGD(0.1), Adam(0.01)):
         four = trained(X, y, solver=solver, seed=5, epochs=4)
         network = Network(SIZES, seed=3)
@@ -201,7 +197,7 @@ def test_two_and_two_epochs_equal_four():
 
 
 def test_fit_stops_when_nothing_improves():
-    X, y = data()
+    X, y = random_classes(SIZES)
     trainer = Trainer(Network(SIZES, seed=0), SGD(1e-9))
     assert trainer.fit(X, y, max_iter=100, tol=1e-4, n_iter_no_change=3) == "converged"
     assert trainer.history.n_iter == 5  # the first improves on infinity, then more than 3 do not
@@ -209,7 +205,7 @@ def test_fit_stops_when_nothing_improves():
 
 
 def test_early_stopping_keeps_the_best_parameters():
-    X, y = data()
+    X, y = random_classes(SIZES)
     network = Network(SIZES, seed=0)
     trainer = Trainer(network, SGD(0.1))
     scores = iter([0.1, 0.7, 0.5, 0.6, 0.2, 0.3])
@@ -227,7 +223,7 @@ def test_early_stopping_keeps_the_best_parameters():
 
 
 def test_callback_is_told_of_every_epoch():
-    X, y = data()
+    X, y = random_classes(SIZES)
     told = []
     trainer = Trainer(Network(SIZES, seed=0))
     trainer.fit(X, y, max_iter=3, callback=told.append, validate=lambda: Validation(0.5))
@@ -236,7 +232,7 @@ def test_callback_is_told_of_every_epoch():
 
 
 def test_a_callback_that_fails_leaves_a_usable_network():
-    X, y = data()
+    X, y = random_classes(SIZES)
     network = Network(SIZES, seed=0)
     with pytest.raises(ZeroDivisionError):
         Trainer(network).fit(X, y, callback=lambda info: 1 / 0)
@@ -245,7 +241,7 @@ def test_a_callback_that_fails_leaves_a_usable_network():
 
 @pytest.mark.parametrize("dtype", [np.float32, np.float64])
 def test_divergence_goes_back_to_the_last_finite_epoch(dtype):
-    X, y = data(dtype=dtype)
+    X, y = random_classes(SIZES, dtype=dtype)
     network = Network(SIZES, dtype=dtype, seed=0)
     trainer = Trainer(network, SGD(0.1))
     trainer.fit(X, y, max_iter=2)
@@ -284,7 +280,7 @@ def test_divergence_goes_back_to_the_last_finite_epoch(dtype):
     ],
 )
 def test_bad_arguments_of_fit_change_nothing(change, error, words):
-    X, y = data()
+    X, y = random_classes(SIZES)
     network = Network(SIZES, seed=0)
     before = network.parameters.copy()
     trainer = Trainer(network, SGD(0.1))
@@ -371,7 +367,7 @@ def blas_threads():
 
 def test_blas_threads_are_left_as_they_were():
     before = blas_threads()
-    X, y = data()
+    X, y = random_classes(SIZES)
     during = []
     trainer = Trainer(Network(SIZES, seed=0))
     trainer.fit(X, y, max_iter=2, callback=lambda info: during.append(blas_threads()))
@@ -388,7 +384,7 @@ def test_blas_threads_are_left_as_they_were():
 
 
 def test_trainers_in_several_threads_do_not_disturb_each_other():
-    X, y = data()
+    X, y = random_classes(SIZES)
     expected = trained(X, y, seed=0, n_threads=2).parameters
     results = [None] * 6
 
@@ -404,14 +400,14 @@ def test_trainers_in_several_threads_do_not_disturb_each_other():
 
 
 def _train_in_child(queue):
-    X, y = data()
+    X, y = random_classes(SIZES)
     queue.put(trained(X, y, seed=0, n_threads=2).parameters)
 
 
 @pytest.mark.skipif(not hasattr(os, "fork"), reason="needs fork")
 @pytest.mark.filterwarnings("ignore:.*multi-threaded.*fork:DeprecationWarning")
 def test_fork_after_training():
-    X, y = data()
+    X, y = random_classes(SIZES)
     expected = trained(X, y, seed=0, n_threads=2).parameters
     context = multiprocessing.get_context("fork")
     queue = context.Queue()
@@ -435,7 +431,7 @@ class InOrder:
 @pytest.mark.parametrize("one_hot", [False, True])
 @pytest.mark.parametrize("n_threads", [1, 3])
 def test_rows_in_file_order_train_as_when_they_are_gathered(dtype, norm, one_hot, n_threads):
-    X, y = data(dtype=dtype)
+    X, y = random_classes(SIZES, dtype=dtype)
     weight = np.linspace(0.5, 2.0, len(X)).astype(dtype)
     if one_hot:
         y = np.eye(SIZES[-1], dtype=dtype)[y]

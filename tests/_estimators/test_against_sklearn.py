@@ -6,6 +6,7 @@ import warnings
 import numpy as np
 import pandas as pd
 import pytest
+from samples import learnable_classes
 from scipy.sparse import csr_matrix
 from sklearn.datasets import load_diabetes, load_digits, load_iris, make_multilabel_classification
 from sklearn.exceptions import ConvergenceWarning, DataConversionWarning
@@ -18,13 +19,6 @@ pytestmark = pytest.mark.filterwarnings("ignore::sklearn.exceptions.ConvergenceW
 PAIRS = [(DNNClassifier, MLPClassifier), (DNNRegressor, MLPRegressor)]
 CLASSIFIERS, REGRESSORS = PAIRS
 EVERY = [*CLASSIFIERS, *REGRESSORS]
-
-
-def data(n=103):
-    """Rows with three classes, which serve as targets as well."""
-    rng = np.random.default_rng(0)
-    X = rng.normal(size=(n, 6))
-    return X, (X @ rng.normal(size=(6, 3)) + rng.normal(size=(n, 3))).argmax(axis=1)
 
 
 def alike(make, **parameters):
@@ -95,7 +89,7 @@ def test_diabetes_is_learnt(make):
 
 @pytest.mark.parametrize("make", CLASSIFIERS)
 def test_more_alpha_makes_smaller_weights(make):
-    X, y = data()
+    X, y = learnable_classes()
     norms = [
         sum(
             np.square(W).sum()
@@ -124,7 +118,7 @@ def test_several_labels_step_alike():
 
 @pytest.mark.parametrize(("mine", "their"), PAIRS)
 def test_sparse_rows_step_alike(mine, their):
-    X, y = data()
+    X, y = learnable_classes()
     X = csr_matrix(X * (X > 0.5))
     ours, theirs = (alike(make, max_iter=4, batch_size=32).fit(X, y) for make in (mine, their))
     assert_same_weights(ours, theirs)
@@ -133,7 +127,7 @@ def test_sparse_rows_step_alike(mine, their):
 
 @pytest.mark.parametrize(("mine", "their"), PAIRS)
 def test_float32_stays_float32(mine, their):
-    X, y = data()
+    X, y = learnable_classes()
     X = X.astype(np.float32)
     ours, theirs = (alike(make, max_iter=3).fit(X, y) for make in (mine, their))
     assert_same_weights(ours, theirs, atol=1e-5)
@@ -148,7 +142,7 @@ def test_float32_stays_float32(mine, their):
 @pytest.mark.parametrize(("mine", "their"), PAIRS)
 @pytest.mark.parametrize("solver", ["sgd", "adam"])
 def test_partial_fit_is_an_epoch(mine, their, solver):
-    X, y = data()
+    X, y = learnable_classes()
     options = {"classes": [0, 1, 2]} if mine is DNNClassifier else {}
     ours, theirs = (alike(make, solver=solver, batch_size=32) for make in (mine, their))
     for _ in range(3):
@@ -162,7 +156,7 @@ def test_partial_fit_is_an_epoch(mine, their, solver):
 
 @pytest.mark.parametrize(("mine", "their"), PAIRS)
 def test_partial_fit_in_parts(mine, their):
-    X, y = data(100)
+    X, y = learnable_classes(100)
     ours, theirs = (alike(make) for make in (mine, their))
     for model in (ours, theirs):
         options = {"classes": [0, 1, 2]} if mine is DNNClassifier else {}
@@ -175,7 +169,7 @@ def test_partial_fit_in_parts(mine, their):
 
 @pytest.mark.parametrize("make", CLASSIFIERS)
 def test_partial_fit_knows_all_classes_from_the_first_call(make):
-    X, y = data()
+    X, y = learnable_classes()
     model = alike(make)
     with pytest.raises(ValueError, match="classes must be passed on the first call"):
         model.partial_fit(X, y)
@@ -195,7 +189,7 @@ def test_partial_fit_needs_a_solver_of_mini_batches(make):
 
 @pytest.mark.parametrize("make", EVERY)
 def test_partial_fit_does_not_stop_early(make):
-    X, y = data()
+    X, y = learnable_classes()
     options = {"classes": [0, 1, 2]} if make in CLASSIFIERS else {}
     with pytest.raises(ValueError, match="partial_fit does not support early_stopping=True"):
         make(early_stopping=True).partial_fit(X, y, **options)
@@ -204,7 +198,7 @@ def test_partial_fit_does_not_stop_early(make):
 @pytest.mark.parametrize(("mine", "their"), PAIRS)
 def test_warm_start_goes_on(mine, their):
     # With momentum or Adam ours keeps the solver's state, where theirs begins with a new one.
-    X, y = data()
+    X, y = learnable_classes()
     options = {"warm_start": True, "max_iter": 2, "solver": "sgd", "momentum": 0.0}
     ours, theirs = (alike(make, **options).fit(X, y).fit(X, y) for make in (mine, their))
     assert_same_weights(ours, theirs)
@@ -215,7 +209,7 @@ def test_warm_start_goes_on(mine, their):
 @pytest.mark.parametrize("make", CLASSIFIERS)
 @pytest.mark.parametrize("classes", [[0, 1], [0, 1, 3], [0, 1, 2, 3]])
 def test_warm_start_wants_the_same_classes(make, classes):
-    X, y = data()
+    X, y = learnable_classes()
     model = alike(make, warm_start=True, max_iter=1).fit(X, y)
     with pytest.raises(ValueError, match=r"classes"):
         model.fit(X, np.resize(classes, len(y)))
@@ -224,7 +218,7 @@ def test_warm_start_wants_the_same_classes(make, classes):
 
 @pytest.mark.parametrize("make", EVERY)
 def test_fit_begins_anew_without_warm_start(make):
-    X, y = data()
+    X, y = learnable_classes()
     model = alike(make, max_iter=2).fit(X, y)
     weights = model.coefs_[0].copy()
     assert np.array_equal(model.fit(X, y).coefs_[0], weights)
@@ -239,7 +233,7 @@ def test_fit_begins_anew_without_warm_start(make):
 @pytest.mark.parametrize(("mine", "their"), PAIRS)
 @pytest.mark.parametrize("power_t", [0.5, 0.2])
 def test_invscaling_goes_by_the_samples(mine, their, power_t):
-    X, y = data()
+    X, y = learnable_classes()
     rates = []
     options = {"solver": "sgd", "learning_rate": "invscaling", "power_t": power_t, "max_iter": 5}
     ours = alike(mine, callback=lambda info: rates.append(info.learning_rate), **options).fit(X, y)
@@ -250,7 +244,7 @@ def test_invscaling_goes_by_the_samples(mine, their, power_t):
 
 @pytest.mark.parametrize(("mine", "their"), PAIRS)
 def test_adaptive_divides_by_five_and_ends(mine, their):
-    X, y = data()
+    X, y = learnable_classes()
     rates = []
     options = {"solver": "sgd", "learning_rate": "adaptive", "tol": 1e-2, "n_iter_no_change": 2}
     ours = alike(mine, callback=lambda info: rates.append(info.learning_rate), **options).fit(X, y)
@@ -265,7 +259,7 @@ def test_adaptive_divides_by_five_and_ends(mine, their):
 @pytest.mark.parametrize("solver", ["sgd", "adam"])
 @pytest.mark.parametrize(("tol", "patience"), [(1e-2, 2), (1e-3, 5), (1.0, 1), (0.0, 10)])
 def test_patience_ends_as_soon(mine, their, solver, tol, patience):
-    X, y = data()
+    X, y = learnable_classes()
     options = {"solver": solver, "tol": tol, "n_iter_no_change": patience, "max_iter": 60}
     ours, theirs = (alike(make, **options).fit(X, y) for make in (mine, their))
     assert ours.n_iter_ == theirs.n_iter_
@@ -279,7 +273,7 @@ def test_patience_ends_as_soon(mine, their, solver, tol, patience):
 @pytest.mark.parametrize("make", EVERY)
 @pytest.mark.parametrize("solver", ["sgd", "adam", "lbfgs"])
 def test_a_warning_when_epochs_are_over(make, solver):
-    X, y = data()
+    X, y = learnable_classes()
     with pytest.warns(ConvergenceWarning):
         model = alike(make, solver=solver, max_iter=2).fit(X, y)
     assert model.n_iter_ == 2
@@ -290,7 +284,7 @@ def test_a_warning_when_epochs_are_over(make, solver):
 
 @pytest.mark.parametrize("make", EVERY)
 def test_lbfgs_counts_evaluations(make):
-    X, y = data()
+    X, y = learnable_classes()
     with pytest.warns(ConvergenceWarning):
         model = alike(make, solver="lbfgs", max_fun=10, max_iter=1000).fit(X, y)
     assert 0 < model.n_iter_ <= 11
@@ -321,7 +315,7 @@ def test_early_stopping_wants_every_class_twice(make):
 
 @pytest.mark.parametrize("make", REGRESSORS)
 def test_early_stopping_wants_two_rows(make):
-    X, y = data(10)
+    X, y = learnable_classes(10)
     with pytest.raises(ValueError, match=r"validation|at least 2 rows"):
         make(early_stopping=True, validation_fraction=0.1).fit(X, y)
 
@@ -331,7 +325,7 @@ def test_early_stopping_wants_two_rows(make):
 
 @pytest.mark.parametrize("make", EVERY)
 def test_shuffling(make):
-    X, y = data()
+    X, y = learnable_classes()
     options = {"max_iter": 3, "batch_size": 10, "hidden_layer_sizes": (5,)}
     a, b = (alike(make, **options).fit(X, y) for _ in range(2))
     assert np.array_equal(a.coefs_[0], b.coefs_[0])
@@ -344,7 +338,7 @@ def test_shuffling(make):
 @pytest.mark.parametrize("batch_size", [1, 50, 103, 1000, "auto"])
 @pytest.mark.filterwarnings("ignore:Got `batch_size` less than 1 or larger")
 def test_batches(mine, their, batch_size):
-    X, y = data()
+    X, y = learnable_classes()
     ours, theirs = (
         alike(make, batch_size=batch_size, max_iter=2).fit(X, y) for make in (mine, their)
     )
@@ -354,7 +348,7 @@ def test_batches(mine, their, batch_size):
 
 @pytest.mark.parametrize(("mine", "their"), PAIRS)
 def test_auto_is_batches_of_200(mine, their):
-    X, y = data(450)
+    X, y = learnable_classes(450)
     ours, theirs = (alike(make, max_iter=2).fit(X, y) for make in (mine, their))
     assert_same_weights(ours, theirs)
 
@@ -374,7 +368,7 @@ def test_auto_is_batches_of_200(mine, their):
     ],
 )
 def test_parameters_mean_the_same(mine, their, parameters):
-    X, y = data()
+    X, y = learnable_classes()
     ours, theirs = (
         alike(make, max_iter=3, batch_size=32, **parameters).fit(X, y) for make in (mine, their)
     )
@@ -383,7 +377,7 @@ def test_parameters_mean_the_same(mine, their, parameters):
 
 @pytest.mark.parametrize("make", CLASSIFIERS)
 def test_a_column_of_labels(make):
-    X, y = data()
+    X, y = learnable_classes()
     with pytest.warns(DataConversionWarning, match="column-vector"):
         model = alike(make, max_iter=1).fit(X, y[:, None])
     assert model.predict(X).shape == (103,)
@@ -444,7 +438,7 @@ def test_every_attribute_is_there(mine, their, early_stopping):
 
 
 def test_what_differs_by_design():
-    X, y = data()
+    X, y = learnable_classes()
     # Two classes have two outputs.
     ours, theirs = (alike(make, max_iter=1).fit(X, y > 0) for make in CLASSIFIERS)
     assert (ours.n_outputs_, ours.out_activation_) == (2, "softmax")

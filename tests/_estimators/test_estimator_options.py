@@ -4,9 +4,10 @@ import sys
 
 import numpy as np
 import pytest
+from samples import learnable_classes, probabilities
 from scipy.sparse import csr_matrix
 from scipy.special import log_softmax
-from sklearn.datasets import load_iris, load_wine, make_multilabel_classification
+from sklearn.datasets import load_wine
 from sklearn.exceptions import ConvergenceWarning
 from sklearn.metrics import accuracy_score, balanced_accuracy_score, log_loss, make_scorer
 from sklearn.neural_network import MLPClassifier
@@ -49,30 +50,6 @@ def test_scikit_learn_checks(estimator, check):
     check(estimator)
 
 
-def data(n=103, n_classes=3, dtype=np.float64):
-    """Rows whose classes can be learnt in part."""
-    rng = np.random.default_rng(0)
-    X = rng.normal(size=(n, 7))
-    y = (X @ rng.normal(size=(7, n_classes)) + rng.normal(size=(n, n_classes))).argmax(axis=1)
-    return X.astype(dtype), y
-
-
-def soft_rows(n=103, n_classes=3):
-    rng = np.random.default_rng(1)
-    return rng.dirichlet(np.ones(n_classes), n)
-
-
-@pytest.fixture(scope="module")
-def iris():
-    return load_iris(return_X_y=True)
-
-
-@pytest.fixture(scope="module")
-def several():
-    """Rows with three labels that may each be true."""
-    return make_multilabel_classification(n_samples=120, n_classes=3, random_state=0)
-
-
 # ---------------------------------------------------------------- activations and solvers
 
 
@@ -81,7 +58,7 @@ def several():
 @pytest.mark.parametrize("solver", ["sgd", "adam"])
 @pytest.mark.parametrize("activation", ["logistic", "tanh", "relu", "identity"])
 def test_epochs_equal_those_of_scikit_learn(activation, solver, weighted, engine):
-    X, y = data()  # 103 rows in batches of 32: the last batch is short
+    X, y = learnable_classes()  # 103 rows in batches of 32: the last batch is short
     weight = np.random.default_rng(1).random(len(X)) if weighted else None
     options = {
         "hidden_layer_sizes": (9, 5), "activation": activation, "solver": solver, "alpha": 0.5,
@@ -100,7 +77,7 @@ def test_epochs_equal_those_of_scikit_learn(activation, solver, weighted, engine
 
 @pytest.mark.parametrize("activation", ["logistic", "tanh"])
 def test_lbfgs_goes_the_way_of_scikit_learn(activation):
-    X, y = data()
+    X, y = learnable_classes()
     options = {
         "hidden_layer_sizes": (5,), "activation": activation, "solver": "lbfgs", "alpha": 0.1,
         "random_state": 0, "max_iter": 10,
@@ -115,7 +92,7 @@ def test_lbfgs_goes_the_way_of_scikit_learn(activation):
 
 
 def test_lbfgs_finds_the_minimum_of_a_convex_loss():
-    X, y = data()
+    X, y = learnable_classes()
     options = {"hidden_layer_sizes": (), "solver": "lbfgs", "alpha": 1.0, "tol": 1e-6}
     theirs = MLPClassifier(random_state=0, max_iter=1000, **options).fit(X, y)
     ours = DNNClassifier(norm=False, random_state=1, max_iter=1000, **options).fit(X, y)
@@ -125,14 +102,14 @@ def test_lbfgs_finds_the_minimum_of_a_convex_loss():
 
 
 def test_lbfgs_in_float32():
-    X, y = data(dtype=np.float32)
+    X, y = learnable_classes(dtype=np.float32)
     model = DNNClassifier((5,), solver="lbfgs", random_state=0, max_iter=50).fit(X, y)
     assert model.network_.dtype == np.float32
     assert model.score(X, y) > 0.8
 
 
 def test_lbfgs_with_nothing_to_do():
-    X, y = data()
+    X, y = learnable_classes()
     model = DNNClassifier((5,), solver="lbfgs", tol=1e6, random_state=0).fit(X, y)
     assert model.n_iter_ <= 1
     assert np.isfinite(model.loss_)
@@ -185,7 +162,7 @@ def test_lbfgs_stops_early(iris):
 @pytest.mark.parametrize("weights", [{0: 1.0, 1: 2.0, 2: 5.0}, "balanced"])
 @pytest.mark.parametrize("sample_weight", [None, np.random.default_rng(0).random(103)])
 def test_class_weights_are_sample_weights(weights, sample_weight):
-    X, y = data()
+    X, y = learnable_classes()
     of_class = compute_sample_weight(weights, y)
     product = of_class if sample_weight is None else of_class * sample_weight
     options = {"max_iter": 3, "random_state": 0}
@@ -196,7 +173,7 @@ def test_class_weights_are_sample_weights(weights, sample_weight):
 
 
 def test_class_weights_go_by_label():
-    X, y = data()
+    X, y = learnable_classes()
     names = np.array(["a", "b", "c"])
     options = {"max_iter": 3, "random_state": 0}
     model = DNNClassifier(class_weight={"a": 1, "b": 2, "c": 5}, **options).fit(X, names[y])
@@ -205,7 +182,7 @@ def test_class_weights_go_by_label():
 
 
 def test_class_weights_in_partial_fit():
-    X, y = data()
+    X, y = learnable_classes()
     options = {"norm": False, "random_state": 0}
     model = DNNClassifier(class_weight={0: 1, 1: 2, 2: 5}, **options)
     plain = DNNClassifier(**options)
@@ -216,7 +193,7 @@ def test_class_weights_in_partial_fit():
 
 
 def test_label_smoothing_is_training_on_smoothed_rows():
-    X, y = data()
+    X, y = learnable_classes()
     options = {"hidden_layer_sizes": (5,), "max_iter": 5, "batch_size": 32, "random_state": 0}
     model = DNNClassifier(label_smoothing=0.3, **options).fit(X, y, X_val=X, y_val=y)
     rows = 0.7 * np.eye(3)[y] + 0.3 / 3
@@ -232,8 +209,8 @@ def test_label_smoothing_is_training_on_smoothed_rows():
 
 @pytest.mark.parametrize("dtype", [np.float32, np.float64])
 def test_soft_labels(dtype):
-    X, _ = data(dtype=dtype)
-    rows = soft_rows()
+    X, _ = learnable_classes(dtype=dtype)
+    rows = probabilities()
     start = Network((7, 5, 3), dtype=dtype, seed=0)
     model = DNNClassifier((5,), "logistic", norm=False, alpha=0.0, max_iter=3, random_state=0).fit(
         X, rows
@@ -255,10 +232,10 @@ def test_soft_labels(dtype):
 
 
 def test_soft_labels_may_be_certain():
-    X, y = data()
+    X, y = learnable_classes()
     certain = np.eye(3)[y]
     model = DNNClassifier((5,), max_iter=3, random_state=0)
-    model.fit(X, soft_rows(), X_val=X, y_val=certain)
+    model.fit(X, probabilities(), X_val=X, y_val=certain)
     assert model.validation_scores_[-1] == accuracy_score(y, model.predict(X))
     model.partial_fit(X, certain)
     assert model.out_activation_ == "softmax"
@@ -326,7 +303,7 @@ def test_several_labels_smoothed(several):
 
 
 def test_dropout_is_the_same_for_any_number_of_threads():
-    X, y = data()
+    X, y = learnable_classes()
     options = {
         "hidden_layer_sizes": (33, 17), "dropout": 0.4, "batch_size": 32, "max_iter": 3,
         "random_state": 0,
@@ -348,7 +325,7 @@ def test_dropout_is_the_same_for_any_number_of_threads():
 
 @pytest.mark.parametrize("make", [DNNClassifier, DNNRegressor])
 def test_scoring_uses_all_units(make):
-    X, y = data()
+    X, y = learnable_classes()
     model = make(dropout=0.5, max_iter=2, random_state=0).fit(X, y, X_val=X, y_val=y)
     first = model.predict(X)
     assert np.array_equal(model.predict(X), first)
@@ -363,7 +340,7 @@ def test_scoring_uses_all_units(make):
 
 
 def test_dropout_without_hidden_layers_does_nothing():
-    X, y = data()
+    X, y = learnable_classes()
     models = [
         DNNClassifier((), dropout=p, shuffle=False, max_iter=2, random_state=0) for p in (0, 0.5)
     ]
@@ -401,7 +378,7 @@ def test_time_is_over(solver, make):
 
 
 def test_time_that_is_not_over():
-    X, y = data()
+    X, y = learnable_classes()
     timed = DNNClassifier(max_iter=3, max_time=1e6, random_state=0).fit(X, y)
     plain = DNNClassifier(max_iter=3, random_state=0).fit(X, y)
     assert np.array_equal(timed.network_.parameters, plain.network_.parameters)
@@ -463,7 +440,7 @@ def rates_of(model, *arguments, **options):
 
 @pytest.mark.parametrize("solver", ["sgd", "adam"])
 def test_newbob_halves_goes_back_and_stops(solver):
-    X, y = data(300)
+    X, y = learnable_classes(300)
     train, val = slice(0, 150), slice(150, 300)
     model = DNNClassifier(
         (8,), solver=solver, learning_rate="newbob", learning_rate_init=0.5, batch_size=16,
@@ -483,7 +460,7 @@ def test_newbob_halves_goes_back_and_stops(solver):
 
 
 def test_newbob_without_validation_rows_goes_by_the_training_loss():
-    X, y = data()
+    X, y = learnable_classes()
     model = DNNRegressor(
         hidden_layer_sizes=(), solver="sgd", learning_rate="newbob", learning_rate_init=0.1,
         tol=1e-3, random_state=0,
@@ -500,7 +477,7 @@ def test_newbob_without_validation_rows_goes_by_the_training_loss():
     [(DNNClassifier, "logistic"), (DNNClassifier, "relu"), (DNNRegressor, "logistic")],
 )
 def test_newbob_recovers_from_divergence(make, activation, with_validation_rows):
-    X, y = data(300)
+    X, y = learnable_classes(300)
     options = {"hidden_layer_sizes": (8,), "activation": activation, "solver": "sgd"}
     options |= {"learning_rate": "newbob", "batch_size": 16, "random_state": 0}
     held_out = {"X_val": X[200:], "y_val": y[200:]} if with_validation_rows else {}
@@ -620,7 +597,7 @@ def test_weights_of_a_split_go_with_its_rows(iris):
 @pytest.fixture
 def uneven():
     """A model of three classes of unequal shares, and its rows."""
-    X, y = data(300)
+    X, y = learnable_classes(300)
     kept = np.r_[np.flatnonzero(y == 0)[:20], np.flatnonzero(y != 0)]
     model = DNNClassifier((5,), max_iter=20, random_state=0).fit(X[kept], y[kept])
     np.testing.assert_allclose(model.class_prior_, np.bincount(y[kept]) / len(kept), rtol=1e-14)
@@ -693,7 +670,7 @@ def test_bad_priors(uneven, priors):
 @pytest.mark.parametrize("shuffle", [False, True])
 @pytest.mark.parametrize("solver", ["adam", "sgd"])
 def test_two_and_two_epochs_equal_four(solver, shuffle, dropout):
-    X, y = data()
+    X, y = learnable_classes()
     options = {
         "hidden_layer_sizes": (9,), "solver": solver, "shuffle": shuffle, "dropout": dropout,
         "batch_size": 32, "random_state": 0, "tol": 0.0,
@@ -716,7 +693,7 @@ def test_two_and_two_epochs_equal_four(solver, shuffle, dropout):
 
 
 def test_warm_start_goes_on_by_lbfgs():
-    X, y = data()
+    X, y = learnable_classes()
     options = {"hidden_layer_sizes": (5,), "random_state": 0, "warm_start": True}
     model = DNNClassifier(max_iter=3, **options).fit(X, y)
     loss = model.loss_
@@ -790,9 +767,9 @@ def test_bad_arguments_leave_the_model_as_it_was(iris, arguments, words):
 
 
 def test_class_weight_needs_labels():
-    X, _ = data()
+    X, _ = learnable_classes()
     with pytest.raises(ValueError, match="class_weight needs labels"):
-        DNNClassifier(class_weight={0: 1, 1: 1, 2: 2}).fit(X, soft_rows())
+        DNNClassifier(class_weight={0: 1, 1: 1, 2: 2}).fit(X, probabilities())
 
 
 @pytest.mark.parametrize("make", [DNNClassifier, DNNRegressor])
@@ -807,9 +784,9 @@ def test_what_partial_fit_cannot_do(iris, make):
 
 @pytest.mark.parametrize("resume", ["fit", "partial_fit"])
 def test_labels_of_another_kind_on_resume_are_refused(resume):
-    X, y = data()
+    X, y = learnable_classes()
     forms = {"single": y, "multilabel": np.c_[y > 0, y > 1, y == 1].astype(int)}
-    forms["soft"] = soft_rows()
+    forms["soft"] = probabilities()
     for kind, labels in forms.items():
         model = DNNClassifier(max_iter=1, warm_start=True, random_state=0).fit(X, labels)
         before = model.predict_proba(X)
@@ -840,7 +817,7 @@ def test_patience_without_end(make, iris):
 
 
 def test_too_few_rows_to_judge_by_are_called_by_their_parameter():
-    X, y = data(10)
+    X, y = learnable_classes(10)
     model = DNNRegressor(early_stopping=True, validation_fraction=0.1)
     with pytest.raises(ValueError, match=r"validation_fraction=0.1 of the rows must be at least 2"):
         model.fit(X, y)
