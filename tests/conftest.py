@@ -2,10 +2,15 @@
 
 import signal
 
+import hypothesis
 import pytest
 from sklearn import datasets
 
 from dnncore._core import csrc
+
+# The same examples in every run; `pytest --hypothesis-profile default` tries others.
+hypothesis.settings.register_profile("repeatable", derandomize=True, deadline=None)
+hypothesis.settings.load_profile("repeatable")
 
 
 @pytest.fixture(scope="session", autouse=True)

@@ -109,7 +109,7 @@ def test_without_missing_values_it_changes_nothing(make, way):
     np.testing.assert_allclose(model.predict(X), model.predict(filled), rtol=1e-12)
 
 
-@settings(deadline=None, max_examples=25)
+@settings(max_examples=25)
 @given(
     n=st.integers(1, 60),
     share=st.sampled_from([0.0, 0.2, 1.0]),

@@ -86,7 +86,7 @@ def test_the_same_bits_as_dense(make, dtype, options):
             assert found.tobytes() == expected.tobytes()
 
 
-@settings(deadline=None, max_examples=30)
+@settings(max_examples=30)
 @given(
     n=st.integers(1, 70),
     density=st.sampled_from([0.0, 0.05, 0.5, 1.0]),

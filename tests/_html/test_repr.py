@@ -35,7 +35,7 @@ def circles(svg, x):
     return [c for c in svg.iter(f"{SVG}circle") if c.get("cx") == x and c.get("r") == "6"]
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 @given(
     st.lists(st.integers(1, 30), min_size=2, max_size=12),
     st.text(st.characters(exclude_categories=["Cs", "Cc"], max_codepoint=0xFFFD), min_size=1),
@@ -103,7 +103,7 @@ def test_sparkline():
     assert held_out == [(54, 29), (104, 29)]  # of the last epochs
 
 
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=40)
 @given(st.lists(st.lists(st.floats(allow_infinity=True, width=32), max_size=300), max_size=2))
 def test_any_sparkline_is_inside_its_frame(curves):
     svg = ET.fromstring(sparkline_svg(curves, width=100, height=50))

@@ -46,7 +46,7 @@ def fitted(y):
 
 
 @given(data=st.data(), n=st.integers(0, 20))
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 def test_networks_of_all_kinds(data, n, networks, rows, same, tmp_path_factory):
     network = data.draw(networks)
     path = str(tmp_path_factory.getbasetemp() / "network.onnx")

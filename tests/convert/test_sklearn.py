@@ -62,7 +62,7 @@ def test_classifiers_predict_the_same(target, scaler, solver):
     scaled=st.booleans(),
     seed=st.integers(0, 99),
 )
-@settings(max_examples=25, deadline=None)
+@settings(max_examples=25)
 def test_all_shapes_and_activations(activation, hidden, n_classes, scaled, seed):
     y = np.arange(90) % n_classes
     params = {"hidden_layer_sizes": hidden, "activation": activation, "random_state": seed}

@@ -190,7 +190,7 @@ def test_learning_curve_of_the_command_line(losses, scores):
 # -------------------------------------------------------------------------------------- weights
 
 
-@settings(max_examples=12, deadline=None)
+@settings(max_examples=12)
 @given(st.integers(1, 30), st.integers(1, 9), st.integers(1, 9), st.integers(0, 2**32 - 1))
 def test_mosaic_holds_every_weight_once(n_units, height, width, seed):
     network = Network((height * width, n_units, 2), seed=seed)

@@ -15,10 +15,10 @@ def any_logits(dtype: type) -> st.SearchStrategy[np.ndarray]:
 
 
 each_logits = given(st.one_of(any_logits(np.float32), any_logits(np.float64)))
-repeatable = settings(derandomize=True, deadline=None, max_examples=300)
+thorough = settings(max_examples=300)
 
 
-@repeatable
+@thorough
 @each_logits
 def test_sigmoid_of_any_logits(z):
     a = kernels.sigmoid(z)
@@ -29,7 +29,7 @@ def test_sigmoid_of_any_logits(z):
     check_against_reference(("sigmoid",), {"z": z})
 
 
-@repeatable
+@thorough
 @each_logits
 def test_tanh_of_any_logits(z):
     a = kernels.tanh(z)
@@ -38,7 +38,7 @@ def test_tanh_of_any_logits(z):
     check_against_reference(("tanh",), {"z": z})
 
 
-@repeatable
+@thorough
 @each_logits
 def test_relu_of_any_logits(z):
     a = kernels.relu(z)
@@ -46,7 +46,7 @@ def test_relu_of_any_logits(z):
     assert np.array_equal(kernels.relu_backward(z, a), a)
 
 
-@repeatable
+@thorough
 @each_logits
 def test_softmax_of_any_logits(z):
     p = kernels.softmax(z)
@@ -57,7 +57,7 @@ def test_softmax_of_any_logits(z):
     check_against_reference(("softmax",), {"z": z})
 
 
-@repeatable
+@thorough
 @each_logits
 def test_log_softmax_of_any_logits(z):
     log_p = kernels.log_softmax(z)
@@ -65,7 +65,7 @@ def test_log_softmax_of_any_logits(z):
     check_against_reference(("log_softmax",), {"z": z})
 
 
-@repeatable
+@thorough
 @given(st.data(), st.booleans(), st.booleans())
 def test_softmax_cross_entropy_of_any_logits(data, single, weighted):
     z = data.draw(any_logits(np.float32 if single else np.float64))
@@ -85,7 +85,7 @@ def test_softmax_cross_entropy_of_any_logits(data, single, weighted):
     check_against_reference(("softmax_cross_entropy",), arguments)
 
 
-@repeatable
+@thorough
 @given(st.data(), st.booleans())
 def test_sigmoid_cross_entropy_of_any_logits(data, single):
     z = data.draw(any_logits(np.float32 if single else np.float64))

@@ -28,8 +28,6 @@ from dnncore.predictor import Predictor
 
 MANY = settings(
     max_examples=400,
-    deadline=None,
-    derandomize=True,
     suppress_health_check=[HealthCheck.function_scoped_fixture],
 )
 

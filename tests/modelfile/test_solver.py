@@ -227,7 +227,7 @@ def test_a_trainer_that_refuses_a_state_is_as_before(changes):
     assert before == after
 
 
-@settings(max_examples=20, deadline=None, derandomize=True)
+@settings(max_examples=20)
 @given(st.integers(0, 3), st.sampled_from([Adam(0.01), SGD(0.01), SGD(0.01, 0.0)]))
 def test_a_trainer_goes_on_from_a_state(epochs, solver):
     one, other = trainer(solver), trainer(Adam(0.5))

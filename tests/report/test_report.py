@@ -371,7 +371,7 @@ def test_matplotlib_is_left_as_it_was(wine, tmp_path):
 # ---------------------------------------------------------------------------------------- parts
 
 
-@settings(max_examples=100, deadline=None)
+@settings(max_examples=100)
 @given(st.lists(st.text(st.characters(exclude_categories=["Cs"], exclude_characters="\r\0"))))
 def test_text_comes_through_html_as_it_was(texts):
     page = Page(table(("name", *texts), [("row", *texts)]))

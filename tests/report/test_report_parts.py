@@ -120,7 +120,7 @@ def test_without_matplotlib(wine, tmp_path, monkeypatch):
         write_report(*wine, tmp_path / "report.html")
 
 
-@settings(max_examples=50, deadline=None)
+@settings(max_examples=50)
 @given(st.lists(st.tuples(st.floats(0, 1), st.booleans(), st.integers(1, 5)), min_size=1))
 def test_reliability_is_that_of_its_definition(rows):
     p, happened, weight = (np.array(column) for column in zip(*rows, strict=True))
@@ -136,7 +136,7 @@ def test_reliability_is_that_of_its_definition(rows):
     assert bins.error == pytest.approx(error / total, abs=1e-12)
 
 
-@settings(max_examples=50, deadline=None)
+@settings(max_examples=50)
 @given(st.lists(st.tuples(st.floats(-10, 10), st.integers(1, 4)), min_size=1), st.floats(0.01, 1))
 def test_weighted_quantile_is_that_of_repeated_values(rows, share):
     values, weight = (np.array(column) for column in zip(*rows, strict=True))
