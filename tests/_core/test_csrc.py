@@ -4,14 +4,12 @@ float32 goes over a fixed share of all bit patterns; benchmarks/ulp_scan.py goes
 them and found the same largest errors. float64 is sampled, and held against long double.
 """
 
-import os
-import subprocess
-import sys
 from collections.abc import Callable
 from functools import cache
 
 import numpy as np
 import pytest
+from processes import run_python
 
 from dnncore._core import csrc
 
@@ -205,26 +203,20 @@ def test_instruction_sets_end_with_generic(select_isa):
     assert csrc.selected() == available[-1]
 
 
-def selected_at_import(disabled: str) -> subprocess.CompletedProcess[str]:
-    return subprocess.run(
-        [sys.executable, "-c", "from dnncore._core import csrc; print(csrc.selected())"],
-        env=os.environ | {"DNNCORE_DISABLE_CPU_FEATURES": disabled},
-        cwd=os.path.expanduser("~"),  # not the source tree, which would be imported
-        capture_output=True,
-        text=True,
-        check=True,
-    )
+def selected_at_import(disabled):
+    """The instruction set, and what is said on standard error."""
+    code = "from dnncore._core import csrc; print(csrc.selected())"
+    out, err = run_python(code, DNNCORE_DISABLE_CPU_FEATURES=disabled)
+    return out.strip(), err
 
 
 def test_instruction_sets_can_be_disabled():
     *others, generic = csrc.available()
-    result = selected_at_import(", ".join(others).upper())
-    assert result.stdout.strip() == generic
-    assert result.stderr == ""
+    assert selected_at_import(", ".join(others).upper()) == (generic, "")
 
 
 def test_unknown_instruction_sets_are_warned_of():
-    result = selected_at_import("sse9")
-    assert result.stdout.strip() == csrc.available()[0]
-    assert "RuntimeWarning" in result.stderr
-    assert "sse9" in result.stderr
+    selected, err = selected_at_import("sse9")
+    assert selected == csrc.available()[0]
+    assert "RuntimeWarning" in err
+    assert "sse9" in err

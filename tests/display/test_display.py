@@ -1,10 +1,10 @@
 """What all displays have in common: Matplotlib, imported only when they draw."""
 
-import subprocess
 import sys
 
 import pytest
 from drawing import X, axes, y
+from processes import run_python
 from sklearn.calibration import CalibrationDisplay
 from sklearn.metrics import ConfusionMatrixDisplay, PredictionErrorDisplay
 
@@ -39,10 +39,10 @@ def test_without_matplotlib(draw, classifier, monkeypatch):
 
 
 def test_import_takes_no_matplotlib():
-    code = (
-        "import sys, dnncore.display; print('matplotlib' in sys.modules, 'sklearn' in sys.modules)"
+    out, _ = run_python(
+        """
+        import sys, dnncore.display
+        print("matplotlib" in sys.modules, "sklearn" in sys.modules)
+        """
     )
-    done = subprocess.run(
-        [sys.executable, "-P", "-c", code], capture_output=True, text=True, check=True
-    )
-    assert done.stdout.split() == ["False", "False"]
+    assert out.split() == ["False", "False"]
