@@ -28,7 +28,8 @@ from sklearn.base import clone
 
 from dnncore import Network
 from dnncore._core.moments import MOMENTS_ROWS
-from dnncore._training.sources import InBlocks, InMemory
+from dnncore._training.checks import CheckedBlocks, check_rows
+from dnncore._training.sources import ArraySource, BlockSource
 from dnncore.training import LBFGS, SGD, Trainer
 
 pytestmark = pytest.mark.filterwarnings("ignore::sklearn.exceptions.ConvergenceWarning")
@@ -92,6 +93,8 @@ def test_options(model, rows, y, weighted):
     assert_same_model(one, other)
     if hasattr(one, "class_prior_"):
         np.testing.assert_allclose(one.class_prior_, other.class_prior_, rtol=1e-12)
+        if np.ndim(y) == 1:  # sums in the order of the rows
+            np.testing.assert_array_equal(one.class_prior_, other.class_prior_)
 
 
 @pytest.mark.parametrize("make", [classifier, regressor])
@@ -118,7 +121,7 @@ def test_warm_start_goes_on():
     other.fit_blocks([(X[:9], np.zeros(9, int))], classes=[0, 1, 2])
     with pytest.raises(ValueError, match="features"):
         other.fit_blocks([(X[:, :3], LABEL)])
-    with pytest.raises(ValueError, match="multilabel labels, but single ones came before"):
+    with pytest.raises(ValueError, match="trained on single labels, got multilabel ones"):
         other.fit_blocks([(X, indicator())])
 
 
@@ -127,9 +130,9 @@ def test_warm_start_on_labels_of_several_outputs():
     model.fit_blocks([(X[:130], probabilities()[:130])])  # 0 and 1 only: probabilities all the same
     assert model.predict_proba(X).sum(axis=1) == pytest.approx(1.0)
     model = classifier(warm_start=True).fit_blocks([(X, indicator())])
-    with pytest.raises(ValueError, match=r"trained on multilabel labels of 3 classes, got .* of 2"):
+    with pytest.raises(ValueError, match="y must have 3 columns as before, got 2"):
         model.fit_blocks([(X, indicator()[:, :2])])
-    with pytest.raises(ValueError, match="multilabel labels of 3 classes, got soft ones of 3"):
+    with pytest.raises(ValueError, match="trained on multilabel labels, got soft ones"):
         model.fit_blocks([(X, probabilities())])
 
 
@@ -221,12 +224,12 @@ def test_trainer():
 
 
 def test_the_loss_that_newbob_goes_by_is_the_same_number(monkeypatch):
-    monkeypatch.setattr("dnncore.training.LOSS_ROWS", 100)
+    monkeypatch.setattr("dnncore._training.optimizer.LOSS_ROWS", 100)
     trainer = Trainer(Network((5, 7, 3), seed=1), n_threads=2)
     arrays = X, LABEL, WEIGHT
-    loop = trainer._loop(1, 0.0, 1, None, False, None, None)
-    whole = trainer._loss_now(InMemory(*trainer._check(*arrays)), loop)
-    parts = trainer._loss_now(InBlocks(divided(SIZES, *arrays), trainer._check_block), loop)
+    whole = trainer.loss_of(ArraySource(*check_rows(trainer.network, *arrays)))
+    blocks = CheckedBlocks(trainer.network, divided(SIZES, *arrays))
+    parts = trainer.loss_of(BlockSource(blocks))
     assert parts == whole
     assert whole == pytest.approx(
         trainer.network.loss(X, LABEL, sample_weight=WEIGHT, alpha=trainer.alpha), rel=1e-12

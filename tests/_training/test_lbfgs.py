@@ -11,7 +11,6 @@ from sklearn.exceptions import ConvergenceWarning
 from sklearn.neural_network import MLPClassifier
 from threadpoolctl import threadpool_info
 
-import dnncore
 from dnncore import DNNClassifier, DNNRegressor, Network
 
 pytestmark = pytest.mark.filterwarnings("ignore::sklearn.exceptions.ConvergenceWarning")
@@ -94,7 +93,7 @@ def test_lbfgs_in_blocks_of_rows(monkeypatch, iris):
         return back_propagate(network, X, *arguments, **settings)
 
     monkeypatch.setattr(Network, "back_propagate", witness)
-    monkeypatch.setattr(dnncore.training, "LBFGS_ELEMENTS", 20 * (4 + 5 + 3))
+    monkeypatch.setattr("dnncore._training.lbfgs.MAX_ELEMENTS", 20 * (4 + 5 + 3))
     model = DNNClassifier((5,), **options).fit(X, y, weight)
     assert seen[:6] == [20, 20, 20, 20, 20, 10]  # the first 40 rows have no weight
     np.testing.assert_allclose(model.loss_curve_, expected.loss_curve_, rtol=1e-9)

@@ -122,11 +122,11 @@ def test_solver_state_as_documented(tmp_path):
     model = fitted(dropout=0.25, scoring=["accuracy"])
     model.save(path, solver_state=True)
     tensors, metadata = load_file(path), metadata_of(path)
-    trainer = model._trainer
+    state = model._trainer.state_dict()
     for i in (0, 1):
-        np.testing.assert_array_equal(tensors[f"solver.state.{i}"], trainer._state[i])
+        np.testing.assert_array_equal(tensors[f"solver.state.{i}"], state["vectors"][i])
     assert tensors["history.metrics.0"].tolist() == model.history_.metrics["accuracy"]
-    random = trainer._rng.bit_generator.state
+    random = state["random"]
     assert json.loads(metadata["solver"]) == {
         "kind": "Adam",
         "settings": {
@@ -136,7 +136,7 @@ def test_solver_state_as_documented(tmp_path):
         "n_vectors": 2,
         "steps": 3,
         "learning_rate": 0.002,
-        "dropout_seed": str(trainer._dropout_seed),
+        "dropout_seed": str(state["dropout_seed"]),
         "random": {
             "state": str(random["state"]["state"]), "inc": str(random["state"]["inc"]),
             "has_uint32": random["has_uint32"], "uinteger": random["uinteger"],
