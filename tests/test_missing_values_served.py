@@ -106,7 +106,7 @@ def test_model_file(make, way, dtype, tmp_path):
     frozen.save(path)
     assert np.array_equal(load(path)(X.to_numpy()), frozen(X.to_numpy()))
     save(frozen, path, table=[Column(name) for name in "abcdef"])
-    with pytest.raises(ValueError, match="6"):
+    with pytest.raises(ValueError, match="the table must give 6 features"):
         save(frozen, path, table=[Column("a")])
 
 
@@ -161,7 +161,12 @@ def test_gradients():
 
 @pytest.mark.parametrize(
     ("missing", "words"),
-    [([0, 0], "different"), ([2], r"\[0, 2\)"), ([-1], r"\[0, 2\)"), ([0, 1, 2], "fewer")],
+    [
+        ([0, 0], "missing must name different features"),
+        ([2], r"missing must lie in \[0, 2\), got \[2\]"),
+        ([-1], r"missing must lie in \[0, 2\), got \[-1\]"),
+        ([0, 1, 2], "missing must name different features, fewer than"),
+    ],
 )
 def test_bad_indicators(missing, words):
     with pytest.raises(ValueError, match=words):

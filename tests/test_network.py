@@ -57,10 +57,10 @@ def test_seed():
 @pytest.mark.parametrize(
     ("arguments", "error", "words"),
     [
-        (((3,),), ValueError, "at least 2"),
-        (((3, 0),), ValueError, "layer_sizes"),
-        (((3, 2.5),), TypeError, "2.5"),
-        (((3, True),), TypeError, "True"),
+        (((3,),), ValueError, "layer_sizes must have at least 2 entries"),
+        (((3, 0),), ValueError, "layer_sizes must lie in"),
+        (((3, 2.5),), TypeError, "layer_sizes must be an integer, got 2.5"),
+        (((3, True),), TypeError, "layer_sizes must be an integer, got True"),
     ],
 )
 def test_bad_layer_sizes(arguments, error, words):
@@ -69,7 +69,7 @@ def test_bad_layer_sizes(arguments, error, words):
 
 
 def test_bad_dtype():
-    with pytest.raises(TypeError, match="float16"):
+    with pytest.raises(TypeError, match="dtype must be float32 or float64, got float16"):
         Network((3, 2), dtype=np.float16)
 
 
@@ -159,12 +159,16 @@ def test_forward_shows_every_quantity():
 @pytest.mark.parametrize(
     ("X", "error", "words"),
     [
-        (np.zeros((2, 3)), ValueError, "4 columns"),
-        (np.zeros((2, 4), np.float32), TypeError, "float64.*float32"),
-        (np.zeros((2, 4), int), TypeError, "int64"),
-        (np.zeros(4), ValueError, "shape"),
-        (np.array([[0, 0, np.nan, 0]]), ValueError, "nan in row 0, column 2"),
-        (np.array([[0, 0, 0, 0], [0, np.inf, 0, -np.inf]]), ValueError, "row 1, column 1"),
+        (np.zeros((2, 3)), ValueError, "X must have 4 columns"),
+        (np.zeros((2, 4), np.float32), TypeError, "X must have dtype float64, .*got float32"),
+        (np.zeros((2, 4), int), TypeError, "X must be a float32 or float64 array, got int64"),
+        (np.zeros(4), ValueError, "X must have shape"),
+        (np.array([[0, 0, np.nan, 0]]), ValueError, "X must be finite, got nan in row 0, column 2"),
+        (
+            np.array([[0, 0, 0, 0], [0, np.inf, 0, -np.inf]]),
+            ValueError,
+            "X must be finite, got inf in row 1, column 1",
+        ),
     ],
 )
 def test_bad_rows(X, error, words):
@@ -233,11 +237,11 @@ def test_norm_weights_are_repetitions():
 @pytest.mark.parametrize(
     ("mean", "scale", "words"),
     [
-        (None, [1, 1], "both"),
-        ([0, 0], [1, 0], "positive"),
-        ([0, 0], [1, -1], "positive"),
-        ([0, np.nan], [1, 1], "finite"),
-        ([0], [1, 1], "shape"),
+        (None, [1, 1], "mean and scale must both be arrays"),
+        ([0, 0], [1, 0], "scale must be positive"),
+        ([0, 0], [1, -1], "scale must be positive"),
+        ([0, np.nan], [1, 1], "mean must be finite"),
+        ([0], [1, 1], "mean must have shape"),
     ],
 )
 def test_bad_norm_changes_nothing(mean, scale, words):

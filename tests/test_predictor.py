@@ -185,18 +185,18 @@ def test_target_mean_and_scale_are_for_numbers(output, units):
 
 
 @pytest.mark.parametrize(
-    "units",
+    ("units", "name"),
     [
-        {"target_mean": np.zeros(2)},
-        {"target_scale": np.ones((3, 3, 3))},
-        {"target_mean": np.zeros(3), "target_scale": np.ones(4)},
-        {"target_mean": np.array([0.0, np.nan, 0.0])},
-        {"target_scale": np.array([1.0, np.inf, 1.0])},
+        ({"target_mean": np.zeros(2)}, "target_mean"),
+        ({"target_scale": np.ones((3, 3, 3))}, "target_scale"),
+        ({"target_mean": np.zeros(3), "target_scale": np.ones(4)}, "target_scale"),
+        ({"target_mean": np.array([0.0, np.nan, 0.0])}, "target_mean"),
+        ({"target_scale": np.array([1.0, np.inf, 1.0])}, "target_scale"),
     ],
 )
-def test_bad_target_mean_and_scale(units):
+def test_bad_target_mean_and_scale(units, name):
     network = Network((4, 5, 3), seed=0, output="identity")
-    with pytest.raises(ValueError):
+    with pytest.raises(ValueError, match=f"{name} must be 3 finite numbers"):
         network.freeze(**units)
 
 
@@ -219,42 +219,42 @@ def test_out():
 
 
 @pytest.mark.parametrize(
-    ("out", "error"),
+    ("out", "error", "words"),
     [
-        (np.empty((5, 2)), TypeError),
-        ([[0.0] * 2] * 5, TypeError),
-        (np.empty((4, 2), np.float32), ValueError),
-        (np.empty((5, 3), np.float32), ValueError),
-        (np.empty(2, np.float32), ValueError),
-        (np.empty((5, 4), np.float32)[:, ::2], ValueError),
+        (np.empty((5, 2)), TypeError, "out must have dtype float32"),
+        ([[0.0] * 2] * 5, TypeError, "out must be a NumPy array"),
+        (np.empty((4, 2), np.float32), ValueError, r"out must have shape \(5, 2\)"),
+        (np.empty((5, 3), np.float32), ValueError, r"out must have shape \(5, 2\)"),
+        (np.empty(2, np.float32), ValueError, r"out must have shape \(5, 2\)"),
+        (np.empty((5, 4), np.float32)[:, ::2], ValueError, "out must be C-contiguous"),
     ],
 )
-def test_bad_out(out, error):
+def test_bad_out(out, error, words):
     _, predictor = frozen((3, 4, 2), np.float32)
-    with pytest.raises(error, match="out"):
+    with pytest.raises(error, match=words):
         predictor(random_rows((3,), 5, np.float32), out)
 
 
 def test_out_must_not_overlap_the_rows():
     _, predictor = frozen((2, 4, 2), np.float64)
     X = random_rows((2,), 5, np.float64)
-    with pytest.raises(ValueError, match="out"):
+    with pytest.raises(ValueError, match="out must not overlap"):
         predictor(X, X)
     buffer = np.zeros(12)
-    with pytest.raises(ValueError, match="out"):
+    with pytest.raises(ValueError, match="out must not overlap"):
         predictor(buffer[:10].reshape(5, 2), buffer[2:].reshape(5, 2))
 
 
 @pytest.mark.parametrize(
     ("x", "error", "words"),
     [
-        (np.zeros(3), TypeError, "float32.*float64"),
-        (np.zeros(3, int), TypeError, "int64"),
+        (np.zeros(3), TypeError, "x must have dtype float32.*got float64"),
+        (np.zeros(3, int), TypeError, "x must have dtype float32.*got int64"),
         (np.zeros(4, np.float32), ValueError, r"\(3,\) or \(n, 3\), got \(4,\)"),
-        (np.zeros((2, 4), np.float32), ValueError, "shape"),
-        (np.zeros((1, 2, 3), np.float32), ValueError, "shape"),
-        (np.float32(1), ValueError, "shape"),
-        ("rows", TypeError, "dtype"),
+        (np.zeros((2, 4), np.float32), ValueError, "x must have shape"),
+        (np.zeros((1, 2, 3), np.float32), ValueError, "x must have shape"),
+        (np.float32(1), ValueError, "x must have shape"),
+        ("rows", TypeError, "x must have dtype float32"),
     ],
 )
 def test_bad_rows(x, error, words):
@@ -284,12 +284,12 @@ def test_nan_goes_through_and_is_refused_by_predict_proba():
 @pytest.mark.parametrize(
     ("arguments", "error", "words"),
     [
-        (((3,), np.zeros(4)), ValueError, "layer_sizes"),
-        (((3, 0), np.zeros(4)), ValueError, "layer_sizes"),
-        (((3, 2), np.zeros(7)), ValueError, r"shape \(8,\)"),
-        (((3, 2), np.full(8, np.nan)), ValueError, "finite"),
-        (((3, 2), np.zeros(8, int)), TypeError, "int64"),
-        (((3, 2), np.zeros(8), [1, 2, 3]), ValueError, "classes"),
+        (((3,), np.zeros(4)), ValueError, "layer_sizes must be 2 or more positive ints"),
+        (((3, 0), np.zeros(4)), ValueError, "layer_sizes must be 2 or more positive ints"),
+        (((3, 2), np.zeros(7)), ValueError, r"parameters must have shape \(8,\)"),
+        (((3, 2), np.full(8, np.nan)), ValueError, "parameters must be finite"),
+        (((3, 2), np.zeros(8, int)), TypeError, "parameters must be float32 or float64"),
+        (((3, 2), np.zeros(8), [1, 2, 3]), ValueError, r"classes must have shape \(2,\)"),
     ],
 )
 def test_bad_construction(arguments, error, words):

@@ -260,8 +260,8 @@ def put(at, value):
         (broken(indptr=put(-1, 10**6)), "1000000 indices and values"),
         (broken(indptr=lambda x: x[:-1]), "one for each row"),
         (broken(data=lambda x: x[:-4]), "indices and values"),
-        (broken(data=put(0, np.inf)), "finite"),
-        (broken(data=put(-1, np.nan)), "finite"),
+        (broken(data=put(0, np.inf)), "X must be finite"),
+        (broken(data=put(-1, np.nan)), "X must be finite"),
     ],
 )
 def test_a_broken_matrix_is_refused(X, words):

@@ -222,7 +222,7 @@ def test_what_is_refused():
     with pytest.raises(ValueError, match="2 classes or more"):
         DNNClassifier.from_sklearn(one)
     classifier.coefs_[0][0, 0] = np.nan
-    with pytest.raises(ValueError, match="finite"):
+    with pytest.raises(ValueError, match="model must be finite"):
         DNNClassifier.from_sklearn(classifier)
     if "loss" in MLPRegressor().get_params():
         poisson = fitted(MLPRegressor, np.abs(X[:, 0]), loss="poisson")

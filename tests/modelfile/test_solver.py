@@ -200,26 +200,26 @@ def trainer(solver=None):
 
 
 @pytest.mark.parametrize(
-    "changes",
+    ("changes", "words"),
     [
-        {"vectors": []},
-        {"vectors": [np.zeros(23), np.zeros(22)]},
-        {"vectors": [np.full(23, np.nan)] * 2},
-        {"solver": SGD()},
-        {"solver": LBFGS()},
-        {"steps": 0.5},
-        {"learning_rate": np.nan},
-        {"dropout_seed": -1},
-        {"random": {"bit_generator": "MT19937"}},
-        {"random": {"bit_generator": "PCG64"}},
-        {"random": None},
+        ({"vectors": []}, "vectors must have shapes"),
+        ({"vectors": [np.zeros(23), np.zeros(22)]}, "vectors must have shapes"),
+        ({"vectors": [np.full(23, np.nan)] * 2}, "vectors must be finite"),
+        ({"solver": SGD()}, r"vectors must have shapes \[\(23,\)\] for SGD"),
+        ({"solver": LBFGS()}, r"vectors must have shapes \[\] for LBFGS"),
+        ({"steps": 0.5}, "steps must be an integer"),
+        ({"learning_rate": np.nan}, "learning_rate must lie in"),
+        ({"dropout_seed": -1}, "dropout_seed must lie in"),
+        ({"random": {"bit_generator": "MT19937"}}, "state must be for a PCG64 RNG"),
+        ({"random": {"bit_generator": "PCG64"}}, "random must be the state of a PCG64"),
+        ({"random": None}, "state must be a dict"),
     ],
 )
-def test_a_trainer_that_refuses_a_state_is_as_before(changes):
+def test_a_trainer_that_refuses_a_state_is_as_before(changes, words):
     one = trainer()
     one.run_epoch(X, CODES % 2)
     before = one.state_dict()
-    with pytest.raises((TypeError, ValueError)):
+    with pytest.raises((TypeError, ValueError), match=words):
         one.load_state_dict(trainer().state_dict() | changes)
     after = one.state_dict()
     for x, y in zip(before.pop("vectors"), after.pop("vectors"), strict=True):
