@@ -3,8 +3,11 @@
 import numpy as np
 import pandas as pd
 import pytest
+from gaps import FEATURES, INDICATED, N, each_way, model_of, rows
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from perceptrons import each_estimator
+from samples import targets
 from scipy import sparse
 from sklearn.base import clone
 from sklearn.impute import SimpleImputer
@@ -12,35 +15,10 @@ from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 from sklearn.utils import get_tags
 
-from dnncore import DNNClassifier, DNNRegressor, Network
+from dnncore import DNNClassifier, Network
 from dnncore.training import SGD, Trainer
 
 pytestmark = pytest.mark.filterwarnings("ignore::sklearn.exceptions.ConvergenceWarning")
-
-MAKERS = [DNNClassifier, DNNRegressor]
-WAYS = ["mean", "indicator"]
-N, FEATURES = 120, 6
-INDICATED = [0, 2, 3, 5]
-
-
-def rows(n=N, dtype=np.float64, seed=0):
-    """NaN in the features of INDICATED; nothing else in the last one."""
-    rng = np.random.default_rng(seed)
-    X = rng.normal(2, 3, (n, FEATURES))
-    gone = rng.random(X.shape) < 0.25
-    gone[:, [1, 4]] = False
-    gone[:, 5] = True
-    X[gone] = np.nan
-    return X.astype(dtype)
-
-
-def targets(n=N, seed=1):
-    return np.random.default_rng(seed).integers(0, 3, n)
-
-
-def model_of(make, **options):
-    settings = {"hidden_layer_sizes": (8,), "max_iter": 6, "random_state": 0}
-    return make(**{**settings, "missing_values": "indicator", **options})
 
 
 def explicit(way, model):
@@ -55,8 +33,8 @@ def explicit(way, model):
 
 
 @pytest.mark.filterwarnings("ignore:invalid value:RuntimeWarning", "ignore:Degrees of freedom")
-@pytest.mark.parametrize("make", MAKERS)
-@pytest.mark.parametrize("way", WAYS)
+@each_estimator
+@each_way
 @pytest.mark.parametrize(
     "options",
     [
@@ -66,7 +44,7 @@ def explicit(way, model):
     ],
 )
 def test_equals_an_explicit_pipeline(make, way, options):
-    X, y = rows(), targets()
+    X, y = rows(), targets(N)
     model = model_of(make, missing_values=way, **options)
     pipeline = explicit(way, model).fit(X, y)
     model.fit(X, y)
@@ -84,7 +62,7 @@ def test_equals_an_explicit_pipeline(make, way, options):
 
 @pytest.mark.filterwarnings("ignore:invalid value:RuntimeWarning", "ignore:Degrees of freedom")
 def test_weights_count_in_the_mean():
-    X, y = rows(), targets()
+    X, y = rows(), targets(N)
     weight = np.random.default_rng(4).uniform(0, 2, N)
     model = model_of(DNNClassifier).fit(X, y, weight)
     scaler = StandardScaler().fit(X, sample_weight=weight)
@@ -94,10 +72,10 @@ def test_weights_count_in_the_mean():
     assert (model.network_.mean_[5], model.network_.scale_[5]) == (0.0, 1.0)
 
 
-@pytest.mark.parametrize("make", MAKERS)
-@pytest.mark.parametrize("way", WAYS)
+@each_estimator
+@each_way
 def test_without_missing_values_it_changes_nothing(make, way):
-    X, y = np.nan_to_num(rows()), targets()
+    X, y = np.nan_to_num(rows()), targets(N)
     plain = model_of(make, missing_values="error").fit(X, y)
     model = model_of(make, missing_values=way).fit(X, y)
     assert np.array_equal(model.network_.parameters, plain.network_.parameters)
@@ -149,9 +127,9 @@ def test_an_epoch_equals_one_on_explicit_inputs(
     assert results[0] == results[1] == results[2]
 
 
-@pytest.mark.parametrize("make", MAKERS)
+@each_estimator
 def test_sparse_rows(make):
-    X, y = rows(), targets()
+    X, y = rows(), targets(N)
     X[np.random.default_rng(0).random(X.shape) < 0.4] = 0
     for options in ({}, {"early_stopping": True}, {"missing_values": "mean"}):
         dense = model_of(make, **options).fit(X, y)
@@ -161,9 +139,9 @@ def test_sparse_rows(make):
         assert np.array_equal(model.predict(sparse.csc_array(X)), dense.predict(X))
 
 
-@pytest.mark.parametrize("make", MAKERS)
+@each_estimator
 def test_rows_to_judge_by(make):
-    X, y, X_val, y_val = rows(), targets(), rows(40, seed=5), targets(40, seed=6)
+    X, y, X_val, y_val = rows(), targets(N), rows(40, seed=5), targets(40, seed=6)
     model = model_of(make, early_stopping=True, n_iter_no_change=100)
     model.fit(X, y, X_val=X_val, y_val=y_val)
     assert model.best_validation_score_ == pytest.approx(model.score(X_val, y_val), rel=1e-12)
@@ -172,7 +150,7 @@ def test_rows_to_judge_by(make):
 
 
 def test_partial_fit_keeps_the_inputs_of_the_first_call():
-    X, y = rows(), targets()
+    X, y = rows(), targets(N)
     first = X[:60].copy()
     first[:, 2] = 1.5
     model = model_of(DNNClassifier)
@@ -192,7 +170,7 @@ def test_partial_fit_keeps_the_inputs_of_the_first_call():
 
 
 def test_a_feature_that_comes_late():
-    X, y = rows(), targets()
+    X, y = rows(), targets(N)
     model = model_of(DNNClassifier).partial_fit(X, y, classes=[0, 1, 2])
     assert (model.network_.mean_[5], model.network_.scale_[5]) == (0.0, 1.0)
     late = X.copy()
@@ -203,7 +181,7 @@ def test_a_feature_that_comes_late():
 
 
 def test_warm_start_goes_on():
-    X, y = rows(), targets()
+    X, y = rows(), targets(N)
     settings = {"shuffle": False, "tol": 0.0, "n_iter_no_change": np.inf}
     whole = model_of(DNNClassifier, max_iter=4, **settings).fit(X, y)
     parts = model_of(DNNClassifier, max_iter=2, warm_start=True, **settings).fit(X, y).fit(X, y)
@@ -217,7 +195,7 @@ def test_warm_start_goes_on():
 
 @pytest.mark.parametrize("kind", [float, "Float64", "Int64"])
 def test_data_frames(kind):
-    X, y = rows(), targets()
+    X, y = rows(), targets(N)
     X = np.round(X)
     frame = pd.DataFrame(X, columns=list("abcdef")).convert_dtypes().astype(kind)
     model = model_of(DNNClassifier).fit(frame, y)
@@ -229,9 +207,9 @@ def test_data_frames(kind):
     )
 
 
-@pytest.mark.parametrize("make", MAKERS)
+@each_estimator
 def test_refused_by_default(make):
-    X, y = rows(), targets()
+    X, y = rows(), targets(N)
     model = model_of(make, missing_values="error")
     with pytest.raises(ValueError, match="contains NaN"):
         model.fit(X, y)
@@ -244,10 +222,10 @@ def test_refused_by_default(make):
     assert get_tags(model_of(make)).input_tags.allow_nan
 
 
-@pytest.mark.parametrize("make", MAKERS)
+@each_estimator
 @pytest.mark.parametrize("convert", [np.asarray, sparse.csr_array])
 def test_infinity_is_always_refused(make, convert):
-    X, y = rows(), targets()
+    X, y = rows(), targets(N)
     model = model_of(make).fit(X, y)
     X[4, 1] = np.inf
     with pytest.raises(ValueError, match="infinity"):

@@ -5,45 +5,24 @@ import pickle
 import numpy as np
 import pandas as pd
 import pytest
+from gaps import FEATURES, N, each_way, model_of, rows
 from modelfiles import alter
+from perceptrons import each_estimator
+from samples import targets
 
-from dnncore import DNNClassifier, DNNRegressor, Network
+from dnncore import DNNClassifier, Network
 from dnncore._data.columns import Column
 from dnncore.modelfile import ModelFileError, load, save
 from dnncore.predictor import Predictor
 
 pytestmark = pytest.mark.filterwarnings("ignore::sklearn.exceptions.ConvergenceWarning")
 
-MAKERS = [DNNClassifier, DNNRegressor]
-WAYS = ["mean", "indicator"]
-N, FEATURES = 120, 6
 
-
-def rows(n=N, dtype=np.float64, seed=0):
-    """NaN in the features of INDICATED; nothing else in the last one."""
-    rng = np.random.default_rng(seed)
-    X = rng.normal(2, 3, (n, FEATURES))
-    gone = rng.random(X.shape) < 0.25
-    gone[:, [1, 4]] = False
-    gone[:, 5] = True
-    X[gone] = np.nan
-    return X.astype(dtype)
-
-
-def targets(n=N, seed=1):
-    return np.random.default_rng(seed).integers(0, 3, n)
-
-
-def model_of(make, **options):
-    settings = {"hidden_layer_sizes": (8,), "max_iter": 6, "random_state": 0}
-    return make(**{**settings, "missing_values": "indicator", **options})
-
-
-@pytest.mark.parametrize("make", MAKERS)
-@pytest.mark.parametrize("way", WAYS)
+@each_estimator
+@each_way
 @pytest.mark.parametrize("dtype", [np.float32, np.float64])
 def test_frozen(make, way, dtype):
-    X, y = rows(dtype=dtype), targets()
+    X, y = rows(dtype=dtype), targets(N)
     model = model_of(make, missing_values=way).fit(X, y)
     predictor = model.freeze()
     expected = model.predict_proba(X) if make is DNNClassifier else model.predict(X)[:, None]
@@ -83,11 +62,11 @@ def test_nan_in_gives_nan_out_without_it():
         predictor.predict_proba(np.full((1, 3), np.nan))
 
 
-@pytest.mark.parametrize("make", MAKERS)
-@pytest.mark.parametrize("way", WAYS)
+@each_estimator
+@each_way
 @pytest.mark.parametrize("dtype", [np.float32, np.float64])
 def test_model_file(make, way, dtype, tmp_path):
-    X, y = pd.DataFrame(rows(dtype=dtype), columns=list("abcdef")), targets()
+    X, y = pd.DataFrame(rows(dtype=dtype), columns=list("abcdef")), targets(N)
     model = model_of(make, missing_values=way).fit(X, y)
     path = tmp_path / "model.safetensors"
     model.save(path, solver_state=True)
@@ -122,9 +101,9 @@ def test_a_model_file_with_bad_indicators_is_refused(missing, tmp_path):
         load(path)
 
 
-@pytest.mark.parametrize("way", WAYS)
+@each_way
 def test_pickle(way):
-    X, y = rows(), targets()
+    X, y = rows(), targets(N)
     model = model_of(DNNClassifier, missing_values=way).partial_fit(X, y, classes=[0, 1, 2])
     twin = pickle.loads(pickle.dumps(model))
     assert np.array_equal(twin.predict_proba(X), model.predict_proba(X))

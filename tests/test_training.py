@@ -6,11 +6,11 @@ import numpy as np
 import pytest
 from samples import random_classes
 from sklearn.neural_network import MLPClassifier
+from trainers import SIZES, trained
 
 from dnncore import Network
 from dnncore.training import SGD, Adam, DivergenceWarning, EpochInfo, Trainer, Validation
 
-SIZES = (13, 17, 9, 5)
 SOLVERS = {
     "sgd": (SGD(0.1, momentum=0), {"solver": "sgd", "momentum": 0}),
     "momentum": (SGD(0.1, nesterov=False), {"solver": "sgd", "nesterovs_momentum": False}),
@@ -25,16 +25,6 @@ SOLVERS = {
         {"solver": "sgd", "learning_rate": "adaptive", "tol": 1.0, "n_iter_no_change": 1},
     ),
 }
-
-
-def trained(X, y, weight=None, *, epochs=3, solver=None, dtype=np.float64, sizes=SIZES, **kwargs):
-    network = Network(sizes, dtype=dtype, seed=3)
-    trainer = Trainer(
-        network, solver or SGD(0.1), batch_size=kwargs.pop("batch_size", 32), **kwargs
-    )
-    for _ in range(epochs):
-        trainer.run_epoch(X, y, weight)
-    return network
 
 
 @pytest.mark.parametrize("engine", ["builtin", "blas"])
@@ -198,8 +188,8 @@ def test_divergence_goes_back_to_the_last_finite_epoch(dtype):
     with pytest.warns(DivergenceWarning, match="learning_rate_init"):
         assert trainer.fit(X * 1e3, y, max_iter=50, tol=0) == "diverged"
     assert np.isfinite(network.parameters).all()
-    if trainer.history.n_iter == 2:
-        assert np.array_equal(network.parameters, before)
+    assert trainer.history.n_iter == 2
+    assert np.array_equal(network.parameters, before)
     trainer.configure(SGD(0.01))
     assert np.isfinite(trainer.run_epoch(X, y))
 

@@ -10,22 +10,11 @@ import numpy as np
 import pytest
 from samples import random_classes
 from threadpoolctl import threadpool_info
+from trainers import SIZES, trained
 
 from dnncore import Network
 from dnncore._core import csrc
 from dnncore.training import SGD, Adam, Trainer
-
-SIZES = (13, 17, 9, 5)
-
-
-def trained(X, y, weight=None, *, epochs=3, solver=None, dtype=np.float64, sizes=SIZES, **kwargs):
-    network = Network(sizes, dtype=dtype, seed=3)
-    trainer = Trainer(
-        network, solver or SGD(0.1), batch_size=kwargs.pop("batch_size", 32), **kwargs
-    )
-    for _ in range(epochs):
-        trainer.run_epoch(X, y, weight)
-    return network
 
 
 @pytest.mark.parametrize("dtype", [np.float32, np.float64])

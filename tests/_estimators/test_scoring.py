@@ -88,11 +88,19 @@ def test_weights_of_the_validation_rows(iris, scoring):
 
 def test_weights_of_a_split_go_with_its_rows(iris):
     X, y = iris
-    weight = np.where(y == 0, 1e-6, 1.0)
-    model = DNNClassifier(early_stopping=True, max_iter=3, random_state=0, scoring="accuracy")
-    model.fit(X, y, weight)
-    assert len(model.validation_scores_) == 3
-    np.testing.assert_allclose(model.class_prior_[0], 0.0, atol=1e-5)
+    seen = []
+
+    def metric(y_true, y_predicted, sample_weight):
+        seen.append((y_true, sample_weight))
+        return 0.0
+
+    options = {"early_stopping": True, "max_iter": 3, "random_state": 0}
+    model = DNNClassifier(scoring=make_scorer(metric), **options).fit(X, y, 1.0 + y)
+    assert len(seen) == 3
+    for y_true, weight in seen:
+        assert np.bincount(y_true).tolist() == [5, 5, 5]
+        assert np.array_equal(weight, 1.0 + y_true)
+    np.testing.assert_allclose(model.class_prior_, [1 / 6, 2 / 6, 3 / 6], rtol=1e-12)
 
 
 def test_too_few_rows_to_judge_by_are_called_by_their_parameter():

@@ -33,3 +33,8 @@ def learnable_numbers(n=103, n_outputs=1, dtype=np.float64):
 def probabilities(n=103, n_classes=3):
     """Soft labels."""
     return np.random.default_rng(1).dirichlet(np.ones(n_classes), n)
+
+
+def targets(n, seed=1):
+    """Three classes, which serve as targets of a regression as well."""
+    return np.random.default_rng(seed).integers(0, 3, n)

@@ -13,7 +13,6 @@ from modelfiles import (
     X,
     alter,
     assert_same_estimator,
-    bytes_of,
     metadata_of,
     refusal,
     round_trip,
@@ -135,10 +134,8 @@ def test_saved_again(tmp_path):
 
 
 @pytest.fixture
-def path(tmp_path, tmp_path_factory):
-    path = tmp_path / "model.safetensors"
-    path.write_bytes(bytes_of("with state", tmp_path_factory.getbasetemp()))
-    return path
+def path(write):
+    return write("with state")
 
 
 def random(**changes):
