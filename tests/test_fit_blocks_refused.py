@@ -11,7 +11,6 @@ from inblocks import (
     LABEL,
     TARGET,
     WEIGHT,
-    Changing,
     N,
     X,
     assert_same_model,
@@ -25,6 +24,18 @@ from inblocks import (
 from sklearn.exceptions import ConvergenceWarning
 
 pytestmark = pytest.mark.filterwarnings("ignore::sklearn.exceptions.ConvergenceWarning")
+
+
+class Changing:
+    """Other blocks in every iteration."""
+
+    def __init__(self, *iterations):
+        self._iterations = iter(iterations)
+
+    def __iter__(self):
+        return iter(next(self._iterations))
+
+
 REFUSED = [
     (iter(BLOCKS), TypeError, "blocks must be iterable again and again.*got list_iterator"),
     (

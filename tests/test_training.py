@@ -31,7 +31,7 @@ SOLVERS = {
 @pytest.mark.parametrize("n_threads", [1, 3])
 @pytest.mark.parametrize("weighted", [False, True])
 @pytest.mark.parametrize("name", SOLVERS)
-def test_epochs_equal_those_of_scikit_learn(name, n_threads, weighted, engine):
+def test_epochs_of_a_trainer_equal_those_of_scikit_learn(name, n_threads, weighted, engine):
     X, y = random_classes(SIZES)  # 203 rows in batches of 32: the last batch is short
     weight = np.random.default_rng(1).random(len(X)) if weighted else None
     solver, parameters = SOLVERS[name]
@@ -123,7 +123,7 @@ def test_loss_falls_to_almost_zero_on_learnable_rows():
     assert (network.predict_proba(X).argmax(axis=1) == y).mean() == 1.0
 
 
-def test_two_and_two_epochs_equal_four():
+def test_two_and_two_epochs_of_a_trainer_equal_four():
     X, y = random_classes(SIZES)
     for solver in (SGD(0.1), Adam(0.01)):
         four = trained(X, y, solver=solver, seed=5, epochs=4)

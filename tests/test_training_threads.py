@@ -165,8 +165,8 @@ def test_fork_after_training():
     assert np.array_equal(result, expected)
 
 
-class InOrder:
-    """A random generator whose permutations change nothing."""
+class InOrder(np.random.Generator):
+    """Its permutations change nothing."""
 
     def permutation(self, n):
         return np.arange(n)
@@ -186,8 +186,8 @@ def test_rows_in_file_order_train_as_when_they_are_gathered(dtype, norm, one_hot
         network = Network(SIZES, dtype=dtype, seed=0)
         if norm:
             network.update_norm(X)
-        trainer = Trainer(network, SGD(0.1), batch_size=32, shuffle=gather, n_threads=n_threads)
-        trainer._rng = InOrder()
+        options = {"batch_size": 32, "seed": InOrder(np.random.PCG64(0)), "n_threads": n_threads}
+        trainer = Trainer(network, SGD(0.1), shuffle=gather, **options)
         losses = [trainer.run_epoch(X, y, weight) for _ in range(2)]
         trained.append((losses, network.parameters.tolist()))
     assert trained[0] == trained[1]

@@ -8,6 +8,7 @@ import joblib
 import numpy as np
 import pandas as pd
 import pytest
+from learners import NAMES, classifier, regressor
 from sklearn import config_context
 from sklearn.base import clone
 from sklearn.calibration import CalibratedClassifierCV
@@ -24,18 +25,6 @@ from sklearn.preprocessing import StandardScaler
 from dnncore import DNNClassifier, DNNRegressor
 
 pytestmark = pytest.mark.filterwarnings("ignore::sklearn.exceptions.ConvergenceWarning")
-
-NAMES = ["sepal length", "sepal width", "petal length", "petal width"]
-
-
-def classifier(**parameters):
-    options = {"hidden_layer_sizes": (8,), "max_iter": 40, "learning_rate_init": 0.05}
-    return DNNClassifier(**{**options, "random_state": 0, **parameters})
-
-
-def regressor(**parameters):
-    options = {"hidden_layer_sizes": (8,), "max_iter": 40, "learning_rate_init": 0.02}
-    return DNNRegressor(**{**options, "random_state": 0, **parameters})
 
 
 @pytest.mark.parametrize(

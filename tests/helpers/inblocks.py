@@ -63,16 +63,6 @@ def probabilities():
     return rows
 
 
-class Changing:
-    """Other blocks in every iteration."""
-
-    def __init__(self, *iterations):
-        self._iterations = iter(iterations)
-
-    def __iter__(self):
-        return iter(next(self._iterations))
-
-
 def nan_at(row, column):
     rows = X.copy()
     rows[row, column] = np.nan
