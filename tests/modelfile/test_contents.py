@@ -5,7 +5,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from modelfiles import KINDS, OTHERS, alter, bytes_of, checksum, fitted, fitted_other, metadata_of
+from modelfiles import KINDS, OTHERS, alter, checksum, fitted, fitted_other, metadata_of
 from safetensors.numpy import load_file
 
 import dnncore
@@ -148,10 +148,9 @@ def test_solver_state_as_documented(tmp_path):
 
 
 @pytest.mark.parametrize("kind", KINDS)
-def test_files_that_the_package_safetensors_writes_are_read(tmp_path, tmp_path_factory, kind):
+def test_files_that_the_package_safetensors_writes_are_read(write, kind):
     """The order of the header is no part of the format."""
-    path = tmp_path / "model.safetensors"
-    path.write_bytes(bytes_of(kind, tmp_path_factory.getbasetemp()))
+    path = write(kind)
     load(path)
     before = metadata_of(path)["checksum"]
     alter(path)

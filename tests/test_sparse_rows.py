@@ -8,17 +8,18 @@ import pandas as pd
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from perceptrons import each_estimator
+from samples import targets
 from scipy import sparse
 from sklearn.metrics import log_loss
 
-from dnncore import DNNClassifier, DNNRegressor, Network
+from dnncore import DNNClassifier, Network
 from dnncore._core.moments import MOMENTS_ROWS, Moments
 from dnncore.training import LBFGS, SGD, Adam, Trainer
 
 pytestmark = pytest.mark.filterwarnings("ignore::sklearn.exceptions.ConvergenceWarning")
 
 N, FEATURES = 130, 23
-MAKERS = [DNNClassifier, DNNRegressor]
 
 
 def matrix(n=N, dtype=np.float64, seed=0):
@@ -36,10 +37,6 @@ def matrix(n=N, dtype=np.float64, seed=0):
     return X
 
 
-def targets(n=N, seed=1):
-    return np.random.default_rng(seed).integers(0, 3, n)
-
-
 def state(model):
     return model.network_.parameters.tobytes(), model.loss_curve_, model.validation_losses_
 
@@ -47,7 +44,7 @@ def state(model):
 # ------------------------------------------------------------------------------- training
 
 
-@pytest.mark.parametrize("make", MAKERS)
+@each_estimator
 @pytest.mark.parametrize("dtype", [np.float32, np.float64])
 @pytest.mark.parametrize(
     "options",
@@ -63,7 +60,7 @@ def state(model):
     ],
 )
 def test_the_same_bits_as_dense(make, dtype, options):
-    X, y = matrix(dtype=dtype), targets()
+    X, y = matrix(dtype=dtype), targets(N)
     weight = np.random.default_rng(2).uniform(0, 2, N)
     settings = {"hidden_layer_sizes": (8,), "max_iter": 6, "random_state": 0, **options}
     dense = make(**settings).fit(X.toarray(), y, weight)
@@ -86,7 +83,7 @@ def test_the_same_bits_as_dense(make, dtype, options):
             assert found.tobytes() == expected.tobytes()
 
 
-@settings(deadline=None, max_examples=30)
+@settings(max_examples=30)
 @given(
     n=st.integers(1, 70),
     density=st.sampled_from([0.0, 0.05, 0.5, 1.0]),
@@ -115,7 +112,7 @@ def test_an_epoch_of_any_matrix(n, density, batch_size, threads, dtype, norm, sh
 
 
 def test_rows_to_judge_by_may_be_sparse_or_dense():
-    X, y = matrix(), targets()
+    X, y = matrix(), targets(N)
     X_val, y_val = matrix(60, seed=5), targets(60, seed=6)
     models = [
         DNNClassifier((6,), max_iter=4, random_state=0, scoring="neg_log_loss").fit(
@@ -130,7 +127,7 @@ def test_rows_to_judge_by_may_be_sparse_or_dense():
 
 
 def test_partial_fit():
-    X, y = matrix(), targets()
+    X, y = matrix(), targets(N)
     models = [DNNClassifier((6,), random_state=0) for _ in range(2)]
     for part in (slice(0, 50), slice(50, N)):
         models[0].partial_fit(X[part], y[part], classes=[0, 1, 2])
@@ -260,8 +257,8 @@ def put(at, value):
         (broken(indptr=put(-1, 10**6)), "1000000 indices and values"),
         (broken(indptr=lambda x: x[:-1]), "one for each row"),
         (broken(data=lambda x: x[:-4]), "indices and values"),
-        (broken(data=put(0, np.inf)), "finite"),
-        (broken(data=put(-1, np.nan)), "finite"),
+        (broken(data=put(0, np.inf)), "X must be finite"),
+        (broken(data=put(-1, np.nan)), "X must be finite"),
     ],
 )
 def test_a_broken_matrix_is_refused(X, words):
@@ -289,7 +286,7 @@ def test_wrong_type_or_shape():
         network.predict_proba(matrix().astype(np.int64))
     with pytest.raises(ValueError, match="X must have 23 columns"):
         network.predict_proba(matrix()[:, :5])
-    model = DNNClassifier((2,), max_iter=1).fit(matrix(), targets())
+    model = DNNClassifier((2,), max_iter=1).fit(matrix(), targets(N))
     with pytest.raises(ValueError, match="23 features"):
         model.predict(matrix()[:, :5])
 

@@ -1,25 +1,20 @@
-"""Every backward function against central differences of its forward function, in float64.
-
-(f(x + h) - f(x - h)) / 2h differs from f'(x) by h^2 |f'''| / 6 through truncation and by up to
-u |f| / h through rounding, if f is known to the relative accuracy u. The functions here are
-linear or quadratic, piece by piece, or have |f'''| <= |f| (sigmoid, softmax and, but for a
-constant, tanh and the cross-entropies from logits), and u is a few eps. So h = eps^(1/3) makes
-both errors about eps^(2/3) |f|, and `assert_close` allows 8 of these: h^2 / 6 |f| is not even
-one, and u = 8 eps leaves room for exp, a sum and a division. The bound follows |f|, so that the
-derivatives of values next to 0 are compared as sharply as those of large ones.
-"""
+"""Every backward function against central differences of its forward function, in float64."""
 
 from collections.abc import Callable
 from types import ModuleType
 
 import numpy as np
 import pytest
+from differences import (
+    EPS,
+    ERROR,
+    STEP,
+    assert_close,
+    jacobian,
+    normals,
+)
 
-from dnncore import kernels, reference
-
-EPS = np.finfo(float).eps
-STEP = EPS ** (1 / 3)
-ERROR = 8 * EPS ** (2 / 3)
+from dnncore import reference
 
 # Astride the width of a vector (4 or 8 numbers) and the lanes of a sum (8).
 COLUMNS = (1, 2, 3, 7, 8, 9, 15, 16, 17, 31, 33, 65)
@@ -27,40 +22,6 @@ COLUMNS = (1, 2, 3, 7, 8, 9, 15, 16, 17, 31, 33, 65)
 each_columns = pytest.mark.parametrize("m", COLUMNS)
 each_kind_of_labels = pytest.mark.parametrize("labels", ["classes", "rows"])
 each_kind_of_weights = pytest.mark.parametrize("weighted", [False, True])
-
-
-@pytest.fixture(params=[kernels, reference], ids=lambda module: module.__name__)
-def module(request: pytest.FixtureRequest) -> ModuleType:
-    return request.param
-
-
-def jacobian(
-    f: Callable[[np.ndarray], np.ndarray | float], x: np.ndarray, step: float | np.ndarray = STEP
-) -> np.ndarray:
-    """d f / d x by central differences, of shape ``f(x).shape + x.shape``."""
-    step = np.broadcast_to(step, x.shape)
-    columns = []
-    for i in np.ndindex(x.shape):
-        low, high = x.copy(), x.copy()
-        low[i] -= step[i]
-        high[i] += step[i]
-        # Divided by the step that is left after rounding.
-        columns.append((np.asarray(f(high)) - np.asarray(f(low))) / (high[i] - low[i]))
-    return np.stack(columns, axis=-1).reshape(columns[0].shape + x.shape)
-
-
-def assert_close(gradient: np.ndarray, numerical: np.ndarray, size: np.ndarray | float) -> None:
-    """`size` stands for |f| in the bound above."""
-    assert gradient.shape == numerical.shape
-    bound = ERROR * np.broadcast_to(size, numerical.shape)
-    error = np.abs(gradient - numerical)
-    i = np.unravel_index(np.argmax(error - bound), error.shape)
-    assert np.all(error <= bound), f"{gradient[i]} is not {numerical[i]} +- {bound[i]}"
-
-
-def normals(*shapes: tuple[int, ...]) -> list[np.ndarray]:
-    rng = np.random.default_rng(0)
-    return [rng.normal(size=shape) for shape in shapes]
 
 
 def make_labels(labels: str, weighted: bool, n: int, m: int) -> dict[str, np.ndarray]:
@@ -71,9 +32,6 @@ def make_labels(labels: str, weighted: bool, n: int, m: int) -> dict[str, np.nda
 
 def make_weights(weighted: bool, n: int) -> dict[str, np.ndarray]:
     return {"sample_weight": np.random.default_rng(n).uniform(0.5, 2, n)} if weighted else {}
-
-
-# ----------------------------------------------------------------- function by function
 
 
 @each_columns
@@ -313,9 +271,6 @@ def test_errors_saturated(m, largest, module):
     check_error_gradient(module.huber_error, d, np.ones_like(d), largest / 20)
 
 
-# -------------------------------------------------------------------- the whole network
-
-
 def network(
     module: ModuleType, L: np.ndarray, scale: np.ndarray, values: dict[str, np.ndarray]
 ) -> tuple[float, dict[str, np.ndarray]]:
@@ -340,81 +295,3 @@ def test_whole_network(name, module):
     numerical = jacobian(lambda x: network(module, L, scale, values | {name: x})[0], values[name])
     # No third derivative is far above the loss: weights, features and 1 / scale are about 1.
     assert_close(gradients[name], numerical, 1 + loss)
-
-
-# -------------------------------------------------------- errata of the derivation notes
-# Each formula as it stands in the notes, the derivative that it should have been, by central
-# differences, and ours.
-
-
-def assert_wrong(formula: np.ndarray, numerical: np.ndarray) -> None:
-    assert formula.shape == numerical.shape
-    assert np.abs(formula - numerical).max() > 0.1
-
-
-P = np.array([[0.2, 0.3, 0.5], [0.7, 0.2, 0.1]])
-ROWS = np.array([[0.6, 0.3, 0.1], [0.2, 0.7, 0.1]])
-
-
-def test_erratum_cross_entropy_is_minus_L_log_p(module):
-    """The notes: the loss is z log L, its derivative -L / z (here p for z)."""
-    derivative_in_the_notes = -ROWS / P
-    loss_in_the_notes = jacobian(lambda p: float(np.sum(p * np.log(ROWS))), P)
-    without_minus = jacobian(lambda p: float(np.sum(ROWS * np.log(p))), P)
-    assert_wrong(derivative_in_the_notes, loss_in_the_notes)
-    assert_wrong(derivative_in_the_notes, without_minus)
-    # Ours is a mean over the rows.
-    numerical = jacobian(lambda p: 2 * module.cross_entropy(p, ROWS), P, STEP * P)
-    assert_close(derivative_in_the_notes, numerical, 4 / P)
-    assert_close(2 * module.cross_entropy_backward(P, ROWS), numerical, 4 / P)
-
-
-def test_erratum_softmax_jacobian_is_not_diagonal(module):
-    """The notes: dz = dp p (1 - p), which gives the wrong classes no gradient at all."""
-    z, label = np.log(P), np.array([0, 1])
-    p = module.softmax(z)
-    dp = module.cross_entropy_backward(p, label)
-    numerical = jacobian(lambda z: module.cross_entropy(module.softmax(z), label), z)
-
-    diagonal_only = dp * p * (1 - p)
-    wrong_classes = np.eye(3)[label] == 0
-    assert np.all(diagonal_only[wrong_classes] == 0)
-    assert np.all(numerical[wrong_classes] > 0.01)
-    assert_wrong(diagonal_only, numerical)
-    assert_close(module.softmax_backward(dp, p), numerical, 2)
-
-
-def test_erratum_delta_goes_back_through_W2(module):
-    """The notes: dz1 = dz2 a1 (1 - a1), without W2^T."""
-    z1, W2, b2 = normals((2, 3), (3, 3), (3,))
-    L = np.array([0, 2])
-
-    def loss(z1):
-        return module.softmax_cross_entropy(module.affine(module.sigmoid(z1), W2, b2), L)[0]
-
-    a1 = module.sigmoid(z1)
-    dz2 = module.softmax_cross_entropy(module.affine(a1, W2, b2), L)[1]
-    numerical = jacobian(loss, z1)
-    assert_wrong(module.sigmoid_backward(dz2, a1), numerical)
-    da1 = module.affine_backward(dz2, a1, W2)[0]
-    assert_close(module.sigmoid_backward(da1, a1), numerical, 1 + loss(z1))
-
-
-def test_erratum_weight_gradient_is_a_transposed_times_delta(module):
-    """The notes: dW = delta a^T; with rows as samples that even has another shape, unless there
-    are as many rows as inputs and outputs."""
-    a, W, b, dz = normals((3, 3), (3, 3), (3,), (3, 3))
-    numerical = np.tensordot(dz, jacobian(lambda W: module.affine(a, W, b), W), axes=2)
-    assert_wrong(dz @ a.T, numerical)
-    size = np.sum(np.abs(dz) * (np.abs(a) @ np.abs(W) + np.abs(b)))
-    assert_close(module.affine_backward(dz, a, W)[1], numerical, size)
-
-
-def test_erratum_norm_has_a_derivative(module):
-    """The notes leave it out, as if dx = da."""
-    x, mean, da = normals((2, 3), (3,), (2, 3))
-    scale = np.array([0.5, 2.0, 4.0])
-    numerical = np.tensordot(da, jacobian(lambda x: module.norm(x, mean, scale), x), axes=2)
-    assert_wrong(da, numerical)
-    size = np.abs(da) * (1 + np.abs(x - mean)) / scale
-    assert_close(module.norm_backward(da, scale), numerical, size)
