@@ -111,7 +111,7 @@ class RowChecker:
     Attributes
     ----------
     dtype : numpy.dtype
-        Known once rows have been checked, as is `n_features`.
+        Known once rows have been checked.
     may_miss : bool
     """
 
@@ -119,10 +119,6 @@ class RowChecker:
         self._owner = owner
         self.dtype: Any = dtype
         self.may_miss = may_miss
-
-    @property
-    def n_features(self) -> int:
-        return int(self._owner.n_features_in_)
 
     def X(self, name: str, X: Any) -> check.Matrix:
         """X of rows that come after others."""
