@@ -1,6 +1,8 @@
 """The extension modules. Everything else about the package is in pyproject.toml."""
 
 import os
+from collections.abc import Sequence
+from glob import glob
 
 import numpy as np
 from Cython.Build import cythonize
@@ -13,10 +15,11 @@ DEBUG = os.environ.get("DNNCORE_DEBUG", "0") not in ("", "0")
 # silently. errno and floating-point traps are not used; ignoring them frees the vectoriser
 # and changes no value.
 C_FLAGS = ["-std=c11", "-ffp-contract=off", "-fno-math-errno", "-fno-trapping-math"]
-C_FLAGS += ["-O1", "-g", "-UNDEBUG"] if DEBUG else ["-O3", "-g0"]
+C_FLAGS += ["-O1", "-g", "-UNDEBUG"] if DEBUG else ["-O3", "-g0", "-DNDEBUG"]
 
-# One per instruction set; those of other processors compile to nothing.
-ISA_SOURCES = ("isa_generic.c", "isa_avx2.c", "isa_avx512.c", "isa_neon.c")
+# Two per instruction set, for float and for double; those of other processors compile to nothing.
+ISA_SOURCES = sorted(glob("csrc/isa/*.c"))
+HEADERS = glob("csrc/**/*.h", recursive=True)
 
 DIRECTIVES = {
     "language_level": 3,
@@ -29,13 +32,13 @@ DIRECTIVES = {
 }
 
 
-def extension(name: str, c_sources: tuple[str, ...] = ()) -> Extension:
+def extension(name: str, c_sources: Sequence[str] = ()) -> Extension:
     return Extension(
         f"dnncore.{name}",
-        [f"dnncore/{name.replace('.', '/')}.pyx", *(f"csrc/{source}" for source in c_sources)],
+        [f"dnncore/{name.replace('.', '/')}.pyx", *c_sources],
         include_dirs=["csrc", np.get_include()],
         define_macros=[("NPY_NO_DEPRECATED_API", "NPY_2_0_API_VERSION")],
-        depends=[f"csrc/{header}" for header in os.listdir("csrc") if header.endswith(".h")],
+        depends=HEADERS,
         extra_compile_args=C_FLAGS,
         extra_link_args=["-pthread"],
     )
@@ -44,9 +47,9 @@ def extension(name: str, c_sources: tuple[str, ...] = ()) -> Extension:
 setup(
     ext_modules=cythonize(
         [
-            extension("_core.csrc", ("isa.c", *ISA_SOURCES)),
+            extension("_core.csrc", ISA_SOURCES),
             extension("kernels"),
-            extension("_core.engine", ("team.c",)),
+            extension("_core.engine", ["csrc/team.c"]),
             extension("predictor"),
         ],
         compiler_directives=DIRECTIVES,

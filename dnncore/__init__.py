@@ -32,22 +32,36 @@ from ._version import __version__
 from .network import Network
 
 if TYPE_CHECKING:
-    from . import convert, display, reference, report, training
+    from . import blocks, convert, display, modelfile, predictor, reference, report, training
     from .classifier import DNNClassifier
     from .convert import from_torch, to_c, to_onnx, to_torch
     from .modelfile import load
     from .regressor import DNNRegressor
+
+_LAZY_MODULES = (
+    "blocks",
+    "convert",
+    "display",
+    "modelfile",
+    "predictor",
+    "reference",
+    "report",
+    "training",
+)
 
 __all__ = [
     "DNNClassifier",
     "DNNRegressor",
     "Network",
     "__version__",
+    "blocks",
     "convert",
     "display",
     "from_torch",
     "kernels",
     "load",
+    "modelfile",
+    "predictor",
     "reference",
     "report",
     "show_config",
@@ -62,7 +76,7 @@ def __getattr__(name: str) -> Any:
     """Import what needs an optional package, or is rarely needed, at its first use."""
     from importlib import import_module
 
-    if name in ("convert", "display", "reference", "report", "training"):
+    if name in _LAZY_MODULES:
         return import_module(f".{name}", __name__)
     if name in ("from_torch", "to_c", "to_onnx", "to_torch"):
         return getattr(import_module(".convert", __name__), name)

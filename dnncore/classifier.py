@@ -8,16 +8,15 @@ from typing import Any, Self
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 from sklearn.base import ClassifierMixin
-from sklearn.utils import column_or_1d
-from sklearn.utils.class_weight import compute_sample_weight
 from sklearn.utils.metaestimators import available_if
-from sklearn.utils.multiclass import check_classification_targets, unique_labels
+from sklearn.utils.multiclass import unique_labels
 from sklearn.utils.validation import check_is_fitted
 
 from . import kernels
-from ._core import checks as check
-from ._estimators.base import DNNEstimator, Rows, takes_mini_batches
-from ._estimators.labels import MULTILABEL, SINGLE, SOFT, LabelSurvey, kind_of_labels, sums_to_one
+from ._estimators.base import DNNEstimator, takes_mini_batches
+from ._estimators.label_learning import LabelLearner
+from ._estimators.labels import LabelTargets
+from ._estimators.learnt import MULTILABEL, LearntLabels
 from .training import EpochInfo
 
 
@@ -325,7 +324,7 @@ class DNNClassifier(ClassifierMixin, DNNEstimator):  # type: ignore[misc]
         TypeError, ValueError
             If an argument or a parameter does not fit; the model is as before.
         """
-        self._partial_fit(X, y, sample_weight, self._all_classes(y, classes))
+        self._partial_fit(X, y, sample_weight, self._classes_to_come(y, classes))
         return self
 
     def fit_blocks(
@@ -390,141 +389,37 @@ class DNNClassifier(ClassifierMixin, DNNEstimator):  # type: ignore[misc]
         self._fit_blocks(blocks, classes, X_val, y_val, sample_weight_val)
         return self
 
-    def _survey_of(self, classes: Any, resume: bool) -> LabelSurvey:
-        if classes is not None:
+    def _new_learner(
+        self, known: LearntLabels | None, classes: Any, accumulates: bool
+    ) -> LabelLearner:
+        before = None if known is None else known.classes
+        if classes is not None and classes is not before:
             classes = unique_labels(classes)
-            if resume and not np.array_equal(classes, self.classes_):
-                raise ValueError(f"classes must be {self.classes_} as before, got {classes}")
-        elif resume and self._kind == SINGLE:
-            classes = self.classes_
-        return LabelSurvey(classes, self._kind if resume else None, self.class_weight)
+            if before is not None and not np.array_equal(classes, before):
+                raise ValueError(f"classes must be {before} as before, got {classes}")
+        return LabelLearner(known, classes, self.class_weight, accumulates)
 
-    def _adopt_survey(self, survey: Any, classes: Any, resume: bool) -> None:
-        survey.finish()
-        if resume and (survey.kind != self._kind or len(survey.classes) != len(self.classes_)):
-            raise ValueError(
-                f"the model was trained on {self._kind} labels of {len(self.classes_)} classes, "
-                f"got {survey.kind} ones of {len(survey.classes)}"
-            )
-        if resume and classes is None and survey.kind == SINGLE and not survey.counts.all():
-            raise ValueError(
-                "warm_start needs y to have the same classes as in the previous fit, "
-                f"{self.classes_}, got {survey.classes[survey.counts > 0]}"
-            )
-        self._kind, self.classes_ = survey.kind, survey.classes
-        if self._kind != MULTILABEL:
-            self._class_totals = survey.totals
-            self.class_prior_ = survey.totals / survey.totals.sum()
-
-    def _all_classes(self, y: Any, classes: Any) -> Any:
-        """The classes of a call to partial_fit; None leaves them to y."""
+    def _classes_to_come(self, y: Any, classes: Any) -> Any:
+        """The classes that may come in a call to partial_fit; None leaves them to y."""
         if np.ndim(y) == 2 and np.shape(y)[1] > 1:
             return None
-        resume = hasattr(self, "network_")
-        if classes is None and not resume:
+        if classes is None and not hasattr(self, "network_"):
             raise ValueError("classes must be passed on the first call to partial_fit.")
-        if classes is None:
-            return self.classes_
-        classes = unique_labels(classes)
-        if resume and not np.array_equal(classes, self.classes_):
-            raise ValueError(f"classes must be {self.classes_} as before, got {classes}")
-        return classes
+        return self.classes_ if classes is None else classes
 
-    def _check_training_targets(
-        self, y: Any, resume: bool, classes: Any, weight: NDArray[Any] | None
-    ) -> Any:
-        kind = self._kind_of(y, resume)
-        if resume and kind != self._kind:
-            raise ValueError(f"the model was trained on {self._kind} labels, got {kind} ones")
-        if kind == SINGLE:
-            check_classification_targets(y)
-            y = column_or_1d(y, warn=True)
-        if not resume:
-            self._kind = kind
-            if classes is None:
-                classes = np.unique(y) if kind == SINGLE else np.arange(y.shape[1])
-            self.classes_ = classes
-        elif kind == SINGLE and classes is None and len(np.unique(y)) != len(self.classes_):
-            raise ValueError(
-                "warm_start needs y to have the same classes as in the previous fit, "
-                f"{self.classes_}, got {np.unique(y)}"
-            )
-        return y
+    def _targets(self, learnt: LearntLabels) -> LabelTargets:
+        return LabelTargets(learnt, self.label_smoothing)
 
-    def _kind_of(self, y: Any, resume: bool) -> str:
-        kind = kind_of_labels(y)
-        if resume and self._kind == SOFT and kind == MULTILABEL and sums_to_one(y):
-            return SOFT  # probabilities that happen to be 0 and 1
-        return kind
+    def _learnt(self) -> LearntLabels:
+        totals, prior = (getattr(self, name, None) for name in ("_class_totals", "class_prior_"))
+        return LearntLabels(self._kind, self.classes_, prior, totals)
 
-    def _encode(self, name: str, y: Any, dtype: np.dtype[Any], smoothed: bool) -> NDArray[Any]:
-        n_classes = len(self.classes_)
-        smoothing = self.label_smoothing if smoothed else 0.0
-        if self._kind == SINGLE:
-            labels = self._indices(name, column_or_1d(y, warn=True))
-            if smoothing == 0.0:
-                return labels
-            rows = np.zeros((len(labels), n_classes), dtype)
-            rows[np.arange(len(labels)), labels] = 1.0
-        else:
-            rows = np.ascontiguousarray(y, dtype=dtype)
-            if rows.ndim != 2 or rows.shape[1] != n_classes or self._kind_of(y, True) != self._kind:
-                raise ValueError(
-                    f"{name} must be {self._kind} labels of {n_classes} classes, "
-                    f"got shape {rows.shape}"
-                )
-        mean = 0.5 if self._kind == MULTILABEL else 1.0 / n_classes
-        return np.asarray(rows + smoothing * (mean - rows), dtype)
-
-    def _indices(self, name: str, y: NDArray[Any]) -> NDArray[np.intp]:
-        known = np.isin(y, self.classes_)
-        if not known.all():
-            new = np.unique(y[~known])
-            raise ValueError(f"{name} has classes {new} that are not among {self.classes_}")
-        return np.searchsorted(self.classes_, y)
-
-    def _class_weight_of(self, y: Any) -> NDArray[Any] | None:
-        if self.class_weight is None:
-            return None
-        if self._kind == SOFT:
-            raise ValueError("class_weight needs labels, not rows of probabilities")
-        weight: NDArray[Any] = compute_sample_weight(self.class_weight, y)
-        return weight
-
-    def _output(self) -> tuple[int, str]:
-        return len(self.classes_), "logistic" if self._kind == MULTILABEL else "softmax"
-
-    def _stratify(self, rows: Rows) -> NDArray[Any] | None:
-        return rows.y if self._kind == SINGLE else None
-
-    def _score_of(self, outputs: NDArray[Any], rows: Rows) -> float:
-        if self._kind == MULTILABEL:
-            right = ((outputs > 0) == (rows.labels > 0.5)).all(axis=1)
-        else:
-            label = rows.labels if rows.labels.ndim == 1 else rows.labels.argmax(axis=1)
-            right = outputs.argmax(axis=1) == label
-        return float(np.average(right, weights=rows.weight))
-
-    def _adopt_rows(self, rows: Rows, anew: bool) -> None:
-        if self._kind == MULTILABEL:
-            return
-        if self._kind == SOFT:
-            weight = np.ones(len(rows.y)) if rows.weight is None else rows.weight
-            totals = weight.astype(np.float64) @ rows.y
-        else:
-            indices = self._indices("y", rows.y)
-            totals = np.bincount(indices, rows.weight, len(self.classes_)).astype(np.float64)
-        self._class_totals = totals if anew else self._class_totals + totals
-        self.class_prior_ = self._class_totals / self._class_totals.sum()
-
-    def _validate_params(self) -> None:
-        super()._validate_params()
-        check.number("label_smoothing", self.label_smoothing, low=0.0, high=1.0, high_open=True)
-        if isinstance(self.class_weight, Mapping):
-            for label, weight in self.class_weight.items():
-                check.number(f"class_weight[{label!r}]", weight, low=0.0)
-        elif self.class_weight is not None:
-            check.choice("class_weight", self.class_weight, ("balanced",))
+    def _adopt_learnt(self, learnt: LearntLabels) -> None:
+        self._kind, self.classes_ = learnt.kind, learnt.classes
+        for name, value in (("class_prior_", learnt.prior), ("_class_totals", learnt.totals)):
+            self.__dict__.pop(name, None)
+            if value is not None:
+                setattr(self, name, value)
 
     # ---------------------------------------------------------------------------- priors
 
@@ -656,9 +551,6 @@ class DNNClassifier(ClassifierMixin, DNNEstimator):  # type: ignore[misc]
             log_p: NDArray[Any] = -np.logaddexp(0, -logits)
             return log_p
         return kernels.log_softmax(logits, out=logits)
-
-    def _freeze_options(self) -> dict[str, Any]:
-        return {"classes": self.classes_}
 
     def __sklearn_tags__(self) -> Any:
         tags = super().__sklearn_tags__()

@@ -8,7 +8,8 @@ functions on pointers, without the GIL, under the prefix ``c_``.
 
 import numpy as np
 
-from ._core.checks import array_like, labels, matrix, number, output, outputs, real_array
+from ._core.checks import array_like, matrix, number, output, outputs, real_array
+from ._core.labels import labels
 
 from ._core.blas cimport matmul, matmul_nt, matmul_tn
 from ._core.csrc cimport (
@@ -509,13 +510,13 @@ cdef object _flat(x):
 
 
 def _cross_entropy(Py_ssize_t n, Py_ssize_t m, const real[::1] p,
-                   const Py_ssize_t[::1] label, const real[::1] L, double scale,
+                   const Py_ssize_t[::1] label, const real[::1] L, double inverse_total,
                    const real[::1] weight, double[::1] row_loss):
     cdef const Py_ssize_t* label_data = _index_data(label)
     cdef const real* L_data = _data(L)
     cdef const real* weight_data = _data(weight)
     with nogil:
-        c_cross_entropy(n, m, &p[0], label_data, L_data, scale, weight_data, &row_loss[0])
+        c_cross_entropy(n, m, &p[0], label_data, L_data, inverse_total, weight_data, &row_loss[0])
 
 
 def cross_entropy(p, L, *, sample_weight=None):
@@ -543,19 +544,20 @@ def cross_entropy(p, L, *, sample_weight=None):
     y = labels("L", L, sample_weight, (n, m), "p", p.dtype)
     row_loss = np.empty(n)
     if n:
-        _cross_entropy(n, m, p.ravel(), y.label, _flat(y.L), y.scale,
+        _cross_entropy(n, m, p.ravel(), y.label, _flat(y.L), y.inverse_total,
                        y.weight, row_loss)
     return float(row_loss.sum())
 
 
 def _cross_entropy_backward(Py_ssize_t n, Py_ssize_t m, const real[::1] p,
-                            const Py_ssize_t[::1] label, const real[::1] L, double scale,
+                            const Py_ssize_t[::1] label, const real[::1] L, double inverse_total,
                             const real[::1] weight, real[::1] out):
     cdef const Py_ssize_t* label_data = _index_data(label)
     cdef const real* L_data = _data(L)
     cdef const real* weight_data = _data(weight)
     with nogil:
-        c_cross_entropy_backward(n, m, &p[0], label_data, L_data, scale, weight_data, &out[0])
+        c_cross_entropy_backward(n, m, &p[0], label_data, L_data, inverse_total, weight_data,
+                                 &out[0])
 
 
 def cross_entropy_backward(p, L, *, sample_weight=None, out=None):
@@ -577,19 +579,19 @@ def cross_entropy_backward(p, L, *, sample_weight=None, out=None):
     y = labels("L", L, sample_weight, (n, m), "p", p.dtype)
     out = output("out", out, p.shape, p.dtype, in_place=p, apart=y.arrays)
     if n:
-        _cross_entropy_backward(n, m, p.ravel(), y.label, _flat(y.L), y.scale,
+        _cross_entropy_backward(n, m, p.ravel(), y.label, _flat(y.L), y.inverse_total,
                                 y.weight, out.ravel())
     return out
 
 
 def _softmax_cross_entropy(Py_ssize_t n, Py_ssize_t m, const real[::1] z,
-                           const Py_ssize_t[::1] label, const real[::1] L, double scale,
+                           const Py_ssize_t[::1] label, const real[::1] L, double inverse_total,
                            const real[::1] weight, double[::1] row_loss, real[::1] out):
     cdef const Py_ssize_t* label_data = _index_data(label)
     cdef const real* L_data = _data(L)
     cdef const real* weight_data = _data(weight)
     with nogil:
-        c_softmax_cross_entropy(n, m, &z[0], label_data, L_data, scale, weight_data,
+        c_softmax_cross_entropy(n, m, &z[0], label_data, L_data, inverse_total, weight_data,
                                 &row_loss[0], &out[0])
 
 
@@ -620,23 +622,24 @@ def softmax_cross_entropy(z, L, *, sample_weight=None, out=None):
     out = output("out", out, z.shape, z.dtype, in_place=z, apart=y.arrays)
     row_loss = np.empty(n)
     if n:
-        _softmax_cross_entropy(n, m, z.ravel(), y.label, _flat(y.L), y.scale,
+        _softmax_cross_entropy(n, m, z.ravel(), y.label, _flat(y.L), y.inverse_total,
                                y.weight, row_loss, out.ravel())
     return float(row_loss.sum()), out
 
 
 def _elementwise_loss(int loss, double delta, Py_ssize_t n, Py_ssize_t m, const real[::1] z,
-                      const real[::1] Y, double scale, const real[::1] weight,
+                      const real[::1] Y, double inverse_total, const real[::1] weight,
                       double[::1] row_loss, real[::1] out):
     cdef const real* weight_data = _data(weight)
     with nogil:
         if loss == DNN_BINARY_CROSS_ENTROPY:
-            c_sigmoid_cross_entropy(n, m, &z[0], &Y[0], scale, weight_data, &row_loss[0],
+            c_sigmoid_cross_entropy(n, m, &z[0], &Y[0], inverse_total, weight_data, &row_loss[0],
                                     &out[0])
         elif loss == DNN_SQUARED_ERROR:
-            c_squared_error(n, m, &z[0], &Y[0], scale, weight_data, &row_loss[0], &out[0])
+            c_squared_error(n, m, &z[0], &Y[0], inverse_total, weight_data, &row_loss[0], &out[0])
         else:
-            c_huber_error(n, m, &z[0], &Y[0], delta, scale, weight_data, &row_loss[0], &out[0])
+            c_huber_error(n, m, &z[0], &Y[0], delta, inverse_total, weight_data, &row_loss[0],
+                          &out[0])
 
 
 cdef object _elementwise_loss_of(int loss, double delta, z, Y, sample_weight, out):
@@ -655,8 +658,8 @@ cdef object _elementwise_loss_of(int loss, double delta, z, Y, sample_weight, ou
     out = output("out", out, z.shape, z.dtype, in_place=z, apart=y.arrays)
     row_loss = np.empty(n)
     if n:
-        _elementwise_loss(loss, delta, n, m, z.ravel(), Y.ravel(), y.scale, y.weight, row_loss,
-                          out.ravel())
+        _elementwise_loss(loss, delta, n, m, z.ravel(), Y.ravel(), y.inverse_total, y.weight,
+                          row_loss, out.ravel())
     return float(row_loss.sum()), out
 
 

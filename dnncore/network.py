@@ -5,7 +5,6 @@ from __future__ import annotations
 import os
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from itertools import pairwise
 from typing import Any
 
 import numpy as np
@@ -13,27 +12,18 @@ from numpy.typing import ArrayLike, DTypeLike, NDArray
 
 from . import kernels
 from ._core import checks as check
-from ._core.engine import ACTIVATIONS, OUTPUTS, SCORING_ROWS, Engine
+from ._core.engine import SCORING_ROWS, Engine, input_rows
+from ._core.labels import Labels, labels, targets
 from ._core.memory import aligned_zeros
 from ._core.moments import Moments
+from ._core.names import ACTIVATIONS, OUTPUTS, check_loss
+from ._core.parameters import ParameterLayout
 from ._core.threads import blas_for, threads_for_scoring, use_builtin
 from .predictor import Predictor
 
-# Inputs of the rows that a thread scores together, at most: with very many features, the rows
-# of a sparse matrix take less memory as they are than when they are made dense.
-GATHERED_ELEMENTS = 2**23
-
-# The losses that go with an output; the first is the default.
-LOSSES = {
-    "softmax": ("cross_entropy",),
-    "logistic": ("binary_cross_entropy",),
-    "identity": ("squared_error", "huber"),
-}
-
-
-def check_loss(loss: str | None, output: str) -> str:
-    """`loss`, or the default one, if it goes with the output of a network."""
-    return LOSSES[output][0] if loss is None else check.choice("loss", loss, LOSSES[output])
+# Inputs of the rows that a thread scores together: with very many features, the rows of a
+# sparse matrix take less memory as they are than when they are made dense.
+MAX_GATHERED = 2**23
 
 
 @dataclass(frozen=True)
@@ -164,37 +154,22 @@ class Network:
             raise ValueError(f"layer_sizes must have at least 2 entries, got {layer_sizes!r}")
         if np.dtype(dtype) not in (np.float32, np.float64):
             raise TypeError(f"dtype must be float32 or float64, got {np.dtype(dtype)}")
-        self.activation = check.choice("activation", activation, tuple(ACTIVATIONS))
-        self.output = check.choice("output", output, tuple(OUTPUTS))
+        self.activation = check.choice("activation", activation, ACTIVATIONS)
+        self.output = check.choice("output", output, OUTPUTS)
         self.layer_sizes = sizes
         self.missing = None if missing is None else check.indicators(missing, sizes[0])
         self.dtype = np.dtype(dtype)
         self.mean_ = self.scale_ = self.moments_ = None
-        n_parameters = sum((k + 1) * m for k, m in pairwise(sizes))
-        self._adopt(aligned_zeros(n_parameters, self.dtype))
+        self._layout = ParameterLayout(sizes)
+        self._adopt(aligned_zeros(self._layout.size, self.dtype))
         if not isinstance(seed, np.random.RandomState):
             seed = np.random.RandomState(seed)
-        self._initialise(seed)
+        self._layout.initialise(self.parameters, activation, seed)
 
     def _adopt(self, parameters: NDArray[Any]) -> None:
         """Make `parameters` the vector that the views show."""
         self.parameters = parameters
-        self.coefs_, self.intercepts_ = self.views(parameters)
-
-    def _initialise(self, random: np.random.RandomState) -> None:
-        for W, b in zip(self.coefs_, self.intercepts_, strict=True):
-            bound = np.sqrt((2.0 if self.activation == "logistic" else 6.0) / sum(W.shape))
-            W[...] = random.uniform(-bound, bound, W.shape)
-            b[...] = random.uniform(-bound, bound, b.shape)
-
-    def views(self, flat: NDArray[Any]) -> tuple[list[NDArray[Any]], list[NDArray[Any]]]:
-        """Weights and biases as views of a vector that is laid out like `parameters`."""
-        coefs, intercepts, start = [], [], 0
-        for k, m in pairwise(self.layer_sizes):
-            coefs.append(flat[start : start + k * m].reshape(k, m))
-            intercepts.append(flat[start + k * m : start + (k + 1) * m])
-            start += (k + 1) * m
-        return coefs, intercepts
+        self.coefs_, self.intercepts_ = self._layout.views(parameters)
 
     @property
     def n_features(self) -> int:
@@ -228,6 +203,7 @@ class Network:
     def __setstate__(self, state: dict[str, Any]) -> None:
         self.__dict__.update(state)
         self.dtype = state["parameters"].dtype
+        self._layout = ParameterLayout(self.layer_sizes)
         parameters = aligned_zeros(state["parameters"].size, self.dtype)
         parameters[...] = state["parameters"]
         self._adopt(parameters)
@@ -279,17 +255,11 @@ class Network:
         A constant feature gets scale 1. Mean and scale that :meth:`set_norm` gave are
         forgotten: it does not say how many rows they stand for.
         """
-        X = self._check_input(X)
+        X = self.check_rows("X", X)
         missing = self.missing is not None
         moments = self.moments_ or Moments.empty(self.n_features, missing=missing)
         moments.update(X, sample_weight)
         self.adopt_moments(moments)
-
-    def adopt_moments(self, moments: Moments) -> None:
-        """Let norm standardise by the mean and scale of the rows in `moments`."""
-        self.mean_ = moments.mean.astype(self.dtype)
-        self.scale_ = moments.scale(self.dtype)
-        self.moments_ = moments
 
     # --------------------------------------------------------------------------- scoring
 
@@ -311,21 +281,17 @@ class Network:
         TypeError, ValueError
             If X has another dtype or number of columns, or is not finite.
         """
-        return self._score(self._check_input(X), False, n_threads)
+        return self._score(self.check_rows("X", X), False, n_threads)
 
     def decision_function(self, X: Any, *, n_threads: int | None = None) -> NDArray[Any]:
         """Logits (n, n_outputs) of the rows of X; otherwise as :meth:`predict_proba`."""
-        return self._score(self._check_input(X), True, n_threads)
-
-    def logits(self, X: check.Matrix, *, n_threads: int | None = None) -> NDArray[Any]:
-        """As :meth:`decision_function`, from rows that have been checked."""
-        return self._score(X, True, n_threads)
+        return self._score(self.check_rows("X", X), True, n_threads)
 
     def _score(self, X: check.Matrix, as_logits: bool, n_threads: int | None) -> NDArray[Any]:
         n = X.shape[0]
         threads = threads_for_scoring(n_threads, n, self.n_parameters)
         out = np.empty((n, self.layer_sizes[-1]), self.dtype)
-        rows = min(n, SCORING_ROWS, GATHERED_ELEMENTS // self.layer_sizes[0])
+        rows = min(n, SCORING_ROWS, MAX_GATHERED // self.layer_sizes[0])
         engine = Engine(
             self.layer_sizes, self.parameters, self.mean_, self.scale_, max(1, rows), threads,
             training=False, builtin=use_builtin("auto"), activation=self.activation,
@@ -406,28 +372,7 @@ class Network:
         -------
         Forward
         """
-        return self._forward(self._check_input(X))
-
-    def _inputs(self, X: check.Matrix) -> NDArray[Any]:
-        """What the first layer takes: dense rows, after norm, with inputs for missing values."""
-        rows: NDArray[Any] = X.toarray(order="C") if check.is_sparse(X) else X
-        a = rows
-        if self.mean_ is not None and self.scale_ is not None:
-            a = kernels.norm(rows, self.mean_, self.scale_)
-        if self.missing is None:
-            return a
-        gone = np.isnan(rows)
-        a = np.where(gone, self.dtype.type(0), a)
-        return np.concatenate([a, gone[:, self.missing]], axis=1, dtype=self.dtype)
-
-    def _forward(self, X: check.Matrix) -> Forward:
-        a: list[NDArray[Any]] = [self._inputs(X)]
-        z: list[NDArray[Any]] = []
-        for W, b in zip(self.coefs_, self.intercepts_, strict=True):
-            if z:
-                a.append(_FUNCTIONS[self.activation](z[-1]))
-            z.append(kernels.affine(a[-1], W, b))
-        return Forward(a, z, _FUNCTIONS[self.output](z[-1]))
+        return self._forward(self.check_rows("X", X))
 
     def loss(
         self,
@@ -472,19 +417,6 @@ class Network:
         alpha = check.number("alpha", alpha, low=0.0)
         return self.mean_loss(logits, labels, alpha=alpha, loss=loss, huber_delta=huber_delta)
 
-    def mean_loss(
-        self,
-        logits: NDArray[Any],
-        labels: check.Labels,
-        *,
-        alpha: float = 0.0,
-        loss: str | None = None,
-        huber_delta: float = 1.0,
-    ) -> float:
-        """As :meth:`loss`, from labels that have been checked and logits, which are overwritten."""
-        value, _ = self._loss_and_delta(logits, labels, loss, huber_delta, out=logits)
-        return value + self.penalty(alpha * labels.scale)
-
     def gradients(
         self,
         X: Any,
@@ -506,15 +438,85 @@ class Network:
         -------
         Gradients
         """
-        X = self._check_input(X)
+        X = self.check_rows("X", X)
         labels = self.check_labels(y, sample_weight, X.shape[0])
         alpha = check.number("alpha", alpha, low=0.0)
         return self.back_propagate(X, labels, alpha=alpha, loss=loss, huber_delta=huber_delta)
 
+    # ---------------------------------------------------------------------------- saving
+
+    def save(self, path: str | os.PathLike[str]) -> None:
+        """Write the network to a safetensors file; :func:`dnncore.load` reads it."""
+        from .modelfile import save
+
+        save(self, path)
+
+    # ------------------------------------------------------------------ internal interface
+    #
+    # What the other modules of the package use beside the public methods: they check rows and
+    # labels once, by check_rows and check_labels, and hand them on to the others, which check
+    # nothing again.
+
+    def check_rows(self, name: str, X: Any) -> check.Matrix:
+        """Rows in the form that the compiled code takes.
+
+        Raises
+        ------
+        TypeError, ValueError
+            If they have another dtype or number of columns, are not finite, or have NaN where
+            it does not stand for a missing value.
+        """
+        missing = self.missing is not None
+        return check.input_matrix(name, X, self.n_features, self.dtype, missing=missing)
+
+    def check_labels(self, y: ArrayLike, sample_weight: ArrayLike | None, n: int) -> Labels:
+        """Labels or targets of n rows in the form that the compiled code takes.
+
+        Raises
+        ------
+        TypeError, ValueError
+            If they do not fit the output of the network, or the weights are not allowed.
+        """
+        arguments = (y, sample_weight, (n, self.layer_sizes[-1]), "X and the network", self.dtype)
+        if self.output == "softmax":
+            return labels("y", *arguments)
+        return targets("y", *arguments, probabilities=self.output == "logistic")
+
+    def adopt_moments(self, moments: Moments) -> None:
+        """Let norm standardise by the mean and scale of the rows in `moments`."""
+        self.mean_ = moments.mean.astype(self.dtype)
+        self.scale_ = moments.scale(self.dtype)
+        self.moments_ = moments
+
+    def views(self, flat: NDArray[Any]) -> tuple[list[NDArray[Any]], list[NDArray[Any]]]:
+        """Weights and biases as views of a vector that is laid out like `parameters`."""
+        return self._layout.views(flat)
+
+    def penalty(self, decay: float) -> float:
+        """``decay / 2`` times the sum of the squared weights."""
+        return 0.5 * decay * sum(float(np.vdot(W, W)) for W in self.coefs_)
+
+    def logits(self, X: check.Matrix, *, n_threads: int | None = None) -> NDArray[Any]:
+        """As :meth:`decision_function`, from rows that have been checked."""
+        return self._score(X, True, n_threads)
+
+    def mean_loss(
+        self,
+        logits: NDArray[Any],
+        labels: Labels,
+        *,
+        alpha: float = 0.0,
+        loss: str | None = None,
+        huber_delta: float = 1.0,
+    ) -> float:
+        """As :meth:`loss`, from labels that have been checked and logits, which are overwritten."""
+        value, _ = self._loss_and_delta(logits, labels, loss, huber_delta, out=logits)
+        return value + self.penalty(alpha * labels.inverse_total)
+
     def back_propagate(
         self,
         X: check.Matrix,
-        labels: check.Labels,
+        labels: Labels,
         *,
         alpha: float,
         loss: str | None,
@@ -523,7 +525,7 @@ class Network:
         """As :meth:`gradients`, from rows and labels that have been checked."""
         forward = self._forward(X)
         logits = forward.z[-1]
-        decay = alpha * labels.scale
+        decay = alpha * labels.inverse_total
         value, dz = self._loss_and_delta(logits, labels, loss, huber_delta)
         flat = np.empty_like(self.parameters)
         coefs, intercepts = self.views(flat)
@@ -538,31 +540,21 @@ class Network:
         dx = self._inputs_backward(da, X)
         return Gradients(value + self.penalty(decay), flat, coefs, intercepts, deltas, dx)
 
-    def _inputs_backward(self, da: NDArray[Any], X: check.Matrix) -> NDArray[Any]:
-        dx = np.ascontiguousarray(da[:, : self.n_features])
-        if self.scale_ is not None:
-            dx = kernels.norm_backward(dx, self.scale_)
-        if self.missing is not None:
-            dx[np.isnan(X.toarray() if check.is_sparse(X) else X)] = 0.0
-        return dx
+    # ----------------------------------------------------------------- layer after layer
 
-    def check_labels(self, y: ArrayLike, sample_weight: ArrayLike | None, n: int) -> check.Labels:
-        """Labels or targets of n rows in the form that the compiled code takes.
-
-        Raises
-        ------
-        TypeError, ValueError
-            If they do not fit the output of the network, or the weights are not allowed.
-        """
-        arguments = (y, sample_weight, (n, self.layer_sizes[-1]), "X and the network", self.dtype)
-        if self.output == "softmax":
-            return check.labels("y", *arguments)
-        return check.targets("y", *arguments, probabilities=self.output == "logistic")
+    def _forward(self, X: check.Matrix) -> Forward:
+        a: list[NDArray[Any]] = [input_rows(X, self.mean_, self.scale_, self.missing)]
+        z: list[NDArray[Any]] = []
+        for W, b in zip(self.coefs_, self.intercepts_, strict=True):
+            if z:
+                a.append(_FUNCTIONS[self.activation](z[-1]))
+            z.append(kernels.affine(a[-1], W, b))
+        return Forward(a, z, _FUNCTIONS[self.output](z[-1]))
 
     def _loss_and_delta(
         self,
         logits: NDArray[Any],
-        labels: check.Labels,
+        labels: Labels,
         loss: str | None,
         huber_delta: float,
         out: NDArray[Any] | None = None,
@@ -576,32 +568,13 @@ class Network:
         targets = labels.L if labels.label is None else labels.label
         return _LOSS_KERNELS[loss](logits, targets, **options)
 
-    def penalty(self, decay: float) -> float:
-        """``decay / 2`` times the sum of the squared weights."""
-        return 0.5 * decay * sum(float(np.vdot(W, W)) for W in self.coefs_)
-
-    def _check_input(self, X: Any) -> check.Matrix:
-        return self.check_rows("X", X)
-
-    def check_rows(self, name: str, X: Any) -> check.Matrix:
-        """Rows in the form that the compiled code takes.
-
-        Raises
-        ------
-        TypeError, ValueError
-            If they have another dtype or number of columns, are not finite, or have NaN where
-            it does not stand for a missing value.
-        """
-        missing = self.missing is not None
-        return check.input_matrix(name, X, self.n_features, self.dtype, missing=missing)
-
-    # ---------------------------------------------------------------------------- saving
-
-    def save(self, path: str | os.PathLike[str]) -> None:
-        """Write the network to a safetensors file; :func:`dnncore.load` reads it."""
-        from .modelfile import save
-
-        save(self, path)
+    def _inputs_backward(self, da: NDArray[Any], X: check.Matrix) -> NDArray[Any]:
+        dx = np.ascontiguousarray(da[:, : self.n_features])
+        if self.scale_ is not None:
+            dx = kernels.norm_backward(dx, self.scale_)
+        if self.missing is not None:
+            dx[np.isnan(X.toarray() if check.is_sparse(X) else X)] = 0.0
+        return dx
 
 
 def _identity(z: NDArray[Any]) -> NDArray[Any]:

@@ -7,19 +7,20 @@ from libc.stdlib cimport free, malloc
 from libc.string cimport memcpy
 
 from ._core.csrc cimport DNN_IDENTITY, dnn_ops, isa, real
+from ._core.rows cimport fill_missing
+from ._core.step cimport SOFTMAX
 
-from ._core.csrc import all_finite
-from ._core.engine import ACTIVATIONS, OUTPUTS
-from ._core.memory import aligned_empty
 from ._core.checks import choice, finite_matrix, indicators, is_sparse, output as output_array
+from ._core.csrc import all_finite
+from ._core.engine import ACTIVATION_CODES, OUTPUT_CODES
+from ._core.memory import aligned_empty
+from ._core.names import ACTIVATIONS, OUTPUTS
 
 cnp.import_array()
 
-cdef int SOFTMAX = OUTPUTS["softmax"]
-
 cdef enum:
     STACK_BYTES = 32768  # activations of two layers that fit need no allocation
-    BLOCK_ROWS = 192  # rows scored together: enough to use a packed weight often
+    MAX_ROWS = 192  # scored together: enough to use a packed weight often
 
 
 cdef bint _fit_together(x, out) noexcept:
@@ -34,18 +35,15 @@ cdef bint _fit_together(x, out) noexcept:
     )
 
 
-cdef void _fill_rows(Py_ssize_t n, Py_ssize_t n_features, Py_ssize_t n_missing,
-                     const Py_ssize_t* missing, const real* fill, const real* x,
+cdef void _fill_rows(Py_ssize_t n, Py_ssize_t n_features, Py_ssize_t n_indicators,
+                     const Py_ssize_t* indicators, const real* fill, const real* x,
                      real* out) noexcept nogil:
     """Inputs of the first layer, from rows in which values may be missing."""
-    cdef Py_ssize_t r, i
+    cdef Py_ssize_t r
     for r in range(n):
-        for i in range(n_features):
-            out[i] = x[i] if x[i] == x[i] else fill[i]
-        for i in range(n_missing):
-            out[n_features + i] = x[missing[i]] != x[missing[i]]
+        fill_missing(n_features, n_indicators, indicators, fill, x, out)
         x += n_features
-        out += n_features + n_missing
+        out += n_features + n_indicators
 
 
 cdef class Predictor:
@@ -97,9 +95,9 @@ cdef class Predictor:
 
     def __init__(self, layer_sizes, parameters, classes=None, *, activation="logistic",
                  output="softmax", fill=None, missing=None):
-        self.activation = choice("activation", activation, tuple(ACTIVATIONS))
-        self.output = choice("output", output, tuple(OUTPUTS))
-        self._activation, self._output = ACTIVATIONS[activation], OUTPUTS[output]
+        self.activation = choice("activation", activation, ACTIVATIONS)
+        self.output = choice("output", output, OUTPUTS)
+        self._activation, self._output = ACTIVATION_CODES[activation], OUTPUT_CODES[output]
         self.layer_sizes = tuple(int(size) for size in layer_sizes)
         self._parameters = np.array(parameters, order="C")
         self._parameters.flags.writeable = False
@@ -123,7 +121,7 @@ cdef class Predictor:
                 f"classes must have shape ({self.layer_sizes[-1]},), got {classes.shape}"
             )
         self.classes_ = classes
-        self._ops = <const void*> (&isa.f32 if self.dtype == np.float32 else &isa.f64)
+        self._ops = <const void*> (isa.f32 if self.dtype == np.float32 else isa.f64)
         self._itemsize = self.dtype.itemsize
         self._parameter_data = <const char*> cnp.PyArray_DATA(self._parameters)
         self._typenum = cnp.NPY_FLOAT32 if self.dtype == np.float32 else cnp.NPY_FLOAT64
@@ -242,8 +240,8 @@ cdef class Predictor:
         cdef const char* a
         cdef char* z
         cdef char* to = <char*> out
-        if block < min(n, BLOCK_ROWS):
-            block = min(n, BLOCK_ROWS)
+        if block < min(n, MAX_ROWS):
+            block = min(n, MAX_ROWS)
             buffer = <char*> malloc(block * needed)
             if buffer == NULL:
                 return -1
@@ -278,12 +276,12 @@ cdef class Predictor:
         return 0
 
     cdef void _fill_in(self, Py_ssize_t n, const char* x, char* out) noexcept nogil:
-        cdef Py_ssize_t k = self.n_features, n_missing = self._sizes[0] - k
+        cdef Py_ssize_t k = self.n_features, n_indicators = self._sizes[0] - k
         if self._typenum == cnp.NPY_FLOAT32:
-            _fill_rows(n, k, n_missing, self._missing_data, <const float*> self._fill_data,
+            _fill_rows(n, k, n_indicators, self._missing_data, <const float*> self._fill_data,
                        <const float*> x, <float*> out)
         else:
-            _fill_rows(n, k, n_missing, self._missing_data, <const double*> self._fill_data,
+            _fill_rows(n, k, n_indicators, self._missing_data, <const double*> self._fill_data,
                        <const double*> x, <double*> out)
 
     cdef bint _ready(self, object x, Py_ssize_t n_columns, bint writeable):

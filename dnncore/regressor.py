@@ -8,15 +8,11 @@ from typing import Any, Self
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 from sklearn.base import RegressorMixin
-from sklearn.metrics import r2_score
 from sklearn.utils.metaestimators import available_if
-from sklearn.utils.validation import check_array
 
-from ._core import checks as check
-from ._core.moments import Moments
-from ._estimators.base import DNNEstimator, Rows, takes_mini_batches
-from ._estimators.targets import TargetSurvey, check_targets
-from .network import LOSSES
+from ._estimators.base import DNNEstimator, takes_mini_batches
+from ._estimators.learnt import LearntNumbers
+from ._estimators.numeric import NumberLearner, NumberTargets
 from .training import EpochInfo
 
 
@@ -208,8 +204,6 @@ class DNNRegressor(RegressorMixin, DNNEstimator):  # type: ignore[misc]
         self.engine = engine
         self.callback = callback
 
-    _least_validation_rows = 2  # R2 needs a variance
-
     target_mean_: NDArray[np.float64]
     target_scale_: NDArray[np.float64]
     _target_ndim: int
@@ -362,73 +356,23 @@ class DNNRegressor(RegressorMixin, DNNEstimator):  # type: ignore[misc]
         self._fit_blocks(blocks, None, X_val, y_val, sample_weight_val)
         return self
 
-    def _check_training_targets(
-        self, y: Any, resume: bool, classes: Any, weight: NDArray[Any] | None
-    ) -> Any:
-        y = check_targets(y)
-        shape = y.shape[1:] or (1,)
-        if resume:
-            if y.ndim != self._target_ndim or shape != self.target_mean_.shape:
-                raise ValueError(
-                    f"y must have {self.target_mean_.shape[0]} outputs as before, "
-                    f"got shape {y.shape}"
-                )
-            return y
-        moments = Moments.empty(shape[0])
-        moments.update(y.reshape(len(y), -1), weight)
-        self._adopt_target(y.ndim, moments)
-        return y
+    def _new_learner(
+        self, known: LearntNumbers | None, classes: Any, accumulates: bool
+    ) -> NumberLearner:
+        return NumberLearner(known, norm=bool(self.norm_target))
 
-    def _adopt_target(self, ndim: int, moments: Moments) -> None:
-        self._target_ndim = ndim
-        shape = moments.mean.shape
-        self.target_mean_, self.target_scale_ = np.zeros(shape), np.ones(shape)
-        if self.norm_target:
-            self.target_mean_, self.target_scale_ = moments.mean, moments.scale(np.float64)
+    def _targets(self, learnt: LearntNumbers) -> NumberTargets:
+        return NumberTargets(learnt)
 
-    def _survey_of(self, classes: Any, resume: bool) -> TargetSurvey:
-        return TargetSurvey()
+    def _learnt(self) -> LearntNumbers:
+        return LearntNumbers(self._target_ndim, self.target_mean_, self.target_scale_)
 
-    def _adopt_survey(self, survey: Any, classes: Any, resume: bool) -> None:
-        n_outputs = len(survey.moments.mean)
-        if not resume:
-            self._adopt_target(survey.ndim, survey.moments)
-        elif (survey.ndim, n_outputs) != (self._target_ndim, len(self.target_mean_)):
-            raise ValueError(
-                f"y must have {len(self.target_mean_)} outputs as before, got {n_outputs}"
-            )
-
-    def _encode(self, name: str, y: Any, dtype: np.dtype[Any], smoothed: bool) -> NDArray[Any]:
-        columns = check_array(y, ensure_2d=False, dtype=np.float64, input_name=name)
-        columns = columns.reshape(len(columns), -1)
-        if columns.shape[1:] != self.target_mean_.shape:
-            raise ValueError(
-                f"{name} must have {self.target_mean_.shape[0]} outputs, got shape {np.shape(y)}"
-            )
-        return np.ascontiguousarray((columns - self.target_mean_) / self.target_scale_, dtype=dtype)
-
-    def _class_weight_of(self, y: Any) -> None:
-        return None
-
-    def _adopt_rows(self, rows: Rows, anew: bool) -> None:
-        pass
-
-    def _output(self) -> tuple[int, str]:
-        return self.target_mean_.shape[0], "identity"
-
-    def _stratify(self, rows: Rows) -> None:
-        return None
-
-    def _score_of(self, outputs: NDArray[Any], rows: Rows) -> float:
-        return float(r2_score(rows.labels, outputs, sample_weight=rows.weight))
+    def _adopt_learnt(self, learnt: LearntNumbers) -> None:
+        self._target_ndim = learnt.ndim
+        self.target_mean_, self.target_scale_ = learnt.mean, learnt.scale
 
     def _loss_options(self) -> dict[str, Any]:
         return {"loss": self.loss, "huber_delta": self.huber_delta}
-
-    def _validate_params(self) -> None:
-        super()._validate_params()
-        check.choice("loss", self.loss, LOSSES["identity"])
-        check.number("huber_delta", self.huber_delta, low=0.0, low_open=True)
 
     # -------------------------------------------------------------------------- scoring
 
@@ -443,14 +387,8 @@ class DNNRegressor(RegressorMixin, DNNEstimator):  # type: ignore[misc]
         -------
         array (n_samples,) or (n_samples, n_outputs), as y was
         """
-        outputs = self._logits(X)
-        dtype = outputs.dtype
-        outputs *= self.target_scale_.astype(dtype)
-        outputs += self.target_mean_.astype(dtype)
-        return outputs.ravel() if self._target_ndim == 1 else outputs
-
-    def _freeze_options(self) -> dict[str, Any]:
-        return {"target_mean": self.target_mean_, "target_scale": self.target_scale_}
+        logits = self._logits(X)
+        return self._targets(self._learnt()).in_units_of_y(logits)
 
     def __sklearn_tags__(self) -> Any:
         tags = super().__sklearn_tags__()

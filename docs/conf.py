@@ -1,4 +1,4 @@
-"""How Sphinx builds the documentation: ``sphinx-build -W docs docs/_build``."""
+"""Sphinx configuration: ``sphinx-build -W docs docs/_build`` builds the documentation."""
 
 import logging
 import sys
@@ -7,7 +7,7 @@ from pathlib import Path
 import dnncore
 
 DOCS = Path(__file__).parent
-logging.getLogger("dnncore").setLevel(logging.WARNING)  # of the models in the examples
+logging.getLogger("dnncore").setLevel(logging.WARNING)  # silence the models in the examples
 sys.path.insert(0, str(DOCS / "_ext"))
 
 project = "dnncore"
@@ -31,25 +31,25 @@ html_css_files = ["dnncore.css"]
 html_show_sphinx = False
 html_math_renderer = "mathml"
 
-# ------------------------------------------------------------------------- pages in Markdown
+# ---------------------------------------------------------------------------- Markdown pages
 
 myst_enable_extensions = ["dollarmath", "colon_fence"]
 myst_heading_anchors = 3
-# What a page's blocks print is shown as it is; Cython blocks are close enough to Python.
+# Output blocks are not highlighted.
 highlight_language = "none"
 
 # ---------------------------------------------------------------------------------- API pages
 
 default_role = "literal"
 autodoc_member_order = "bysource"
-autodoc_typehints = "none"  # the docstrings tell them
+autodoc_typehints = "none"  # the docstrings state the types
 numpydoc_show_class_members = False
 numpydoc_xref_param_type = False
 
 nitpicky = True
-# Other projects are not linked: their inventories would have to be downloaded.
+# References to other projects are not resolved: that would require downloading their inventories.
 nitpick_ignore_regex = [("py:.*", r"(numpy|scipy|sklearn|matplotlib|torch)\..*")]
-# What dnncore.load and others say of their neighbours in dnncore.modelfile.
+# Unqualified references between functions of dnncore.modelfile, such as in dnncore.load.
 nitpick_ignore = [("py:func", "load"), ("py:func", "save")]
 
 # ----------------------------------------------------------------------------------- examples

@@ -2,13 +2,13 @@
 Back-propagation, quantity by quantity
 ======================================
 
-One step of learning for one handwritten digit, with everything that is computed on the way
-drawn: from left to right the forward pass, from right to left what flows back.
+This example plots every quantity computed in one training step for one handwritten digit: the
+forward pass from left to right, the backward pass from right to left.
 
-A derivative has the shape of what it belongs to, and says how the loss would change: blue
-where more of it would lower the loss, red where more would raise it. (At the input it is
-largest where there is hardly ever any ink: norm divides by a small deviation there.) The
-formulas are derived in :doc:`/explanation/derivation`.
+The derivative of the loss with respect to a quantity has the same shape as that quantity. It is
+blue where an increase would lower the loss, and red where an increase would raise it. (At the
+input, it is largest for pixels that hardly ever contain any ink, because the standardisation
+divides by a small standard deviation there.) :doc:`/explanation/derivation` derives the formulas.
 """
 
 import matplotlib.pyplot as plt
@@ -18,8 +18,8 @@ from sklearn.datasets import load_digits
 from dnncore import Network
 
 # %%
-# A network with a hidden layer of 16 units, before any training, and a single image: a zero.
-# Norm is learnt from all rows.
+# The network has one hidden layer of 16 units and has not been trained yet. The input is a single
+# image, a zero. The input standardisation is computed from all rows.
 
 X, y = load_digits(return_X_y=True)
 network = Network((64, 16, 10), seed=0)
@@ -28,10 +28,10 @@ network.update_norm(X)
 row, label = X[:1], y[:1]
 forward = network.forward(row)
 gradients = network.gradients(row, label)
-print(f"loss {gradients.loss:.3f}, probability of the right class {forward.p[0, label[0]]:.3f}")
+print(f"loss {gradients.loss:.3f}, probability of the true class {forward.p[0, label[0]]:.3f}")
 
 # %%
-# The pixels and the units are drawn as small images, the classes as a row.
+# Pixels and hidden units are drawn as small images, classes as a row.
 
 
 def draw(ax, values, shape, title, colours="RdBu_r"):
@@ -55,12 +55,12 @@ draw(axes[1, 1], gradients.deltas[0] @ network.coefs_[0].T, (8, 8), "$da_0 = dz_
 draw(axes[1, 2], gradients.deltas[0], (4, 4), "$dz_1 = da_1\\,a_1 (1 - a_1)$")
 draw(axes[1, 3], gradients.deltas[1] @ network.coefs_[1].T, (4, 4), "$da_1 = dz_2 W_2^T$")
 draw(axes[1, 4], gradients.deltas[1], (1, 10), "$dz_2 = p - L$")
-figure.suptitle("forward, left to right; derivatives of the loss, right to left", fontsize=11)
+figure.suptitle("Forward pass, left to right; derivatives of the loss, right to left", fontsize=11)
 
 # %%
-# The gradient of the first weights is :math:`a_0^T dz_1`: for each hidden unit the input,
-# times that unit's delta. All sixteen images are the same up to a factor, which is what "one
-# sample teaches every unit the same thing" looks like.
+# The gradient of the first weight matrix is :math:`a_0^T dz_1`: for each hidden unit, the input
+# multiplied by the delta of that unit. All sixteen images are therefore equal up to a factor: a
+# single sample teaches every hidden unit the same thing.
 
 figure, axes = plt.subplots(2, 8, figsize=(11, 3), layout="constrained")
 size = np.abs(gradients.coefs[0]).max()
@@ -68,10 +68,10 @@ for unit, ax in enumerate(axes.flat):
     image = gradients.coefs[0][:, unit].reshape(8, 8)
     ax.imshow(image, cmap="RdBu_r", vmin=-size, vmax=size)
     ax.set_xticks([]), ax.set_yticks([])
-figure.suptitle("$dW_1 = a_0^T dz_1$, the column of each hidden unit", fontsize=11)
+figure.suptitle("$dW_1 = a_0^T dz_1$, one column per hidden unit", fontsize=11)
 
 # %%
-# A step against the gradient lowers the loss:
+# A step in the direction of the negative gradient lowers the loss:
 
 network.parameters[...] -= 0.5 * gradients.flat
 print(f"loss after one step {network.loss(row, label):.3f}")

@@ -1,10 +1,10 @@
 """
-A boundary, unit by unit
-========================
+Hidden units and the decision boundary
+======================================
 
-A network without a hidden layer is logistic regression, and divides the plane by a line. Every
-hidden unit adds a line of its own, beside which the boundary may bend. Two bends need three of
-them; many more can bend around single points.
+A network without hidden layers is a logistic regression, whose decision boundary is a straight
+line. Every hidden unit adds another line at which the boundary can bend. Two bends take three
+units. With many more units, the boundary can bend around individual points.
 """
 
 import matplotlib.pyplot as plt
@@ -17,9 +17,9 @@ X, y = make_moons(400, noise=0.2, random_state=0)
 X_test, y_test = make_moons(2000, noise=0.2, random_state=1)
 
 # %%
-# L-BFGS, which takes all rows at once, is a good solver for data as small as this. A network
-# of a few units is easily stuck beside the best solution, so those are started from eight
-# different weights, and the one of the lowest loss is kept.
+# L-BFGS, which uses all rows at once, is a good solver for small data sets. Networks with only a
+# few units easily get stuck in a local minimum. Those are trained from eight random
+# initialisations, and the one with the lowest loss is kept.
 
 
 def best_of(starts, **options):
@@ -35,7 +35,7 @@ models = [
 ]
 
 # %%
-# The probability of the second class, and where it is one half.
+# Plot the probability of the second class, and the decision boundary, where it is one half.
 
 x1, x2 = np.meshgrid(np.linspace(-1.7, 2.7, 300), np.linspace(-1.2, 1.7, 200))
 grid = np.column_stack([x1.ravel(), x2.ravel()])

@@ -1,10 +1,10 @@
 """
-Where gradients fade
-====================
+Vanishing gradients
+===================
 
-Six hidden layers of 30 units. With the logistic function each of them multiplies what flows back
-by a slope of a quarter at most, so that the first layers hear hardly anything of the loss, and
-the network learns late. With relu the slope is 0 or 1.
+This network has six hidden layers of 30 units. With the logistic activation, each layer multiplies
+the gradient by a derivative of at most 1/4. Hardly any gradient reaches the first layers, and the
+network starts to learn late. With ReLU, the derivative is 0 or 1.
 """
 
 import warnings
@@ -21,8 +21,8 @@ X, y = load_digits(return_X_y=True)
 X_train, X_val, y_train, y_val = train_test_split(X, y, stratify=y, random_state=0)
 
 # %%
-# The logistic network before any training. The activations hardly spread from layer to layer, and
-# the gradients shrink towards the input by orders of magnitude.
+# In the untrained network with logistic activation, the activations hardly vary, and the gradients
+# shrink by orders of magnitude towards the input.
 
 
 def untrained(activation):
@@ -34,12 +34,13 @@ def untrained(activation):
 LayerStatisticsDisplay.from_estimator(untrained("logistic"), X_train, y_train)
 
 # %%
-# With relu the gradients of the weights are of one size in all layers.
+# With ReLU, the gradients of the weights have a similar magnitude in all layers.
 
 LayerStatisticsDisplay.from_estimator(untrained("relu"), X_train, y_train)
 
 # %%
-# And so one of them learns, and the other has hardly begun after forty epochs:
+# As a result, the ReLU network learns, while the logistic network has hardly begun to learn after
+# forty epochs:
 
 warnings.simplefilter("ignore", ConvergenceWarning)
 for activation in ("logistic", "relu"):

@@ -1,10 +1,10 @@
 """
-What the first layer looks at
+First-layer weights as images
 =============================
 
-The weights between the pixels of a digit and a hidden unit are an image themselves: red where
-ink speaks for the unit, blue where ink speaks against it. With a strong penalty only what is
-needed is left: strokes, and the holes beside them.
+The weights between the pixels of a digit and a hidden unit can be displayed as an image: red where
+ink activates the unit, blue where ink inhibits it. A strong L2 penalty leaves only what is needed:
+strokes, and the gaps next to them.
 """
 
 import matplotlib.pyplot as plt
@@ -18,8 +18,8 @@ X, y = load_digits(return_X_y=True)
 X_train, X_test, y_train, y_test = train_test_split(X, y, stratify=y, random_state=0)
 
 # %%
-# The same network twice, with hardly any penalty and with a strong one. The features are
-# standardised by the network; a weight is for a pixel in units of its own deviation.
+# Train the same network with a negligible and with a strong penalty. Since the network standardises
+# its features, a weight applies to a pixel in units of that pixel's standard deviation.
 
 options = dict(hidden_layer_sizes=(25,), activation="tanh", max_iter=400, random_state=0)
 figure, axes = plt.subplots(1, 2, figsize=(10, 5), layout="constrained")

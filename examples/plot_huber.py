@@ -2,9 +2,9 @@
 Regression with outliers
 ========================
 
-The squared error takes a residual seriously in proportion to its size, so that a few wrong
-targets bend the whole curve. Huber's loss goes on linearly from `huber_delta`, in standard
-deviations of the target: a far target then pulls no harder than one that is somewhat off.
+The gradient of the squared error is proportional to the residual, so a few outliers can distort the
+whole fit. The Huber loss is linear for residuals larger than `huber_delta`, measured in standard
+deviations of the target. A distant outlier then has no more influence than a moderate one.
 """
 
 import matplotlib.pyplot as plt
@@ -16,12 +16,12 @@ rng = np.random.default_rng(0)
 x = np.sort(rng.uniform(0, 10, 300))
 truth = np.sin(x) + 0.3 * x
 y = truth + rng.normal(0, 0.15, x.size)
-spoilt = rng.choice(x.size, 30, replace=False)
-y[spoilt] += rng.uniform(4, 8, spoilt.size)
+outliers = rng.choice(x.size, 30, replace=False)
+y[outliers] += rng.uniform(4, 8, outliers.size)
 X = x[:, np.newaxis]
 
 # %%
-# The two losses, with everything else the same.
+# Compare the two losses, with all other parameters equal.
 
 options = dict(
     hidden_layer_sizes=(30, 30), activation="tanh", learning_rate_init=0.01, batch_size=50,
@@ -29,15 +29,15 @@ options = dict(
 )  # fmt: skip
 models = {
     "squared error": DNNRegressor("squared_error", **options).fit(X, y),
-    "Huber, delta 0.1": DNNRegressor("huber", huber_delta=0.1, **options).fit(X, y),
+    "Huber loss, delta 0.1": DNNRegressor("huber", huber_delta=0.1, **options).fit(X, y),
 }
 
 figure, ax = plt.subplots(figsize=(8, 4.4), layout="constrained")
 ax.scatter(x, y, s=10, color="0.7", linewidths=0, label="training rows")
-ax.plot(x, truth, color="black", linewidth=1, linestyle="--", label="truth")
+ax.plot(x, truth, color="black", linewidth=1, linestyle="--", label="true function")
 for (name, model), colour in zip(models.items(), ("#d55e00", "#0072b2"), strict=True):
     error = np.sqrt(np.mean((model.predict(X) - truth) ** 2))
-    ax.plot(x, model.predict(X), color=colour, label=f"{name}: off by {error:.2f} (RMSE)")
+    ax.plot(x, model.predict(X), color=colour, label=f"{name}: RMSE {error:.2f}")
 ax.set(xlabel="x", ylabel="y")
 ax.legend(frameon=False, loc="upper left")
 ax.spines[["top", "right"]].set_visible(False)

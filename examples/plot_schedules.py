@@ -2,9 +2,9 @@
 Learning-rate schedules
 =======================
 
-The same network and the same rate at the start, 0.05, which is rather large for it; four ways
-to go on from there. :class:`dnncore.training.SGD` says what each does. The rates are written
-down by a callback.
+This example trains the same network with four learning-rate schedules. All start from a learning
+rate of 0.05, which is rather high for this network. :class:`dnncore.training.SGD` documents the
+schedules. A callback records the learning rates.
 """
 
 import warnings
@@ -22,8 +22,8 @@ X, y = make_classification(
 X_train, X_val, y_train, y_val = train_test_split(X, y, stratify=y, random_state=0)
 
 # %%
-# 'constant' and 'invscaling' have no reason to stop before `max_iter`, and say so; here that
-# is meant.
+# 'constant' and 'invscaling' do not converge before `max_iter`. This is intended here, so the
+# warning is ignored.
 
 warnings.simplefilter("ignore", ConvergenceWarning)
 histories, rates = {}, {}
@@ -38,10 +38,9 @@ for schedule in ("constant", "invscaling", "adaptive", "newbob"):
     histories[schedule] = model.history_
 
 # %%
-# Newbob goes by the validation loss. Whenever an epoch has brought nothing it goes back to the
-# best parameters, so that its last point is that of an epoch that was undone. 'adaptive' goes
-# by the loss of the training rows, which still falls: it does what 'constant' does, and both
-# overfit.
+# 'newbob' monitors the validation loss. After every epoch without improvement, it returns to the
+# best parameters, so its last point belongs to an epoch that was undone. 'adaptive' monitors the
+# training loss, which is still decreasing: it behaves like 'constant', and both overfit.
 
 colours = ("#000000", "#0072b2", "#d55e00", "#009e73")
 figure, (left, right) = plt.subplots(1, 2, figsize=(10, 4), layout="constrained")
@@ -50,7 +49,8 @@ for colour, (schedule, history) in zip(colours, histories.items(), strict=True):
     style = dict(color=colour, linestyle="--" if schedule == "adaptive" else "-")
     left.plot(epochs, history.validation_losses, label=schedule, **style)
     right.step(epochs, rates[schedule], where="post", **style)
-    print(f"{schedule:10} {history.n_iter:2} epochs, lowest {min(history.validation_losses):.3f}")
+    lowest = min(history.validation_losses)
+    print(f"{schedule:10} {history.n_iter:2} epochs, lowest validation loss {lowest:.3f}")
 left.set(xlabel="epoch", ylabel="validation loss", ylim=(0.6, 0.9))
 right.set(xlabel="epoch", ylabel="learning rate after the epoch", yscale="log")
 left.legend(frameon=False)

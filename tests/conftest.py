@@ -2,7 +2,15 @@
 
 import signal
 
+import hypothesis
 import pytest
+from sklearn import datasets
+
+from dnncore._core import csrc
+
+# The same examples in every run; `pytest --hypothesis-profile default` tries others.
+hypothesis.settings.register_profile("repeatable", derandomize=True, deadline=None)
+hypothesis.settings.load_profile("repeatable")
 
 
 @pytest.fixture(scope="session", autouse=True)
@@ -11,3 +19,36 @@ def ctrl_c():
     before = signal.signal(signal.SIGINT, signal.default_int_handler)
     yield
     signal.signal(signal.SIGINT, before)
+
+
+@pytest.fixture
+def select_isa():
+    """The function that selects an instruction set; after the test it is that of before."""
+    before = csrc.selected()
+    yield csrc.select
+    csrc.select(before)
+
+
+def read_only(*arrays):
+    """The arrays, which tests share."""
+    for array in arrays:
+        array.flags.writeable = False
+    return arrays
+
+
+@pytest.fixture(scope="session")
+def iris():
+    return read_only(*datasets.load_iris(return_X_y=True))
+
+
+@pytest.fixture(scope="session")
+def diabetes():
+    return read_only(*datasets.load_diabetes(return_X_y=True))
+
+
+@pytest.fixture(scope="session")
+def several():
+    """Rows with three labels that may each be true."""
+    return read_only(
+        *datasets.make_multilabel_classification(n_samples=120, n_classes=3, random_state=0)
+    )

@@ -1,10 +1,10 @@
-"""docs/comparison.md: every test that it names is there."""
+"""docs/reference/comparison.md: every test that it names is there."""
 
 import re
 from pathlib import Path
 
 TESTS = Path(__file__).parent
-PAGE = TESTS.parent / "docs" / "comparison.md"
+PAGE = TESTS.parent / "docs" / "reference" / "comparison.md"
 NAME = re.compile(r"`((?:\w+/)*test_\w+\.py)::(test_\w+)`")
 
 

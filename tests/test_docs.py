@@ -1,19 +1,19 @@
-"""Every code block of the documentation, run in the order of its page, and every example.
+"""Run every code block of the documentation, in the order of its page, and every example.
 
-Each page has a namespace, and a folder to work in, of its own. What is done with a block follows
-from its language:
+Each page has its own namespace and its own working folder. The language of a block determines
+what happens to it:
 
 - `python`: executed, with warnings as errors;
-- `sh`: given to bash, without what installs or tests packages; one that ends in ` &` goes on
-  until the page is over, and the next block waits for its first line;
-- `output`: compared with what the block before it printed; `...` stands for anything;
-- any language, beginning with a comment that names a file: becomes that file;
-- `cython`, else: compiled;
-- others are only to be read.
+- `sh`: passed to bash, without the commands that install or test packages; a block that ends in
+  ` &` keeps running until the end of the page, and the next block waits for its first line;
+- `output`: compared with the output of the block before it; `...` matches anything;
+- any language, if the block starts with a comment that names a file: written to that file;
+- other `cython` blocks: compiled;
+- any other language: ignored.
 
-A page that says `<!-- needs MODULE -->` is skipped where that module is not installed.
-With DNNCORE_UPDATE_DOCS=1 in the environment, `output` blocks that are wrong, or still `...`
-alone, are written anew.
+A page that contains `<!-- needs MODULE -->` is skipped if that module is not installed.
+With DNNCORE_UPDATE_DOCS=1 in the environment, `output` blocks that are wrong, or contain only
+`...`, are rewritten.
 """
 
 import doctest
@@ -158,9 +158,10 @@ def free_port():
 def settings():
     """What a page sets for the whole process is put back after it."""
     root, own = logging.getLogger(), logging.getLogger("dnncore")
-    handlers, level = list(root.handlers), own.level
+    handlers, level, path = list(root.handlers), own.level, list(sys.path)
     with np.printoptions(), warnings.catch_warnings():
         yield
+    sys.path[:] = path  # worker processes inherit it, and would import the source tree from "."
     root.handlers[:] = handlers
     own.setLevel(level)
 

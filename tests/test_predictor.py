@@ -5,6 +5,7 @@ import threading
 
 import numpy as np
 import pytest
+from samples import random_rows
 from sklearn.datasets import load_iris
 
 from dnncore import DNNClassifier, DNNRegressor, Network
@@ -27,16 +28,12 @@ def frozen(sizes, dtype, norm=True, **functions):
     return network, network.freeze()
 
 
-def rows(sizes, n, dtype):
-    return np.random.default_rng(0).normal(size=(n, sizes[0])).astype(dtype)
-
-
 @pytest.mark.parametrize("dtype", DTYPES)
 @pytest.mark.parametrize("sizes", SIZES)
 @pytest.mark.parametrize("n", [0, 1, 2, 7, 191, 192, 193, 400])
 def test_probabilities_are_the_networks(sizes, dtype, n):
     network, predictor = frozen(sizes, dtype)
-    X = rows(sizes, n, dtype)
+    X = random_rows(sizes, n, dtype)
     p = predictor(X)
     assert p.dtype == dtype
     assert p.shape == (n, sizes[-1])
@@ -50,7 +47,7 @@ def test_probabilities_are_the_networks(sizes, dtype, n):
 @pytest.mark.parametrize("sizes", SIZES)
 def test_one_row_and_many_give_the_same_bits(sizes, dtype):
     _, predictor = frozen(sizes, dtype)
-    X = rows(sizes, 9, dtype)
+    X = random_rows(sizes, 9, dtype)
     p = predictor(X)
     for i, x in enumerate(X):
         assert predictor(x).shape == (sizes[-1],)
@@ -58,27 +55,26 @@ def test_one_row_and_many_give_the_same_bits(sizes, dtype):
         assert np.array_equal(predictor(X[i : i + 1])[0], p[i])
 
 
+def assert_the_same_bits_of_every_isa(select_isa, sizes, dtype, **functions):
+    X = random_rows(sizes, 20, dtype)
+    results = set()
+    for name in csrc.available():
+        select_isa(name)
+        _, predictor = frozen(sizes, dtype, **functions)
+        results.add(predictor(X).tobytes() + predictor(X[0]).tobytes())
+    assert len(results) == 1
+
+
 @pytest.mark.parametrize("dtype", DTYPES)
 @pytest.mark.parametrize("sizes", SIZES)
-def test_instruction_sets_give_the_same_bits(sizes, dtype):
-    network, _ = frozen(sizes, dtype)
-    X = rows(sizes, 20, dtype)
-    selected = csrc.selected()
-    results = []
-    try:
-        for name in csrc.available():
-            csrc.select(name)
-            predictor = network.freeze()
-            results.append(np.vstack([predictor(X), predictor(X[0])]))
-    finally:
-        csrc.select(selected)
-    assert all(np.array_equal(result, results[0]) for result in results)
+def test_instruction_sets_give_the_same_bits(sizes, dtype, select_isa):
+    assert_the_same_bits_of_every_isa(select_isa, sizes, dtype)
 
 
 def test_without_norm_it_has_the_networks_weights():
     network, predictor = frozen((6, 5, 4), np.float64, norm=False)
     assert np.array_equal(pickle.loads(pickle.dumps(predictor))(np.ones(6)), predictor(np.ones(6)))
-    X = rows((6,), 50, np.float64)
+    X = random_rows((6,), 50, np.float64)
     np.testing.assert_allclose(predictor(X), network.predict_proba(X), rtol=1e-14)
 
 
@@ -107,7 +103,7 @@ def for_each_function(test):
 def test_without_norm_it_has_the_networks_bits(builtin_engine, sizes, dtype, n, activation, output):
     network, predictor = frozen(sizes, dtype, norm=False, activation=activation, output=output)
     assert (predictor.activation, predictor.output) == (activation, output)
-    X = rows(sizes, n, dtype)
+    X = random_rows(sizes, n, dtype)
     expected = network.predict_proba(X)
     assert np.array_equal(predictor(X), expected)
     for x, row in zip(X, expected, strict=True):
@@ -120,7 +116,7 @@ def test_without_norm_it_has_the_networks_bits(builtin_engine, sizes, dtype, n, 
 @pytest.mark.parametrize("n", [1, 2, 33])
 def test_with_norm_it_has_the_networks_outputs(sizes, dtype, n, activation, output):
     network, predictor = frozen(sizes, dtype, activation=activation, output=output)
-    X = rows(sizes, n, dtype)
+    X = random_rows(sizes, n, dtype)
     # Folding norm changes each of the first layer's products by a few roundings, of numbers as
     # large as these, which grow from layer to layer.
     size = (np.abs(X) + np.abs(network.mean_)) / network.scale_
@@ -132,23 +128,15 @@ def test_with_norm_it_has_the_networks_outputs(sizes, dtype, n, activation, outp
 
 @for_each_function
 @pytest.mark.parametrize("dtype", DTYPES)
-def test_instruction_sets_give_the_same_bits_for_each_function(dtype, activation, output):
-    sizes = (16, 17, 33, 5)
-    X = rows(sizes, 20, dtype)
-    selected = csrc.selected()
-    results = []
-    try:
-        for name in csrc.available():
-            csrc.select(name)
-            _, predictor = frozen(sizes, dtype, activation=activation, output=output)
-            results.append(np.vstack([predictor(X), predictor(X[0])]))
-    finally:
-        csrc.select(selected)
-    assert all(np.array_equal(result, results[0]) for result in results)
+def test_instruction_sets_give_the_same_bits_for_each_function(
+    dtype, activation, output, select_isa
+):
+    functions = {"activation": activation, "output": output}
+    assert_the_same_bits_of_every_isa(select_isa, (16, 17, 33, 5), dtype, **functions)
 
 
 def test_what_is_predicted():
-    X = rows((4,), 50, np.float64)
+    X = random_rows((4,), 50, np.float64)
     classes = np.array(["a", "b", "c"])
     network = Network((4, 5, 3), seed=0)
     labels = network.freeze(classes).predict(X)
@@ -177,7 +165,7 @@ def test_target_mean_and_scale(sizes, dtype, norm, given):
     units = {"target_mean": mean, "target_scale": scale}
     units = {name: units[name] for name in units if name.removeprefix("target_") in given}
     predictor = network.freeze(**units)
-    X = rows(sizes, 33, dtype)
+    X = random_rows(sizes, 33, dtype)
     expected = network.predict_proba(X).astype(np.float64)
     expected = expected * units.get("target_scale", 1.0) + units.get("target_mean", 0.0)
     # Each term of the last sums is rounded once more, and so is the sum with the mean. What
@@ -197,18 +185,18 @@ def test_target_mean_and_scale_are_for_numbers(output, units):
 
 
 @pytest.mark.parametrize(
-    "units",
+    ("units", "name"),
     [
-        {"target_mean": np.zeros(2)},
-        {"target_scale": np.ones((3, 3, 3))},
-        {"target_mean": np.zeros(3), "target_scale": np.ones(4)},
-        {"target_mean": np.array([0.0, np.nan, 0.0])},
-        {"target_scale": np.array([1.0, np.inf, 1.0])},
+        ({"target_mean": np.zeros(2)}, "target_mean"),
+        ({"target_scale": np.ones((3, 3, 3))}, "target_scale"),
+        ({"target_mean": np.zeros(3), "target_scale": np.ones(4)}, "target_scale"),
+        ({"target_mean": np.array([0.0, np.nan, 0.0])}, "target_mean"),
+        ({"target_scale": np.array([1.0, np.inf, 1.0])}, "target_scale"),
     ],
 )
-def test_bad_target_mean_and_scale(units):
+def test_bad_target_mean_and_scale(units, name):
     network = Network((4, 5, 3), seed=0, output="identity")
-    with pytest.raises(ValueError):
+    with pytest.raises(ValueError, match=f"{name} must be 3 finite numbers"):
         network.freeze(**units)
 
 
@@ -222,7 +210,7 @@ def test_it_is_a_copy():
 
 def test_out():
     _, predictor = frozen((3, 4, 2), np.float32)
-    X = rows((3,), 5, np.float32)
+    X = random_rows((3,), 5, np.float32)
     for x, shape in ((X, (5, 2)), (X[0], (2,))):
         out = np.empty(shape, np.float32)
         assert predictor(x, out) is out
@@ -231,42 +219,42 @@ def test_out():
 
 
 @pytest.mark.parametrize(
-    ("out", "error"),
+    ("out", "error", "words"),
     [
-        (np.empty((5, 2)), TypeError),
-        ([[0.0] * 2] * 5, TypeError),
-        (np.empty((4, 2), np.float32), ValueError),
-        (np.empty((5, 3), np.float32), ValueError),
-        (np.empty(2, np.float32), ValueError),
-        (np.empty((5, 4), np.float32)[:, ::2], ValueError),
+        (np.empty((5, 2)), TypeError, "out must have dtype float32"),
+        ([[0.0] * 2] * 5, TypeError, "out must be a NumPy array"),
+        (np.empty((4, 2), np.float32), ValueError, r"out must have shape \(5, 2\)"),
+        (np.empty((5, 3), np.float32), ValueError, r"out must have shape \(5, 2\)"),
+        (np.empty(2, np.float32), ValueError, r"out must have shape \(5, 2\)"),
+        (np.empty((5, 4), np.float32)[:, ::2], ValueError, "out must be C-contiguous"),
     ],
 )
-def test_bad_out(out, error):
+def test_bad_out(out, error, words):
     _, predictor = frozen((3, 4, 2), np.float32)
-    with pytest.raises(error, match="out"):
-        predictor(rows((3,), 5, np.float32), out)
+    with pytest.raises(error, match=words):
+        predictor(random_rows((3,), 5, np.float32), out)
 
 
 def test_out_must_not_overlap_the_rows():
     _, predictor = frozen((2, 4, 2), np.float64)
-    X = rows((2,), 5, np.float64)
-    with pytest.raises(ValueError, match="out"):
+    X = random_rows((2,), 5, np.float64)
+    with pytest.raises(ValueError, match="out must not overlap"):
         predictor(X, X)
     buffer = np.zeros(12)
-    with pytest.raises(ValueError, match="out"):
+    with pytest.raises(ValueError, match="out must not overlap"):
         predictor(buffer[:10].reshape(5, 2), buffer[2:].reshape(5, 2))
 
 
 @pytest.mark.parametrize(
     ("x", "error", "words"),
     [
-        (np.zeros(3), TypeError, "float32.*float64"),
-        (np.zeros(3, int), TypeError, "int64"),
+        (np.zeros(3), TypeError, "x must have dtype float32.*got float64"),
+        (np.zeros(3, int), TypeError, "x must have dtype float32.*got int64"),
         (np.zeros(4, np.float32), ValueError, r"\(3,\) or \(n, 3\), got \(4,\)"),
-        (np.zeros((2, 4), np.float32), ValueError, "shape"),
-        (np.zeros((1, 2, 3), np.float32), ValueError, "shape"),
-        (np.float32(1), ValueError, "shape"),
-        ("rows", TypeError, "dtype"),
+        (np.zeros((2, 4), np.float32), ValueError, "x must have shape"),
+        (np.zeros((1, 2, 3), np.float32), ValueError, "x must have shape"),
+        (np.float32(1), ValueError, "x must have shape"),
+        ("rows", TypeError, "x must have dtype float32"),
     ],
 )
 def test_bad_rows(x, error, words):
@@ -277,7 +265,7 @@ def test_bad_rows(x, error, words):
 
 def test_rows_of_any_layout():
     _, predictor = frozen((6, 5, 3), np.float64)
-    X = rows((6,), 8, np.float64)
+    X = random_rows((6,), 8, np.float64)
     expected = predictor(X)
     readonly = X.copy()
     readonly.flags.writeable = False
@@ -296,12 +284,12 @@ def test_nan_goes_through_and_is_refused_by_predict_proba():
 @pytest.mark.parametrize(
     ("arguments", "error", "words"),
     [
-        (((3,), np.zeros(4)), ValueError, "layer_sizes"),
-        (((3, 0), np.zeros(4)), ValueError, "layer_sizes"),
-        (((3, 2), np.zeros(7)), ValueError, r"shape \(8,\)"),
-        (((3, 2), np.full(8, np.nan)), ValueError, "finite"),
-        (((3, 2), np.zeros(8, int)), TypeError, "int64"),
-        (((3, 2), np.zeros(8), [1, 2, 3]), ValueError, "classes"),
+        (((3,), np.zeros(4)), ValueError, "layer_sizes must be 2 or more positive ints"),
+        (((3, 0), np.zeros(4)), ValueError, "layer_sizes must be 2 or more positive ints"),
+        (((3, 2), np.zeros(7)), ValueError, r"parameters must have shape \(8,\)"),
+        (((3, 2), np.full(8, np.nan)), ValueError, "parameters must be finite"),
+        (((3, 2), np.zeros(8, int)), TypeError, "parameters must be float32 or float64"),
+        (((3, 2), np.zeros(8), [1, 2, 3]), ValueError, r"classes must have shape \(2,\)"),
     ],
 )
 def test_bad_construction(arguments, error, words):
@@ -322,13 +310,13 @@ def test_pickle_keeps_activation_and_output(activation, output):
     copy = pickle.loads(pickle.dumps(predictor))
     assert repr(copy) == repr(predictor)
     assert f"activation={activation!r}, output={output!r})" in repr(copy)
-    X = rows((3,), 5, np.float64)
+    X = random_rows((3,), 5, np.float64)
     assert np.array_equal(copy(X), predictor(X))
 
 
 def test_many_threads_at_once():
     _, predictor = frozen((30, 40, 5), np.float32)
-    X = rows((30,), 500, np.float32)
+    X = random_rows((30,), 500, np.float32)
     expected = predictor(X)
     wrong = []
 

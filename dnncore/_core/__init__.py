@@ -1,0 +1,1 @@
+"""Compiled engine, and what every room shares: names, checks, memory, threads."""

@@ -1,14 +1,13 @@
-"""Checks of arguments at the Python boundary; below it nothing is checked again.
+"""Checks of numbers, arrays and matrices at the Python boundary; below it nothing is checked again.
 
 Each function returns the argument in the form that the compiled code takes (C-contiguous and
 aligned, copied only if it is not), or raises an error that names the argument, what came and
-what was expected.
+what was expected. Labels and weights: :mod:`dnncore._core.labels`.
 """
 
 from __future__ import annotations
 
 import numbers
-from dataclasses import dataclass
 from typing import Any, TypeAlias
 
 import numpy as np
@@ -18,10 +17,10 @@ from .csrc import all_finite
 
 INT_MAX = 2**31 - 1  # BLAS counts in C ints
 Matrix: TypeAlias = Any  # an array (n_rows, n_columns), or such a CSR matrix of scipy.sparse
-SMALLEST_TOTAL = 1e-300  # of weights whose reciprocal is a number to reckon with
 
 
-def _floating(name: str, x: ArrayLike) -> NDArray[Any]:
+def floating_array(name: str, x: ArrayLike) -> NDArray[Any]:
+    """`x` as a float32 or float64 array of any shape and layout."""
     x = np.asarray(x)
     if x.dtype != np.float32 and x.dtype != np.float64:
         raise TypeError(f"{name} must be a float32 or float64 array, got {x.dtype}")
@@ -34,12 +33,12 @@ def _contiguous(x: NDArray[Any]) -> NDArray[Any]:
 
 def real_array(name: str, x: ArrayLike) -> NDArray[Any]:
     """`x` as a contiguous float32 or float64 array of any shape."""
-    return _contiguous(_floating(name, x))
+    return _contiguous(floating_array(name, x))
 
 
 def matrix(name: str, x: ArrayLike) -> NDArray[Any]:
     """`x` as a real array (n_rows, n_columns) with at least one column."""
-    x = _floating(name, x)
+    x = floating_array(name, x)
     if x.ndim != 2 or x.shape[1] == 0:
         raise ValueError(
             f"{name} must have shape (n_rows, n_columns) with at least 1 column, got {x.shape}"
@@ -53,7 +52,7 @@ def array_like(
     name: str, x: ArrayLike, shape: tuple[int, ...], other: str, dtype: DTypeLike
 ) -> NDArray[Any]:
     """`x` as an array of a given shape, and of the dtype of the argument `other`."""
-    x = _floating(name, x)
+    x = floating_array(name, x)
     if x.dtype != dtype:
         raise TypeError(f"{name} must have dtype {dtype}, like {other}, got {x.dtype}")
     if x.shape != shape:
@@ -218,145 +217,6 @@ def outputs(out: tuple[NDArray[Any] | None, ...] | None, n: int) -> tuple[Any, .
     if not isinstance(out, tuple) or len(out) != n:
         raise TypeError(f"out must be a tuple of {n} arrays, got {out!r:.80}")
     return out
-
-
-@dataclass(frozen=True)
-class Labels:
-    """Checked labels and weights of n samples.
-
-    Attributes
-    ----------
-    label : intp array (n,) or None
-        Class indices.
-    L : array (n, m) or None
-        Label rows, where `label` is None.
-    weight : array (n,) or None
-        Sample weights; None stands for ones.
-    scale : float
-        One over the sum of the weights; 0 for no samples.
-    """
-
-    label: NDArray[np.intp] | None
-    L: NDArray[Any] | None
-    weight: NDArray[Any] | None
-    scale: float
-
-    @property
-    def total(self) -> float:
-        """Sum of the weights."""
-        return 1.0 / self.scale if self.scale > 0.0 else 0.0
-
-    def take(self, rows: slice) -> Labels:
-        """Those of some rows."""
-        label, L, weight = (x if x is None else x[rows] for x in (self.label, self.L, self.weight))
-        if weight is None:
-            total = float(len(L if label is None else label))  # type: ignore[arg-type]
-        else:
-            total = float(weight.sum(dtype=np.float64))
-        return Labels(label, L, weight, 1.0 / total if total else 0.0)
-
-    @property
-    def arrays(self) -> tuple[NDArray[Any], ...]:
-        return tuple(x for x in (self.label, self.L, self.weight) if x is not None)
-
-
-def labels(
-    name: str,
-    y: ArrayLike,
-    sample_weight: ArrayLike | None,
-    shape: tuple[int, int],
-    other: str,
-    dtype: DTypeLike,
-) -> Labels:
-    """Class indices (n,) or label rows (n, m) for the matrix `other` of shape (n, m)."""
-    y = np.asarray(y)
-    label, L = None, None
-    if y.ndim == 2:
-        L = array_like(name, y, shape, other, dtype)
-    else:
-        label = _class_indices(name, y, shape)
-    return Labels(label, L, *_weight_and_scale(sample_weight, shape[0], dtype))
-
-
-def targets(
-    name: str,
-    y: ArrayLike,
-    sample_weight: ArrayLike | None,
-    shape: tuple[int, int],
-    other: str,
-    dtype: DTypeLike,
-    *,
-    probabilities: bool = False,
-) -> Labels:
-    """Finite numbers (n, m) for the matrix `other` of that shape; (n,) will do if m is 1."""
-    y = _floating(name, y)
-    if y.ndim == 1 and shape[1] == 1:
-        y = y[:, None]
-    L = array_like(name, y, shape, other, dtype)
-    if not all_finite(L):
-        raise ValueError(f"{name} must be finite")
-    if probabilities and L.size and not (L.min() >= 0 and L.max() <= 1):
-        raise ValueError(f"{name} must lie in [0, 1], got values from {L.min()} to {L.max()}")
-    return Labels(None, L, *_weight_and_scale(sample_weight, shape[0], dtype))
-
-
-def _weight_and_scale(
-    sample_weight: ArrayLike | None, n: int, dtype: DTypeLike
-) -> tuple[NDArray[Any] | None, float]:
-    weight = None if sample_weight is None else weights(sample_weight, n, dtype)
-    total = float(n)
-    if weight is not None:
-        with np.errstate(over="ignore"):
-            total = float(weight.sum(dtype=np.float64))
-        if n and not SMALLEST_TOTAL < total < np.inf:
-            # Only the ratios of the weights count.
-            weight = weight / weight.max()
-            total = float(weight.sum(dtype=np.float64))
-    return weight, 1.0 / total if n else 0.0
-
-
-def _class_indices(name: str, y: NDArray[Any], shape: tuple[int, int]) -> NDArray[np.intp]:
-    n, m = shape
-    if y.dtype.kind not in "iu":
-        raise TypeError(
-            f"{name} must be integer class indices {(n,)} or label rows {shape}, "
-            f"got {y.dtype} of shape {y.shape}"
-        )
-    if y.shape != (n,):
-        raise ValueError(f"{name} must have shape {(n,)} or {shape}, got {y.shape}")
-    if n and (y.min() < 0 or y.max() >= m):
-        bad = np.flatnonzero((y < 0) | (y >= m))
-        raise ValueError(f"{name} must lie in [0, {m}), got {y[bad[0]]} in row {bad[0]}")
-    return np.ascontiguousarray(y, dtype=np.intp)
-
-
-def weights(
-    sample_weight: ArrayLike, n: int, dtype: DTypeLike, *, may_be_zero: bool = False
-) -> NDArray[Any]:
-    """Weights of n samples: finite, not negative, and, unless they may be, not all zero; converted
-    to `dtype`."""
-    weight = np.asarray(sample_weight)
-    if weight.dtype.kind not in "fiub":
-        raise TypeError(f"sample_weight must be real numbers, got {weight.dtype}")
-    if weight.shape != (n,):
-        raise ValueError(f"sample_weight must have shape {(n,)}, got {weight.shape}")
-    with np.errstate(over="ignore"):
-        weight = np.require(weight, dtype, ("C", "A"))
-    if not ((weight >= 0) & np.isfinite(weight)).all():
-        raise ValueError("sample_weight must be finite and not negative")
-    if n > 0 and not may_be_zero and not weight.any():
-        raise ValueError("sample_weight must not be all zero")
-    return weight
-
-
-def check_total(total: float) -> None:
-    """Raise ValueError unless the sum of the weights of all samples is a number to reckon with."""
-    if total == 0.0:
-        raise ValueError("sample_weight must not be all zero")
-    if not SMALLEST_TOTAL < total < np.inf:
-        raise ValueError(
-            f"sample_weight must have a sum between {SMALLEST_TOTAL} and infinity, got {total}"
-        )
 
 
 def number(

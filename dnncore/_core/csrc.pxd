@@ -4,6 +4,7 @@ from libc.stdint cimport uint32_t
 
 
 cdef extern from "ops.h" nogil:
+    # An int stands here for each named enum of C, because Cython converts no int to an enum.
     enum:
         DNN_MOMENTS_ROWS
         DNN_SGD, DNN_MOMENTUM, DNN_NESTEROV, DNN_ADAM
@@ -32,6 +33,9 @@ cdef extern from "ops.h" nogil:
                             void* out) noexcept nogil
         double (*sum_squares)(Py_ssize_t n, const void* x) noexcept nogil
         bint (*all_finite)(Py_ssize_t n, const void* x) noexcept nogil
+        void (*gather_rows)(Py_ssize_t rows, Py_ssize_t cols, const void* x,
+                            const Py_ssize_t* index, Py_ssize_t fetchable,
+                            void* out) noexcept nogil
         void (*norm)(Py_ssize_t rows, Py_ssize_t cols, const void* x, const Py_ssize_t* index,
                      Py_ssize_t fetchable, const void* mean, const void* scale,
                      void* out) noexcept nogil
@@ -83,8 +87,8 @@ cdef extern from "ops.h" nogil:
 
     ctypedef struct dnn_isa:
         const char* name
-        dnn_ops f32
-        dnn_ops f64
+        const dnn_ops* f32
+        const dnn_ops* f64
 
     const dnn_isa* dnn_isa_available(int i)
 
@@ -100,6 +104,6 @@ cdef const dnn_isa* isa
 cdef inline const dnn_ops* ops_for(const real* array) noexcept nogil:
     """The operations for the type of `array`, which is not read."""
     if real is float:
-        return &isa.f32
+        return isa.f32
     else:
-        return &isa.f64
+        return isa.f64

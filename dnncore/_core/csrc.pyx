@@ -119,7 +119,7 @@ def all_finite(x):
     """Whether a contiguous float32 or float64 array of any shape has no infinity or NaN."""
     cdef Py_ssize_t n = cnp.PyArray_SIZE(x)
     cdef const void* data = cnp.PyArray_DATA(x)
-    cdef const dnn_ops* ops = &isa.f32 if cnp.PyArray_TYPE(x) == cnp.NPY_FLOAT32 else &isa.f64
+    cdef const dnn_ops* ops = isa.f32 if cnp.PyArray_TYPE(x) == cnp.NPY_FLOAT32 else isa.f64
     cdef bint finite
     with nogil:
         finite = ops.all_finite(n, data)
@@ -135,6 +135,6 @@ def add_moments(x, const double[::1] weight, bint missing, double[::1] count, do
     cdef Py_ssize_t rows = cnp.PyArray_DIM(x, 0), cols = cnp.PyArray_DIM(x, 1)
     cdef const void* data = cnp.PyArray_DATA(x)
     cdef const double* w = NULL if weight is None or rows == 0 else &weight[0]
-    cdef const dnn_ops* ops = &isa.f32 if cnp.PyArray_TYPE(x) == cnp.NPY_FLOAT32 else &isa.f64
+    cdef const dnn_ops* ops = isa.f32 if cnp.PyArray_TYPE(x) == cnp.NPY_FLOAT32 else isa.f64
     with nogil:
         ops.add_moments(rows, cols, data, w, missing, &count[0], &mean[0], &variance[0])

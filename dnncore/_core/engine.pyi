@@ -4,10 +4,17 @@ from numpy import intp
 from numpy.typing import NDArray
 
 SCORING_ROWS: int
-ACTIVATIONS: dict[str, int]
-OUTPUTS: dict[str, int]
-LOSSES: dict[str, int]
-UPDATES: dict[str, int]
+ACTIVATION_CODES: dict[str, int]
+OUTPUT_CODES: dict[str, int]
+LOSS_CODES: dict[str, int]
+UPDATE_CODES: dict[str, int]
+
+def input_rows(
+    X: Any,
+    mean: NDArray[Any] | None,
+    scale: NDArray[Any] | None,
+    missing: NDArray[intp] | None,
+) -> NDArray[Any]: ...
 
 class Engine:
     def __init__(

@@ -1,10 +1,8 @@
 """Training and scoring without the GIL, on the buffers of one network.
 
-A training step has two phases. In phase A a thread takes its rows of the mini-batch through
-every layer forward and every delta backward. In phase B it owns some rows of every weight
-matrix, computes their gradient over the whole batch and updates them. A barrier follows each.
-Nothing is allocated, and every sum has one order whatever the number of threads, up to the
-order inside BLAS.
+Its parts: `rows.pxd` (rows of X as the first layer takes them), `layers.pxd` and `dense.pxd` (what
+is asked of a layer, and the dense one), `step.pxd` (one training step), `epoch.pxd`,
+`scoring.pxd`, `team.pxd` (threads). Here they are compiled, for buffers that Python owns.
 """
 
 import threading
@@ -12,467 +10,56 @@ import threading
 import numpy as np
 
 cimport numpy as cnp
-from cpython.exc cimport PyErr_CheckSignals
-from libc.math cimport pow, sqrt
-from libc.stdint cimport int32_t, int64_t, uint32_t, uint64_t
-from libc.string cimport memset
+from libc.stdint cimport uint32_t, uint64_t
 
 from .csrc cimport (
     DNN_ADAM, DNN_BINARY_CROSS_ENTROPY, DNN_HUBER, DNN_IDENTITY, DNN_LOGISTIC, DNN_MOMENTUM,
-    DNN_NESTEROV, DNN_RELU, DNN_SGD, DNN_SQUARED_ERROR, DNN_TANH, dnn_step, ops_for, real,
+    DNN_NESTEROV, DNN_RELU, DNN_SGD, DNN_SQUARED_ERROR, DNN_TANH, dnn_ops, ops_for,
 )
-from .layers cimport layer_delta, layer_forward, layer_update, scratch_size
+from .dense cimport dense_layer
+from .epoch cimport train
+from .layers cimport Layer
+from .rows cimport InputRows, as_they_stand, gather_inputs
+from .scoring cimport score
+from .step cimport SOFTMAX, Job
+from .team cimport dnn_seconds, dnn_team, dnn_team_run, dnn_team_work
 
 from .memory import aligned_empty
 
 cnp.import_array()
 
 
-cdef extern from "team.h" nogil:
-    ctypedef struct dnn_team:
-        pass
-    ctypedef void (*dnn_team_work)(void* arg, dnn_team* team, int thread) noexcept nogil
-    void dnn_team_run(int n_threads, dnn_team_work work, void* arg)
-    int dnn_team_size(const dnn_team* team)
-    void dnn_team_barrier(dnn_team* team)
-    double dnn_seconds()
-
-
-# Threads own weights in blocks of so many rows. The penalty is summed per block, which
-# makes its value independent of the number of threads.
 cdef enum:
-    BLOCK_ROWS = 16
     CACHE_LINE = 64  # elements, at least a cache line: keeps buffers aligned and threads apart
-    SOFTMAX = -1  # beside the activations and the losses of single outputs, which csrc numbers
 
-cdef double SIGNAL_INTERVAL = 0.1  # seconds between looks for Ctrl-C
 SCORING_ROWS = 256  # rows that are scored together: their activations stay in the cache
 
-
-ACTIVATIONS = {"identity": DNN_IDENTITY, "logistic": DNN_LOGISTIC, "tanh": DNN_TANH,
-               "relu": DNN_RELU}
-OUTPUTS = {"softmax": SOFTMAX, "logistic": DNN_LOGISTIC, "identity": DNN_IDENTITY}
-LOSSES = {"cross_entropy": SOFTMAX, "binary_cross_entropy": DNN_BINARY_CROSS_ENTROPY,
-          "squared_error": DNN_SQUARED_ERROR, "huber": DNN_HUBER}
-UPDATES = {"sgd": DNN_SGD, "momentum": DNN_MOMENTUM, "nesterov": DNN_NESTEROV, "adam": DNN_ADAM}
-
-
-# Rows as they come: a dense matrix, or CSR (`indices` is not NULL) with its values in X. Where
-# NaN stands for a missing value, the features `indicators` have an input each that says so.
-ctypedef struct Source:
-    const void* X
-    const void* indices
-    const void* indptr
-    bint wide  # whether indices are 64-bit integers; else 32
-    Py_ssize_t n_features
-    bint missing
-    const Py_ssize_t* indicators
-    Py_ssize_t n_indicators
-    const void* mean
-    const void* scale
+# The numbers in the C layer of the names in names.py.
+ACTIVATION_CODES = {"identity": DNN_IDENTITY, "logistic": DNN_LOGISTIC, "tanh": DNN_TANH,
+                    "relu": DNN_RELU}
+OUTPUT_CODES = {"softmax": SOFTMAX, "logistic": DNN_LOGISTIC, "identity": DNN_IDENTITY}
+LOSS_CODES = {"cross_entropy": SOFTMAX, "binary_cross_entropy": DNN_BINARY_CROSS_ENTROPY,
+              "squared_error": DNN_SQUARED_ERROR, "huber": DNN_HUBER}
+UPDATE_CODES = {"sgd": DNN_SGD, "momentum": DNN_MOMENTUM, "nesterov": DNN_NESTEROV,
+                "adam": DNN_ADAM}
 
 
-# Where things are, in elements. Layer l = 0 .. n_layers - 1 goes from sizes[l] to
-# sizes[l + 1]. rows[l] is the place of a_l in a buffer of activations (a_0: the normalised
-# input; the last: logits) and of its delta in a buffer of deltas.
-ctypedef struct Layout:
-    int n_layers
-    const Py_ssize_t* sizes
-    const Py_ssize_t* weights
-    const Py_ssize_t* biases
-    const Py_ssize_t* rows
-
-
-# All that the threads of one call share. `void*` is float* or double*.
-ctypedef struct Job:
-    Layout layout
-    void* parameters
-    Source source
-    Py_ssize_t n_samples
-    Py_ssize_t batch_size
-    void* activations
-    int activation
-    int output
-    bint builtin
-    void* scratch
-    Py_ssize_t scratch_size  # elements of each thread
-    # Scoring
-    void* out
-    bint as_logits
-    # Training
-    const Py_ssize_t* order  # NULL: from the first row to the last
-    const Py_ssize_t* label
-    const void* L
-    const void* sample_weight
-    int loss_function
-    double huber_delta
-    uint32_t drop_below  # 0: no dropout
-    double drop_factor
-    uint64_t drop_seed
-    void* dropped  # activations after dropout, laid out as `activations`
-    void* deltas
-    void* state1
-    void* state2
-    Py_ssize_t* batch_label
-    void* batch_L
-    void* batch_weight
-    double* row_loss
-    double* block_penalty
-    dnn_step step
-    double alpha
-    Py_ssize_t steps_before
-    double loss
-    Py_ssize_t rows_done
-    double end  # seconds, as of dnn_seconds
-    bint watch_signals
-    bint stop
-    void* engine
-
-
-# ------------------------------------------------------------------------- one mini-batch
-
-cdef inline Py_ssize_t _share(Py_ssize_t n, int thread, int n_threads) noexcept nogil:
-    """Where the part of a thread begins when n things are divided."""
-    return n * thread // n_threads
-
-
-cdef inline real* _scratch(Job* job, int thread, real* parameters) noexcept nogil:
-    return <real*> job.scratch + thread * job.scratch_size
-
-
-cdef inline void _drop(const Job* job, Py_ssize_t step, int l, Py_ssize_t first, Py_ssize_t n,
-                       const real* x, real* out) noexcept nogil:
-    """Dropout of n elements of layer l, from element `first` of the batch: in every thread, and
-    forward and backward, the same ones."""
-    # SplitMix64 (Steele, Lea and Flood 2014) makes independent keys of steps and layers.
-    cdef uint64_t key = job.drop_seed + <uint64_t> 0x9E3779B97F4A7C15 * <uint64_t> (
-        step * job.layout.n_layers + l)
-    key = (key ^ (key >> 30)) * <uint64_t> 0xBF58476D1CE4E5B9
-    key = (key ^ (key >> 27)) * <uint64_t> 0x94D049BB133111EB
-    ops_for(x).dropout(<uint32_t> (key >> 32), job.drop_below, job.drop_factor, first, n, x, out)
-
-
-cdef inline Py_ssize_t _index(const void* array, bint wide, Py_ssize_t i) noexcept nogil:
-    return (<const int64_t*> array)[i] if wide else (<const int32_t*> array)[i]
-
-
-cdef inline void _make_dense(const Source* source, Py_ssize_t row, real* out) noexcept nogil:
-    """A row of CSR. Values in the same place are added up, in their order, as SciPy does."""
-    cdef Py_ssize_t i, end = _index(source.indptr, source.wide, row + 1)
-    memset(out, 0, source.n_features * sizeof(real))
-    for i in range(_index(source.indptr, source.wide, row), end):
-        out[_index(source.indices, source.wide, i)] += (<const real*> source.X)[i]
-
-
-cdef void _gather(const Source* source, Py_ssize_t n, Py_ssize_t row, const Py_ssize_t* index,
-                  Py_ssize_t fetchable, real* out) noexcept nogil:
-    """n rows, dense and normalised: those from `row` on, or, if it is not NULL, of `index`.
-
-    A missing value is 0 after norm. `fetchable` is as in csrc's norm.
-    """
-    cdef Py_ssize_t k = source.n_features, r, i
-    cdef const real* rows = <const real*> source.X + (row * k if index == NULL else 0)
-    cdef const real* x
-    if source.indices == NULL and not source.missing:
-        ops_for(out).norm(n, k, rows, index, fetchable, source.mean, source.scale, out)
-        return
-    for r in range(n):
-        if source.indices != NULL:
-            _make_dense(source, row + r if index == NULL else index[r], out)
-            x = out
-        else:
-            x = rows + (r if index == NULL else index[r]) * k
-        for i in range(source.n_indicators):
-            out[k + i] = x[source.indicators[i]] != x[source.indicators[i]]
-        if source.indices != NULL or index == NULL:
-            ops_for(out).norm(1, k, x, NULL, 0, source.mean, source.scale, out)
-        else:
-            ops_for(out).norm(1, k, rows, index + r, fetchable - r, source.mean, source.scale, out)
-        if source.missing:
-            for i in range(k):
-                out[i] = out[i] if out[i] == out[i] else 0
-        out += k + source.n_indicators
-
-
-cdef inline bint _in_place(const Job* job) noexcept nogil:
-    """Whether the rows of X are what the first layer takes, as they stand."""
-    return (job.order == NULL and job.source.mean == NULL and job.source.indices == NULL
-            and not job.source.missing)
-
-
-cdef inline const real* _inputs(const Job* job, int l, Py_ssize_t start,
-                                const real* parameters) noexcept nogil:
-    """What layer l takes: rows of the whole batch, which begins at row `start`."""
-    if l == 0 and _in_place(job):
-        return <const real*> job.source.X + start * job.layout.sizes[0]
-    cdef const void* source = job.dropped if l > 0 and job.drop_below else job.activations
-    return <const real*> source + job.layout.rows[l]
-
-
-cdef inline void _forward(Job* job, real* parameters, const real* inputs, Py_ssize_t first,
-                          Py_ssize_t last, Py_ssize_t step, real* scratch,
-                          real* logits) noexcept nogil:
-    """`inputs`, rows [first, last) of a_0, go through every layer; `logits` takes the last one's."""
-    cdef const Layout* at = &job.layout
-    cdef real* activations = <real*> job.activations
-    cdef Py_ssize_t k, m
-    cdef real* out
-    cdef bint hidden
-    cdef int l
-    for l in range(at.n_layers):
-        k, m = at.sizes[l], at.sizes[l + 1]
-        hidden = l < at.n_layers - 1
-        out = activations + at.rows[l + 1] + first * m if hidden else logits
-        if l > 0:
-            inputs = _inputs(job, l, 0, <const real*> parameters) + first * k
-        layer_forward(job.builtin, last - first, k, m, inputs,
-                      <const real*> parameters + at.weights[l],
-                      <const real*> parameters + at.biases[l],
-                      job.activation if hidden else DNN_IDENTITY, scratch, out)
-        if hidden and job.drop_below:
-            _drop(job, step, l, first * m, (last - first) * m, <const real*> out,
-                  <real*> job.dropped + at.rows[l + 1] + first * m)
-
-
-cdef inline void _backward(Job* job, real* parameters, Py_ssize_t first, Py_ssize_t last,
-                           Py_ssize_t step, real* scratch) noexcept nogil:
-    """From the delta of the last layer, rows [first, last) of every other."""
-    cdef const Layout* at = &job.layout
-    cdef const real* activations = <const real*> job.activations
-    cdef real* deltas = <real*> job.deltas
-    cdef Py_ssize_t k, m
-    cdef real* out
-    cdef int l
-    for l in range(at.n_layers - 1, 0, -1):
-        k, m = at.sizes[l], at.sizes[l + 1]
-        out = deltas + at.rows[l] + first * k
-        layer_delta(job.builtin, last - first, k, m,
-                    <const real*> deltas + at.rows[l + 1] + first * m,
-                    <const real*> parameters + at.weights[l],
-                    activations + at.rows[l] + first * k, job.activation, scratch, out)
-        if job.drop_below:
-            _drop(job, step, l - 1, first * k, (last - first) * k, <const real*> out, out)
-
-
-cdef inline void _loss(Job* job, Py_ssize_t first, Py_ssize_t n, double scale,
-                       real* logits) noexcept nogil:
-    """Losses of n rows of the batch; their deltas take the place of the logits."""
-    cdef Py_ssize_t m = job.layout.sizes[job.layout.n_layers]
-    cdef const real* L = <const real*> job.batch_L + first * m
-    cdef const real* weight = NULL
-    cdef const Py_ssize_t* label = NULL
-    if job.sample_weight != NULL:
-        weight = <const real*> job.batch_weight + first
-    if job.label != NULL:
-        label = job.batch_label + first
-    if job.loss_function == SOFTMAX:
-        ops_for(logits).softmax_cross_entropy(n, m, logits, label, L, scale, weight,
-                                              job.row_loss + first, logits)
-    else:
-        ops_for(logits).elementwise_loss(job.loss_function, job.huber_delta, n, m, logits, L,
-                                         scale, weight, job.row_loss + first, logits)
-
-
-cdef void _phase_a(Job* job, Py_ssize_t start, Py_ssize_t first, Py_ssize_t last, Py_ssize_t step,
-                   double weight_of_batch, real* scratch, real* parameters) noexcept nogil:
-    """Rows [first, last) of the batch that begins at `start`: all activations and deltas."""
-    cdef const Layout* at = &job.layout
-    cdef Py_ssize_t n = last - first, k = at.sizes[0], m = at.sizes[at.n_layers], r
-    cdef const real* inputs
-    cdef real* activations = <real*> job.activations
-    cdef real* deltas = <real*> job.deltas
-    cdef real* logits = deltas + at.rows[at.n_layers] + first * m
-    cdef real* batch_weight = <real*> job.batch_weight + first
-    cdef real* batch_L = <real*> job.batch_L
-    cdef const Py_ssize_t* index = NULL
-    cdef Py_ssize_t row = start + first, fetchable = 0
-    cdef double scale = 1.0 / weight_of_batch if weight_of_batch > 0.0 else 0.0
-    if n == 0:
-        return
-    if job.order != NULL:
-        index = job.order + row
-        fetchable = job.n_samples - row
-        row = 0
-    if not _in_place(job):
-        _gather(&job.source, n, row, index, fetchable, activations + first * k)
-    if job.label != NULL:
-        for r in range(n):
-            job.batch_label[first + r] = job.label[row + r if index == NULL else index[r]]
-    else:
-        ops_for(parameters).norm(n, m, <const real*> job.L + row * m, index, fetchable, NULL,
-                                 NULL, batch_L + first * m)
-    if job.sample_weight != NULL:
-        for r in range(n):
-            batch_weight[r] = (<const real*> job.sample_weight)[
-                row + r if index == NULL else index[r]]
-    inputs = _inputs(job, 0, start, <const real*> parameters) + first * k
-    _forward(job, parameters, inputs, first, last, step, scratch, logits)
-    _loss(job, first, n, scale, logits)
-    _backward(job, parameters, first, last, step, scratch)
-
-
-cdef void _phase_b(Job* job, const dnn_step* step, Py_ssize_t start, Py_ssize_t n, int thread,
-                   int n_threads, real* scratch, real* parameters) noexcept nogil:
-    """This thread's rows of every weight matrix: penalty, gradient, update."""
-    cdef const Layout* at = &job.layout
-    cdef const real* deltas = <const real*> job.deltas
-    cdef real* state1 = <real*> job.state1
-    cdef real* state2 = <real*> job.state2
-    cdef double* penalty = job.block_penalty
-    cdef Py_ssize_t k, m, W, b, first, last, row, n_blocks, block
-    cdef int l
-    for l in range(at.n_layers):
-        k, m, W, b = at.sizes[l], at.sizes[l + 1], at.weights[l], at.biases[l]
-        n_blocks = (k + BLOCK_ROWS - 1) // BLOCK_ROWS
-        first = _share(n_blocks, thread, n_threads)
-        last = _share(n_blocks, thread + 1, n_threads)
-        if job.alpha > 0.0:
-            for block in range(first, last):
-                row = block * BLOCK_ROWS
-                penalty[block] = ops_for(parameters).sum_squares(
-                    (min(row + BLOCK_ROWS, k) - row) * m, parameters + W + row * m)
-        penalty += n_blocks
-        layer_update(job.builtin, step, n, k, m, first * BLOCK_ROWS, min(last * BLOCK_ROWS, k),
-                     _inputs(job, l, start, <const real*> parameters), deltas + at.rows[l + 1], scratch,
-                     state1 + W, state2 + W, parameters + W)
-        if thread == l % n_threads:
-            ops_for(parameters).column_sums(n, m, deltas + at.rows[l + 1], scratch)
-            ops_for(parameters).update(step, 0.0, m, scratch, state1 + b, state2 + b,
-                                       parameters + b)
-
-
-# ------------------------------------------------------------------------------ one epoch
-
-cdef inline double _weight_of_batch(const Job* job, Py_ssize_t start, Py_ssize_t n,
-                                    const real* parameters) noexcept nogil:
-    cdef const real* weight = <const real*> job.sample_weight
-    cdef double total = 0.0
-    cdef Py_ssize_t r
-    if weight == NULL:
-        return <double> n
-    for r in range(start, start + n):
-        total += weight[r if job.order == NULL else job.order[r]]
-    return total
-
-
-cdef inline double _penalty(const Job* job) noexcept nogil:
-    cdef Py_ssize_t n_blocks = 0, block
-    cdef double total = 0.0
-    cdef int l
-    for l in range(job.layout.n_layers):
-        n_blocks += (job.layout.sizes[l] + BLOCK_ROWS - 1) // BLOCK_ROWS
-    for block in range(n_blocks):
-        total += job.block_penalty[block]
-    return 0.5 * job.alpha * total
-
-
-cdef inline double _row_losses(const Job* job, Py_ssize_t n) noexcept nogil:
-    cdef double total = 0.0
-    cdef Py_ssize_t r
-    for r in range(n):
-        total += job.row_loss[r]
-    return total
-
-
-cdef inline dnn_step _step_of(const Job* job, Py_ssize_t step_number,
-                          double weight_of_batch) noexcept nogil:
-    cdef dnn_step step = job.step
-    step.decay = job.alpha / weight_of_batch if weight_of_batch > 0.0 else 0.0
-    if step.update == DNN_ADAM:
-        step.rate *= (sqrt(1.0 - pow(step.beta2, <double> step_number))
-                      / (1.0 - pow(step.beta1, <double> step_number)))
-    return step
-
-
-cdef void _train(Job* job, dnn_team* team, int thread, real* parameters) noexcept nogil:
-    cdef int n_threads = dnn_team_size(team)
-    cdef Py_ssize_t start = 0, n, step_number = job.steps_before
-    cdef double weight_of_batch, looked = dnn_seconds(), now
-    cdef dnn_step step
-    cdef real* scratch = _scratch(job, thread, parameters)
-    while start < job.n_samples and not job.stop:
-        n = min(job.batch_size, job.n_samples - start)
-        step_number += 1
-        weight_of_batch = _weight_of_batch(job, start, n, <const real*> parameters)
-        step = _step_of(job, step_number, weight_of_batch)
-        _phase_a(job, start, _share(n, thread, n_threads), _share(n, thread + 1, n_threads),
-                 step_number, weight_of_batch, scratch, parameters)
-        dnn_team_barrier(team)
-        if thread == 0:
-            # Between the barriers nobody writes row_loss, and nobody reads `stop`.
-            job.loss += _row_losses(job, n) * <double> n
-            job.rows_done += n
-            now = dnn_seconds()
-            if job.watch_signals and now - looked > SIGNAL_INTERVAL:
-                looked = now
-                job.stop = _interrupted(job)
-            if now >= job.end:
-                job.stop = True
-        _phase_b(job, &step, start, n, thread, n_threads, scratch, parameters)
-        dnn_team_barrier(team)
-        if thread == 0 and job.alpha > 0.0 and weight_of_batch > 0.0:
-            job.loss += _penalty(job) / weight_of_batch * <double> n
-        start += n
-
-
-cdef bint _interrupted(Job* job) noexcept with gil:
-    try:
-        PyErr_CheckSignals()
-    except BaseException as error:  # whatever a signal handler raises ends the epoch
-        (<Engine> job.engine)._interrupt = error
-        return True
-    return False
-
+# ------------------------------------------------------------ what runs in every thread
 
 cdef void _train_f32(void* job, dnn_team* team, int thread) noexcept nogil:
-    _train(<Job*> job, team, thread, <float*> (<Job*> job).parameters)
+    train(<Job*> job, team, thread, <float*> (<Job*> job).parameters)
 
 
 cdef void _train_f64(void* job, dnn_team* team, int thread) noexcept nogil:
-    _train(<Job*> job, team, thread, <double*> (<Job*> job).parameters)
-
-
-# -------------------------------------------------------------------------------- scoring
-
-cdef inline void _output(const Job* job, Py_ssize_t n, Py_ssize_t m, real* z) noexcept nogil:
-    """Logits become probabilities, where the output has any."""
-    if job.output == SOFTMAX:
-        ops_for(z).softmax(n, m, z, z)
-    else:
-        ops_for(z).activate(job.output, n * m, z, z)
-
-
-cdef void _score(Job* job, dnn_team* team, int thread, real* parameters) noexcept nogil:
-    """Each thread scores its part of the rows, block by block, in its part of the buffer."""
-    cdef const Layout* at = &job.layout
-    cdef int n_threads = dnn_team_size(team)
-    cdef Py_ssize_t m = at.sizes[at.n_layers], k = at.sizes[0], n
-    cdef Py_ssize_t row = _share(job.n_samples, thread, n_threads)
-    cdef Py_ssize_t end = _share(job.n_samples, thread + 1, n_threads)
-    cdef Py_ssize_t first = job.batch_size * thread
-    cdef const real* inputs
-    cdef real* out
-    while row < end:
-        n = min(job.batch_size, end - row)
-        out = <real*> job.out + row * m
-        if _in_place(job):
-            inputs = <const real*> job.source.X + row * k
-        else:
-            _gather(&job.source, n, row, NULL, 0, <real*> job.activations + first * k)
-            inputs = <const real*> job.activations + first * k
-        _forward(job, parameters, inputs, first, first + n, 0, _scratch(job, thread, parameters),
-                 out)
-        if not job.as_logits:
-            _output(job, n, m, out)
-        row += n
+    train(<Job*> job, team, thread, <double*> (<Job*> job).parameters)
 
 
 cdef void _score_f32(void* job, dnn_team* team, int thread) noexcept nogil:
-    _score(<Job*> job, team, thread, <float*> (<Job*> job).parameters)
+    score(<Job*> job, team, thread, <const float*> (<Job*> job).parameters)
 
 
 cdef void _score_f64(void* job, dnn_team* team, int thread) noexcept nogil:
-    _score(<Job*> job, team, thread, <double*> (<Job*> job).parameters)
+    score(<Job*> job, team, thread, <const double*> (<Job*> job).parameters)
 
 
 # ---------------------------------------------------------------------------- from Python
@@ -483,6 +70,59 @@ cdef inline Py_ssize_t _whole_lines(Py_ssize_t n) noexcept:
 
 cdef inline void* _data(object array) noexcept:
     return NULL if array is None else cnp.PyArray_DATA(array)
+
+
+cdef InputRows _rows_of(X, mean, scale, fill, indicators) noexcept:
+    """The rows of a dense or CSR matrix; `fill` and `indicators` are None or both arrays."""
+    cdef InputRows rows
+    rows.indices = rows.indptr = NULL
+    rows.wide = False
+    if cnp.PyArray_Check(X):
+        rows.X = _data(X)
+    else:
+        rows.X = _data(X.data)
+        rows.indices, rows.indptr = _data(X.indices), _data(X.indptr)
+        rows.wide = X.indices.dtype == np.int64
+    rows.n_features = X.shape[1]
+    rows.mean, rows.scale, rows.fill = _data(mean), _data(scale), _data(fill)
+    rows.indicators = <const Py_ssize_t*> _data(indicators)
+    rows.n_indicators = 0 if indicators is None else indicators.size
+    return rows
+
+
+cdef object _fill_of(indicators, Py_ssize_t n_features, dtype):
+    """What takes the place of missing values after norm: 0, as of the feature's mean."""
+    return None if indicators is None else np.zeros(n_features, dtype)
+
+
+def input_rows(X, mean, scale, missing):
+    """What the first layer takes, (n, n_inputs): dense rows, normalised, with indicators.
+
+    Parameters
+    ----------
+    X : array or CSR matrix (n, n_features), checked
+    mean, scale, missing
+        As of :class:`Engine`.
+
+    Returns
+    -------
+    array (n, n_inputs)
+        X itself, if it is what the first layer takes.
+    """
+    cdef Py_ssize_t n = X.shape[0]
+    fill = _fill_of(missing, X.shape[1], X.dtype)
+    cdef InputRows rows = _rows_of(X, mean, scale, fill, missing)
+    if as_they_stand(&rows):
+        return X
+    out = np.empty((n, rows.n_features + rows.n_indicators), X.dtype)
+    cdef bint single = X.dtype == np.float32
+    cdef void* data = _data(out)
+    with nogil:
+        if single:
+            gather_inputs(&rows, n, 0, NULL, 0, <float*> data)
+        else:
+            gather_inputs(&rows, n, 0, NULL, 0, <double*> data)
+    return out
 
 
 cdef class Engine:
@@ -511,97 +151,80 @@ cdef class Engine:
     """
 
     cdef int _n_layers
-    cdef Py_ssize_t[:, ::1] _layout  # the four arrays of Layout
-    cdef object _parameters, _mean, _scale, _missing
+    cdef object _layers  # n_layers structs
+    cdef Py_ssize_t[::1] _places  # as of Job
+    cdef object _parameters, _mean, _scale, _fill, _missing
     cdef Py_ssize_t _batch_size
     cdef int _n_threads
-    cdef bint _builtin
-    cdef int _activation, _output
-    cdef Py_ssize_t _scratch_size
+    cdef int _output
+    cdef Py_ssize_t _scratch_size, _n_blocks
     cdef object _activations, _dropped, _scratch, _deltas, _batch_label, _batch_L, _batch_weight
-    cdef object _row_loss, _block_penalty
-    cdef object _interrupt
+    cdef object _row_loss, _sum_squares
 
     def __init__(self, layer_sizes, parameters, mean, scale, Py_ssize_t batch_size,
                  int n_threads, bint training=True, bint builtin=False,
                  str activation="logistic", str output="softmax", missing=None):
-        cdef Py_ssize_t l, k, m, n_blocks = 0, needed = 0
         dtype = parameters.dtype
         self._parameters, self._mean, self._scale = parameters, mean, scale
         self._missing = missing
+        self._fill = _fill_of(missing, layer_sizes[0] - len(() if missing is None else missing),
+                              dtype)
         self._batch_size = batch_size
         self._n_threads = n_threads if not training else min(n_threads, batch_size)
-        self._builtin = builtin
-        self._activation, self._output = ACTIVATIONS[activation], OUTPUTS[output]
+        self._output = OUTPUT_CODES[output]
+        self._make_layers(layer_sizes, ACTIVATION_CODES[activation], builtin)
         cdef Py_ssize_t capacity = batch_size if training else batch_size * n_threads
-        self._n_layers = <int> len(layer_sizes) - 1
-        self._layout = np.zeros((4, self._n_layers + 1), np.intp)
-        cdef Py_ssize_t* sizes = &self._layout[0, 0]
-        cdef Py_ssize_t* weights = &self._layout[1, 0]
-        cdef Py_ssize_t* biases = &self._layout[2, 0]
-        cdef Py_ssize_t* rows = &self._layout[3, 0]
-        for l in range(self._n_layers + 1):
-            sizes[l] = layer_sizes[l]
+        cdef Py_ssize_t m = layer_sizes[self._n_layers], l
+        self._places = np.zeros(self._n_layers + 1, np.intp)
         for l in range(self._n_layers):
-            k, m = sizes[l], sizes[l + 1]
-            biases[l] = weights[l] + k * m
-            weights[l + 1] = biases[l] + m
-            rows[l + 1] = rows[l] + _whole_lines(k * capacity)
-            n_blocks += (k + BLOCK_ROWS - 1) // BLOCK_ROWS
-            needed = max(needed, self._scratch_of(batch_size, k, m))
-        self._activations = aligned_empty(rows[self._n_layers], dtype)
-        self._scratch_size = _whole_lines(needed + 1)
+            self._places[l + 1] = self._places[l] + _whole_lines(layer_sizes[l] * capacity)
+        self._activations = aligned_empty(self._places[self._n_layers], dtype)
         self._scratch = aligned_empty(self._scratch_size * n_threads, dtype)
         if training:
-            m = sizes[self._n_layers]
-            self._deltas = aligned_empty(rows[self._n_layers] + m * capacity, dtype)
+            self._deltas = aligned_empty(self._places[self._n_layers] + m * capacity, dtype)
             self._batch_label = np.empty(batch_size, np.intp)
             self._batch_L = np.empty(batch_size * m, dtype)
             self._batch_weight = np.empty(batch_size, dtype)
             self._row_loss = np.empty(batch_size)
-            self._block_penalty = np.zeros(n_blocks)
+            self._sum_squares = np.zeros(self._n_blocks)
 
-    cdef Py_ssize_t _scratch_of(self, Py_ssize_t n, Py_ssize_t k, Py_ssize_t m):
+    cdef object _make_layers(self, layer_sizes, int activation, bint builtin):
+        """The layers, and what all of them together need."""
+        cdef const dnn_ops* ops = ops_for(<const double*> NULL)
+        cdef Py_ssize_t first_parameter = 0, needed = 0
+        cdef int l
         if self._parameters.dtype == np.float32:
-            return scratch_size(self._builtin, n, k, m, <const float*> NULL)
-        return scratch_size(self._builtin, n, k, m, <const double*> NULL)
-
-    cdef Source _source(self, X) noexcept:
-        cdef Source source
-        source.indices = source.indptr = NULL
-        source.wide = False
-        if cnp.PyArray_Check(X):
-            source.X = _data(X)
-        else:
-            source.X = _data(X.data)
-            source.indices, source.indptr = _data(X.indices), _data(X.indptr)
-            source.wide = X.indices.dtype == np.int64
-        source.missing = self._missing is not None
-        source.indicators = <const Py_ssize_t*> _data(self._missing)
-        source.n_indicators = self._missing.size if source.missing else 0
-        source.n_features = self._layout[0, 0] - source.n_indicators
-        source.mean, source.scale = _data(self._mean), _data(self._scale)
-        return source
+            ops = ops_for(<const float*> NULL)
+        self._n_blocks = 0
+        self._n_layers = <int> len(layer_sizes) - 1
+        self._layers = np.empty(self._n_layers * sizeof(Layer), np.uint8)
+        cdef Layer* layers = <Layer*> _data(self._layers)
+        for l in range(self._n_layers):
+            layers[l] = dense_layer(
+                ops, l, layer_sizes[l], layer_sizes[l + 1],
+                activation if l < self._n_layers - 1 else DNN_IDENTITY, activation, builtin,
+                first_parameter, self._batch_size,
+            )
+            first_parameter += layers[l].n_parameters
+            needed = max(needed, layers[l].scratch_size)
+            self._n_blocks += layers[l].n_blocks
+        self._scratch_size = _whole_lines(needed + 1)
 
     cdef Job _job(self, X) noexcept:
         cdef Job job
-        job.layout.n_layers = self._n_layers
-        job.layout.sizes = &self._layout[0, 0]
-        job.layout.weights = &self._layout[1, 0]
-        job.layout.biases = &self._layout[2, 0]
-        job.layout.rows = &self._layout[3, 0]
+        job.n_layers = self._n_layers
+        job.layers = <const Layer*> _data(self._layers)
+        job.places = &self._places[0]
         job.parameters = _data(self._parameters)
-        job.source = self._source(X)
+        job.rows = _rows_of(X, self._mean, self._scale, self._fill, self._missing)
         job.order = NULL
         job.n_samples = X.shape[0]
         job.batch_size = self._batch_size
         job.activations = _data(self._activations)
-        job.builtin = self._builtin
-        job.activation, job.output = self._activation, self._output
+        job.output = self._output
         job.drop_below = 0
         job.dropped = NULL
         job.scratch, job.scratch_size = _data(self._scratch), self._scratch_size
-        job.engine = <void*> self
         return job
 
     def score(self, X, out, as_logits=False):
@@ -670,8 +293,9 @@ cdef class Engine:
         job.batch_label = <Py_ssize_t*> _data(self._batch_label)
         job.batch_L, job.batch_weight = _data(self._batch_L), _data(self._batch_weight)
         job.row_loss = <double*> _data(self._row_loss)
-        job.block_penalty = <double*> _data(self._block_penalty)
-        job.loss_function, job.huber_delta = LOSSES[loss], huber_delta
+        job.n_blocks = self._n_blocks
+        job.sum_squares = <double*> _data(self._sum_squares)
+        job.loss_function, job.huber_delta = LOSS_CODES[loss], huber_delta
         if dropout > 0.0:
             if self._dropped is None:
                 self._dropped = aligned_empty(self._activations.size, self._activations.dtype)
@@ -679,7 +303,7 @@ cdef class Engine:
             job.drop_below = <uint32_t> (dropout * 4294967296.0)
             job.drop_factor = 1.0 / (1.0 - dropout)
             job.drop_seed = dropout_seed
-        job.step.update = UPDATES[update]
+        job.step.update = UPDATE_CODES[update]
         job.step.rate, job.step.momentum = rate, momentum
         job.step.beta1, job.step.beta2, job.step.epsilon = beta1, beta2, epsilon
         job.alpha = alpha
@@ -689,9 +313,10 @@ cdef class Engine:
         job.end = dnn_seconds() + time_left
         job.watch_signals = threading.current_thread() is threading.main_thread()
         job.stop = False
-        self._interrupt = None
+        interrupts = []
+        job.interrupts = <void*> interrupts
         with nogil:
             dnn_team_run(self._n_threads, work, &job)
-        if self._interrupt is not None:
-            raise self._interrupt
+        if interrupts:
+            raise interrupts[0]
         return job.loss, job.rows_done

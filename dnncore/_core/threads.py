@@ -95,9 +95,6 @@ def _resolve(n_threads: int | None, useful: int) -> int:
     return 1 if useful < 2 else min(available_cpus(), useful)
 
 
-ENGINES = ("auto", "builtin", "blas")
-
-
 def use_builtin(engine: str) -> bool:
     """Whether dnncore's own products are used rather than BLAS.
 

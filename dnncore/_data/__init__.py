@@ -1,0 +1,1 @@
+"""Rows and columns out of files and blocks, wherever they come from."""

@@ -10,8 +10,9 @@ from typing import Any, NamedTuple, TypeVar
 import numpy as np
 from numpy.typing import NDArray
 
-from .._core.checks import check_total, is_sparse, weights
+from .._core.checks import is_sparse
 from .._core.csrc import all_finite
+from .._core.labels import check_total, weights
 
 T = TypeVar("T")
 Arrays = tuple[Any, ...]  # or CSR matrices, of as many rows each; None where there is none

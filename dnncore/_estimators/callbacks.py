@@ -1,10 +1,19 @@
-"""scikit-learn's callback protocol (its version 1.9 on), as far as the installed one has it."""
+"""What is called after each epoch: the user's callback, a progress bar, scikit-learn's callbacks.
+
+scikit-learn has these from its version 1.9 on; they are supported as far as the installed one has
+them.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack, contextmanager
 from copy import deepcopy
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import Any, TypeVar
+
+from .._training.history import EpochInfo
+from .progress import progress_bar
+from .rows import LabelledRows
 
 try:
     from sklearn.callback import CallbackSupportMixin, with_callbacks
@@ -17,15 +26,35 @@ except ImportError:  # an older scikit-learn
 else:
     CallbackSupport = CallbackSupportMixin  # type: ignore[misc]
 
-if TYPE_CHECKING:
-    from ..training import EpochInfo
-
 Function = TypeVar("Function", bound=Callable[..., Any])
 
 
 def fit_with_callbacks(fit: Function) -> Function:
     """Decorate a fit method: the callbacks are torn down when it is over."""
     return fit if with_callbacks is None else with_callbacks(fit)
+
+
+@contextmanager
+def epoch_calls(
+    estimator: Any, rows: LabelledRows | None
+) -> Iterator[Callable[[EpochInfo], bool] | None]:
+    """What is to be called after each epoch, if anything is; it is told when training is over.
+
+    `rows` are those to train on, if they are in memory.
+    """
+    with ExitStack() as stack:
+        calls: list[Callable[[EpochInfo], object]] = []
+        if estimator.callback is not None:
+            calls.append(estimator.callback)
+        if estimator.verbose:
+            bar = progress_bar(type(estimator).__name__, estimator.max_iter)
+            calls.append(stack.enter_context(bar))
+        data = (rows.given, rows.y, rows.sample_weight) if rows else (None, None, None)
+        hooks = EpochHooks.of(estimator, *data)
+        if hooks is not None:
+            calls.append(stack.enter_context(hooks))
+        # All are called, whatever one answers.
+        yield (lambda info: any([bool(call(info)) for call in calls])) if calls else None
 
 
 class EpochHooks:

@@ -1,0 +1,1 @@
+"""The trainer: its loop over epochs, solvers, schedules and history."""

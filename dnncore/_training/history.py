@@ -9,7 +9,10 @@ from typing import NamedTuple
 
 import numpy as np
 
+from .._core.public import set_module
 
+
+@set_module("dnncore.training")
 class Validation(NamedTuple):
     """What is found on held-out rows after an epoch.
 
@@ -28,6 +31,7 @@ class Validation(NamedTuple):
     metrics: Mapping[str, float] = MappingProxyType({})
 
 
+@set_module("dnncore.training")
 class EpochInfo(NamedTuple):
     """What a callback is told after an epoch.
 
@@ -54,6 +58,7 @@ class EpochInfo(NamedTuple):
     metrics: Mapping[str, float] | None = None
 
 
+@set_module("dnncore.training")
 @dataclass
 class History:
     """What training has left behind, over all epochs of a trainer.

@@ -6,13 +6,14 @@ from dataclasses import dataclass
 from typing import ClassVar
 
 from .._core import checks as check
-
-SCHEDULES = ("constant", "invscaling", "adaptive", "newbob")
+from .._core.public import set_module
+from .schedules import schedules_of
 
 # Vectors that each update keeps: the velocity, or Adam's two moments.
 N_STATES = {"sgd": 0, "momentum": 1, "nesterov": 1, "adam": 2, "lbfgs": 0}
 
 
+@set_module("dnncore.training")
 @dataclass(frozen=True)
 class SGD:
     """Stochastic gradient descent: ``v = momentum v - rate g; w += v``.
@@ -44,7 +45,7 @@ class SGD:
     def __post_init__(self) -> None:
         check.number("learning_rate_init", self.learning_rate_init, low=0.0, low_open=True)
         check.number("momentum", self.momentum, low=0.0, high=1.0)
-        check.choice("learning_rate", self.schedule, SCHEDULES)
+        check.choice("learning_rate", self.schedule, schedules_of("SGD"))
         check.number("power_t", self.power_t, low=0.0)
 
     @property
@@ -60,6 +61,7 @@ class SGD:
         return {"momentum": float(self.momentum)}
 
 
+@set_module("dnncore.training")
 @dataclass(frozen=True)
 class Adam:
     """Adam (Kingma and Ba 2014) with both bias corrections in the rate.
@@ -89,7 +91,7 @@ class Adam:
         check.number("beta_1", self.beta_1, low=0.0, high=1.0, high_open=True)
         check.number("beta_2", self.beta_2, low=0.0, high=1.0, high_open=True)
         check.number("epsilon", self.epsilon, low=0.0, low_open=True)
-        check.choice("learning_rate", self.schedule, ("constant", "newbob"))
+        check.choice("learning_rate", self.schedule, schedules_of("Adam"))
 
     @property
     def constants(self) -> dict[str, float]:
@@ -97,6 +99,7 @@ class Adam:
         return {"beta1": self.beta_1, "beta2": self.beta_2, "epsilon": self.epsilon}
 
 
+@set_module("dnncore.training")
 @dataclass(frozen=True)
 class LBFGS:
     """Limited-memory BFGS (SciPy's L-BFGS-B) on the loss of all rows: for small data sets.

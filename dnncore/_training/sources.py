@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Callable, Generator, Iterable, Iterator
+from collections.abc import Generator, Iterable, Iterator
 from typing import Any, NamedTuple, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
 
-from .._core.checks import Labels, Matrix
-from .._data.blocks import Arrays, Block, Blocks, permutation, read_ahead, rechunk
+from .._core.checks import Matrix
+from .._core.labels import Labels
+from .._data.blocks import permutation, read_ahead, rechunk
 
 
 class Piece(NamedTuple):
@@ -20,7 +21,7 @@ class Piece(NamedTuple):
     ----------
     X : array or CSR matrix (n, n_features)
     label, L, weight : arrays or None
-        As in :class:`dnncore._core.checks.Labels`.
+        As in :class:`dnncore._core.labels.Labels`.
     order : intp array (n_rows,) or None
         Which rows, one after another; None: all, from the first to the last.
     """
@@ -68,41 +69,44 @@ class Source(Protocol):
         ...
 
 
-class InMemory:
-    """Rows that are all there."""
+class ArraySource:
+    """All rows at once, in memory.
+
+    Parameters
+    ----------
+    X, labels
+        Checked; see :meth:`dnncore.Network.check_rows` and ``check_labels``.
+    """
 
     def __init__(self, X: Matrix, labels: Labels) -> None:
+        self.X, self.labels = X, labels
         self.most_rows: int = X.shape[0]
-        self._arrays = X, labels.label, labels.L, labels.weight
 
     def pieces(self, multiple: int, rng: np.random.Generator | None) -> Pieces:
-        yield Piece(*self._arrays, permutation(self.most_rows, rng))
+        yield Piece(self.X, *_arrays(self.labels), permutation(self.most_rows, rng))
 
 
-class InBlocks:
+class BlockSource:
     """Rows that come in blocks, the next of which is read while one is trained on.
 
     Parameters
     ----------
     blocks : iterable
-        See :class:`dnncore._reading.Blocks`.
-    check : callable
-        Takes a block and returns its X and its labels, checked; says of an error where it is.
+        Each iteration gives ``(X, labels)``, checked, block by block, the same rows every time.
+        What goes through them again and again is the source; what checks them is the iterable.
     """
 
     most_rows = sys.maxsize
 
-    def __init__(
-        self, blocks: Iterable[Any], check: Callable[[Block], tuple[Matrix, Labels]]
-    ) -> None:
-        self._blocks = Blocks(blocks)
-        self._check = check
-
-    def _checked(self) -> Iterator[Arrays]:
-        for block in self._blocks:
-            X, labels = self._check(block)
-            yield X, labels.label, labels.L, labels.weight
+    def __init__(self, blocks: Iterable[tuple[Matrix, Labels]]) -> None:
+        self._blocks = blocks
 
     def pieces(self, multiple: int, rng: np.random.Generator | None) -> Pieces:
-        for (X, label, L, weight), order in rechunk(read_ahead(self._checked()), multiple, rng):
+        arrays = ((X, *_arrays(labels)) for X, labels in self._blocks)
+        for rows, order in rechunk(read_ahead(arrays), multiple, rng):
+            X, label, L, weight = rows
             yield Piece(X, label, L, weight, order)
+
+
+def _arrays(labels: Labels) -> tuple[Any, Any, Any]:
+    return labels.label, labels.L, labels.weight

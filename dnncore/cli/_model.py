@@ -4,20 +4,18 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
 from .._data.columns import Column, Table
+from .._estimators.interface import Estimator, learnt_of
 from ..modelfile import load, read_table
 from ..network import Network
 from ..predictor import Predictor
 from ._arguments import CommandError
 from .tables import Dataset, TableRows, scoring_data
-
-if TYPE_CHECKING:
-    from .._estimators.base import DNNEstimator
 
 
 class Scored(NamedTuple):
@@ -45,7 +43,7 @@ class LoadedModel:
     table : tuple of Column, or None
     """
 
-    saved: Network | DNNEstimator | Predictor
+    saved: Network | Estimator | Predictor
     table: Table | None = None
 
     @property
@@ -76,7 +74,7 @@ class LoadedModel:
         known = (getattr(self.network, name, None) for name in ("missing", "fill"))
         return any(value is not None for value in known)
 
-    def estimator(self, what: str) -> DNNEstimator:
+    def estimator(self, what: str) -> Estimator:
         """The estimator; CommandError if it is none, `what` being what needs it."""
         if isinstance(self.saved, Network | Predictor):
             raise CommandError(f"{what} needs an estimator, got a {type(self.saved).__name__}")
@@ -91,24 +89,20 @@ class LoadedModel:
             return np.arange(self.layer_sizes[-1])
         if isinstance(self.saved, Predictor):
             return self.saved.classes_
-        classes: NDArray[Any] = self.saved._freeze_options()["classes"]
+        classes: NDArray[Any] = learnt_of(self.saved).classes
         return classes
 
     def score(self, X: NDArray[Any]) -> Scored:
-        """Predict for some rows.
-
-        The network is asked itself: the columns of X are in order, but the estimator would warn
-        that an array has no column names.
-        """
+        """Predict for some rows, by the network that every kind of model has."""
         outputs = self.network.predict_proba(X)
         if self.output == "softmax":
             return Scored(np.argmax(outputs, axis=1), outputs)
         if self.output == "logistic":
             return Scored((outputs > 0.5).astype(np.intp), outputs)
         if not isinstance(self.saved, Network | Predictor):
-            units = self.saved._freeze_options()
-            outputs *= units["target_scale"].astype(outputs.dtype)
-            outputs += units["target_mean"].astype(outputs.dtype)
+            units = learnt_of(self.saved)
+            outputs *= units.scale.astype(outputs.dtype)
+            outputs += units.mean.astype(outputs.dtype)
         return Scored(outputs, outputs)
 
     def rows(self, path: str, *, target: str | None = None, with_target: bool = False) -> Dataset:

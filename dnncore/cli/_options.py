@@ -3,13 +3,11 @@
 from __future__ import annotations
 
 import argparse
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
+from .._estimators.interface import Estimator
 from . import _arguments as types
 from ._arguments import TABLE_HELP, CommandError
-
-if TYPE_CHECKING:
-    from .._estimators.base import DNNEstimator
 
 # The estimator's parameter that an option sets, and its value where the option is not given; a
 # None leaves it to the estimator.
@@ -246,7 +244,7 @@ def check_options(arguments: argparse.Namespace) -> None:
         raise CommandError("--class-weight is not for --regression")
 
 
-def new_estimator(arguments: argparse.Namespace) -> DNNEstimator:
+def new_estimator(arguments: argparse.Namespace) -> Estimator:
     """The estimator that the options ask for."""
     from ..classifier import DNNClassifier
     from ..regressor import DNNRegressor
@@ -256,7 +254,7 @@ def new_estimator(arguments: argparse.Namespace) -> DNNEstimator:
     return kind(**(defaults | _given(arguments)))
 
 
-def reconfigure(model: DNNEstimator, arguments: argparse.Namespace) -> None:
+def reconfigure(model: Estimator, arguments: argparse.Namespace) -> None:
     """Let the options that were given take the place of the model's."""
     given = _given(arguments)
     unknown = sorted(set(given) - set(model.get_params(deep=False)))

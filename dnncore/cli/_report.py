@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import warnings
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
+from .._estimators.interface import without_feature_names
 from ._model import LoadedModel
 from ._output import one_line, warn
 
@@ -37,11 +37,12 @@ class Report:
         """Write the report."""
         from ..report import write_report
 
-        with warnings.catch_warnings():
-            # The columns are in order.
-            warnings.filterwarnings("ignore", message="X does not have valid feature names")
+        estimator = model.estimator("--report")
+        if feature_names is None:
+            feature_names = getattr(estimator, "feature_names_in_", None)
+        with without_feature_names(estimator):
             write_report(
-                model.estimator("--report"),
+                estimator,
                 np.concatenate(self._X),
                 np.concatenate(self._y),
                 self._path,

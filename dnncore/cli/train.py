@@ -7,13 +7,22 @@ import importlib.util
 import os
 import sys
 import warnings
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 
 from .. import modelfile
 from .._data.atomic import write_atomically
 from .._data.columns import feature_names
+from .._estimators.interface import (
+    Estimator,
+    is_fitted,
+    learnt_of,
+    loss_options_of,
+    trainer_of,
+    without_feature_names,
+)
+from .._estimators.learnt import SINGLE
 from ._arguments import CommandError, check_destination, require_packages
 from ._division import Parts, PartsInBlocks, PartsInMemory, Shares
 from ._metrics import Scores, with_rows
@@ -24,9 +33,6 @@ from ._progress import Progress
 from ._report import Report
 from ._scoring import score_rows
 from .tables import Dataset, matrix_data, training_data
-
-if TYPE_CHECKING:
-    from .._estimators.base import DNNEstimator
 
 # Bytes of validation rows at most when the others are not kept.
 MAX_VALIDATION = 10e6
@@ -110,7 +116,7 @@ def _name(path: str) -> str:
     return one_line(os.path.basename(path))
 
 
-def _new(arguments: argparse.Namespace) -> tuple[DNNEstimator, Dataset]:
+def _new(arguments: argparse.Namespace) -> tuple[Estimator, Dataset]:
     """An estimator as the options ask for, and its data."""
     dtype = np.dtype(arguments.dtype or np.float32)
     if arguments.data is None:
@@ -142,11 +148,11 @@ def _digits(dtype: np.dtype[Any], regression: bool) -> Dataset:
     )
 
 
-def _resumed(arguments: argparse.Namespace) -> tuple[DNNEstimator, Dataset]:
+def _resumed(arguments: argparse.Namespace) -> tuple[Estimator, Dataset]:
     """The estimator in a model file, ready to go on, and its data."""
     saved = load_model(arguments.resume)
     model = saved.estimator("--resume")
-    if not hasattr(model, "_trainer"):
+    if trainer_of(model) is None:
         warn(f"{arguments.resume} has no solver state: {model.solver} starts afresh")
     if arguments.seed is None and model.random_state is None:
         arguments.seed = 0
@@ -156,13 +162,12 @@ def _resumed(arguments: argparse.Namespace) -> tuple[DNNEstimator, Dataset]:
     return model, saved.rows(arguments.data, target=arguments.target, with_target=True)
 
 
-def _divide(arguments: argparse.Namespace, model: DNNEstimator, data: Dataset) -> Parts:
+def _divide(arguments: argparse.Namespace, model: Estimator, data: Dataset) -> Parts:
     seed = int(model.random_state)
     shares = Shares(arguments.test_size, arguments.validation_fraction, seed)
     limit = 1e6 * arguments.memory
     if not arguments.blocks and data.size <= limit:
-        single = getattr(model, "_kind", "single") == "single"
-        return PartsInMemory(data, shares, labels=_classifies(model) and single)
+        return PartsInMemory(data, shares, labels=_has_one_label_a_row(model))
     if data.path.lower().endswith(".npz"):
         raise CommandError(
             f"{data.path} cannot be read in blocks: an NPZ file is read as a whole; save its "
@@ -173,7 +178,7 @@ def _divide(arguments: argparse.Namespace, model: DNNEstimator, data: Dataset) -
     return PartsInBlocks(data, shares, labels=_classifies(model))
 
 
-def _warn_of_another_division(model: DNNEstimator, parts: Parts) -> None:
+def _warn_of_another_division(model: Estimator, parts: Parts) -> None:
     before = round(model.t_ / max(model.n_iter_, 1))
     if before != parts.sizes[0]:
         warn(
@@ -182,13 +187,18 @@ def _warn_of_another_division(model: DNNEstimator, parts: Parts) -> None:
         )
 
 
-def _classifies(model: DNNEstimator) -> bool:
+def _classifies(model: Estimator) -> bool:
     from sklearn.base import is_classifier
 
     return bool(is_classifier(model))
 
 
-def _score_name(model: DNNEstimator) -> str:
+def _has_one_label_a_row(model: Estimator) -> bool:
+    """Whether it is trained on that, or was."""
+    return _classifies(model) and (not is_fitted(model) or learnt_of(model).kind == SINGLE)
+
+
+def _score_name(model: Estimator) -> str:
     return "accuracy" if _classifies(model) else "R2"
 
 
@@ -205,17 +215,15 @@ def _announce(title: str, data: Dataset, parts: Parts) -> None:
 # ---- the training ---------------------------------------------------------------------------
 
 
-def _fit(model: DNNEstimator, data: Dataset, parts: Parts, arguments: argparse.Namespace) -> bool:
+def _fit(model: Estimator, data: Dataset, parts: Parts, arguments: argparse.Namespace) -> bool:
     """Train the model; return whether Ctrl-C ended it."""
     from sklearn.exceptions import ConvergenceWarning
 
     before = getattr(model, "n_iter_", 0) if arguments.resume else 0
     warm_start = model.warm_start
-    # The columns are in order, but scikit-learn would warn that an array has no names.
-    model.__dict__.pop("feature_names_in_", None)
     progress = Progress(model.max_iter, _score_name(model), quiet=arguments.quiet)
     model.set_params(callback=progress, warm_start=arguments.resume is not None)
-    with warnings.catch_warnings(record=True) as caught, progress:
+    with warnings.catch_warnings(record=True) as caught, progress, without_feature_names(model):
         warnings.simplefilter("always")
         warnings.simplefilter("ignore", ConvergenceWarning)  # The user chose the epochs.
         try:
@@ -233,12 +241,14 @@ def _fit(model: DNNEstimator, data: Dataset, parts: Parts, arguments: argparse.N
         warn(message)
     if not arguments.quiet:
         print(_summary(model, model.n_iter_ - before), file=sys.stderr)
-    if data.table is not None:
+    if data.table is None:
+        vars(model).pop("feature_names_in_", None)
+    else:
         model.feature_names_in_ = np.array(feature_names(data.table), dtype=object)
     return interrupted
 
 
-def _summary(model: DNNEstimator, epochs: int) -> str:
+def _summary(model: Estimator, epochs: int) -> str:
     text = f"Trained {plural(epochs, 'epoch')}: loss {model.loss_curve_[-1]:.4f}"
     scores, name = model.validation_scores_, f"validation {_score_name(model)}"
     if scores and model.early_stopping:
@@ -254,7 +264,7 @@ def _report(arguments: argparse.Namespace, title: str) -> Report | None:
     return None if arguments.report is None else Report(arguments.report, title)
 
 
-def _draw(model: DNNEstimator, path: str, title: str, scores: Scores) -> None:
+def _draw(model: Estimator, path: str, title: str, scores: Scores) -> None:
     from ._plot import learning_curve
 
     subtitle = "-".join(map(str, model.network_.layer_sizes)) + f", {model.solver}"
@@ -268,6 +278,8 @@ def _draw(model: DNNEstimator, path: str, title: str, scores: Scores) -> None:
         subtitle=subtitle,
         best_is_kept=bool(model.early_stopping),
         score_name="accuracy" if _classifies(model) else "R²",
-        loss_name="cross-entropy" if _classifies(model) else model.loss.replace("_", " "),
+        loss_name="cross-entropy"
+        if _classifies(model)
+        else loss_options_of(model)["loss"].replace("_", " "),
     )
     write_atomically(path, image)

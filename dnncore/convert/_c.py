@@ -10,8 +10,8 @@ from typing import TYPE_CHECKING, Any
 from numpy.typing import NDArray
 
 from .._core import checks as check
+from .._data.atomic import write_atomically
 from .._version import __version__
-from ..modelfile import write_atomically
 from . import _c_text as text
 from ._description import Description, describe, plain_labels
 
@@ -84,7 +84,7 @@ def to_c(
             f"got {name!r}"
         )
     limit = check.integer("max_stack", max_stack, low=0)
-    source = Source(name, describe(model))
+    source = CSource(name, describe(model))
     if source.stack > limit:
         raise ValueError(
             f"max_stack must be at least {source.stack} for this model, got {max_stack}"
@@ -92,7 +92,7 @@ def to_c(
     write_atomically(path, str(source).encode("ascii"))
 
 
-class Source:
+class CSource:
     """The C file of a model."""
 
     def __init__(self, name: str, description: Description) -> None:

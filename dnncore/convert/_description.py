@@ -3,19 +3,17 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
+from .._estimators.interface import Estimator, learnt_of
 from ..network import Network
 from ..predictor import Predictor
 from ._steps import Missing, Norm, Step
 
-if TYPE_CHECKING:
-    from .._estimators.base import DNNEstimator
-
-    Model = Network | Predictor | DNNEstimator
+Model = Network | Predictor | Estimator
 
 
 @dataclass(frozen=True)
@@ -156,25 +154,19 @@ def _of_network(
 
 
 def _of_estimator(model: Any) -> Description:
-    try:
-        from sklearn.utils.validation import check_is_fitted
-
-        from .._estimators.base import DNNEstimator
-    except ModuleNotFoundError:
-        estimator = False  # without scikit-learn there are none
-    else:
-        estimator = isinstance(model, DNNEstimator)
-    if not estimator:
+    if not isinstance(model, Estimator):
         raise TypeError(
             "model must be a Network, DNNClassifier, DNNRegressor or Predictor, "
             f"got {type(model).__name__}"
         )
+    from sklearn.utils.validation import check_is_fitted
+
     check_is_fitted(model)
     names = getattr(model, "feature_names_in_", None)
     return _of_network(
         model.network_,
         feature_names=None if names is None else tuple(map(str, names)),
-        **model._freeze_options(),
+        **learnt_of(model).freeze_options,
     )
 
 

@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
+from .._data.atomic import write_atomically
 from .._version import __version__
-from ..modelfile import write_atomically
 from ._description import Description, describe, plain_labels
 
 if TYPE_CHECKING:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from copy import deepcopy
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import Any, TypeVar
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -13,17 +13,14 @@ from sklearn.preprocessing import StandardScaler
 from sklearn.utils.validation import check_is_fitted
 
 from .._core.moments import Moments
+from .._estimators.interface import Estimator, Learnt, restore
+from .._estimators.learnt import MULTILABEL, SINGLE, LearntLabels, LearntNumbers
 from ..network import Network
 
-if TYPE_CHECKING:
-    from .._estimators.base import DNNEstimator
-
-Estimator = TypeVar("Estimator", bound="DNNEstimator")
+Kind = TypeVar("Kind", bound=Estimator)
 
 
-def classifier_from_sklearn(
-    kind: type[Estimator], model: Any, class_prior: ArrayLike | None
-) -> Estimator:
+def classifier_from_sklearn(kind: type[Kind], model: Any, class_prior: ArrayLike | None) -> Kind:
     """See DNNClassifier.from_sklearn; `kind` is that class, or one derived from it."""
     scaler, mlp, names = _parts(model, MLPClassifier)
     classes = np.array(mlp.classes_)
@@ -31,7 +28,7 @@ def classifier_from_sklearn(
         raise ValueError(f"model must have been fitted on 2 classes or more, got {classes}")
     coefs, intercepts = list(mlp.coefs_), list(mlp.intercepts_)
     several = mlp.out_activation_ == "logistic" and mlp.n_outputs_ > 1
-    learnt: dict[str, Any] = {"classes_": classes, "_kind": "multilabel" if several else "single"}
+    learnt = LearntLabels(MULTILABEL, classes)
     if not several:
         if mlp.n_outputs_ == 1:
             # sigmoid(z) is the second of softmax(-z/2, z/2), and to halve is exact.
@@ -40,14 +37,14 @@ def classifier_from_sklearn(
         prior = _shares(class_prior, len(classes))
         # n_iter_ is of the last call only, and lbfgs does not count t_.
         rows = mlp.t_ / len(mlp.loss_curve_) if mlp.t_ else 1.0
-        learnt |= {"class_prior_": prior, "_class_totals": prior * rows}
+        learnt = LearntLabels(SINGLE, classes, prior, prior * rows)
     elif class_prior is not None:
         raise ValueError("class_prior must be None: labels of several outputs have no class priors")
     network = _network(mlp, coefs, intercepts, "logistic" if several else "softmax")
     return _assemble(kind, mlp, scaler, names, network, {}, learnt)
 
 
-def regressor_from_sklearn(kind: type[Estimator], model: Any) -> Estimator:
+def regressor_from_sklearn(kind: type[Kind], model: Any) -> Kind:
     """See DNNRegressor.from_sklearn; `kind` is that class, or one derived from it."""
     scaler, mlp, names = _parts(model, MLPRegressor)
     if mlp.out_activation_ != "identity":
@@ -56,11 +53,7 @@ def regressor_from_sklearn(kind: type[Estimator], model: Any) -> Estimator:
             f"got outputs through {mlp.out_activation_!r}"
         )
     n = mlp.n_outputs_
-    learnt = {
-        "target_mean_": np.zeros(n),
-        "target_scale_": np.ones(n),
-        "_target_ndim": 1 if n == 1 else 2,
-    }
+    learnt = LearntNumbers(1 if n == 1 else 2, np.zeros(n), np.ones(n))
     network = _network(mlp, mlp.coefs_, mlp.intercepts_, "identity")
     # A fit from the start takes the targets as they are, as there.
     return _assemble(kind, mlp, scaler, names, network, {"norm_target": False}, learnt)
@@ -129,29 +122,30 @@ def _adopt_scaler(network: Network, scaler: StandardScaler) -> bool:
 
 
 def _assemble(
-    kind: type[Estimator],
+    kind: type[Kind],
     mlp: Any,
     scaler: StandardScaler | None,
     names: NDArray[Any] | None,
     network: Network,
     params: dict[str, Any],
-    learnt: dict[str, Any],
-) -> Estimator:
+    learnt: Learnt,
+) -> Kind:
     """The fitted estimator, with the parameters that both libraries have."""
     norm = scaler is not None and _adopt_scaler(network, scaler)
-    own = kind._get_param_names()
+    own = kind().get_params(deep=False)
     shared = {name: x for name, x in mlp.get_params(deep=False).items() if name in own}
     # What was fitted counts, whatever was set since.
     fitted = {"hidden_layer_sizes": network.layer_sizes[1:-1], "norm": norm}
     model = kind(**deepcopy(shared) | fitted | params)
-    model._restore(
+    restore(
+        model,
         network=network,
+        learnt=learnt,
         feature_names=None if names is None else np.array(names),
         loss_curve=[float(loss) for loss in getattr(mlp, "loss_curve_", [mlp.loss_])],
         validation_scores=[float(x) for x in getattr(mlp, "validation_scores_", None) or []],
         validation_losses=[],
         n_iter=int(mlp.n_iter_),
         t=int(mlp.t_),
-        **learnt,
     )
     return model

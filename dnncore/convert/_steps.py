@@ -1,6 +1,6 @@
-"""What happens to a row before the first layer, told once for each tool.
+"""What happens to a row before the first layer, written once for each tool.
 
-A step that a network comes to have is a class here, and a line in `_description.py`.
+A step that networks gain is a class here, and a line in `_description.py`.
 """
 
 from __future__ import annotations
@@ -14,8 +14,28 @@ from numpy.typing import NDArray
 if TYPE_CHECKING:
     import torch
 
-    from ._c import Source
-    from ._onnx import Graph
+
+class OnnxNodes(Protocol):
+    """What a step needs of an ONNX graph; `_onnx.Graph` has it."""
+
+    def constant(self, name: str, array: NDArray[Any]) -> str:
+        """Store an array and return its name."""
+
+    def add(self, operator: str, *inputs: str, **attributes: Any) -> str:
+        """Append a node and return the name of its output."""
+
+    def type_code(self, dtype: np.dtype[Any]) -> int:
+        """ONNX's number for a type of elements."""
+
+
+class CDefinitions(Protocol):
+    """What a step needs of a C file; `_c.CSource` has it."""
+
+    def table(self, name: str, array: NDArray[Any]) -> str:
+        """Define a constant array and return its name."""
+
+    def function(self, name: str, template: str) -> str:
+        """Define a function, once, and return its name."""
 
 
 class Step(Protocol):
@@ -26,10 +46,10 @@ class Step(Protocol):
     def width(self, n_features: int) -> int:
         """Columns that come of `n_features` columns."""
 
-    def to_onnx(self, graph: Graph, x: str) -> str:
+    def to_onnx(self, graph: OnnxNodes, x: str) -> str:
         """Append nodes to the graph; the name of what comes of `x`."""
 
-    def to_c(self, source: Source, x: str, out: str) -> str:
+    def to_c(self, source: CDefinitions, x: str, out: str) -> str:
         """Add tables and functions to the source; the statement that writes `out`."""
 
     def to_torch(self) -> torch.nn.Module:
@@ -48,11 +68,11 @@ class Norm:
     def width(self, n_features: int) -> int:
         return n_features
 
-    def to_onnx(self, graph: Graph, x: str) -> str:
+    def to_onnx(self, graph: OnnxNodes, x: str) -> str:
         shifted = graph.add("Sub", x, graph.constant("mean", self.mean))
         return graph.add("Div", shifted, graph.constant("scale", self.scale))
 
-    def to_c(self, source: Source, x: str, out: str) -> str:
+    def to_c(self, source: CDefinitions, x: str, out: str) -> str:
         source.table("mean", self.mean)
         source.table("scale", self.scale)
         norm = source.function(
@@ -88,25 +108,25 @@ class Missing:
     def width(self, n_features: int) -> int:
         return n_features + self.features.size
 
-    def to_onnx(self, graph: Graph, x: str) -> str:
-        gone = graph.add("IsNaN", x)
-        filled = graph.add("Where", gone, graph.constant("fill", self.fill), x)
+    def to_onnx(self, graph: OnnxNodes, x: str) -> str:
+        is_missing = graph.add("IsNaN", x)
+        filled = graph.add("Where", is_missing, graph.constant("fill", self.fill), x)
         if not self.features.size:
             return filled
         indices = graph.constant("missing", self.features.astype(np.int64))
-        told = graph.add("Gather", gone, indices, axis=1)
-        told = graph.add("Cast", told, to=graph.type_code(self.fill.dtype))
-        return graph.add("Concat", filled, told, axis=1)
+        indicators = graph.add("Gather", is_missing, indices, axis=1)
+        indicators = graph.add("Cast", indicators, to=graph.type_code(self.fill.dtype))
+        return graph.add("Concat", filled, indicators, axis=1)
 
-    def to_c(self, source: Source, x: str, out: str) -> str:
+    def to_c(self, source: CDefinitions, x: str, out: str) -> str:
         source.table("fill", self.fill)
-        told = ""
+        indicators = ""
         if self.features.size:
             cases = [
                 f"a[MACRO_N_FEATURES + {i}] = x[{c}] != x[{c}];"
                 for i, c in enumerate(self.features)
             ]
-            told = "\n                ".join(["", *cases])
+            indicators = "\n                ".join(["", *cases])
         function = source.function(
             "fill_in",
             f"""
@@ -114,7 +134,7 @@ class Missing:
             {{
                 int i;
                 for (i = 0; i < MACRO_N_FEATURES; i++)
-                    a[i] = x[i] == x[i] ? x[i] : NAME_fill[i];{told}
+                    a[i] = x[i] == x[i] ? x[i] : NAME_fill[i];{indicators}
             }}
             """,
         )

@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from .._core import checks as check
-from .._core.engine import OUTPUTS
+from .._core.names import OUTPUTS
 from ..network import Network
 from ._description import describe
 
@@ -117,7 +117,7 @@ def from_torch(sequential: torch.nn.Sequential, *, output: str | None = None) ->
             f"sequential must be a torch.nn.Sequential, got {type(sequential).__name__}"
         )
     if output is not None:
-        output = check.choice("output", output, tuple(OUTPUTS))
+        output = check.choice("output", output, OUTPUTS)
     stack = _read(_flat(sequential, torch), _known_kinds(torch))
     return _build(stack, _activation_of(stack), _output_of(stack, output))
 

@@ -50,9 +50,9 @@ class Missing(torch.nn.Module):  # type: ignore[misc, unused-ignore]
         self.register_buffer("features", torch.from_numpy(np.array(features, np.int64)))
 
     def forward(self, x: Any) -> Any:
-        gone = torch.isnan(x)
-        told = gone[..., self.features].to(x.dtype)
-        return torch.cat([torch.where(gone, self.fill, x), told], dim=-1)
+        is_missing = torch.isnan(x)
+        indicators = is_missing[..., self.features].to(x.dtype)
+        return torch.cat([torch.where(is_missing, self.fill, x), indicators], dim=-1)
 
     def extra_repr(self) -> str:
         return f"n_features={self.fill.numel()}, n_indicators={self.features.numel()}"

@@ -2,17 +2,14 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from ..network import Forward, Network
+from .._estimators.interface import Estimator, checked_rows, encoded_targets, loss_options_of
+from ..network import Forward, Gradients, Network
 from ._axes import BLUE, GREEN, ORANGE, finish, panels, require_matplotlib
-
-if TYPE_CHECKING:
-    from .._estimators.base import DNNEstimator
-    from ..network import Gradients
 
 QUANTILES = (0.05, 0.25, 0.5, 0.75, 0.95)
 NEAR = 0.01  # of the range of an activation, within which it counts as at its limit
@@ -98,7 +95,7 @@ class LayerStatisticsDisplay:
     @classmethod
     def from_estimator(
         cls,
-        model: Network | DNNEstimator,
+        model: Network | Estimator,
         X: Any,
         y: Any = None,
         *,
@@ -213,12 +210,12 @@ def _legend(ax: Any) -> None:
 
 
 def _inputs(
-    model: Network | DNNEstimator, X: Any, y: Any
+    model: Network | Estimator, X: Any, y: Any
 ) -> tuple[Network, NDArray[Any], Any, dict[str, Any]]:
     """The network of a model, X and y as it takes them, and the loss that goes with them."""
     if isinstance(model, Network):
         return model, X, y, {}
-    if not hasattr(model, "_encode"):
+    if not isinstance(model, Estimator):
         raise TypeError(
             f"model must be a Network, DNNClassifier or DNNRegressor, got {type(model).__name__}"
         )
@@ -226,12 +223,12 @@ def _inputs(
 
     check_is_fitted(model)
     network = model.network_
-    X = model._rows_of(X)
+    X = checked_rows(model, X)
     if y is not None:
         check_consistent_length(X, y)
         y = y.toarray() if hasattr(y, "toarray") else np.asarray(y)
-        y = model._encode("y", y, network.dtype, smoothed=False)
-    return network, X, y, model._loss_options()
+        y = encoded_targets(model, "y", y, network.dtype)
+    return network, X, y, loss_options_of(model)
 
 
 def _activations(network: Network, forward: Forward) -> dict[str, Any]:

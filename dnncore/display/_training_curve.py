@@ -3,16 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
+from .._core.names import check_loss
+from .._estimators.interface import Estimator
+from .._training.history import History
+from ..training import Trainer
 from ._axes import BLUE, GREEN, ORANGE, PURPLE, finish, panels, require_matplotlib
-
-if TYPE_CHECKING:
-    from .._estimators.base import DNNEstimator
-    from ..training import History, Trainer
 
 LOSS_NAMES = {
     "cross_entropy": "cross-entropy",
@@ -114,7 +114,7 @@ class TrainingCurveDisplay:
 
     @classmethod
     def from_estimator(
-        cls, model: DNNEstimator | Trainer, *, scores: Sequence[str] | None = None, ax: Any = None
+        cls, model: Estimator | Trainer, *, scores: Sequence[str] | None = None, ax: Any = None
     ) -> TrainingCurveDisplay:
         """Draw how a model was trained.
 
@@ -145,7 +145,7 @@ class TrainingCurveDisplay:
 
     @classmethod
     def _of(
-        cls, model: DNNEstimator | Trainer, scores: Sequence[str] | None = None
+        cls, model: Estimator | Trainer, scores: Sequence[str] | None = None
     ) -> TrainingCurveDisplay:
         """The display of a model, as :meth:`from_estimator` draws it, before it is drawn."""
         return cls(
@@ -297,8 +297,6 @@ def _score_name(model: Any) -> str:
 
 
 def _loss_name(model: Any) -> str | None:
-    from ..network import check_loss
-
     network = getattr(model, "network_", getattr(model, "network", None))
     if network is None:
         return None

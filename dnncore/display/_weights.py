@@ -4,17 +4,15 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping, Sequence
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from .._core import checks as check
+from .._estimators.interface import Estimator
 from ..network import Network
 from ._axes import require_matplotlib
-
-if TYPE_CHECKING:
-    from .._estimators.base import DNNEstimator
 
 MAX_UNITS = 100  # shown unless more are asked for
 
@@ -79,7 +77,7 @@ class WeightsDisplay:
     @classmethod
     def from_estimator(
         cls,
-        model: Network | DNNEstimator,
+        model: Network | Estimator,
         *,
         image_shape: tuple[int, int] | None = None,
         units: int | Sequence[int] | None = None,
@@ -186,7 +184,7 @@ def image_shape_of(n_features: int, image_shape: tuple[int, int] | None) -> tupl
     return height, width
 
 
-def _network(model: Network | DNNEstimator) -> tuple[Network, int]:
+def _network(model: Network | Estimator) -> tuple[Network, int]:
     """The network of a model, and how many features a row of the user's has."""
     if isinstance(model, Network):
         return model, model.n_features

@@ -1,6 +1,6 @@
 """The model file: a network, an estimator or a predictor in one safetensors file; no pickle.
 
-``docs/model_file.md`` describes the format, key by key and tensor by tensor.
+``docs/reference/model_file.md`` describes the format, key by key and tensor by tensor.
 """
 
 from __future__ import annotations
@@ -9,24 +9,22 @@ import os
 import stat
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from .._data import columns
 from .._data.atomic import write_atomically
 from .._data.columns import Column, Table
+from .._estimators.interface import Estimator
 from ..network import Network
 from ..predictor import Predictor
 from . import _build, _describe, _header, _json, _schema
 from ._header import ModelFileError, require
 
-if TYPE_CHECKING:
-    from .._estimators.base import DNNEstimator
-
-__all__ = ["ModelFileError", "load", "load_predictor", "read_table", "save", "write_atomically"]
+__all__ = ["ModelFileError", "load", "load_predictor", "read_table", "save"]
 
 
 def save(
-    model: Network | Predictor | DNNEstimator,
+    model: Network | Predictor | Estimator,
     path: str | os.PathLike[str],
     *,
     table: Sequence[Column] | None = None,
@@ -82,7 +80,7 @@ def save(
     write_atomically(path, _header.serialize(metadata, tensors))
 
 
-def load(path: str | os.PathLike[str]) -> Network | Predictor | DNNEstimator:
+def load(path: str | os.PathLike[str]) -> Network | Predictor | Estimator:
     """Read the model that :func:`save` wrote.
 
     Everything is checked before use: a checksum, names, dtypes, shapes, values, classes and

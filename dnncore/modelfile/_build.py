@@ -2,27 +2,26 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from .._core.moments import Moments
+from .._estimators.interface import Estimator, Learnt, adopt_trainer, check_params, restore
+from .._estimators.learnt import MULTILABEL, SINGLE, SOFT, LearntLabels, LearntNumbers
 from ..network import Network
 from ..predictor import Predictor
 from . import _classes, _params, _schema, _solver
 from ._header import ModelFileError, require
-from ._schema import CLASSIFIER, NETWORK, PREDICTOR, REGRESSOR, Metadata, is_count
+from ._schema import NETWORK, PREDICTOR, REGRESSOR, Metadata, is_count
 
-if TYPE_CHECKING:
-    from .._estimators.base import DNNEstimator
-
-LABEL_KINDS = {"single": "softmax", "soft": "softmax", "multilabel": "logistic"}  # their output
+LABEL_KINDS = {SINGLE: "softmax", SOFT: "softmax", MULTILABEL: "logistic"}  # their output
 
 Tensors = dict[str, NDArray[Any]]
 
 
-def build(metadata: Metadata, tensors: Tensors) -> Network | Predictor | DNNEstimator:
+def build(metadata: Metadata, tensors: Tensors) -> Network | Predictor | Estimator:
     """The model that was saved."""
     if metadata["kind"] == PREDICTOR:
         return _predictor(metadata, tensors)
@@ -37,14 +36,9 @@ def build_predictor(metadata: Metadata, tensors: Tensors) -> Predictor:
     if metadata["kind"] == PREDICTOR:
         return _predictor(metadata, tensors)
     network = _network(metadata, tensors)
-    if metadata["kind"] == CLASSIFIER:
-        return network.freeze(_learnt(metadata, tensors)["classes_"])
-    if metadata["kind"] == REGRESSOR:
-        learnt = _learnt(metadata, tensors)
-        return network.freeze(
-            target_mean=learnt["target_mean_"], target_scale=learnt["target_scale_"]
-        )
-    return network.freeze()
+    if metadata["kind"] == NETWORK:
+        return network.freeze()
+    return network.freeze(**_learnt(metadata, tensors).freeze_options)
 
 
 def _predictor(metadata: Metadata, tensors: Tensors) -> Predictor:
@@ -86,62 +80,61 @@ def _network(metadata: Metadata, tensors: Tensors) -> Network:
     return network
 
 
-def _learnt(metadata: Metadata, tensors: Tensors) -> dict[str, Any]:
-    """What an estimator of its kind has learnt beside the network, by attribute."""
+def _learnt(metadata: Metadata, tensors: Tensors) -> Learnt:
+    """What an estimator of its kind has learnt beside the network."""
     regressor = metadata["kind"] == REGRESSOR
     return (_regressor if regressor else _classifier)(metadata, tensors)
 
 
-def _regressor(metadata: Metadata, tensors: Tensors) -> dict[str, Any]:
+def _regressor(metadata: Metadata, tensors: Tensors) -> LearntNumbers:
     require(metadata["output"] == "identity", "output of a DNNRegressor must be 'identity'")
     ndim, n_outputs = metadata["target_ndim"], metadata["layer_sizes"][-1]
     require(
         type(ndim) is int and ndim == (1 if n_outputs == 1 else 2),
         f"target_ndim must go with {n_outputs} outputs, got {ndim!r:.80}",
     )
-    mean, scale = tensors["target.mean"], tensors["target.scale"]
-    return {"target_mean_": mean, "target_scale_": scale, "_target_ndim": ndim}
+    return LearntNumbers(ndim, tensors["target.mean"], tensors["target.scale"])
 
 
-def _classifier(metadata: Metadata, tensors: Tensors) -> dict[str, Any]:
+def _classifier(metadata: Metadata, tensors: Tensors) -> LearntLabels:
     kind, output = metadata["label_kind"], metadata["output"]
     require(
         LABEL_KINDS.get(kind) == output,
         f"label_kind {kind!r:.80} does not go with output {output!r}",
     )
     classes = _classes.build(metadata["classes"], metadata["layer_sizes"][-1], ordered=True)
-    learnt: dict[str, Any] = {"classes_": classes, "_kind": kind}
-    if output == "softmax":
-        prior, total = tensors["class_prior"], tensors["class_total"]
-        require(total.any(), "class_total must not be all zero")
-        require(abs(prior.sum() - 1.0) < 1e-6, f"class_prior must add up to 1, got {prior.sum()}")
-        learnt |= {"class_prior_": prior, "_class_totals": total}
-    return learnt
+    if output != "softmax":
+        return LearntLabels(kind, classes)
+    prior, total = tensors["class_prior"], tensors["class_total"]
+    require(total.any(), "class_total must not be all zero")
+    require(abs(prior.sum() - 1.0) < 1e-6, f"class_prior must add up to 1, got {prior.sum()}")
+    return LearntLabels(kind, classes, prior, total)
 
 
-def _estimator(network: Network, metadata: Metadata, tensors: Tensors) -> DNNEstimator:
+def _estimator(network: Network, metadata: Metadata, tensors: Tensors) -> Estimator:
     import dnncore  # which says what to install
 
     learnt = _learnt(metadata, tensors)
     for key in ("n_iter", "t"):
         require(is_count(metadata[key]), f"{key} must be a non-negative integer")
     kind = getattr(dnncore, metadata["kind"])
-    model: DNNEstimator = kind(**_params.build(metadata["params"], set(kind().get_params())))
+    model: Estimator = kind(**_params.build(metadata["params"], set(kind().get_params())))
     try:
-        model._validate_params()
+        check_params(model)
     except (TypeError, ValueError) as error:
         raise ModelFileError(f"params: {error}") from error
-    model._restore(
+    restore(
+        model,
         network=network,
+        learnt=learnt,
         feature_names=_feature_names(metadata),
         n_iter=metadata["n_iter"],
         t=metadata["t"],
         **_history(metadata, tensors),
-        **learnt,
     )
     if "solver" in metadata:
         vectors = [tensors[f"solver.state.{i}"] for i in range(metadata["solver"]["n_vectors"])]
-        model._adopt(_solver.build(network, model.history_, metadata["solver"], vectors))
+        adopt_trainer(model, _solver.build(network, model.history_, metadata["solver"], vectors))
     return model
 
 

@@ -3,24 +3,23 @@
 from __future__ import annotations
 
 from itertools import pairwise
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
+from .._estimators.interface import Estimator, learnt_of, trainer_of
+from .._estimators.learnt import LearntLabels, LearntNumbers
 from .._version import __version__
 from ..network import Network
 from ..predictor import Predictor
 from . import _classes, _params, _schema, _solver
 
-if TYPE_CHECKING:
-    from .._estimators.base import DNNEstimator
-
 Tensors = dict[str, NDArray[Any]]
 Described = tuple[dict[str, Any], Tensors]  # the metadata before those in JSON are encoded
 
 
-def describe(model: Network | Predictor | DNNEstimator, solver_state: bool) -> Described:
+def describe(model: Network | Predictor | Estimator, solver_state: bool) -> Described:
     """Metadata and tensors of the model; TypeError if it is of another kind."""
     if isinstance(model, Network | Predictor):
         if solver_state:
@@ -75,17 +74,14 @@ def _network(network: Network) -> Described:
     return metadata, tensors
 
 
-def _estimator(model: DNNEstimator, solver_state: bool) -> Described:
-    from sklearn.utils.validation import check_is_fitted
-
-    from ..classifier import DNNClassifier
-    from ..regressor import DNNRegressor
-
-    if not isinstance(model, DNNClassifier | DNNRegressor):
+def _estimator(model: Estimator, solver_state: bool) -> Described:
+    if not isinstance(model, Estimator):
         raise TypeError(
             f"model must be a {', '.join(_schema.KINDS[:-1])} or {_schema.KINDS[-1]}, "
             f"got {type(model).__name__}"
         )
+    from sklearn.utils.validation import check_is_fitted
+
     check_is_fitted(model)
     metadata, tensors = _network(model.network_)
     names = getattr(model, "feature_names_in_", None)
@@ -95,31 +91,32 @@ def _estimator(model: DNNEstimator, solver_state: bool) -> Described:
         "n_iter": model.n_iter_,
         "t": model.t_,
     }
-    own, learnt = _regressor(model) if isinstance(model, DNNRegressor) else _classifier(model)
-    metadata, tensors = metadata | own, tensors | learnt
+    learnt = learnt_of(model)
+    own = _labels(learnt) if isinstance(learnt, LearntLabels) else _numbers(learnt)
+    metadata, tensors = metadata | own[0], tensors | own[1]
     _add_history(model, metadata, tensors)
     if solver_state:
         _add_solver(model, metadata, tensors)
     return metadata, tensors
 
 
-def _classifier(model: Any) -> Described:
+def _labels(learnt: LearntLabels) -> Described:
     metadata = {
         "kind": _schema.CLASSIFIER,
-        "classes": _classes.describe(model.classes_),
-        "label_kind": model._kind,
+        "classes": _classes.describe(learnt.classes),
+        "label_kind": learnt.kind,
     }
-    if not hasattr(model, "class_prior_"):
+    if learnt.prior is None or learnt.totals is None:
         return metadata, {}
-    return metadata, {"class_prior": model.class_prior_, "class_total": model._class_totals}
+    return metadata, {"class_prior": learnt.prior, "class_total": learnt.totals}
 
 
-def _regressor(model: Any) -> Described:
-    metadata = {"kind": _schema.REGRESSOR, "target_ndim": model._target_ndim}
-    return metadata, {"target.mean": model.target_mean_, "target.scale": model.target_scale_}
+def _numbers(learnt: LearntNumbers) -> Described:
+    metadata = {"kind": _schema.REGRESSOR, "target_ndim": learnt.ndim}
+    return metadata, {"target.mean": learnt.mean, "target.scale": learnt.scale}
 
 
-def _add_history(model: DNNEstimator, metadata: dict[str, Any], tensors: Tensors) -> None:
+def _add_history(model: Estimator, metadata: dict[str, Any], tensors: Tensors) -> None:
     history = model.history_
     metadata["metrics"] = list(history.metrics)
     tensors["history.loss"] = np.array(history.loss_curve, np.float64)
@@ -133,8 +130,8 @@ def _add_history(model: DNNEstimator, metadata: dict[str, Any], tensors: Tensors
             tensors[f"history.{name}"] = np.array(values, np.float64)
 
 
-def _add_solver(model: DNNEstimator, metadata: dict[str, Any], tensors: Tensors) -> None:
-    trainer = getattr(model, "_trainer", None)
+def _add_solver(model: Estimator, metadata: dict[str, Any], tensors: Tensors) -> None:
+    trainer = trainer_of(model)
     if trainer is None:
         raise ValueError(
             "the model has no solver state: it was not trained since it was loaded or converted"

@@ -3,17 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 
+from .._estimators.interface import Estimator
 from ._header import ModelFileError, require
 
-if TYPE_CHECKING:
-    from .._estimators.base import DNNEstimator
 
-
-def describe(model: DNNEstimator) -> dict[str, Any]:
+def describe(model: Estimator) -> dict[str, Any]:
     """The parameters by name; None for those that are no plain values: callbacks and the like."""
     params: dict[str, Any] = model.get_params(deep=False) | {"callback": None}
     if not isinstance(params["random_state"], int | np.integer):

@@ -1,4 +1,4 @@
-"""Which metadata and which tensors a model file has, as tables; docs/model_file.md in code."""
+"""docs/reference/model_file.md in code: which metadata and tensors a model file has, as tables."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from .._core import checks
-from .._core.engine import ACTIVATIONS, OUTPUTS
+from .._core.names import ACTIVATIONS, OUTPUTS
 from .._data import columns
 from . import _solver
 from ._header import CHECKSUM, NAMES, Entry, ModelFileError, parse, require
@@ -64,8 +64,8 @@ KEYS = {
 CHOICES = {
     "kind": KINDS,
     "dtype": ("float32", "float64"),
-    "activation": tuple(ACTIVATIONS),
-    "output": tuple(OUTPUTS),
+    "activation": ACTIVATIONS,
+    "output": OUTPUTS,
 }
 
 

@@ -4,21 +4,19 @@ from __future__ import annotations
 
 import os
 from collections.abc import Mapping, Sequence
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from numpy.typing import ArrayLike
 
 from .._core import checks as check
+from .._estimators.interface import Estimator
 from ..display._axes import require_matplotlib
-
-if TYPE_CHECKING:
-    from .._estimators.base import DNNEstimator
 
 __all__ = ["write_report"]
 
 
 def write_report(
-    model: DNNEstimator,
+    model: Estimator,
     X: Any,
     y: Any,
     path: str | os.PathLike[str],
@@ -82,7 +80,7 @@ def write_report(
     >>> write_report(model, X[1400:], y[1400:], "digits.html")  # doctest: +SKIP
     """
     require_matplotlib("write_report")
-    from ..modelfile import write_atomically
+    from .._data.atomic import write_atomically
     from ._sections import build_page
 
     if title is not None and not isinstance(title, str):

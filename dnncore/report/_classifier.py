@@ -11,7 +11,8 @@ from scipy.special import log_softmax
 from sklearn.metrics import confusion_matrix, precision_recall_fscore_support
 from sklearn.utils import check_consistent_length
 
-from .._estimators.labels import MULTILABEL
+from .._estimators.interface import encoded_targets, learnt_of
+from .._estimators.learnt import MULTILABEL
 from ..display._axes import BLUE, ORANGE, finish
 from ._figures import svg
 from ._html import Markup, element, fixed, number, percent, section, table
@@ -49,8 +50,8 @@ class ClassifierReport:
         check_consistent_length(rows.X, y)
         self.rows, self.n_cases = rows, n_cases
         self.names = list(map(str, model.classes_))
-        self.several = model._kind == MULTILABEL
-        labels = model._encode("y", as_dense(y), np.dtype(np.float64), smoothed=False)
+        self.several = learnt_of(model).kind == MULTILABEL
+        labels = encoded_targets(model, "y", as_dense(y), np.dtype(np.float64))
         if self.several:
             z = np.asarray(model.decision_function(rows.given), np.float64)
             self.p = np.exp(-np.logaddexp(0, -z))

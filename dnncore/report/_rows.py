@@ -14,7 +14,7 @@ from scipy.sparse import issparse
 from sklearn.preprocessing import StandardScaler
 from sklearn.utils.validation import check_array, check_is_fitted
 
-from .._core import checks as check
+from .._core.labels import weights
 from ..display._weights import image_shape_of
 from ._figures import image
 from ._html import Markup, number
@@ -64,7 +64,7 @@ class Rows:
         values = _numbers(X, n_features)
         weight = None
         if sample_weight is not None:
-            weight = check.weights(sample_weight, values.shape[0], np.float64)
+            weight = weights(sample_weight, values.shape[0], np.float64)
         known = feature_names
         if known is None:
             known = getattr(model, "feature_names_in_", None)

@@ -7,9 +7,11 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
-from sklearn.base import is_classifier, is_regressor
+from sklearn.base import is_classifier
 
-from .._html import network_svg, training_facts
+from .._estimators.html import training_facts
+from .._estimators.interface import Estimator
+from .._html import network_svg
 from .._version import __version__
 from ..display import TrainingCurveDisplay
 from ._classifier import ClassifierReport
@@ -66,10 +68,8 @@ def build_page(
 
 
 def _kind(model: Any) -> type[ClassifierReport] | type[RegressorReport]:
-    if hasattr(model, "_encode") and is_classifier(model):
-        return ClassifierReport
-    if hasattr(model, "_encode") and is_regressor(model):
-        return RegressorReport
+    if isinstance(model, Estimator):
+        return ClassifierReport if is_classifier(model) else RegressorReport
     raise TypeError(f"model must be a DNNClassifier or DNNRegressor, got {type(model).__name__}")
 
 

@@ -1,4 +1,4 @@
-"""The directive ``command-help``: what ``dnncore COMMAND --help`` prints as the page is built."""
+"""The directive ``command-help``: inserts the output of ``dnncore COMMAND --help``."""
 
 import os
 import subprocess
@@ -14,7 +14,7 @@ class CommandHelp(SphinxDirective):
     optional_arguments: ClassVar[int] = 1
 
     def run(self) -> list[nodes.Node]:
-        # -P: the package that is installed, whatever lies in the current folder.
+        # -P: import the installed package, not one in the current folder.
         command = [sys.executable, "-P", "-m", "dnncore", *self.arguments, "--help"]
         environment = {**os.environ, "COLUMNS": "88", "NO_COLOR": "1"}
         done = subprocess.run(command, env=environment, capture_output=True, text=True)

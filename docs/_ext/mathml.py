@@ -1,4 +1,4 @@
-"""Formulas as MathML, which browsers draw themselves: no script, nothing from the network."""
+"""Render formulas as MathML, which browsers support natively, without scripts or downloads."""
 
 from typing import Any
 

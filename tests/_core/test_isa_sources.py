@@ -15,11 +15,11 @@ from pathlib import Path
 import pytest
 
 CSRC = Path(__file__).parents[2] / "csrc"
-SOURCES = [*sorted(CSRC.glob("*.c")), Path(__file__).parent / "csrc" / "digests.c"]
+SOURCES = [*sorted(CSRC.rglob("*.c")), Path(__file__).parent / "csrc" / "digests.c"]
 
 # As in setup.py.
 C_FLAGS = ["-std=c11", "-ffp-contract=off", "-fno-math-errno", "-fno-trapping-math"]
-RELEASE = ["-O3", "-Wall", "-Wextra"]
+RELEASE = ["-O3", "-DNDEBUG", "-Wall", "-Wextra"]
 SANITIZED = ["-O1", "-g1", "-fsanitize=address,undefined", "-fno-sanitize-recover=all"]
 
 CC = shlex.split(os.environ.get("CC", "cc"))

@@ -28,7 +28,7 @@ def same_bits(a, b):
     )
 
 
-@settings(deadline=None, max_examples=40)
+@settings(max_examples=40)
 @given(
     rows=st.integers(0, 5 * MOMENTS_ROWS + 3),
     pieces=st.lists(st.integers(0, 2).map(lambda n: n * MOMENTS_ROWS), max_size=5),

@@ -1,6 +1,5 @@
-"""The estimators inside scikit-learn's tools, with data frames, pickled, and with callbacks."""
+"""The estimators inside scikit-learn's tools, with data frames, and copied."""
 
-import collections
 import copy
 import io
 import pickle
@@ -9,11 +8,11 @@ import joblib
 import numpy as np
 import pandas as pd
 import pytest
+from learners import NAMES, classifier, regressor
 from sklearn import config_context
 from sklearn.base import clone
 from sklearn.calibration import CalibratedClassifierCV
 from sklearn.compose import TransformedTargetRegressor
-from sklearn.datasets import load_diabetes, load_iris
 from sklearn.ensemble import VotingClassifier, VotingRegressor
 from sklearn.exceptions import NotFittedError
 from sklearn.linear_model import LinearRegression, LogisticRegression
@@ -26,31 +25,6 @@ from sklearn.preprocessing import StandardScaler
 from dnncore import DNNClassifier, DNNRegressor
 
 pytestmark = pytest.mark.filterwarnings("ignore::sklearn.exceptions.ConvergenceWarning")
-
-NAMES = ["sepal length", "sepal width", "petal length", "petal width"]
-
-
-@pytest.fixture(scope="module")
-def iris():
-    return load_iris(return_X_y=True)
-
-
-@pytest.fixture(scope="module")
-def diabetes():
-    return load_diabetes(return_X_y=True)
-
-
-def classifier(**parameters):
-    options = {"hidden_layer_sizes": (8,), "max_iter": 40, "learning_rate_init": 0.05}
-    return DNNClassifier(**{**options, "random_state": 0, **parameters})
-
-
-def regressor(**parameters):
-    options = {"hidden_layer_sizes": (8,), "max_iter": 40, "learning_rate_init": 0.02}
-    return DNNRegressor(**{**options, "random_state": 0, **parameters})
-
-
-# ------------------------------------------------------------------- clones and pipelines
 
 
 @pytest.mark.parametrize(
@@ -139,9 +113,6 @@ def test_grid_search_in_processes(iris):
     assert searches[1].score(*iris) > 0.9
 
 
-# ------------------------------------------------------------------------- ensembles
-
-
 @pytest.mark.parametrize("ensemble", [False, True])
 def test_calibration(iris, ensemble):
     X, y = iris
@@ -188,9 +159,6 @@ def test_voting_of_regressors(diabetes):
     np.testing.assert_allclose(model.predict(X), mean, rtol=1e-9)
 
 
-# ----------------------------------------------------------------- data frames and labels
-
-
 def test_names_from_a_pipeline_of_pandas_frames(iris):
     X, y = pd.DataFrame(iris[0], columns=NAMES), iris[1]
     pipeline = make_pipeline(StandardScaler(), classifier(max_iter=2))
@@ -215,36 +183,11 @@ def test_frames_are_matrices_with_names(iris, library, make):
     assert np.array_equal(model.predict(X), plain.predict(matrix))
     with pytest.raises(ValueError, match="feature names"):
         model.predict(X[NAMES[::-1]])
+    with pytest.warns(UserWarning, match="feature names"):
+        model.predict(matrix)
     options = {"max_iter": 3, "scoring": scoring}
     watched = make(**options).fit(X, y, X_val=X, y_val=frames.Series(y))
     assert watched.history_.metrics["own"][-1] == watched.score(X, y)
-
-
-@pytest.mark.parametrize(
-    "convert",
-    [
-        lambda names: names.tolist(),
-        lambda names: names.astype(object),
-        lambda names: pd.Series(names),
-        lambda names: pd.Series(names, dtype="category"),
-        lambda names: names == "setosa",
-        lambda names: pd.Series(names == "setosa"),
-    ],
-)
-def test_labels_of_any_kind(iris, convert):
-    X = iris[0]
-    y = convert(np.array(["setosa", "versicolor", "virginica"])[iris[1]])
-    model = classifier().fit(X, y)
-    predicted = model.predict(X)
-    assert predicted.dtype == model.classes_.dtype
-    assert np.mean(predicted == np.asarray(y)) > 0.9
-    assert model.score(X, y) > 0.9
-    more = classifier(max_iter=1, norm=False).partial_fit(X, y, classes=np.unique(y))
-    once = classifier(max_iter=1, norm=False).fit(X, y)
-    assert np.array_equal(more.network_.parameters, once.network_.parameters)
-
-
-# ------------------------------------------------------------------------------- copies
 
 
 def _by_pickle(model):
@@ -279,136 +222,3 @@ def test_a_copy_predicts_and_trains_on_as_the_original(iris, again, make, option
     twin.partial_fit(X, y).fit(X, y)
     assert np.array_equal(twin.network_.parameters, model.network_.parameters)
     assert twin.loss_curve_ == model.loss_curve_
-
-
-# ------------------------------------------------------------ scikit-learn's own callbacks
-
-
-@pytest.fixture
-def callbacks():
-    return pytest.importorskip("sklearn.callback")
-
-
-class Witness:
-    """Counts what it is told, keeps the fitted estimators, may end training."""
-
-    def __init__(self, epochs=None):
-        self.epochs = epochs
-        self.told = collections.Counter()
-        self.kept = []
-
-    def setup(self, estimator, context):
-        self.told["setup"] += 1
-
-    def teardown(self, estimator, context):
-        self.told["teardown"] += 1
-
-    def on_fit_task_begin(self, estimator, context):
-        self.told["begin", context.task_name] += 1
-
-    def on_fit_task_end(self, estimator, context, *, X=None, y=None, fitted_estimator=None):
-        self.told["end", context.task_name] += 1
-        if fitted_estimator is not None and context.task_name == "epoch":
-            self.kept.append((fitted_estimator, fitted_estimator.predict(X), X, y))
-        return self.epochs is not None and len(self.kept) == self.epochs
-
-
-@pytest.mark.parametrize("make", [classifier, regressor])
-def test_a_callback_is_told_of_fit_and_epochs(callbacks, iris, make):
-    witness = Witness()
-    assert isinstance(witness, callbacks.FitCallback)
-    model = make(max_iter=5).set_callbacks(witness).fit(*iris)
-    assert witness.told == {
-        "setup": 1, ("begin", "fit"): 1, ("begin", "epoch"): 5, ("end", "epoch"): 5,
-        ("end", "fit"): 1, "teardown": 1,
-    }  # fmt: skip
-    assert np.array_equal(witness.kept[-1][1], model.predict(iris[0]))
-    assert np.array_equal(
-        model.network_.parameters, make(max_iter=5).fit(*iris).network_.parameters
-    )
-
-
-def test_a_callback_may_keep_the_model_of_every_epoch(callbacks, iris):
-    witness = Witness()
-    classifier(max_iter=5).set_callbacks(witness).fit(*iris)
-    for model, predicted, X, y in witness.kept:
-        assert np.array_equal(model.predict(X), predicted)
-        assert np.array_equal(y, iris[1])
-    assert len({model.network_.parameters.tobytes() for model, *_ in witness.kept}) == 5
-
-
-def test_a_callback_is_told_the_weights(callbacks, iris):
-    X, y = iris
-    weight = np.random.default_rng(0).uniform(0, 2, len(y))
-    seen = []
-
-    class Metadata(Witness):
-        def on_fit_task_end(self, estimator, context, *, X=None, metadata=None):
-            seen.append((len(X), metadata))
-
-    for options in ({}, {"early_stopping": True}):
-        classifier(max_iter=2, **options).set_callbacks(Metadata()).fit(X, y, weight)
-        n, metadata = seen[-1]
-        assert metadata["sample_weight"].shape == (n,)
-    assert np.array_equal(seen[0][1]["sample_weight"], weight)
-    classifier(max_iter=2).set_callbacks(Metadata()).fit(X, y)
-    assert seen[-1] == (150, None)
-    monitor = callbacks.ScoringMonitor(scoring="accuracy")
-    model = classifier(max_iter=4).set_callbacks(monitor).fit(X, y, weight)
-    last = [row for row in monitor.get_logs().data if row["task_name"] == "epoch"][-1]
-    assert last["accuracy"] == model.score(X, y, weight)
-
-
-@pytest.mark.parametrize("solver", ["adam", "lbfgs"])
-def test_a_callback_ends_training(callbacks, iris, solver):
-    witness, other = Witness(epochs=3), Witness()
-    told = []
-    model = classifier(solver=solver, callback=told.append)
-    model.set_callbacks(witness, other).fit(*iris)
-    assert model.n_iter_ == len(told) == 3
-    assert witness.told["begin", "epoch"] == witness.told["end", "epoch"] == 3
-    assert other.told == witness.told
-    model.set_callbacks().fit(*iris)
-    assert witness.told["setup"] == 1
-
-
-def test_a_callback_is_torn_down_after_an_error(callbacks, iris):
-    witness = Witness()
-    model = classifier(callback=lambda info: 1 / 0).set_callbacks(witness)
-    with pytest.raises(ZeroDivisionError):
-        model.fit(*iris)
-    assert witness.told["setup"] == witness.told["teardown"] == 1
-
-
-@pytest.mark.parametrize("as_frame", [False, True])
-def test_scoring_monitor(callbacks, iris, as_frame):
-    X = pd.DataFrame(iris[0], columns=NAMES) if as_frame else iris[0]
-    monitor = callbacks.ScoringMonitor(scoring=["accuracy", "neg_log_loss"])
-    model = classifier(max_iter=4).set_callbacks(monitor).fit(X, iris[1])
-    rows = monitor.get_logs().data
-    epochs = [row for row in rows if row["task_name"] == "epoch"]
-    assert [row["task_id"] for row in epochs] == [0, 1, 2, 3]
-    assert epochs[-1]["accuracy"] == model.score(X, iris[1])
-    assert len({row["neg_log_loss"] for row in epochs}) == 4
-
-
-def test_progress_bar(callbacks, iris, capsys):
-    pytest.importorskip("rich")
-    classifier(max_iter=3).set_callbacks(callbacks.ProgressBar()).fit(*iris)
-    out = capsys.readouterr().out
-    assert "DNNClassifier - fit" in out
-    assert "100%" in out
-
-
-def test_callbacks_of_a_search_reach_the_estimator(callbacks, iris, capsys):
-    pytest.importorskip("rich")
-    search = GridSearchCV(classifier(max_iter=3), {"alpha": [0.0, 1.0]}, cv=2)
-    search.set_callbacks(callbacks.ProgressBar(max_propagation_depth=None)).fit(*iris)
-    assert "DNNClassifier - fit" in capsys.readouterr().out
-
-
-def test_callbacks_inside_a_pipeline(callbacks, iris):
-    witness = Witness()
-    pipeline = make_pipeline(StandardScaler(), classifier(max_iter=3).set_callbacks(witness))
-    pipeline.fit(*iris)
-    assert witness.told["end", "epoch"] == 3

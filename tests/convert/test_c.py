@@ -51,7 +51,7 @@ def each_row(function, X, n_outputs, dtype=None):
 
 
 @given(data=st.data())
-@settings(max_examples=20, deadline=None)
+@settings(max_examples=20)
 def test_networks_of_all_kinds(data, networks, rows, same, tmp_path_factory):
     network = data.draw(networks)
     frozen = data.draw(st.booleans())

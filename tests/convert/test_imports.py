@@ -1,23 +1,12 @@
 """What is imported, and when."""
 
 import json
-import subprocess
-import sys
-import textwrap
 
-
-def run_python(code):
-    # Not from a source tree, which would come before the installed package.
-    done = subprocess.run(
-        [sys.executable, "-P", "-c", textwrap.dedent(code)],
-        capture_output=True, text=True, timeout=120,
-    )  # fmt: skip
-    assert done.returncode == 0, done.stderr
-    return json.loads(done.stdout)
+from processes import run_python
 
 
 def test_other_tools_are_imported_only_by_their_functions():
-    before, after = run_python(
+    out, _ = run_python(
         """
         import json, sys, dnncore
         names = ("dnncore.convert", "onnx", "torch", "sklearn")
@@ -27,21 +16,22 @@ def test_other_tools_are_imported_only_by_their_functions():
         print(json.dumps([before, others()]))
         """
     )
+    before, after = json.loads(out)
     assert (before, after) == ([], ["dnncore.convert"])
 
 
 def test_a_network_travels_without_scikit_learn(tmp_path):
-    message = run_python(
+    message, _ = run_python(
         f"""
-        import json, sys
+        import sys
         sys.modules["sklearn"] = None
         import dnncore
         dnncore.to_c(dnncore.Network((2, 2)), {str(tmp_path / "model.c")!r})
         try:
             dnncore.to_c("a model", {str(tmp_path / "model.c")!r})
         except TypeError as error:
-            print(json.dumps(str(error)))
+            print(error)
         """
     )
-    assert message.endswith("or Predictor, got str")
+    assert message.endswith("or Predictor, got str\n")
     assert (tmp_path / "model.c").exists()

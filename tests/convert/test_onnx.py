@@ -46,7 +46,7 @@ def fitted(y):
 
 
 @given(data=st.data(), n=st.integers(0, 20))
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 def test_networks_of_all_kinds(data, n, networks, rows, same, tmp_path_factory):
     network = data.draw(networks)
     path = str(tmp_path_factory.getbasetemp() / "network.onnx")
@@ -155,10 +155,10 @@ def test_what_is_refused_leaves_the_old_file(make_network, tmp_path, monkeypatch
     with pytest.raises(NotFittedError):
         to_onnx(DNNClassifier(), path)
     for classes, error, match in (
-        (np.array([1, 2, 2**63], np.uint64), ValueError, "int64"),
+        (np.array([1, 2, 2**63], np.uint64), ValueError, "classes must fit into int64"),
         (np.array([1, "a", None], object), TypeError, "got object"),
-        (["a", "\ud800", "b"], ValueError, "Unicode"),
-        (np.array([1j, 2j, 3j]), TypeError, "complex"),
+        (["a", "\ud800", "b"], ValueError, "classes must be valid Unicode"),
+        (np.array([1j, 2j, 3j]), TypeError, "classes must be integers, strings.* got complex128"),
     ):
         with pytest.raises(error, match=match):
             to_onnx(network.freeze(classes), path)
@@ -166,7 +166,7 @@ def test_what_is_refused_leaves_the_old_file(make_network, tmp_path, monkeypatch
     with pytest.raises(ValueError, match="biases of layer 0"):
         to_onnx(network, path)
     monkeypatch.setattr("dnncore.convert._onnx.MAX_BYTES", 1000)
-    with pytest.raises(ValueError, match="2 GiB"):
+    with pytest.raises(ValueError, match="an ONNX file must be below 2 GiB"):
         to_onnx(make_network((4, 3)), path)
     monkeypatch.setitem(sys.modules, "onnx", None)
     with pytest.raises(ImportError, match=r"pip install 'dnncore\[onnx\]'"):

@@ -30,7 +30,7 @@ def mlp(*modules, dtype=torch.float64):
 
 
 @given(data=st.data())
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 def test_networks_there_and_back(data, networks, rows, same):
     network = data.draw(networks)
     X = rows(network)

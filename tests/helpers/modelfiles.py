@@ -180,7 +180,7 @@ NAMES = {"float64": "F64", "float32": "F32", "float16": "F16", "int64": "I64", "
 
 
 def checksum(metadata, tensors):
-    """As docs/model_file.md has it."""
+    """As docs/reference/model_file.md has it."""
     strings = sorted([key, value] for key, value in metadata.items() if key != "checksum")
     entries = sorted([name, NAMES[x.dtype.name], list(x.shape)] for name, x in tensors.items())
     data = [tensors[name].tobytes() for name, *_ in entries]

@@ -1,18 +1,18 @@
-"""What is in a model file, as docs/model_file.md says."""
+"""What is in a model file, as docs/reference/model_file.md says."""
 
 import json
 from pathlib import Path
 
 import numpy as np
 import pytest
-from modelfiles import KINDS, OTHERS, alter, bytes_of, checksum, fitted, fitted_other, metadata_of
+from modelfiles import KINDS, OTHERS, alter, checksum, fitted, fitted_other, metadata_of
 from safetensors.numpy import load_file
 
 import dnncore
 from dnncore import DNNClassifier, DNNRegressor, Network
 from dnncore.modelfile import _schema, load, save
 
-DOCS = Path(__file__).parents[2] / "docs" / "model_file.md"
+DOCS = Path(__file__).parents[2] / "docs" / "reference" / "model_file.md"
 
 
 def test_contents_as_documented(tmp_path):
@@ -122,11 +122,11 @@ def test_solver_state_as_documented(tmp_path):
     model = fitted(dropout=0.25, scoring=["accuracy"])
     model.save(path, solver_state=True)
     tensors, metadata = load_file(path), metadata_of(path)
-    trainer = model._trainer
+    state = model._trainer.state_dict()
     for i in (0, 1):
-        np.testing.assert_array_equal(tensors[f"solver.state.{i}"], trainer._state[i])
+        np.testing.assert_array_equal(tensors[f"solver.state.{i}"], state["vectors"][i])
     assert tensors["history.metrics.0"].tolist() == model.history_.metrics["accuracy"]
-    random = trainer._rng.bit_generator.state
+    random = state["random"]
     assert json.loads(metadata["solver"]) == {
         "kind": "Adam",
         "settings": {
@@ -136,7 +136,7 @@ def test_solver_state_as_documented(tmp_path):
         "n_vectors": 2,
         "steps": 3,
         "learning_rate": 0.002,
-        "dropout_seed": str(trainer._dropout_seed),
+        "dropout_seed": str(state["dropout_seed"]),
         "random": {
             "state": str(random["state"]["state"]), "inc": str(random["state"]["inc"]),
             "has_uint32": random["has_uint32"], "uinteger": random["uinteger"],
@@ -148,10 +148,9 @@ def test_solver_state_as_documented(tmp_path):
 
 
 @pytest.mark.parametrize("kind", KINDS)
-def test_files_that_the_package_safetensors_writes_are_read(tmp_path, tmp_path_factory, kind):
+def test_files_that_the_package_safetensors_writes_are_read(write, kind):
     """The order of the header is no part of the format."""
-    path = tmp_path / "model.safetensors"
-    path.write_bytes(bytes_of(kind, tmp_path_factory.getbasetemp()))
+    path = write(kind)
     load(path)
     before = metadata_of(path)["checksum"]
     alter(path)

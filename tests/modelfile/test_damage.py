@@ -14,7 +14,6 @@ from modelfiles import (
     X,
     alter,
     assert_same,
-    bytes_of,
     checksum,
     metadata_of,
     model_of,
@@ -28,8 +27,6 @@ from dnncore.predictor import Predictor
 
 MANY = settings(
     max_examples=400,
-    deadline=None,
-    derandomize=True,
     suppress_health_check=[HealthCheck.function_scoped_fixture],
 )
 
@@ -48,19 +45,6 @@ def test_files_that_may_never_end(tmp_path):
     for path in (tmp_path / "pipe", "/dev/zero"):
         with pytest.raises(OSError, match="is not a regular file"):
             load(path)
-
-
-@pytest.fixture(scope="module")
-def contents(tmp_path_factory):
-    """Gives the bytes of a file of a kind."""
-    return lambda kind: bytes_of(kind, tmp_path_factory.getbasetemp())
-
-
-@pytest.fixture
-def path(contents, tmp_path):
-    path = tmp_path / "model.safetensors"
-    path.write_bytes(contents("single"))
-    return path
 
 
 # --------------------------------------------------- changed by accident: the checksum tells
@@ -234,7 +218,7 @@ def tensor_entry(dtype, shape, begin, end):
     return {"dtype": dtype, "shape": shape, "data_offsets": [begin, end]}
 
 
-def write(path, header, data=bytes(16)):
+def write_raw(path, header, data=bytes(16)):
     header = header if isinstance(header, bytes) else json.dumps(header).encode()
     path.write_bytes(struct.pack("<Q", len(header)) + header + data)
 
@@ -310,7 +294,7 @@ WHOLE = {"__metadata__": METADATA} | BIAS | WEIGHT
 )
 def test_hostile_headers(tmp_path, header):
     path = tmp_path / "model.safetensors"
-    write(path, header)
+    write_raw(path, header)
     refusal(path)
     for read in (Predictor.load, read_table):
         with pytest.raises(ModelFileError):
@@ -330,7 +314,7 @@ def test_hostile_headers(tmp_path, header):
 def test_gaps_and_overlaps(tmp_path, begin, n_bytes, message):
     path = tmp_path / "model.safetensors"
     weight = {"layers.0.weight": tensor_entry("F64", [1, 1], begin, begin + 8)}
-    write(path, WHOLE | weight, bytes(n_bytes))
+    write_raw(path, WHOLE | weight, bytes(n_bytes))
     assert message in refusal(path)
 
 
@@ -353,7 +337,7 @@ ENTRY = st.fixed_dictionaries(
 )
 def test_entries_of_any_value(tmp_path, entries, n_bytes):
     path = tmp_path / "model.safetensors"
-    write(path, WHOLE | entries, bytes(n_bytes))
+    write_raw(path, WHOLE | entries, bytes(n_bytes))
     try:
         assert load(path).predict_proba(np.ones((1, 1))).tolist() == [[1.0]]
     except ModelFileError:
@@ -363,7 +347,7 @@ def test_entries_of_any_value(tmp_path, entries, n_bytes):
 def test_a_header_that_is_not_hostile(tmp_path):
     """What those of above are made from."""
     path = tmp_path / "model.safetensors"
-    write(path, WHOLE)
+    write_raw(path, WHOLE)
     assert load(path).predict_proba(np.ones((1, 1))).tolist() == [[1.0]]
 
 
@@ -377,9 +361,9 @@ def test_hostile_header_sizes(tmp_path, size):
 def test_names_of_any_kind_in_messages(tmp_path):
     path = tmp_path / "model.safetensors"
     for name in ("\n", "a" * 10**5, "\ud800"):
-        write(path, WHOLE | {name: tensor_entry("F64", [0], 16, 16)})
+        write_raw(path, WHOLE | {name: tensor_entry("F64", [0], 16, 16)})
         refusal(path)
-        write(path, WHOLE | {"__metadata__": METADATA | {name: "1"}})
+        write_raw(path, WHOLE | {"__metadata__": METADATA | {name: "1"}})
         refusal(path)
 
 

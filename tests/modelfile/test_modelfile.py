@@ -1,8 +1,6 @@
 """The model file: what is saved comes back."""
 
 import copy
-import subprocess
-import sys
 
 import numpy as np
 import pandas as pd
@@ -21,6 +19,7 @@ from modelfiles import (
     model_of,
     round_trip,
 )
+from processes import run_python
 
 import dnncore
 from dnncore import DNNClassifier, Network
@@ -303,22 +302,24 @@ def test_a_class_that_has_not_come_yet(tmp_path):
 def test_networks_and_predictors_need_no_scikit_learn(tmp_path):
     for kind in KINDS:
         model_of(kind).save(tmp_path / kind)
-    code = """
-import os, sys
-sys.modules["sklearn"] = sys.modules["safetensors"] = None
-import dnncore
-from dnncore.predictor import Predictor
-for kind in os.listdir():
-    Predictor.load(kind)
-    try:
-        model = dnncore.load(kind)
-    except ImportError as error:
-        assert kind not in ("network", "predictor")
-        assert "dnncore[sklearn]" in str(error), error
-    else:
-        assert kind in ("network", "predictor")
-"""
-    subprocess.run([sys.executable, "-c", code], check=True, cwd=tmp_path)
+    run_python(
+        """
+        import os, sys
+        sys.modules["sklearn"] = sys.modules["safetensors"] = None
+        import dnncore
+        from dnncore.predictor import Predictor
+        for kind in os.listdir():
+            Predictor.load(kind)
+            try:
+                model = dnncore.load(kind)
+            except ImportError as error:
+                assert kind not in ("network", "predictor")
+                assert "dnncore[sklearn]" in str(error), error
+            else:
+                assert kind in ("network", "predictor")
+        """,
+        cwd=tmp_path,
+    )
 
 
 def test_a_copy_is_independent_of_the_file(tmp_path):

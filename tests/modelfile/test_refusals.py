@@ -4,27 +4,10 @@ import json
 
 import numpy as np
 import pytest
-from modelfiles import alter, bytes_of, refusal
+from modelfiles import alter, refusal
 
 from dnncore.modelfile import ModelFileError, load
 from dnncore.predictor import Predictor
-
-
-@pytest.fixture
-def write(tmp_path, tmp_path_factory):
-    """Writes a file of a kind; gives its path."""
-
-    def write(kind):
-        path = tmp_path / "model.safetensors"
-        path.write_bytes(bytes_of(kind, tmp_path_factory.getbasetemp()))
-        return path
-
-    return write
-
-
-@pytest.fixture
-def path(write):
-    return write("single")
 
 
 @pytest.mark.parametrize(

@@ -21,8 +21,8 @@
 static const ptrdiff_t ROWS[] = {0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15, 16, 17, 33};
 static const ptrdiff_t COLS[] = {1,  2,  3,  4,  5,  6,  7,  8,  9,  10, 11, 12, 13, 14,
                                  15, 16, 17, 18, 19, 20, 31, 32, 33, 34, 64, 65, 100};
-/* Beyond the blocks of ops_template.h, the last of which has one row or more, and of
- * matmul_template.h. */
+/* Beyond the blocks of rows of ops/, the last of which has one row or more, and those of columns in
+ * layer_update. */
 static const ptrdiff_t LONG[][2] = {{2, 2048}, {2, 2049}, {3, 4200}, {2049, 1}, {2060, 2},
                                     {300, 7},  {257, 8},  {137, 15}, {129, 16}};
 static const ptrdiff_t LARGE[][3] = {{5, 3, 257}, {18, 4, 300}, {3, 300, 20}, {70, 20, 129}};
@@ -251,6 +251,15 @@ static void bias(context *t, int activation)
     }
 }
 
+/* Largest relative error of sum_squares, and a margin for a sum in double in order. */
+static double sum_error(const context *t, ptrdiff_t n)
+{
+    const ptrdiff_t lanes = DNN_LANE_BYTES / (ptrdiff_t)t->size;
+    const ptrdiff_t depth = n < lanes ? n : n / lanes + 5;
+    const double eps = t->size == sizeof(float) ? FLT_EPSILON : DBL_EPSILON;
+    return (double)(depth + 1) / 2 * eps + (double)n * DBL_EPSILON;
+}
+
 static void sums(context *t, int squares)
 {
     ptrdiff_t rows, cols;
@@ -258,7 +267,9 @@ static void sums(context *t, int squares)
         void *x = numbers(t, rows * cols, -2, 2), *out = array(t, cols);
         void *expected = numbers(t, cols, 0, 0);
         if (squares) {
-            double sum = t->ops->sum_squares(rows * cols, x);
+            double sum = t->ops->sum_squares(rows * cols, x), exact = 0;
+            for (ptrdiff_t i = 0; i < rows * cols; i++) exact += get(t, x, i) * get(t, x, i);
+            require(t, fabs(sum - exact) <= sum_error(t, rows * cols) * exact, "not as ops.h says");
             digest_elements(t, 1, &sum, sizeof sum);
         } else {
             t->ops->column_sums(rows, cols, x, out);
@@ -325,21 +336,30 @@ static void dropout(context *t, int unused)
     }
 }
 
-static void norm(context *t, int backward)
+enum { GATHER, NORM, NORM_BACKWARD };
+
+/* By an index, and in order. */
+static void rows_of_input(context *t, int which)
 {
     ptrdiff_t rows, cols;
     for (int s = 0; matrix_shape(s, &rows, &cols); s++, release(t)) {
         ptrdiff_t fetchable = rows + rows / 2, *index = integers(t, fetchable, rows);
         void *x = numbers(t, rows * cols, -9, 9), *mean = numbers(t, cols, -1, 1);
         void *scale = numbers(t, cols, 0.5, 2), *out = array(t, rows * cols);
-        if (backward) {
-            t->ops->norm_backward(rows, cols, x, scale, out);
-        } else {
-            t->ops->norm(rows, cols, x, index, fetchable, NULL, NULL, out);
-            digest(t, rows * cols, out);
+        void *gathered = array(t, rows * cols);
+        t->ops->gather_rows(rows, cols, x, index, fetchable, gathered);
+        if (which == GATHER) {
+            for (ptrdiff_t r = 0; r < rows; r++)
+                require_same(t, cols, at(t, gathered, r * cols), at(t, x, index[r] * cols),
+                             "not the row of the index");
+            t->ops->gather_rows(rows, cols, x, NULL, 0, out);
+            require_same(t, rows * cols, out, x, "not the rows in order");
+        } else if (which == NORM) {
             t->ops->norm(rows, cols, x, index, fetchable, mean, scale, out);
-            digest(t, rows * cols, out);
-            t->ops->norm(rows, cols, x, NULL, 0, mean, scale, out);
+            t->ops->norm(rows, cols, gathered, NULL, 0, mean, scale, gathered);
+            require_same(t, rows * cols, out, gathered, "not the norm of what is gathered");
+        } else {
+            t->ops->norm_backward(rows, cols, x, scale, out);
         }
         digest(t, rows * cols, out);
     }
@@ -362,7 +382,8 @@ static void moments(context *t, int missing)
             twice[i] = memset(allocate(t, cols, size), 0, bytes);
         }
         const ptrdiff_t cut = rows / DNN_MOMENTS_ROWS * DNN_MOMENTS_ROWS;
-        t->ops->add_moments(rows, cols, x, s % 2 ? weight : NULL, missing, once[0], once[1], once[2]);
+        t->ops->add_moments(rows, cols, x, s % 2 ? weight : NULL, missing, once[0], once[1],
+                            once[2]);
         t->ops->add_moments(cut, cols, x, s % 2 ? weight : NULL, missing, twice[0], twice[1],
                             twice[2]);
         t->ops->add_moments(rows - cut, cols, at(t, x, cut * cols), s % 2 ? weight + cut : NULL,
@@ -501,7 +522,7 @@ static void elementwise_loss(context *t, int loss)
     }
 }
 
-static dnn_step step_of(int solver)
+static dnn_step step_of(dnn_update solver)
 {
     return (dnn_step){solver, 0.01, 0.001, 0.9, 0.9, 0.999, 1e-8};
 }
@@ -525,6 +546,22 @@ static void *scratch_for(context *t, ptrdiff_t n, ptrdiff_t k, ptrdiff_t m)
     return array(t, (ptrdiff_t)t->ops->layer_scratch(n, k, m));
 }
 
+/* out[r, c] = start[c] + sum over p of a[r, p] W[p, c], as one chain of multiply-adds. */
+static void chains(const context *t, ptrdiff_t n, ptrdiff_t k, ptrdiff_t m, const void *a,
+                   const void *W, const void *start, void *out)
+{
+    for (ptrdiff_t r = 0; r < n; r++)
+        for (ptrdiff_t c = 0; c < m; c++) {
+            double sum = get(t, start, c);
+            for (ptrdiff_t p = 0; p < k; p++) {
+                const double x = get(t, a, r * k + p), w = get(t, W, p * m + c);
+                if (t->size == sizeof(double)) sum = fma(x, w, sum);
+                else sum = fmaf((float)x, (float)w, (float)sum);
+            }
+            put(t, out, r * m + c, sum);
+        }
+}
+
 /* With one activation after the other: they come after the product, which is checked here. */
 static void layer_forward(context *t, int unused)
 {
@@ -535,7 +572,7 @@ static void layer_forward(context *t, int unused)
         void *b = numbers(t, m, -1, 1), *out = array(t, n * m), *expected = array(t, n * m);
         void *scratch = scratch_for(t, n, k, m);
         t->ops->layer_forward(n, k, m, a, W, b, s % N_ACTIVATIONS, scratch, out);
-        t->ops->layer_forward(n, k, m, a, W, b, DNN_IDENTITY, scratch, expected);
+        chains(t, n, k, m, a, W, b, expected);
         t->ops->activate(s % N_ACTIVATIONS, n * m, expected, expected);
         require_same(t, n * m, out, expected, "not the activation of the product");
         digest(t, n * m, out);
@@ -727,8 +764,9 @@ static const struct {
     {"sum_squares", sums, 1},
     {"all_finite", all_finite, 0},
     {"dropout", dropout, 0},
-    {"norm", norm, 0},
-    {"norm_backward", norm, 1},
+    {"gather_rows", rows_of_input, GATHER},
+    {"norm", rows_of_input, NORM},
+    {"norm_backward", rows_of_input, NORM_BACKWARD},
     {"add_moments", moments, 0},
     {"add_moments_missing", moments, 1},
     {"softmax", softmax, 0},
@@ -765,7 +803,7 @@ int main(void)
                 context t = {
                     .isa = isa->name,
                     .operation = OPERATIONS[o].name,
-                    .ops = is_double ? &isa->f64 : &isa->f32,
+                    .ops = is_double ? isa->f64 : isa->f32,
                     .size = is_double ? sizeof(double) : sizeof(float),
                     .digest = 0xcbf29ce484222325u,
                 };

@@ -1,0 +1,29 @@
+/* x86-64 with AVX2 and FMA (Haswell, Zen and later). What it defines is described in
+ * ops/table.h. */
+#include "isa.h"
+
+#ifdef DNN_X86
+#if defined(__clang__)
+#pragma clang attribute push(__attribute__((target("avx2,fma"))), apply_to = function)
+#else
+#pragma GCC target("avx2,fma")
+#endif
+#include <immintrin.h>
+
+#if REAL_IS_FLOAT
+#define OPS dnn_avx2_f32
+#define VEC_FMA _mm256_fmadd_ps
+#else
+#define OPS dnn_avx2_f64
+#define VEC_FMA _mm256_fmadd_pd
+#endif
+#define VEC_BYTES 32
+#define TILE_ROWS 6 /* 12 of 16 registers are sums */
+#define FOR_TILE_ROWS(X) X(1) X(2) X(3) X(4) X(5) X(6)
+
+#include "ops/table.h"
+
+#if defined(__clang__)
+#pragma clang attribute pop
+#endif
+#endif

@@ -1,0 +1,33 @@
+/* x86-64 with AVX-512 F, DQ, BW and VL (Skylake-SP, Zen 4 and later). What it defines is
+ * described in ops/table.h. */
+#include "isa.h"
+
+#ifdef DNN_X86
+#if defined(__clang__)
+#pragma clang attribute push(__attribute__((target("avx2,fma,avx512f,avx512dq,avx512bw,avx512vl"))), \
+                             apply_to = function)
+#else
+#pragma GCC target("avx2,fma,avx512f,avx512dq,avx512bw,avx512vl,prefer-vector-width=512")
+#endif
+#include <immintrin.h>
+
+#if REAL_IS_FLOAT
+#define OPS dnn_avx512_f32
+#define VEC_FMA _mm512_fmadd_ps
+#define HALF_FMA _mm256_fmadd_ps
+#else
+#define OPS dnn_avx512_f64
+#define VEC_FMA _mm512_fmadd_pd
+#define HALF_FMA _mm256_fmadd_pd
+#endif
+#define VEC_BYTES 64
+#define HALF_BYTES 32 /* half the work where 512 bits take two turns (Zen 4) */
+#define TILE_ROWS 8   /* more rows would need more addresses than there are registers */
+#define FOR_TILE_ROWS(X) X(1) X(2) X(3) X(4) X(5) X(6) X(7) X(8)
+
+#include "ops/table.h"
+
+#if defined(__clang__)
+#pragma clang attribute pop
+#endif
+#endif

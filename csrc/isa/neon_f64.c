@@ -1,0 +1,2 @@
+#define REAL_IS_FLOAT 0
+#include "neon.h"

@@ -1,0 +1,229 @@
+/* Losses of rows and their derivatives: the cross-entropy of probabilities and of logits, and the
+ * losses that are a sum over the outputs. */
+#ifndef DNN_LOSSES_H
+#define DNN_LOSSES_H
+
+#include "softmax.h"
+
+/* What row r counts with. */
+INLINE double row_factor(double scale, const real *weight, ptrdiff_t r)
+{
+    return weight ? scale * (double)weight[r] : scale;
+}
+
+INLINE int are_classes(ptrdiff_t rows, const ptrdiff_t *label, ptrdiff_t cols)
+{
+    for (ptrdiff_t r = 0; r < rows; r++)
+        if (label[r] < 0 || label[r] >= cols) return 0;
+    return 1;
+}
+
+/* A probability that has underflowed to 0 counts as the smallest normal number. */
+INLINE real positive(real p)
+{
+    return p < REAL_TINY ? REAL_TINY : p;
+}
+
+static void cross_entropy(ptrdiff_t rows, ptrdiff_t cols, const void *p_, const ptrdiff_t *label,
+                          const void *L_, double scale, const void *weight, double *row_loss)
+{
+    assert(label ? are_classes(rows, label, cols) : L_ != NULL);
+    const real *p = p_, *L = L_;
+    for (ptrdiff_t r = 0; r < rows; r++, p += cols) {
+        double loss = 0.0;
+        if (label) {
+            loss = -(double)log_one(positive(p[label[r]]));
+        } else {
+            real buffer[BLOCK];
+            for (ptrdiff_t start = 0; start < cols; start += BLOCK) {
+                ptrdiff_t n = cols - start < BLOCK ? cols - start : BLOCK;
+                for (ptrdiff_t i = 0; i < n; i++) buffer[i] = log_one(positive(p[start + i]));
+                loss -= (double)row_dot(n, L + r * cols + start, buffer);
+            }
+        }
+        row_loss[r] = row_factor(scale, weight, r) * loss;
+    }
+}
+
+static void cross_entropy_backward(ptrdiff_t rows, ptrdiff_t cols, const void *p_,
+                                   const ptrdiff_t *label, const void *L_, double scale,
+                                   const void *weight, void *dp_)
+{
+    assert(label ? are_classes(rows, label, cols) : L_ != NULL);
+    assert(same_or_apart(rows * cols, p_, dp_));
+    const real *p = p_, *L = L_;
+    real *dp = dp_;
+    for (ptrdiff_t r = 0; r < rows; r++, p += cols, dp += cols) {
+        real factor = (real)row_factor(scale, weight, r);
+        if (label) {
+            real d = -factor / positive(p[label[r]]);
+            for (ptrdiff_t c = 0; c < cols; c++) dp[c] = 0;
+            dp[label[r]] = d;
+        } else {
+            const real *row = L + r * cols;
+            ELEMENTWISE
+            for (ptrdiff_t c = 0; c < cols; c++) dp[c] = -factor * row[c] / positive(p[c]);
+        }
+    }
+}
+
+/* What softmax_cross_entropy is given, at the rows it has come to. */
+typedef struct {
+    const real *z;
+    const ptrdiff_t *label;
+    const real *L, *weight;
+    double scale;
+    double *row_loss;
+    real *dz;
+} labelled;
+
+/* log p_i = s_i - log(total), so -sum L_i log p_i = sum L_i log(total) - sum L_i s_i, where s is
+ * the shifted row; the second sum is taken before exp overwrites s. */
+static void softmax_ce_rows(ptrdiff_t m, ptrdiff_t cols, const labelled *of)
+{
+    real total[BLOCK], log_total[BLOCK];
+    real *dz = of->dz;
+    for (ptrdiff_t r = 0; r < m; r++) {
+        real *s = dz + r * cols;
+        shift_row(cols, of->z + r * cols, s);
+        of->row_loss[r] = of->label ? -(double)s[of->label[r]]
+                                    : -(double)row_dot(cols, of->L + r * cols, s);
+    }
+    exp_negative(m * cols, dz, dz);
+    for (ptrdiff_t r = 0; r < m; r++) total[r] = row_sum(cols, dz + r * cols);
+    for (ptrdiff_t r = 0; r < m; r++) log_total[r] = log_one(total[r]);
+    for (ptrdiff_t r = 0; r < m; r++) {
+        real *row = dz + r * cols;
+        double factor = row_factor(of->scale, of->weight, r);
+        real f = (real)factor, mass = of->label ? REAL(1.0) : row_sum(cols, of->L + r * cols);
+        of->row_loss[r] = factor * ((double)mass * (double)log_total[r] + of->row_loss[r]);
+        if (of->label) {
+            real to_p = f / total[r];
+            for (ptrdiff_t c = 0; c < cols; c++) row[c] *= to_p;
+            row[of->label[r]] -= f;
+        } else {
+            const real *labels = of->L + r * cols;
+            real to_p = mass / total[r];
+            ELEMENTWISE
+            for (ptrdiff_t c = 0; c < cols; c++) row[c] = f * FMA(row[c], to_p, -labels[c]);
+        }
+    }
+}
+
+/* The same in columns, for class indices. */
+static void softmax_ce_short_rows(ptrdiff_t m, ptrdiff_t cols, const labelled *of)
+{
+    real t[BLOCK], total[BLOCK], log_total[BLOCK], f[BLOCK];
+    transpose(m, cols, of->z, cols, t, m);
+    shift_columns(m, cols, t);
+    for (ptrdiff_t r = 0; r < m; r++) of->row_loss[r] = -(double)t[of->label[r] * m + r];
+    exp_negative(m * cols, t, t);
+    sum_of_columns(m, cols, t, total);
+    for (ptrdiff_t r = 0; r < m; r++) log_total[r] = log_one(total[r]);
+    for (ptrdiff_t r = 0; r < m; r++) {
+        double factor = row_factor(of->scale, of->weight, r);
+        f[r] = (real)factor;
+        of->row_loss[r] = factor * ((double)log_total[r] + of->row_loss[r]);
+    }
+    for (ptrdiff_t r = 0; r < m; r++) total[r] = f[r] / total[r];
+    for (ptrdiff_t c = 0; c < cols; c++)
+        for (ptrdiff_t r = 0; r < m; r++) t[c * m + r] *= total[r];
+    for (ptrdiff_t r = 0; r < m; r++) t[of->label[r] * m + r] -= f[r];
+    transpose(cols, m, t, m, of->dz, cols);
+}
+
+static void softmax_cross_entropy(ptrdiff_t rows, ptrdiff_t cols, const void *z,
+                                  const ptrdiff_t *label, const void *L, double scale,
+                                  const void *weight, double *row_loss, void *dz)
+{
+    assert(label ? are_classes(rows, label, cols) : L != NULL);
+    assert(same_or_apart(rows * cols, z, dz));
+    labelled of = {z, label, L, weight, scale, row_loss, dz};
+    while (rows > 0) {
+        ptrdiff_t m = rows_in_block(rows, cols);
+        if (cols < LANES && m > 1 && label) softmax_ce_short_rows(m, cols, &of);
+        else softmax_ce_rows(m, cols, &of);
+        rows -= m, of.z += m * cols, of.dz += m * cols, of.row_loss += m;
+        if (label) of.label += m;
+        else of.L += m * cols;
+        if (weight) of.weight += m;
+    }
+}
+
+/* Loss of one output; its residual d goes to *residual. `loss` is a constant. In double, because
+ * the square of a float, or a sum of large losses, can be out of its range. */
+INLINE double loss_one(dnn_loss loss, real delta, real z, real y, real *residual)
+{
+    if (loss == DNN_BINARY_CROSS_ENTROPY) {
+        const real e = exp_one(-FABS(z), 1);
+        *residual = (z < 0 ? e : REAL(1.0)) / (REAL(1.0) + e) - y;
+        return (double)(FMA(-y, z, z < 0 ? 0 : z) + log1p_one(e));
+    }
+    const real d = z - y;
+    if (loss == DNN_SQUARED_ERROR) {
+        *residual = d;
+        return 0.5 * (double)d * (double)d;
+    }
+    const real size = FABS(d), inside = size > delta ? delta : size;
+    *residual = d < 0 ? -inside : inside;
+    return (double)inside * ((double)size - 0.5 * (double)inside);
+}
+
+INLINE void elementwise_loss_as(dnn_loss loss, real delta, ptrdiff_t n, const real *z,
+                                const real *Y, double *losses, real *residual)
+{
+    ELEMENTWISE
+    for (ptrdiff_t i = 0; i < n; i++)
+        losses[i] = loss_one(loss, delta, z[i], Y[i], &residual[i]);
+}
+
+INLINE double sum_of_losses(ptrdiff_t n, const double *x)
+{
+    enum { SUMS = DNN_LANE_BYTES / sizeof(double) };
+    double lane[SUMS] = {0}, total = 0.0;
+    ptrdiff_t i = 0;
+    for (; i + SUMS <= n; i += SUMS)
+        for (int j = 0; j < SUMS; j++) lane[j] += x[i + j];
+    for (int j = 0; i + j < n; j++) lane[j] += x[i + j];
+    for (int j = 0; j < SUMS; j++) total += lane[j];
+    return total;
+}
+
+static void elementwise_loss(dnn_loss loss, double delta, ptrdiff_t rows, ptrdiff_t cols,
+                             const void *z_, const void *Y_, double scale, const void *weight_,
+                             double *row_loss, void *dz_)
+{
+    assert(same_or_apart(rows * cols, z_, dz_));
+    const real *z = z_, *Y = Y_, *weight = weight_;
+    real *dz = dz_;
+    double losses[BLOCK];
+    while (rows > 0) {
+        const ptrdiff_t m = rows_in_block(rows, cols), size = m * cols;
+        for (ptrdiff_t r = 0; r < m; r++) row_loss[r] = 0.0;
+        for (ptrdiff_t start = 0; start < size; start += BLOCK) { /* twice only if m is 1 */
+            const ptrdiff_t n = size - start < BLOCK ? size - start : BLOCK;
+            const ptrdiff_t width = cols < n ? cols : n;
+#define CALL(constant)                                                                           \
+    case constant:                                                                               \
+        elementwise_loss_as(constant, (real)delta, n, z + start, Y + start, losses, dz + start); \
+        break;
+            switch (loss) {
+                CALL(DNN_BINARY_CROSS_ENTROPY)
+                CALL(DNN_SQUARED_ERROR)
+                CALL(DNN_HUBER)
+            }
+#undef CALL
+            for (ptrdiff_t r = 0; r < m; r++)
+                row_loss[r] += sum_of_losses(width, losses + r * cols);
+        }
+        for (ptrdiff_t r = 0; r < m; r++, dz += cols) {
+            const double factor = row_factor(scale, weight, r);
+            row_loss[r] = factor == 0.0 ? 0.0 : factor * row_loss[r]; /* which may be infinite */
+            for (ptrdiff_t c = 0; c < cols; c++) dz[c] *= (real)factor;
+        }
+        rows -= m, z += size, Y += size, row_loss += m;
+        if (weight) weight += m;
+    }
+}
+
+#endif

@@ -1,0 +1,102 @@
+/* Products with weights that are packed once and for all, for scoring.
+ *
+ * The weights W (k, m) are packed as panels of TILE_COLS columns, each (k, TILE_COLS), the last
+ * one filled up with zeros, of which tiles take the columns that they need. Rows of the output are
+ * `ld_out` apart, which is at least m rounded up to TILE_COLS: tiles are written whole.
+ */
+#ifndef DNN_PACKED_PRODUCTS_H
+#define DNN_PACKED_PRODUCTS_H
+
+#include "activations.h"
+#include "panels.h"
+
+INLINE ptrdiff_t panels_of(ptrdiff_t m)
+{
+    return (m + TILE_COLS - 1) / TILE_COLS;
+}
+
+static ptrdiff_t packed_cols(ptrdiff_t m)
+{
+    return panels_of(m) * TILE_COLS;
+}
+
+static void pack_weights(ptrdiff_t k, ptrdiff_t m, const void *W_, void *packed_)
+{
+    const real *W = W_;
+    real *packed = packed_;
+    for (ptrdiff_t j = 0; j < m; j += TILE_COLS)
+        for (ptrdiff_t p = 0; p < k; p++)
+            for (ptrdiff_t c = 0; c < TILE_COLS; c++)
+                *packed++ = j + c < m ? W[p * m + j + c] : 0;
+}
+
+/* out += one row a (k,) times `count` panels, a constant: enough sums at a time to hide the
+ * latency of the multiply-add. */
+INLINE void multiply_row(int count, ptrdiff_t k, const real *a, const real *panel, real *out)
+{
+    vec sum[4][2];
+    const ptrdiff_t size = k * TILE_COLS;
+    UNROLL
+    for (int i = 0; i < count; i++) {
+        sum[i][0] = *(const unaligned_vec *)(out + i * TILE_COLS);
+        sum[i][1] = *(const unaligned_vec *)(out + i * TILE_COLS + VEC_LANES);
+    }
+    for (ptrdiff_t p = 0; p < k; p++, panel += TILE_COLS) {
+        vec factor = a[p] - (vec){0};
+        UNROLL
+        for (int i = 0; i < count; i++) {
+            const unaligned_vec *b = (const unaligned_vec *)(panel + i * size);
+            sum[i][0] = VEC_FMA(factor, b[0], sum[i][0]);
+            sum[i][1] = VEC_FMA(factor, b[1], sum[i][1]);
+        }
+    }
+    UNROLL
+    for (int i = 0; i < count; i++) {
+        *(unaligned_vec *)(out + i * TILE_COLS) = sum[i][0];
+        *(unaligned_vec *)(out + i * TILE_COLS + VEC_LANES) = sum[i][1];
+    }
+}
+
+static void product_of_row(ptrdiff_t k, ptrdiff_t m, const real *a, const real *packed,
+                           real *out)
+{
+    ptrdiff_t left = panels_of(m);
+    for (; left >= 4; left -= 4, packed += 4 * k * TILE_COLS, out += 4 * TILE_COLS)
+        multiply_row(4, k, a, packed, out);
+    switch (left) {
+    case 3: multiply_row(3, k, a, packed, out); break;
+    case 2: multiply_row(2, k, a, packed, out); break;
+    case 1: multiply_row(1, k, a, packed, out); break;
+    }
+}
+
+static void forward_packed(ptrdiff_t n, ptrdiff_t k, ptrdiff_t m, const void *a_, ptrdiff_t ld_a,
+                           const void *packed_, const void *b_, dnn_activation activation,
+                           ptrdiff_t ld_out, void *out_)
+{
+    assert(ld_a >= k && ld_out >= packed_cols(m));
+    const real *a = a_, *packed = packed_, *b = b_;
+    real *out = out_;
+    if (n == 1) {
+        memcpy(out, b, (size_t)m * sizeof(real));
+        for (ptrdiff_t c = m; c < packed_cols(m); c++) out[c] = 0;
+        product_of_row(k, m, a, packed, out);
+    } else {
+        const ptrdiff_t tiles = tiles_of(n);
+        for (ptrdiff_t j = 0; j < m; j += TILE_COLS, packed += k * TILE_COLS) {
+            real first_sums[TILE_COLS] = {0};
+            const int kind = kind_for(m - j);
+            for (ptrdiff_t c = 0; c < TILE_COLS && j + c < m; c++) first_sums[c] = b[j + c];
+            for (ptrdiff_t t = 0; t < tiles; t++) {
+                const tile_rows rows = rows_of_tile(t, tiles, n);
+                multiply_in_place[rows.count - 1][kind](k, a + rows.first * ld_a, ld_a, packed,
+                                                        TILE_COLS, first_sums,
+                                                        out + rows.first * ld_out + j, ld_out);
+            }
+        }
+    }
+    if (activation != DNN_IDENTITY)
+        for (ptrdiff_t r = 0; r < n; r++, out += ld_out) activate(activation, m, out, out);
+}
+
+#endif

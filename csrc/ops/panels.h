@@ -1,0 +1,156 @@
+/* Matrix products in tiles.
+ *
+ * C = A B is computed in tiles of at most TILE_ROWS rows and two vectors of columns, whose sums
+ * stay in registers over the whole inner dimension ("depth"). Before that, the columns of B that a
+ * tile needs are packed into a panel that is read in order.
+ *
+ * Row i of a tile takes its factors from A at i * a_row + p * a_step, p = 0 .. depth - 1:
+ * in place (a_step 1), or packed (a_row 1) where A is transposed.
+ */
+#ifndef DNN_PANELS_H
+#define DNN_PANELS_H
+
+#include "transpose.h"
+
+enum {
+    VEC_LANES = VEC_BYTES / sizeof(real),
+    TILE_COLS = 2 * VEC_LANES,
+};
+
+/* out = start + A panel for a tile of so many rows; rows of the panel are p_step, rows of out ld
+ * elements apart. Every sum begins with its column of the row `start`. */
+typedef void (*multiply_function)(ptrdiff_t depth, const real *a, ptrdiff_t a_row,
+                                  const real *panel, ptrdiff_t p_step,
+                                  const real *start, real *out, ptrdiff_t ld);
+
+#define TILE(x) x
+#define TILE_VEC_BYTES VEC_BYTES
+#define TILE_FMA VEC_FMA
+#include "tile.h"
+#undef TILE
+#undef TILE_VEC_BYTES
+#undef TILE_FMA
+
+#ifdef HALF_BYTES
+#define TILE(x) half_##x
+#define TILE_VEC_BYTES HALF_BYTES
+#define TILE_FMA HALF_FMA
+#include "tile.h"
+#undef TILE
+#undef TILE_VEC_BYTES
+#undef TILE_FMA
+#endif
+
+/* By the rows of a tile and the kind of its panel. */
+#ifdef HALF_BYTES
+#define KINDS 3
+#define OF_KIND(name, rows) {half_##name##_1_##rows, name##_1_##rows, name##_2_##rows},
+#else
+#define KINDS 2
+#define OF_KIND(name, rows) {name##_1_##rows, name##_2_##rows},
+#endif
+#define IN_PLACE(rows) OF_KIND(in_place, rows)
+#define PACKED(rows) OF_KIND(packed, rows)
+static const multiply_function multiply_in_place[TILE_ROWS][KINDS] = {FOR_TILE_ROWS(IN_PLACE)};
+static const multiply_function multiply_packed[TILE_ROWS][KINDS] = {FOR_TILE_ROWS(PACKED)};
+
+/* Rows are shared out evenly to tiles: a last tile of one or two rows would run at the latency of
+ * the multiply-add. */
+INLINE ptrdiff_t tiles_of(ptrdiff_t n)
+{
+    return (n + TILE_ROWS - 1) / TILE_ROWS;
+}
+
+typedef struct {
+    ptrdiff_t first, count;
+} tile_rows;
+
+/* Rows of tile t of `tiles`, out of n. */
+INLINE tile_rows rows_of_tile(ptrdiff_t t, ptrdiff_t tiles, ptrdiff_t n)
+{
+    const ptrdiff_t first = t * n / tiles;
+    return (tile_rows){first, (t + 1) * n / tiles - first};
+}
+
+/* How wide a panel can be: two vectors (the last kind), one, and half a vector where there are
+ * such tiles. */
+INLINE ptrdiff_t width_of(int kind)
+{
+    return TILE_COLS >> (KINDS - 1 - kind);
+}
+
+/* The narrowest kind that holds the `cols` columns which are left, or the widest. */
+INLINE int kind_for(ptrdiff_t cols)
+{
+    int kind = 0;
+    while (kind < KINDS - 1 && width_of(kind) < cols) kind++;
+    return kind;
+}
+
+/* Where a panel is: `cols` columns from `start`, which fill its width if the matrix is wide
+ * enough. For that the last panel begins early: its first columns belong to the panel before. */
+typedef struct {
+    ptrdiff_t start, cols, width;
+    int kind;
+} panel_place;
+
+INLINE panel_place panel_at(ptrdiff_t j, ptrdiff_t m)
+{
+    panel_place p;
+    p.kind = kind_for(m - j);
+    p.width = width_of(p.kind);
+    p.start = m - j >= p.width || m < p.width ? j : m - p.width;
+    p.cols = m - p.start < p.width ? m - p.start : p.width;
+    return p;
+}
+
+/* `width` is a constant where this is inlined. */
+INLINE void copy_rows(ptrdiff_t width, ptrdiff_t rows, const real *from, ptrdiff_t ld, real *to)
+{
+    for (ptrdiff_t p = 0; p < rows; p++, from += ld, to += width)
+        memcpy(to, from, (size_t)width * sizeof(real));
+}
+
+/* panel[p, c] = B[p, c], c < cols; the rest of the width is any numbers. Rows of B are `ld`
+ * apart. */
+static void pack(ptrdiff_t depth, ptrdiff_t cols, ptrdiff_t width, const real *B, ptrdiff_t ld,
+                 real *panel)
+{
+    assert(0 < cols && cols <= width && cols <= ld);
+    /* The lanes past `cols` are not used: let them have what follows, while that is B. */
+    const ptrdiff_t size = (depth - 1) * ld + cols;
+    const ptrdiff_t whole = size < width ? 0 : (size - width) / ld + 1;
+    if (width == TILE_COLS) copy_rows(TILE_COLS, whole, B, ld, panel);
+    else if (width == VEC_LANES) copy_rows(VEC_LANES, whole, B, ld, panel);
+    else copy_rows(VEC_LANES / 2, whole, B, ld, panel);
+    for (ptrdiff_t p = whole; p < depth; p++)
+        for (ptrdiff_t c = 0; c < width; c++) panel[p * width + c] = c < cols ? B[p * ld + c] : 0;
+}
+
+/* panel[p, c] = B[c, p], c < cols; the rest of the width is zero. */
+static void pack_transposed(ptrdiff_t depth, ptrdiff_t cols, ptrdiff_t width, const real *B,
+                            ptrdiff_t ld, real *panel)
+{
+    transpose(cols, depth, B, ld, panel, width);
+    for (ptrdiff_t p = 0; p < depth; p++)
+        for (ptrdiff_t c = cols; c < width; c++) panel[p * width + c] = 0;
+}
+
+/* to[p, i] = A[p, i], i < rows: the factors of a tile of A^T in the order of their use. */
+INLINE void copy_factors(int rows, ptrdiff_t depth, const real *A, ptrdiff_t ld, real *to)
+{
+    for (ptrdiff_t p = 0; p < depth; p++, A += ld, to += rows)
+        memcpy(to, A, (size_t)rows * sizeof(real));
+}
+
+static void pack_factors(int rows, ptrdiff_t depth, const real *A, ptrdiff_t ld, real *to)
+{
+    assert(0 < rows && rows <= TILE_ROWS);
+    switch (rows) {
+#define COPY_FACTORS(rows) \
+    case rows: copy_factors(rows, depth, A, ld, to); break;
+        FOR_TILE_ROWS(COPY_FACTORS)
+    }
+}
+
+#endif

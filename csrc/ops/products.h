@@ -1,0 +1,155 @@
+/* The three matrix products of a layer. */
+#ifndef DNN_PRODUCTS_H
+#define DNN_PRODUCTS_H
+
+#include "activations.h"
+#include "panels.h"
+#include "update.h"
+
+enum {
+    /* So few tiles are not worth a packed panel: they read B in place. */
+    FEW_TILES = 4,
+    /* Weights of more bytes are not in the L1 cache when they are to be updated. */
+    NEAR_BYTES = 32768,
+};
+
+/* out (n, m) = start + a (n, depth) B, where B (depth, m), or B transposed (m, depth) if so said;
+ * the row `start` (m,) is added to every row, NULL stands for zeros. `panel` has depth * TILE_COLS
+ * elements. */
+INLINE void product(int transposed, ptrdiff_t n, ptrdiff_t depth, ptrdiff_t m, const real *a,
+                    const real *B, const real *start, real *panel, real *out)
+{
+    real tile[TILE_ROWS * TILE_COLS], first_sums[TILE_COLS] = {0};
+    const ptrdiff_t tiles = tiles_of(n);
+    for (ptrdiff_t j = 0; j < m; j += TILE_COLS) {
+        const panel_place of = panel_at(j, m);
+        const real *b = panel;
+        ptrdiff_t b_step = of.width;
+        if (start)
+            for (ptrdiff_t c = 0; c < of.cols; c++) first_sums[c] = start[of.start + c];
+        if (transposed)
+            pack_transposed(depth, of.cols, of.width, B + of.start * depth, depth, panel);
+        else if (tiles <= FEW_TILES && of.cols == of.width)
+            b = B + of.start, b_step = m;
+        else
+            pack(depth, of.cols, of.width, B + of.start, m, panel);
+        for (ptrdiff_t t = 0; t < tiles; t++) {
+            const tile_rows rows = rows_of_tile(t, tiles, n);
+            const real *factors = a + rows.first * depth;
+            multiply_function multiply = multiply_in_place[rows.count - 1][of.kind];
+            real *corner = out + rows.first * m + of.start;
+            /* Where the matrix is narrower than a vector, what a row writes too much is written
+             * again by those that follow, if they are enough. */
+            if (of.cols == of.width || (n - rows.first - rows.count + 1) * m >= of.width) {
+                multiply(depth, factors, depth, b, b_step, first_sums, corner, m);
+                continue;
+            }
+            multiply(depth, factors, depth, b, b_step, first_sums, tile, of.width);
+            for (ptrdiff_t i = 0; i < rows.count; i++)
+                memcpy(corner + i * m, tile + i * of.width, (size_t)of.cols * sizeof(real));
+        }
+    }
+}
+
+/* Columns of dz whose panels are made together in layer_update. For usual batches they stay in
+ * the L2 cache while every row of W meets them. */
+INLINE ptrdiff_t block_cols(ptrdiff_t m)
+{
+    const ptrdiff_t most = (ptrdiff_t)(1024 / sizeof(real));
+    return m < most ? m : most;
+}
+
+static size_t layer_scratch(ptrdiff_t n, ptrdiff_t k, ptrdiff_t m)
+{
+    const ptrdiff_t depth = k > m ? k : m, cols = block_cols(m) + TILE_COLS;
+    const size_t panel = (size_t)(depth * TILE_COLS);
+    const size_t updating = (size_t)(cols * (n + TILE_ROWS) + n * k);
+    return panel > updating ? panel : updating;
+}
+
+/* out (m,) = b + a (k,) W: every row of W is read once, in order, with the same chains. */
+static void forward_one(ptrdiff_t k, ptrdiff_t m, const real *a, const real *W, const real *b,
+                        real *restrict out)
+{
+    ptrdiff_t p = 0;
+    memcpy(out, b, (size_t)m * sizeof(real));
+    for (; p + 8 <= k; p += 8, W += 8 * m)
+        for (ptrdiff_t c = 0; c < m; c++) {
+            real sum = out[c];
+            UNROLL
+            for (int i = 0; i < 8; i++) sum = FMA(a[p + i], W[i * m + c], sum);
+            out[c] = sum;
+        }
+    for (; p < k; p++, W += m)
+        for (ptrdiff_t c = 0; c < m; c++) out[c] = FMA(a[p], W[c], out[c]);
+}
+
+static void layer_forward(ptrdiff_t n, ptrdiff_t k, ptrdiff_t m, const void *a, const void *W,
+                          const void *b, dnn_activation activation, void *scratch, void *out)
+{
+    if (n == 1) forward_one(k, m, a, W, b, out);
+    else product(0, n, k, m, a, W, b, scratch, out);
+    activate(activation, n * m, out, out);
+}
+
+static void layer_delta(ptrdiff_t n, ptrdiff_t k, ptrdiff_t m, const void *dz, const void *W,
+                        const void *a, dnn_activation activation, void *scratch, void *out)
+{
+    product(1, n, m, k, dz, W, NULL, scratch, out);
+    activate_backward(activation, n * k, out, a, out);
+}
+
+static void layer_update(const dnn_step *step, ptrdiff_t n, ptrdiff_t k, ptrdiff_t m,
+                         ptrdiff_t first, ptrdiff_t last, const void *a_, const void *dz_,
+                         void *scratch, void *state1, void *state2, void *W_)
+{
+    assert(0 <= first && first <= last && last <= k);
+    const real *a = (const real *)a_ + first, *dz = dz_;
+    real *W = W_, *s1 = state1, *s2 = state2;
+    const ptrdiff_t block = block_cols(m), slice = last - first, tiles = tiles_of(slice);
+    real *panels = scratch, *g = panels + n * (block + TILE_COLS);
+    real *factors = g + TILE_ROWS * (block + TILE_COLS);
+    const real zeros[TILE_COLS] = {0};
+    const int far = k * m * (ptrdiff_t)sizeof(real) > NEAR_BYTES;
+    const dnn_step constants = *step; /* a copy that stores to W cannot change */
+    assert(factors + slice * n <= panels + layer_scratch(n, k, m));
+    for (ptrdiff_t t = 0; t < tiles; t++) {
+        const tile_rows rows = rows_of_tile(t, tiles, slice);
+        pack_factors((int)rows.count, n, a + rows.first, k, factors + rows.first * n);
+    }
+    for (ptrdiff_t start = 0; start < m; start += block) {
+        const ptrdiff_t cols = m - start < block ? m - start : block;
+        real *panel = panels;
+        for (ptrdiff_t j = 0; j < cols; j += TILE_COLS) {
+            const panel_place of = panel_at(j, cols);
+            pack(n, of.cols, of.width, dz + start + of.start, m, panel);
+            panel += n * of.width;
+        }
+        assert(panel <= g);
+        for (ptrdiff_t t = 0; t < tiles; t++) {
+            const tile_rows rows = rows_of_tile(t, tiles, slice);
+            const ptrdiff_t corner = (first + rows.first) * m + start;
+            panel = panels;
+            for (ptrdiff_t j = 0; j < cols; j += TILE_COLS) {
+                const panel_place of = panel_at(j, cols);
+                /* What is updated after the products is fetched meanwhile, if it is far away. */
+                for (ptrdiff_t i = 0; far && i < rows.count; i++) {
+                    __builtin_prefetch(W + corner + i * m + j, 1);
+                    __builtin_prefetch(s1 + corner + i * m + j, 1);
+                }
+                multiply_packed[rows.count - 1][of.kind](n, factors + rows.first * n, 1, panel,
+                                                         of.width, zeros, g + of.start, cols);
+                panel += n * of.width;
+            }
+            if (cols == m)
+                update(&constants, constants.decay, rows.count * m, g, s1 + corner, s2 + corner,
+                       W + corner);
+            else
+                for (ptrdiff_t i = 0, at = corner; i < rows.count; i++, at += m)
+                    update(&constants, constants.decay, cols, g + i * cols, s1 + at, s2 + at,
+                           W + at);
+        }
+    }
+}
+
+#endif

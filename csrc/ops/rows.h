@@ -1,0 +1,111 @@
+/* Sums and largest elements of rows, sums of columns. */
+#ifndef DNN_ROWS_H
+#define DNN_ROWS_H
+
+#include "real.h"
+
+/* Element i goes to lane i % LANES; the lanes are then folded in halves. Rows that do not fill
+ * the lanes are taken in order, which is faster for them. */
+INLINE real fold_sum(real *lane)
+{
+    for (int width = LANES / 2; width > 0; width /= 2)
+        for (int j = 0; j < width; j++) lane[j] += lane[j + width];
+    return lane[0];
+}
+
+INLINE real row_sum(ptrdiff_t n, const real *x)
+{
+    if (n < LANES) {
+        real sum = x[0];
+        for (ptrdiff_t i = 1; i < n; i++) sum += x[i];
+        return sum;
+    }
+    real lane[LANES] = {0};
+    ptrdiff_t i = 0;
+    for (; i + LANES <= n; i += LANES)
+        for (int j = 0; j < LANES; j++) lane[j] += x[i + j];
+    for (int j = 0; i + j < n; j++) lane[j] += x[i + j];
+    return fold_sum(lane);
+}
+
+INLINE real row_dot(ptrdiff_t n, const real *x, const real *y)
+{
+    if (n < LANES) {
+        real sum = 0;
+        for (ptrdiff_t i = 0; i < n; i++) sum = FMA(x[i], y[i], sum);
+        return sum;
+    }
+    real lane[LANES] = {0};
+    ptrdiff_t i = 0;
+    for (; i + LANES <= n; i += LANES)
+        for (int j = 0; j < LANES; j++) lane[j] = FMA(x[i + j], y[i + j], lane[j]);
+    for (int j = 0; i + j < n; j++) lane[j] = FMA(x[i + j], y[i + j], lane[j]);
+    return fold_sum(lane);
+}
+
+INLINE real row_max(ptrdiff_t n, const real *x)
+{
+    if (n < LANES) {
+        real top = x[0];
+        for (ptrdiff_t i = 1; i < n; i++) top = x[i] > top ? x[i] : top;
+        return top;
+    }
+    real lane[LANES];
+    ptrdiff_t i = 0;
+    for (int j = 0; j < LANES; j++) lane[j] = x[0];
+    for (; i + LANES <= n; i += LANES)
+        for (int j = 0; j < LANES; j++) lane[j] = x[i + j] > lane[j] ? x[i + j] : lane[j];
+    for (int j = 0; i + j < n; j++) lane[j] = x[i + j] > lane[j] ? x[i + j] : lane[j];
+    for (int width = LANES / 2; width > 0; width /= 2)
+        for (int j = 0; j < width; j++)
+            lane[j] = lane[j + width] > lane[j] ? lane[j + width] : lane[j];
+    return lane[0];
+}
+
+static void column_sums(ptrdiff_t rows, ptrdiff_t cols, const void *x_, void *out_)
+{
+    const real *x = x_;
+    real *restrict out = out_;
+    real sum[LANES] = {0};
+    if (cols < LANES) {
+        /* Rows are read on into the next one, while there is one. */
+        ptrdiff_t r = 0;
+        for (; (r * cols) + LANES <= rows * cols; r++)
+            for (int j = 0; j < LANES; j++) sum[j] += x[r * cols + j];
+        real last[LANES];
+        memcpy(last, sum, sizeof last);
+        for (; r < rows; r++)
+            for (ptrdiff_t c = 0; c < cols; c++) last[c] += x[r * cols + c];
+        memcpy(out, last, (size_t)cols * sizeof(real));
+        return;
+    }
+    for (ptrdiff_t start = 0; start < cols; start += LANES) {
+        /* The last lanes go back over columns that are done. */
+        ptrdiff_t c = start + LANES <= cols ? start : cols - LANES;
+        for (int j = 0; j < LANES; j++) sum[j] = 0;
+        for (ptrdiff_t r = 0; r < rows; r++)
+            for (int j = 0; j < LANES; j++) sum[j] += x[r * cols + c + j];
+        for (int j = 0; j < LANES; j++) out[c + j] = sum[j];
+    }
+}
+
+static double sum_squares(ptrdiff_t n, const void *x)
+{
+    return (double)row_dot(n, x, x);
+}
+
+/* x - x is 0, or NaN. Sums in several rows of lanes, because one would wait for each addition. */
+static int all_finite(ptrdiff_t n, const void *x_)
+{
+    enum { SUMS = 4 * LANES };
+    const real *x = x_;
+    real sum[SUMS] = {0}, total = 0;
+    ptrdiff_t i = 0;
+    for (; i + SUMS <= n; i += SUMS)
+        for (int j = 0; j < SUMS; j++) sum[j] += x[i + j] - x[i + j];
+    for (; i < n; i++) total += x[i] - x[i];
+    for (int j = 0; j < SUMS; j++) total += sum[j];
+    return total == 0;
+}
+
+#endif

@@ -1,0 +1,54 @@
+/* Defines `const dnn_ops OPS`, the operations for one type and one instruction set.
+ *
+ * The including file (isa/) has switched the instruction set on and defines
+ *   REAL_IS_FLOAT      1 for float, 0 for double
+ *   OPS                the name of the table
+ *   VEC_BYTES          the bytes of a vector register
+ *   VEC_FMA(a, b, c)   a * b + c of vectors
+ *   TILE_ROWS          how many rows of a tile of a matrix product the registers hold
+ *   FOR_TILE_ROWS(X)   X(1) X(2) ... X(TILE_ROWS)
+ *   HALF_BYTES, HALF_FMA   the same of half a register, where the last columns of a matrix are
+ *                          better computed in that
+ */
+#include "activations.h"
+#include "dropout.h"
+#include "exp_log.h"
+#include "gather.h"
+#include "losses.h"
+#include "moments.h"
+#include "packed_products.h"
+#include "products.h"
+#include "rows.h"
+#include "softmax.h"
+#include "update.h"
+
+const dnn_ops OPS = {
+    .exp = exp_array,
+    .log = log_array,
+    .activate = activate,
+    .activate_backward = activate_backward,
+    .add_bias = add_bias,
+    .column_sums = column_sums,
+    .sum_squares = sum_squares,
+    .all_finite = all_finite,
+    .gather_rows = gather_rows,
+    .norm = norm,
+    .norm_backward = norm_backward,
+    .add_moments = add_moments,
+    .softmax = softmax,
+    .log_softmax = log_softmax,
+    .softmax_backward = softmax_backward,
+    .cross_entropy = cross_entropy,
+    .cross_entropy_backward = cross_entropy_backward,
+    .softmax_cross_entropy = softmax_cross_entropy,
+    .elementwise_loss = elementwise_loss,
+    .dropout = dropout,
+    .update = update,
+    .layer_scratch = layer_scratch,
+    .layer_forward = layer_forward,
+    .layer_delta = layer_delta,
+    .layer_update = layer_update,
+    .packed_cols = packed_cols,
+    .pack_weights = pack_weights,
+    .forward_packed = forward_packed,
+};

@@ -1,0 +1,66 @@
+/* One tile of a matrix product in one kind of vector register. Included by panels.h once for each
+ * kind, which defines TILE_VEC_BYTES, TILE_FMA, and TILE(x), the names of this copy.
+ */
+
+#define tile_vec TILE(vec)
+#define unaligned_tile_vec TILE(unaligned_vec)
+typedef real tile_vec __attribute__((vector_size(TILE_VEC_BYTES)));
+typedef real unaligned_tile_vec
+    __attribute__((vector_size(TILE_VEC_BYTES), aligned(sizeof(real)), may_alias));
+
+/* A multiply_function of `rows` rows and `vectors` vectors, which are constants where this is
+ * inlined, so that the sums are registers. */
+INLINE void TILE(multiply)(int rows, int vectors, ptrdiff_t depth, const real *a, ptrdiff_t a_row,
+                           ptrdiff_t a_step, const real *panel, ptrdiff_t p_step,
+                           const real *start, real *out, ptrdiff_t ld)
+{
+    enum { WIDTH = TILE_VEC_BYTES / sizeof(real) };
+    tile_vec sum[TILE_ROWS][2];
+    tile_vec start0 = *(const unaligned_tile_vec *)start, start1 = start0;
+    if (vectors == 2) start1 = *(const unaligned_tile_vec *)(start + WIDTH);
+    UNROLL
+    for (int i = 0; i < rows; i++) sum[i][0] = start0, sum[i][1] = start1;
+    for (ptrdiff_t p = 0; p < depth; p++) {
+        tile_vec b0 = *(const unaligned_tile_vec *)panel, b1 = b0;
+        if (vectors == 2) b1 = *(const unaligned_tile_vec *)(panel + WIDTH);
+        UNROLL
+        for (int i = 0; i < rows; i++) {
+            tile_vec factor = a[i * a_row] - (tile_vec){0};
+            sum[i][0] = TILE_FMA(factor, b0, sum[i][0]);
+            if (vectors == 2) sum[i][1] = TILE_FMA(factor, b1, sum[i][1]);
+        }
+        a += a_step;
+        panel += p_step;
+    }
+    UNROLL
+    for (int i = 0; i < rows; i++) {
+        *(unaligned_tile_vec *)(out + i * ld) = sum[i][0];
+        if (vectors == 2) *(unaligned_tile_vec *)(out + i * ld + WIDTH) = sum[i][1];
+    }
+}
+
+/* One function for each number of rows and vectors, with A in place or packed. */
+#define MULTIPLY(name, rows, vectors, A_ROW, A_STEP)                                            \
+    static void TILE(name##_##vectors##_##rows)(ptrdiff_t depth, const real *a, ptrdiff_t a_row, \
+                                                const real *panel, ptrdiff_t p_step,             \
+                                                const real *start, real *out, ptrdiff_t ld)      \
+    {                                                                                           \
+        (void)a_row;                                                                            \
+        TILE(multiply)(rows, vectors, depth, a, A_ROW, A_STEP, panel, p_step, start, out, ld);   \
+    }
+#define MULTIPLY_ONE(rows)                \
+    MULTIPLY(in_place, rows, 1, a_row, 1) \
+    MULTIPLY(packed, rows, 1, 1, rows)
+#define MULTIPLY_TWO(rows)                \
+    MULTIPLY(in_place, rows, 2, a_row, 1) \
+    MULTIPLY(packed, rows, 2, 1, rows)
+FOR_TILE_ROWS(MULTIPLY_ONE)
+#if TILE_VEC_BYTES == VEC_BYTES
+FOR_TILE_ROWS(MULTIPLY_TWO)
+#endif
+
+#undef tile_vec
+#undef unaligned_tile_vec
+#undef MULTIPLY
+#undef MULTIPLY_ONE
+#undef MULTIPLY_TWO

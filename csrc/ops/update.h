@@ -1,0 +1,43 @@
+/* The updates of the solvers. */
+#ifndef DNN_UPDATE_H
+#define DNN_UPDATE_H
+
+#include "real.h"
+
+/* `kind` is a constant where this is inlined. */
+INLINE void update_as(dnn_update kind, const dnn_step *step, double decay_, ptrdiff_t n,
+                      const real *restrict g, real *restrict s1, real *restrict s2,
+                      real *restrict w)
+{
+    const real rate = (real)step->rate, decay = (real)decay_, momentum = (real)step->momentum;
+    const real beta1 = (real)step->beta1, rest1 = (real)(1.0 - step->beta1);
+    const real beta2 = (real)step->beta2, rest2 = (real)(1.0 - step->beta2);
+    const real epsilon = (real)step->epsilon;
+    for (ptrdiff_t i = 0; i < n; i++) {
+        real d = FMA(decay, w[i], g[i]);
+        if (kind == DNN_SGD) {
+            w[i] = FMA(-rate, d, w[i]);
+        } else if (kind == DNN_ADAM) {
+            s1[i] = FMA(beta1, s1[i], rest1 * d);
+            s2[i] = FMA(beta2, s2[i], rest2 * (d * d));
+            w[i] = FMA(-rate, s1[i] / (SQRT(s2[i]) + epsilon), w[i]);
+        } else {
+            real move = FMA(momentum, s1[i], -rate * d);
+            s1[i] = move;
+            w[i] += kind == DNN_NESTEROV ? FMA(momentum, move, -rate * d) : move;
+        }
+    }
+}
+
+INLINE void update(const dnn_step *step, double decay, ptrdiff_t n, const void *g, void *state1,
+                   void *state2, void *w)
+{
+    switch (step->update) {
+    case DNN_SGD: update_as(DNN_SGD, step, decay, n, g, state1, state2, w); break;
+    case DNN_MOMENTUM: update_as(DNN_MOMENTUM, step, decay, n, g, state1, state2, w); break;
+    case DNN_NESTEROV: update_as(DNN_NESTEROV, step, decay, n, g, state1, state2, w); break;
+    case DNN_ADAM: update_as(DNN_ADAM, step, decay, n, g, state1, state2, w); break;
+    }
+}
+
+#endif

@@ -1,0 +1,105 @@
+"""The dense layer, f(a W + b); its parameters are W (n_inputs, n_outputs), row by row, and b.
+
+Each product is csrc's own, which finishes its results while these are in the cache (`builtin`),
+or BLAS's, with a pass over its result.
+"""
+
+from .blas cimport matmul, matmul_nt, matmul_tn
+from .csrc cimport dnn_ops, dnn_step, ops_for, real
+from .layers cimport Layer
+from .team cimport share
+
+
+# Threads own rows of W in blocks of so many.
+cdef enum:
+    BLOCK_ROWS = 16
+
+
+cdef inline void dense_forward(const Layer* layer, Py_ssize_t n, const real* a,
+                               const real* parameters, real* scratch, real* out) noexcept nogil:
+    """out = f(a W + b)."""
+    cdef Py_ssize_t k = layer.n_inputs, m = layer.n_outputs
+    cdef const real* W = parameters
+    cdef const real* b = parameters + k * m
+    if layer.builtin:
+        ops_for(a).layer_forward(n, k, m, a, W, b, layer.activation, scratch, out)
+        return
+    matmul(<int> n, <int> m, <int> k, a, W, out)
+    ops_for(a).add_bias(layer.activation, n, m, b, out)
+
+
+cdef inline void dense_delta(const Layer* layer, Py_ssize_t n, const real* dz,
+                             const real* parameters, const real* a, real* scratch,
+                             real* out) noexcept nogil:
+    """out = (dz W^T) f', f being the activation that gave a."""
+    cdef Py_ssize_t k = layer.n_inputs, m = layer.n_outputs
+    cdef const real* W = parameters
+    if layer.builtin:
+        ops_for(dz).layer_delta(n, k, m, dz, W, a, layer.input_activation, scratch, out)
+        return
+    matmul_nt(<int> n, <int> k, <int> m, dz, W, out)
+    ops_for(dz).activate_backward(layer.input_activation, n * k, out, a, out)
+
+
+cdef inline void dense_update(const Layer* layer, const dnn_step* step, Py_ssize_t n, int thread,
+                              int n_threads, const real* a, const real* dz, real* scratch,
+                              real* state1, real* state2, real* parameters,
+                              double* sum_squares) noexcept nogil:
+    """Some rows of W from the gradient a^T dz, and in one of the threads b, from the sum of dz."""
+    cdef Py_ssize_t k = layer.n_inputs, m = layer.n_outputs, b = k * m
+    cdef Py_ssize_t first = share(layer.n_blocks, thread, n_threads)
+    cdef Py_ssize_t last = share(layer.n_blocks, thread + 1, n_threads)
+    if sum_squares != NULL:
+        _sum_squares(layer, first, last, <const real*> parameters, sum_squares)
+    if first < last:
+        _update_weights(layer, step, n, first * BLOCK_ROWS, min(last * BLOCK_ROWS, k), a, dz,
+                        scratch, state1, state2, parameters)
+    if thread == layer.index % n_threads:
+        ops_for(dz).column_sums(n, m, dz, scratch)
+        ops_for(dz).update(step, 0.0, m, scratch, state1 + b, state2 + b, parameters + b)
+
+
+cdef inline void _sum_squares(const Layer* layer, Py_ssize_t first, Py_ssize_t last,
+                              const real* W, double* sum_squares) noexcept nogil:
+    """Those of the blocks [first, last)."""
+    cdef Py_ssize_t k = layer.n_inputs, m = layer.n_outputs, block, row
+    for block in range(first, last):
+        row = block * BLOCK_ROWS
+        sum_squares[block] = ops_for(W).sum_squares((min(row + BLOCK_ROWS, k) - row) * m,
+                                                    W + row * m)
+
+
+cdef inline void _update_weights(const Layer* layer, const dnn_step* step, Py_ssize_t n,
+                                 Py_ssize_t first, Py_ssize_t last, const real* a,
+                                 const real* dz, real* scratch, real* state1, real* state2,
+                                 real* W) noexcept nogil:
+    """Rows [first, last) of W."""
+    cdef Py_ssize_t k = layer.n_inputs, m = layer.n_outputs, start = first * m
+    if layer.builtin:
+        ops_for(a).layer_update(step, n, k, m, first, last, a, dz, scratch, state1, state2, W)
+        return
+    matmul_tn(<int> (last - first), <int> m, <int> n, a + first, <int> k, dz, scratch)
+    ops_for(a).update(step, step.decay, (last - first) * m, scratch, state1 + start,
+                      state2 + start, W + start)
+
+
+cdef inline Layer dense_layer(const dnn_ops* ops, int index, Py_ssize_t n_inputs,
+                              Py_ssize_t n_outputs, int activation, int input_activation,
+                              bint builtin, Py_ssize_t first_parameter,
+                              Py_ssize_t max_rows) noexcept nogil:
+    """A dense layer for the type of `ops`, which takes at most `max_rows` rows at a time."""
+    cdef Layer layer
+    layer.index = index
+    layer.n_inputs, layer.n_outputs = n_inputs, n_outputs
+    layer.activation, layer.input_activation = activation, input_activation
+    layer.builtin = builtin
+    layer.first_parameter = first_parameter
+    layer.n_parameters = (n_inputs + 1) * n_outputs
+    layer.n_blocks = (n_inputs + BLOCK_ROWS - 1) // BLOCK_ROWS
+    layer.scratch_size = n_inputs * n_outputs
+    if builtin:
+        layer.scratch_size = <Py_ssize_t> ops.layer_scratch(max_rows, n_inputs, n_outputs)
+    layer.forward_f32, layer.forward_f64 = dense_forward, dense_forward
+    layer.delta_f32, layer.delta_f64 = dense_delta, dense_delta
+    layer.update_f32, layer.update_f64 = dense_update, dense_update
+    return layer

@@ -1,0 +1,83 @@
+"""One pass over the rows of a job, step by step, in every thread."""
+
+from cpython.exc cimport PyErr_CheckSignals
+from libc.math cimport pow, sqrt
+
+from .csrc cimport DNN_ADAM, dnn_step, real
+from .step cimport Job, phase_a, phase_b, scratch_of
+from .team cimport dnn_seconds, dnn_team, dnn_team_barrier, dnn_team_size, share
+
+cdef enum:
+    SIGNAL_INTERVAL_MS = 100  # between looks for Ctrl-C
+
+
+cdef inline double _weight_of_batch(const Job* job, Py_ssize_t start, Py_ssize_t n,
+                                    const real* parameters) noexcept nogil:
+    cdef const real* weight = <const real*> job.sample_weight
+    cdef double total = 0.0
+    cdef Py_ssize_t r
+    if weight == NULL:
+        return <double> n
+    for r in range(start, start + n):
+        total += weight[r if job.order == NULL else job.order[r]]
+    return total
+
+
+cdef inline double _sum(Py_ssize_t n, const double* x) noexcept nogil:
+    cdef double total = 0.0
+    cdef Py_ssize_t i
+    for i in range(n):
+        total += x[i]
+    return total
+
+
+cdef inline dnn_step _step_of(const Job* job, Py_ssize_t step_number,
+                              double weight_of_batch) noexcept nogil:
+    cdef dnn_step step = job.step
+    step.decay = job.alpha / weight_of_batch if weight_of_batch > 0.0 else 0.0
+    if step.update == DNN_ADAM:
+        step.rate *= (sqrt(1.0 - pow(step.beta2, <double> step_number))
+                      / (1.0 - pow(step.beta1, <double> step_number)))
+    return step
+
+
+cdef inline bint _interrupted(Job* job) noexcept with gil:
+    try:
+        PyErr_CheckSignals()
+    except BaseException as error:  # whatever a signal handler raises ends the epoch
+        (<list> job.interrupts).append(error)
+        return True
+    return False
+
+
+cdef inline void train(Job* job, dnn_team* team, int thread, real* parameters) noexcept nogil:
+    cdef int n_threads = dnn_team_size(team)
+    cdef Py_ssize_t start = 0, n, step_number = job.steps_before
+    cdef double weight_of_batch, inverse_total, looked = dnn_seconds(), now
+    cdef dnn_step step
+    cdef real* scratch = scratch_of(job, thread, <const real*> parameters)
+    while start < job.n_samples and not job.stop:
+        n = min(job.batch_size, job.n_samples - start)
+        step_number += 1
+        weight_of_batch = _weight_of_batch(job, start, n, <const real*> parameters)
+        inverse_total = 1.0 / weight_of_batch if weight_of_batch > 0.0 else 0.0
+        step = _step_of(job, step_number, weight_of_batch)
+        phase_a(job, start, share(n, thread, n_threads), share(n, thread + 1, n_threads),
+                step_number, inverse_total, scratch, <const real*> parameters)
+        dnn_team_barrier(team)
+        if thread == 0:
+            # Between the barriers nobody writes row_loss, and nobody reads `stop`.
+            job.loss += _sum(n, job.row_loss) * <double> n
+            job.rows_done += n
+            now = dnn_seconds()
+            if job.watch_signals and now - looked > SIGNAL_INTERVAL_MS * 1e-3:
+                looked = now
+                job.stop = _interrupted(job)
+            if now >= job.end:
+                job.stop = True
+        phase_b(job, &step, start, n, thread, n_threads, scratch, parameters)
+        dnn_team_barrier(team)
+        if thread == 0 and job.alpha > 0.0 and weight_of_batch > 0.0:
+            job.loss += (0.5 * job.alpha * _sum(job.n_blocks, job.sum_squares)
+                         / weight_of_batch * <double> n)
+        start += n

@@ -1,0 +1,153 @@
+"""Checks of labels, targets and sample weights at the Python boundary."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import ArrayLike, DTypeLike, NDArray
+
+from .checks import array_like, floating_array
+from .csrc import all_finite
+
+MIN_TOTAL = 1e-300  # of weights: the reciprocal of a smaller sum is close to overflow
+
+
+@dataclass(frozen=True)
+class Labels:
+    """Checked labels and weights of n samples.
+
+    Attributes
+    ----------
+    label : intp array (n,) or None
+        Class indices.
+    L : array (n, m) or None
+        Label rows, where `label` is None.
+    weight : array (n,) or None
+        Sample weights; None stands for ones.
+    inverse_total : float
+        One over the sum of the weights; 0 for no samples.
+    """
+
+    label: NDArray[np.intp] | None
+    L: NDArray[Any] | None
+    weight: NDArray[Any] | None
+    inverse_total: float
+
+    @property
+    def total(self) -> float:
+        """Sum of the weights."""
+        return 1.0 / self.inverse_total if self.inverse_total > 0.0 else 0.0
+
+    def take(self, rows: slice) -> Labels:
+        """Those of some rows."""
+        label, L, weight = (x if x is None else x[rows] for x in (self.label, self.L, self.weight))
+        if weight is None:
+            total = float(len(L if label is None else label))  # type: ignore[arg-type]
+        else:
+            total = float(weight.sum(dtype=np.float64))
+        return Labels(label, L, weight, 1.0 / total if total else 0.0)
+
+    @property
+    def arrays(self) -> tuple[NDArray[Any], ...]:
+        return tuple(x for x in (self.label, self.L, self.weight) if x is not None)
+
+
+def labels(
+    name: str,
+    y: ArrayLike,
+    sample_weight: ArrayLike | None,
+    shape: tuple[int, int],
+    other: str,
+    dtype: DTypeLike,
+) -> Labels:
+    """Class indices (n,) or label rows (n, m) for the matrix `other` of shape (n, m)."""
+    y = np.asarray(y)
+    label, L = None, None
+    if y.ndim == 2:
+        L = array_like(name, y, shape, other, dtype)
+    else:
+        label = _class_indices(name, y, shape)
+    return Labels(label, L, *_weight_and_inverse_total(sample_weight, shape[0], dtype))
+
+
+def targets(
+    name: str,
+    y: ArrayLike,
+    sample_weight: ArrayLike | None,
+    shape: tuple[int, int],
+    other: str,
+    dtype: DTypeLike,
+    *,
+    probabilities: bool = False,
+) -> Labels:
+    """Finite numbers (n, m) for the matrix `other` of that shape; (n,) will do if m is 1."""
+    y = floating_array(name, y)
+    if y.ndim == 1 and shape[1] == 1:
+        y = y[:, None]
+    L = array_like(name, y, shape, other, dtype)
+    if not all_finite(L):
+        raise ValueError(f"{name} must be finite")
+    if probabilities and L.size and not (L.min() >= 0 and L.max() <= 1):
+        raise ValueError(f"{name} must lie in [0, 1], got values from {L.min()} to {L.max()}")
+    return Labels(None, L, *_weight_and_inverse_total(sample_weight, shape[0], dtype))
+
+
+def _weight_and_inverse_total(
+    sample_weight: ArrayLike | None, n: int, dtype: DTypeLike
+) -> tuple[NDArray[Any] | None, float]:
+    weight = None if sample_weight is None else weights(sample_weight, n, dtype)
+    total = float(n)
+    if weight is not None:
+        with np.errstate(over="ignore"):
+            total = float(weight.sum(dtype=np.float64))
+        if n and not MIN_TOTAL < total < np.inf:
+            # Only the ratios of the weights count.
+            weight = weight / weight.max()
+            total = float(weight.sum(dtype=np.float64))
+    return weight, 1.0 / total if n else 0.0
+
+
+def _class_indices(name: str, y: NDArray[Any], shape: tuple[int, int]) -> NDArray[np.intp]:
+    n, m = shape
+    if y.dtype.kind not in "iu":
+        raise TypeError(
+            f"{name} must be integer class indices {(n,)} or label rows {shape}, "
+            f"got {y.dtype} of shape {y.shape}"
+        )
+    if y.shape != (n,):
+        raise ValueError(f"{name} must have shape {(n,)} or {shape}, got {y.shape}")
+    if n and (y.min() < 0 or y.max() >= m):
+        bad = np.flatnonzero((y < 0) | (y >= m))
+        raise ValueError(f"{name} must lie in [0, {m}), got {y[bad[0]]} in row {bad[0]}")
+    return np.ascontiguousarray(y, dtype=np.intp)
+
+
+def weights(
+    sample_weight: ArrayLike, n: int, dtype: DTypeLike, *, may_be_zero: bool = False
+) -> NDArray[Any]:
+    """Weights of n samples: finite, not negative, and, unless they may be, not all zero; converted
+    to `dtype`."""
+    weight = np.asarray(sample_weight)
+    if weight.dtype.kind not in "fiub":
+        raise TypeError(f"sample_weight must be real numbers, got {weight.dtype}")
+    if weight.shape != (n,):
+        raise ValueError(f"sample_weight must have shape {(n,)}, got {weight.shape}")
+    with np.errstate(over="ignore"):
+        weight = np.require(weight, dtype, ("C", "A"))
+    if not ((weight >= 0) & np.isfinite(weight)).all():
+        raise ValueError("sample_weight must be finite and not negative")
+    if n > 0 and not may_be_zero and not weight.any():
+        raise ValueError("sample_weight must not be all zero")
+    return weight
+
+
+def check_total(total: float) -> None:
+    """Raise ValueError unless the sum of the weights of all samples is a number to reckon with."""
+    if total == 0.0:
+        raise ValueError("sample_weight must not be all zero")
+    if not MIN_TOTAL < total < np.inf:
+        raise ValueError(
+            f"sample_weight must have a sum between {MIN_TOTAL} and infinity, got {total}"
+        )

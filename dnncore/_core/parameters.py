@@ -1,0 +1,45 @@
+"""Where the weights and biases of a network lie in the one vector of its parameters."""
+
+from __future__ import annotations
+
+from itertools import pairwise
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+
+class ParameterLayout:
+    """``W_1`` (row by row), ``b_1``, ``W_2``, ... one after another.
+
+    Parameters
+    ----------
+    layer_sizes : tuple of int
+
+    Attributes
+    ----------
+    size : int
+        Number of weights and biases.
+    """
+
+    def __init__(self, layer_sizes: tuple[int, ...]) -> None:
+        self._shapes = tuple(pairwise(layer_sizes))
+        self.size = sum((k + 1) * m for k, m in self._shapes)
+
+    def views(self, flat: NDArray[Any]) -> tuple[list[NDArray[Any]], list[NDArray[Any]]]:
+        """Weights (n_in, n_out) and biases (n_out,) as views of a vector (size,)."""
+        coefs, intercepts, start = [], [], 0
+        for k, m in self._shapes:
+            coefs.append(flat[start : start + k * m].reshape(k, m))
+            intercepts.append(flat[start + k * m : start + (k + 1) * m])
+            start += (k + 1) * m
+        return coefs, intercepts
+
+    def initialise(
+        self, flat: NDArray[Any], activation: str, random: np.random.RandomState
+    ) -> None:
+        """Draw initial weights and biases; see the notes of :class:`dnncore.Network`."""
+        for W, b in zip(*self.views(flat), strict=True):
+            bound = np.sqrt((2.0 if activation == "logistic" else 6.0) / sum(W.shape))
+            W[...] = random.uniform(-bound, bound, W.shape)
+            b[...] = random.uniform(-bound, bound, b.shape)

@@ -1,0 +1,40 @@
+"""Outputs of the rows of a job, without keeping anything of the layers in between."""
+
+from .csrc cimport ops_for, real
+from .rows cimport as_they_stand, gather_inputs
+from .step cimport SOFTMAX, Job, forward_rows, n_outputs, scratch_of
+from .team cimport dnn_team, dnn_team_size, share
+
+
+cdef inline void _apply_output(const Job* job, Py_ssize_t n, Py_ssize_t m, real* z) noexcept nogil:
+    """Logits become probabilities, where the output has any."""
+    if job.output == SOFTMAX:
+        ops_for(z).softmax(n, m, z, z)
+    else:
+        ops_for(z).activate(job.output, n * m, z, z)
+
+
+cdef inline void score(const Job* job, dnn_team* team, int thread,
+                       const real* parameters) noexcept nogil:
+    """Each thread scores its part of the rows, block by block, in its part of the buffer."""
+    cdef int n_threads = dnn_team_size(team)
+    cdef Py_ssize_t m = n_outputs(job), k = job.layers[0].n_inputs, n
+    cdef Py_ssize_t row = share(job.n_samples, thread, n_threads)
+    cdef Py_ssize_t end = share(job.n_samples, thread + 1, n_threads)
+    cdef Py_ssize_t first = job.batch_size * thread
+    cdef real* gathered = <real*> job.activations + first * k
+    cdef const real* inputs
+    cdef real* out
+    while row < end:
+        n = min(job.batch_size, end - row)
+        out = <real*> job.out + row * m
+        if as_they_stand(&job.rows):
+            inputs = <const real*> job.rows.X + row * k
+        else:
+            gather_inputs(&job.rows, n, row, NULL, 0, gathered)
+            inputs = <const real*> gathered
+        forward_rows(job, parameters, inputs, first, first + n, 0,
+                     scratch_of(job, thread, parameters), out)
+        if not job.as_logits:
+            _apply_output(job, n, m, out)
+        row += n

@@ -1,0 +1,89 @@
+"""Rows that come in blocks, checked as they are read."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from dataclasses import replace
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from .._core.checks import Matrix
+from .._core.labels import Labels, weights
+from .._data.blocks import Block, Blocks
+from .._training.sources import BlockSource
+from ..network import Network
+from .rows import CheckedRows, LabelledRows, RowChecker, labelled
+from .targets import TargetLearner, Targets
+
+
+class BlockRows:
+    """The blocks of a user as checked rows; every iteration reads them anew.
+
+    Parameters
+    ----------
+    blocks : iterable
+        Of (X, y) or (X, y, sample_weight).
+    checker : RowChecker
+    """
+
+    def __init__(self, blocks: Iterable[Any], checker: RowChecker) -> None:
+        self._blocks, self._checker = Blocks(blocks), checker
+
+    def __iter__(self) -> Iterator[CheckedRows]:
+        for block in self._blocks:
+            yield self._checked(block)
+
+    def _checked(self, block: Block) -> CheckedRows:
+        checker = self._checker
+        # An array of floats is looked through here, so that the error can name the row.
+        ours = isinstance(block.X, np.ndarray) and block.X.dtype.kind == "f"
+        with block.faults():
+            X, y = checker.X_y(block.X, block.y, finite=not ours)
+            weight = _weight(block, X.dtype)
+        if ours:
+            block._replace(X=X).check_finite(may_miss=checker.may_miss)
+        return CheckedRows(X, y, weight, block)
+
+
+def _weight(block: Block, dtype: np.dtype[Any]) -> NDArray[Any] | None:
+    if block.sample_weight is None:
+        return None
+    return weights(block.sample_weight, block.n_rows, dtype, may_be_zero=True)
+
+
+class LabelledBlocks:
+    """Blocks of rows to train on, when all has been learnt of their targets.
+
+    Parameters
+    ----------
+    rows : BlockRows
+    targets : Targets
+    learner : TargetLearner
+        Which has the class weights.
+    """
+
+    def __init__(self, rows: BlockRows, targets: Targets, learner: TargetLearner) -> None:
+        self._rows, self._targets, self._learner = rows, targets, learner
+
+    def __iter__(self) -> Iterator[LabelledRows]:
+        for rows in self._rows:
+            yield labelled(rows, self._targets, self._learner)
+
+    def source(self, network: Network) -> BlockSource:
+        """As the trainer of a network takes them."""
+        return BlockSource(_Pairs(self, network))
+
+
+class _Pairs:
+    """X and labels of each block."""
+
+    def __init__(self, blocks: LabelledBlocks, network: Network) -> None:
+        self._blocks, self._network = blocks, network
+
+    def __iter__(self) -> Iterator[tuple[Matrix, Labels]]:
+        for rows in self._blocks:
+            # Weights are left out of the check: they may be all zero in a block.
+            labels = self._network.check_labels(rows.labels, None, rows.n_rows)
+            yield rows.X, replace(labels, weight=rows.weight)

@@ -1,0 +1,77 @@
+"""The fitted attributes of an estimator that its network and its history have."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from numpy.typing import NDArray
+
+from .._training.history import History
+from ..network import Network
+
+
+class FittedAttributes:
+    """Attributes as scikit-learn's multilayer perceptrons have them.
+
+    Attributes
+    ----------
+    network_ : Network
+    history_ : History
+    """
+
+    network_: Network
+    history_: History
+    early_stopping: bool
+
+    @property
+    def coefs_(self) -> list[NDArray[Any]]:
+        return self.network_.coefs_
+
+    @property
+    def intercepts_(self) -> list[NDArray[Any]]:
+        return self.network_.intercepts_
+
+    @property
+    def loss_curve_(self) -> list[float]:
+        return self.history_.loss_curve
+
+    @property
+    def loss_(self) -> float:
+        return self.history_.loss_curve[-1]
+
+    @property
+    def best_loss_(self) -> float | None:
+        return None if self.early_stopping else self.history_.best_loss
+
+    @property
+    def validation_scores_(self) -> list[float] | None:
+        return self.history_.validation_scores or None
+
+    @property
+    def validation_losses_(self) -> list[float] | None:
+        return self.history_.validation_losses or None
+
+    @property
+    def best_validation_score_(self) -> float | None:
+        history = self.history_
+        return history.best_validation_score if history.validation_scores else None
+
+    @property
+    def n_iter_(self) -> int:
+        return self.history_.n_iter
+
+    @property
+    def t_(self) -> int:
+        return self.history_.t
+
+    @property
+    def n_layers_(self) -> int:
+        return len(self.network_.layer_sizes)
+
+    @property
+    def n_outputs_(self) -> int:
+        return self.network_.layer_sizes[-1]
+
+    @property
+    def out_activation_(self) -> str:
+        return self.network_.output

@@ -1,0 +1,202 @@
+"""What is learnt of class labels: their kind, the classes, how often they come, their weights."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+from sklearn.utils import column_or_1d
+from sklearn.utils.class_weight import compute_class_weight
+
+from .labels import check_known, could_be_soft, kind_as_before, kind_of_labels
+from .learnt import MULTILABEL, SINGLE, SOFT, LearntLabels
+from .targets import TargetLearner
+
+
+class LabelLearner(TargetLearner):
+    """Learns labels.
+
+    Parameters
+    ----------
+    known : LearntLabels or None
+        Of the model, when training goes on: kind and classes must be the same.
+    classes : array (n_classes,) or None
+        The classes, in order, if there are to be no others; not all need come. With one label a
+        row.
+    class_weight : mapping, 'balanced' or None
+    accumulates : bool
+        Whether the totals of the classes are added to those that are known.
+    """
+
+    def __init__(
+        self,
+        known: LearntLabels | None,
+        classes: NDArray[Any] | None,
+        class_weight: Mapping[Any, float] | str | None,
+        accumulates: bool = False,
+    ) -> None:
+        self._known, self._accumulates = known, accumulates
+        self._class_weight = class_weight
+        self.weighs = class_weight is not None
+        self._named = classes is not None
+        self._kind = None if known is None else known.kind
+        self._fixed = self._named or self._kind == SINGLE  # no other classes may come
+        if classes is None and known is not None:
+            classes = known.classes
+        self._classes = classes
+        n_classes = 0 if classes is None else len(classes)
+        self._counts = np.zeros(n_classes, np.intp)  # rows that have the class
+        self._totals = np.zeros(n_classes)
+        self._weighed = False
+        self._n_rows = 0
+        self._may_be_soft = known is None  # so far
+
+    # ---------------------------------------------------------------------------- all rows
+
+    def learn(self, y: Any) -> NDArray[Any]:
+        self._settle_kind(y)
+        if self._kind == SINGLE:
+            y = column_or_1d(y, warn=True)
+            found, counts = np.unique(y, return_counts=True)
+            self._adopt_classes(found)
+            self._counts[np.searchsorted(self._classes, found)] += counts  # type: ignore[arg-type]
+        else:
+            y = np.asarray(y)
+            self._adopt_columns(y.shape[1])
+            self._counts += np.count_nonzero(y, axis=0)
+        self._n_rows += len(y)
+        return y  # type: ignore[no-any-return]
+
+    def _settle_kind(self, y: Any) -> None:
+        before = self._kind
+        if self._known is not None:
+            kind = kind_as_before(self._known.kind, y)
+            if kind != before:
+                raise ValueError(f"the model was trained on {before} labels, got {kind} ones")
+        else:
+            kind = kind_of_labels(y)
+            self._may_be_soft &= could_be_soft(kind, y)
+        if self._named and kind != SINGLE:
+            raise ValueError(f"classes goes with one label a row, got {kind} labels")
+        if before is None:
+            self._kind = kind
+        elif {kind, before} == {MULTILABEL, SOFT} and self._may_be_soft:
+            self._kind = SOFT  # some probabilities happen to be 0 and 1
+        elif kind != before:
+            raise ValueError(f"y has {kind} labels, but {before} ones came before")
+
+    def _adopt_columns(self, n_columns: int) -> None:
+        if self._classes is None:
+            self._set_classes(np.arange(n_columns))
+        elif n_columns != len(self._classes):
+            raise ValueError(f"y must have {len(self._classes)} columns as before, got {n_columns}")
+
+    def _adopt_classes(self, found: NDArray[Any]) -> None:
+        before = self._classes
+        if before is None:
+            self._set_classes(found)
+            return
+        if self._fixed:
+            check_known("y", found, before)
+            return
+        if _is_text(before) != _is_text(found):
+            raise ValueError(
+                f"y must have labels of one type, got {found.dtype} after {before.dtype}"
+            )
+        if not np.isin(found, before).all():
+            self._set_classes(np.union1d(before, found))
+
+    def _set_classes(self, classes: NDArray[Any]) -> None:
+        """Take other classes, in order, with 0 for the new ones."""
+        counts, totals = np.zeros(len(classes), np.intp), np.zeros(len(classes))
+        if self._classes is not None:
+            old = np.searchsorted(classes, self._classes)
+            counts[old], totals[old] = self._counts, self._totals
+        self._classes, self._counts, self._totals = classes, counts, totals
+
+    def finish(self) -> None:
+        assert self._classes is not None  # there were rows
+        all_must_come = self._known is not None and self._kind == SINGLE and not self._named
+        if all_must_come and not self._counts.all():
+            raise ValueError(
+                "warm_start needs y to have the same classes as in the previous fit, "
+                f"{self._classes}, got {self._classes[self._counts > 0]}"
+            )
+        if self._class_weight is not None:
+            self._weights = self._class_weights(self._class_weight, self._classes)
+
+    # ---------------------------------------------------------------------- class weights
+
+    def _class_weights(
+        self, class_weight: Mapping[Any, float] | str, classes: NDArray[Any]
+    ) -> NDArray[np.float64]:
+        """What `class_weight` means, as scikit-learn's ``compute_sample_weight`` has it.
+
+        Weights of the classes (n_classes,); for labels of several outputs (n_classes, 2), of a 0
+        and a 1 in each column, to be multiplied.
+        """
+        if self._kind == SOFT:
+            raise ValueError("class_weight needs labels, not rows of probabilities")
+        if class_weight == "balanced" and self._kind == SINGLE:
+            return _balanced(self._counts)
+        if class_weight == "balanced":
+            columns = np.stack([self._n_rows - self._counts, self._counts], axis=1)
+            return np.array([_balanced(counts) for counts in columns])
+        if self._kind == MULTILABEL:
+            raise ValueError("class_weight must be 'balanced' for labels of several outputs")
+        came = self._counts > 0
+        found = classes[came]
+        weights = np.ones(len(came))
+        weights[came] = compute_class_weight(class_weight, classes=found, y=found)
+        return weights
+
+    def row_weight(self, y: Any) -> NDArray[np.float64] | None:
+        if self._class_weight is None:
+            return None
+        if self._kind == SINGLE:
+            rows: NDArray[np.float64] = self._weights[self._indices(y)]
+            return rows
+        columns = np.asarray(y).astype(np.intp).T
+        factors = [w[column] for w, column in zip(self._weights, columns, strict=True)]
+        return np.asarray(np.prod(factors, axis=0))
+
+    def _indices(self, y: Any) -> NDArray[np.intp]:
+        assert self._classes is not None
+        indices: NDArray[np.intp] = np.searchsorted(self._classes, np.ravel(y))
+        return indices
+
+    # ------------------------------------------------------------------- rows to train on
+
+    def add_totals(self, y: Any, weight: NDArray[Any] | None) -> None:
+        self._weighed = True
+        if self._kind == SINGLE:
+            # One after another, so that blocks give the sums that all rows at once would.
+            w = 1.0 if weight is None else weight.astype(np.float64)
+            np.add.at(self._totals, self._indices(y), w)
+        elif self._kind == SOFT or self._may_be_soft:
+            w = np.ones(len(y)) if weight is None else weight.astype(np.float64)
+            self._totals += w @ y
+
+    def learnt(self) -> LearntLabels:
+        assert self._kind is not None and self._classes is not None  # there were rows
+        if self._kind == MULTILABEL or not self._weighed:
+            return LearntLabels(self._kind, self._classes)
+        totals = self._totals
+        if self._accumulates and self._known is not None and self._known.totals is not None:
+            totals = self._known.totals + totals
+        return LearntLabels(self._kind, self._classes, totals / totals.sum(), totals)
+
+
+def _balanced(counts: NDArray[np.intp]) -> NDArray[np.float64]:
+    weights = np.ones(len(counts))
+    there = counts > 0
+    weights[there] = counts.sum() / (there.sum() * counts[there].astype(np.float64))
+    return weights
+
+
+def _is_text(labels: NDArray[Any]) -> bool:
+    if labels.dtype.kind == "O":
+        return isinstance(labels[0], str)
+    return labels.dtype.kind in "US"

@@ -1,0 +1,155 @@
+"""The parameters of an estimator: what each may be, and what they make of the trainer."""
+
+from __future__ import annotations
+
+import numbers
+from collections.abc import Callable, Iterable, Mapping
+from functools import partial
+from typing import Any
+
+from sklearn.utils import check_random_state
+
+from .._core import checks as check
+from .._core.names import ACTIVATIONS, ENGINES, LOSSES
+from .._core.threads import MAX_THREADS
+from .._training.optimizer import DEFAULT_BATCH_SIZE
+from .._training.schedules import SCHEDULES, schedules_of
+from .._training.settings import check_patience
+from ..training import LBFGS, SGD, Adam
+from .interface import loss_options_of
+from .progress import check_progress_bar
+from .validation import scorers_of
+
+Constraint = Callable[[str, Any], object]  # of name and value; raises TypeError or ValueError
+
+SOLVERS = ("adam", "sgd", "lbfgs")
+MISSING_VALUES = ("error", "mean", "indicator")
+
+
+def _integer(**interval: int) -> Constraint:
+    return partial(check.integer, **interval)  # type: ignore[arg-type]
+
+
+def _number(**interval: Any) -> Constraint:
+    return partial(check.number, **interval)
+
+
+def _choice(*options: str) -> Constraint:
+    return partial(check.choice, options=options)
+
+
+def _or_none(constraint: Constraint) -> Constraint:
+    return lambda name, value: None if value is None else constraint(name, value)
+
+
+def hidden_sizes(name: str, sizes: Any) -> tuple[int, ...]:
+    """Units of the hidden layers."""
+    if isinstance(sizes, numbers.Integral):
+        sizes = (int(sizes),)
+    elif isinstance(sizes, str) or not isinstance(sizes, Iterable):
+        raise TypeError(f"{name} must be an int or ints, got {sizes!r}")
+    return tuple(check.integer(name, size, low=1) for size in sizes)
+
+
+def batch_size(name: str, rows: Any) -> int:
+    """Rows of a mini-batch."""
+    return check.integer(name, DEFAULT_BATCH_SIZE if rows == "auto" else rows, low=1)
+
+
+def _callback(name: str, value: Any) -> None:
+    if value is not None and not callable(value):
+        raise TypeError(f"{name} must be callable or None, got {value!r}")
+
+
+def _class_weight(name: str, value: Any) -> None:
+    if isinstance(value, Mapping):
+        for label, weight in value.items():
+            check.number(f"{name}[{label!r}]", weight, low=0.0)
+    elif value is not None:
+        check.choice(name, value, ("balanced",))
+
+
+# Those of the solver are checked where it is made: only those that it uses must fit.
+CONSTRAINTS: dict[str, Constraint] = {
+    "hidden_layer_sizes": hidden_sizes,
+    "solver": _choice(*SOLVERS),
+    "learning_rate": _choice(*SCHEDULES),
+    "max_fun": _integer(low=1),
+    "activation": _choice(*ACTIVATIONS),
+    "missing_values": _choice(*MISSING_VALUES),
+    "alpha": _number(low=0.0),
+    "batch_size": batch_size,
+    "max_iter": _integer(low=1),
+    "tol": _number(low=0.0),
+    "n_iter_no_change": lambda name, value: check_patience(value),
+    "dropout": _number(low=0.0, high=1.0, high_open=True),
+    "validation_fraction": _number(low=0.0, high=1.0, low_open=True, high_open=True),
+    "verbose": lambda name, value: check_progress_bar() if value else None,
+    "max_time": _or_none(_number(low=0.0, low_open=True)),
+    "random_state": lambda name, value: check_random_state(value),
+    "n_threads": _or_none(_integer(low=1, high=MAX_THREADS)),
+    "engine": _choice(*ENGINES),
+    "callback": _callback,
+    # of one of the two estimators
+    "label_smoothing": _number(low=0.0, high=1.0, high_open=True),
+    "class_weight": _class_weight,
+    "loss": _choice(*LOSSES["identity"]),
+    "huber_delta": _number(low=0.0, low_open=True),
+}
+
+
+def check_params(estimator: Any) -> None:
+    """Check every parameter, whether or not this fit uses it.
+
+    Raises
+    ------
+    TypeError, ValueError
+        If one does not fit, by itself or with the others.
+    """
+    params = vars(estimator)
+    for name, constraint in CONSTRAINTS.items():
+        if name in params:
+            constraint(name, params[name])
+    solver_of(estimator)
+    scorers_of(estimator)
+    if estimator.missing_values != "error" and not estimator.norm:
+        raise ValueError(
+            f"missing_values must be 'error' with norm=False, got {estimator.missing_values!r}"
+        )
+
+
+def solver_of(estimator: Any) -> SGD | Adam | LBFGS:
+    """The solver that the parameters describe."""
+    if estimator.solver == "lbfgs":
+        return LBFGS(estimator.max_fun)
+    schedule = estimator.learning_rate
+    if estimator.solver == "sgd":
+        return SGD(
+            estimator.learning_rate_init,
+            estimator.momentum,
+            bool(estimator.nesterovs_momentum),
+            schedule,
+            estimator.power_t,
+        )
+    # As in scikit-learn, the schedules that are for 'sgd' only do not apply to 'adam'.
+    return Adam(
+        estimator.learning_rate_init,
+        estimator.beta_1,
+        estimator.beta_2,
+        estimator.epsilon,
+        schedule if schedule in schedules_of("Adam") else "constant",
+    )
+
+
+def trainer_settings(estimator: Any) -> dict[str, Any]:
+    """Arguments of :class:`dnncore.training.Trainer` that may change from fit to fit."""
+    return {
+        "solver": solver_of(estimator),
+        "alpha": estimator.alpha,
+        "batch_size": batch_size("batch_size", estimator.batch_size),
+        "shuffle": bool(estimator.shuffle),
+        "n_threads": estimator.n_threads,
+        "engine": estimator.engine,
+        "dropout": estimator.dropout,
+        **loss_options_of(estimator),
+    }

@@ -1,0 +1,87 @@
+"""The trainer of a fit: that of the last one where training goes on, else a new one."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ..network import Network
+from ..training import Trainer
+from .interface import trainer_of
+from .learning import RowsLearner
+from .params import hidden_sizes, trainer_settings
+from .targets import Targets
+
+
+def prepare_trainer(
+    estimator: Any,
+    before: Network | None,
+    targets: Targets,
+    learner: RowsLearner,
+    random: np.random.RandomState,
+) -> Trainer:
+    """A trainer with the parameters of the estimator.
+
+    Parameters
+    ----------
+    estimator : Estimator
+    before : Network or None
+        With which training goes on.
+    targets : Targets
+    learner : RowsLearner
+        Which has learnt of all rows.
+    random : RandomState
+        Of a new network and a new trainer.
+    """
+    settings = trainer_settings(estimator)
+    if before is None:
+        network = _new_network(estimator, targets, learner, random)
+        return Trainer(network, seed=random.randint(2**31), **settings)
+    _check_network(estimator, before, targets)
+    trainer = trainer_of(estimator)
+    if trainer is not None:
+        trainer.configure(**settings)
+        return trainer
+    trainer = Trainer(before, seed=random.randint(2**31), **settings)
+    trainer.history = estimator.history_
+    return trainer
+
+
+def _new_network(
+    estimator: Any, targets: Targets, learner: RowsLearner, random: np.random.RandomState
+) -> Network:
+    way = estimator.missing_values
+    missing: NDArray[np.intp] | None = None
+    if way != "error":
+        missing = learner.features_with_nan if way == "indicator" else np.zeros(0, np.intp)
+    return Network(
+        _layer_sizes(estimator, missing, targets), dtype=learner.dtype, seed=random,
+        activation=estimator.activation, output=targets.output()[1], missing=missing,
+    )  # fmt: skip
+
+
+def _layer_sizes(
+    estimator: Any, missing: NDArray[np.intp] | None, targets: Targets
+) -> tuple[int, ...]:
+    n_inputs = estimator.n_features_in_ + (0 if missing is None else len(missing))
+    hidden = hidden_sizes("hidden_layer_sizes", estimator.hidden_layer_sizes)
+    return (n_inputs, *hidden, targets.output()[0])
+
+
+def _check_network(estimator: Any, network: Network, targets: Targets) -> None:
+    """Raise ValueError if the parameters ask for another network."""
+    way, missing = estimator.missing_values, network.missing
+    if (missing is None) != (way == "error") or (way == "mean" and missing.size > 0):  # type: ignore[union-attr]
+        raise ValueError(
+            f"missing_values must be as it was when the model was fitted first, got {way!r}"
+        )
+    has = (network.layer_sizes, network.activation, network.output)
+    sizes = _layer_sizes(estimator, missing, targets)
+    wanted = (sizes, estimator.activation, targets.output()[1])
+    if has != wanted:
+        raise ValueError(
+            "the model has layer sizes {}, activation {!r} and output {!r}, and cannot go "
+            "on with {}, {!r} and {!r}".format(*has, *wanted)
+        )

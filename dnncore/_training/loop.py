@@ -1,0 +1,143 @@
+"""The loop over epochs: what the schedule decides is carried out, and training stops."""
+
+from __future__ import annotations
+
+import logging
+import sys
+import warnings
+from collections.abc import Callable
+from functools import partial
+
+import numpy as np
+
+from .._core.csrc import all_finite
+from .._core.public import set_module
+from .history import Validation
+from .monitor import Monitor
+from .optimizer import Optimizer, Snapshot
+from .schedules import SCHEDULES, Decision, Progress
+from .sources import Source
+
+logger = logging.getLogger("dnncore")
+
+
+@set_module("dnncore.training")
+class DivergenceWarning(UserWarning):
+    """Training met a loss or a parameter that is not finite, and went back an epoch."""
+
+
+class EpochLoop:
+    """All epochs of one fit.
+
+    Parameters
+    ----------
+    optimizer : Optimizer
+    source : Source
+        The rows.
+    monitor : Monitor
+    """
+
+    def __init__(self, optimizer: Optimizer, source: Source, monitor: Monitor) -> None:
+        self._optimizer, self._source, self._monitor = optimizer, source, monitor
+        self._schedule = SCHEDULES[optimizer.solver.schedule](optimizer.solver)
+        self._kept: Snapshot | None = None
+
+    def run(self) -> str:
+        """Train; how that ended, as in :meth:`dnncore.training.Trainer.fit`."""
+        self._carry_out(self._schedule.begin(self._progress(0, 0, np.nan, self._current_loss)))
+        for epoch in range(1, self._monitor.settings.max_iter + 1):
+            end = self._epoch(epoch)
+            if end is not None:
+                return end
+        return "max_iter"
+
+    def _epoch(self, epoch: int) -> str | None:
+        """Train on all rows once; how training ended if it did."""
+        optimizer, monitor, schedule = self._optimizer, self._monitor, self._schedule
+        before = optimizer.snapshot()
+        try:
+            loss, rows = optimizer.train_epoch(self._source, monitor.end)
+        except Exception:  # of reading a block
+            optimizer.restore(before)
+            raise
+        steps = optimizer.steps - before.steps
+        if not (np.isfinite(loss) and all_finite(optimizer.network.parameters)):
+            progress = self._progress(epoch, steps, loss, self._current_loss)
+            return self._after_divergence(epoch, before, schedule.on_divergence(progress))
+        found = monitor.record(loss, rows)
+        current_loss = partial(self._loss_of, found)
+        decision = schedule.after_epoch(self._progress(epoch, steps, loss, current_loss))
+        self._carry_out(decision)
+        if monitor.callback_ends(epoch, loss, found, optimizer.learning_rate):
+            return "stopped"
+        if decision.end:
+            return "converged"
+        if monitor.time_is_over:
+            return "max_time"
+        if monitor.patience_is_over:
+            progress = self._progress(epoch, steps, loss, current_loss)
+            return self._after_plateau(epoch, schedule.on_plateau(progress))
+        return None
+
+    def _after_divergence(self, epoch: int, before: Snapshot, decision: Decision) -> str | None:
+        rate = self._optimizer.learning_rate
+        if not decision.go_back:
+            self._optimizer.restore(before)
+        self._carry_out(decision)
+        if not decision.end:
+            return None
+        warn_of_divergence(epoch, rate)
+        return "diverged"
+
+    def _after_plateau(self, epoch: int, decision: Decision) -> str | None:
+        if decision.end:
+            logger.info("epoch %d: no improvement, training stops", epoch)
+        elif decision.learning_rate != self._optimizer.learning_rate:
+            self._monitor.history.no_improvement = 0
+            logger.info("epoch %d: learning rate set to %g", epoch, decision.learning_rate)
+        self._carry_out(decision)
+        return "converged" if decision.end else None
+
+    def _carry_out(self, decision: Decision) -> None:
+        self._optimizer.learning_rate = decision.learning_rate
+        if decision.go_back:
+            if self._kept is None:
+                raise RuntimeError(f"{type(self._schedule).__name__} goes back, but kept nothing")
+            self._optimizer.restore(self._kept)
+            logger.info("no improvement, learning rate %g", decision.learning_rate)
+        if decision.keep:
+            self._kept = self._optimizer.snapshot()
+
+    def _progress(
+        self, epoch: int, steps: int, loss: float, current_loss: Callable[[], float]
+    ) -> Progress:
+        settings, history = self._monitor.settings, self._monitor.history
+        return Progress(
+            self._optimizer.learning_rate, epoch, settings.max_iter, steps, history.t,
+            history.no_improvement, settings.tol, loss, current_loss,
+        )  # fmt: skip
+
+    def _current_loss(self) -> float:
+        return self._loss_of(self._monitor.validation())
+
+    def _loss_of(self, found: Validation) -> float:
+        """Loss of the present parameters: on the held-out rows, or on those of the training."""
+        return self._optimizer.loss_of(self._source) if found.loss is None else found.loss
+
+
+def warn_of_divergence(epoch: int, learning_rate: float) -> None:
+    warnings.warn(
+        f"training diverged in epoch {epoch}: the loss or a parameter is not finite. The "
+        f"parameters from before that epoch are kept. A learning_rate_init below "
+        f"{learning_rate:g}, or norm, may help.",
+        DivergenceWarning,
+        stacklevel=_level_of_caller(),
+    )
+
+
+def _level_of_caller() -> int:
+    """The stacklevel at which a warning of the calling function shows the package's caller."""
+    level, frame = 1, sys._getframe(1)
+    while frame.f_back is not None and frame.f_globals.get("__name__", "").startswith("dnncore."):
+        level, frame = level + 1, frame.f_back
+    return level

@@ -1,0 +1,254 @@
+"""What takes the steps: a network, its solver, and the solver's state."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Mapping
+from contextlib import closing
+from typing import Any, NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+from .._core import checks as check
+from .._core.engine import Engine
+from .._core.memory import aligned_zeros
+from .._core.names import ENGINES, check_loss
+from .._core.threads import blas_for, threads_for_training, use_builtin
+from ..network import Network
+from .solvers import LBFGS, N_STATES, SGD, Adam
+from .sources import Piece, Source
+
+DEFAULT_BATCH_SIZE = 200
+MAX_COUNT = 2**63 - 1  # of a C integer
+LOSS_ROWS = 4096  # scored together for the loss of the training rows
+
+
+class Snapshot(NamedTuple):
+    """Parameters and the solver's state, and how many steps have led to them."""
+
+    arrays: list[NDArray[Any]]
+    steps: int
+
+
+class Optimizer:
+    """Takes the steps of a solver on a network, over all rows of a source at a time.
+
+    The part of a :class:`dnncore.training.Trainer` that the loops of a fit work with. Rows have
+    been checked.
+
+    Parameters
+    ----------
+    network : Network
+        Changed in place.
+    solver : SGD, Adam or LBFGS
+    seed : int, SeedSequence, Generator or None
+        Of the order of the rows, and of dropout.
+    **settings
+        As of :meth:`configure`.
+
+    Attributes
+    ----------
+    learning_rate : float
+        Of the next step, before Adam's bias correction.
+    steps : int
+        So far.
+    """
+
+    def __init__(
+        self,
+        network: Network,
+        solver: SGD | Adam | LBFGS | None = None,
+        *,
+        seed: Any = None,
+        **settings: Any,
+    ) -> None:
+        self.network = network
+        self._rng = np.random.default_rng(seed)
+        self._kept: tuple[object, Engine] | None = None
+        self._dropout_seed: int | None = None
+        self.configure(solver, **settings)
+
+    def configure(
+        self,
+        solver: SGD | Adam | LBFGS | None = None,
+        *,
+        alpha: float = 1e-4,
+        batch_size: int = DEFAULT_BATCH_SIZE,
+        shuffle: bool = True,
+        n_threads: int | None = None,
+        engine: str = "auto",
+        loss: str | None = None,
+        huber_delta: float = 1.0,
+        dropout: float = 0.0,
+    ) -> None:
+        """Change settings (as in the constructor) between epochs.
+
+        The learning rate starts anew if the solver changes, and the solver's state if the new
+        solver has another kind of state.
+        """
+        solver = solver if solver is not None else Adam()
+        self.alpha = check.number("alpha", alpha, low=0.0)
+        self.batch_size = check.integer("batch_size", batch_size, low=1)
+        self.shuffle = shuffle
+        self.engine = check.choice("engine", engine, ENGINES)
+        self.loss = check_loss(loss, self.network.output)
+        self.huber_delta = check.number("huber_delta", huber_delta, low=0.0, low_open=True)
+        self.dropout = check.number("dropout", dropout, low=0.0, high=1.0, high_open=True)
+        if self.dropout > 0.0 and isinstance(solver, LBFGS):
+            raise ValueError("dropout must be 0 with LBFGS, which needs an exact loss")
+        if self.dropout > 0.0 and self._dropout_seed is None:
+            self._dropout_seed = int(self._rng.integers(2**63))
+        self.n_threads = threads_for_training(n_threads, self.batch_size, self.network.n_parameters)
+        previous: SGD | Adam | LBFGS | None = getattr(self, "solver", None)
+        if solver == previous:
+            return
+        self.solver = solver
+        self.learning_rate = float(solver.learning_rate_init)
+        if previous is None or N_STATES[solver.update] != N_STATES[previous.update]:
+            self.steps = 0
+            self._state = [
+                aligned_zeros(self.network.n_parameters, self.network.dtype)
+                for _ in range(N_STATES[solver.update])
+            ]
+
+    # ------------------------------------------------------------------------------ steps
+
+    def train_epoch(self, source: Source, end: float = np.inf) -> tuple[float, int]:
+        """Train on every row once, or until it is `end` by ``time.monotonic``.
+
+        Returns
+        -------
+        float
+            Mean over the rows that were trained on of the loss of their mini-batch before its
+            update.
+        int
+            How many rows these are.
+        """
+        engine = self._engine(source.most_rows)
+        loss, rows = 0.0, 0
+        with closing(source.pieces(self.batch_size, self._rng if self.shuffle else None)) as pieces:
+            for piece in pieces:
+                loss, trained = self._train_on(engine, piece, loss, end - time.monotonic())
+                rows += trained
+                if trained < piece.n_rows or time.monotonic() >= end:
+                    break
+        return loss / rows, rows
+
+    def _train_on(
+        self, engine: Engine, piece: Piece, loss_before: float, time_left: float
+    ) -> tuple[float, int]:
+        """The sum of the losses, and the number of rows."""
+        unused = self.network.parameters
+        state1, state2 = (*self._state, unused, unused)[:2]
+        with blas_for(self.engine):
+            loss, rows = engine.train_epoch(
+                piece.X, piece.label, piece.L, piece.weight, piece.order,
+                self.solver.update, state1, state2,
+                rate=self.learning_rate, alpha=self.alpha, steps_before=self.steps,
+                loss=self.loss, huber_delta=self.huber_delta, dropout=self.dropout,
+                dropout_seed=self._dropout_seed or 0, time_left=time_left,
+                loss_before=loss_before, **self.solver.constants,
+            )  # fmt: skip
+        self.steps += -(-rows // min(self.batch_size, piece.n_rows))
+        return loss, rows
+
+    def _engine(self, most_rows: int) -> Engine:
+        """The engine of the last call if it fits this one: its buffers are in the cache."""
+        network = self.network
+        arrays = network.parameters, network.mean_, network.scale_
+        options = min(self.batch_size, most_rows), self.n_threads
+        builtin = use_builtin(self.engine)
+        key = (*map(id, arrays), *options, builtin)  # the engine keeps the arrays alive
+        if self._kept is None or self._kept[0] != key:
+            self._kept = key, Engine(
+                network.layer_sizes, *arrays, *options, builtin=builtin,
+                activation=network.activation, output=network.output, missing=network.missing,
+            )  # fmt: skip
+        return self._kept[1]
+
+    def loss_of(self, source: Source) -> float:
+        """Loss of the present parameters, with the penalty, on all rows."""
+        loss, total = 0.0, 0.0
+        with closing(source.pieces(LOSS_ROWS, None)) as pieces:
+            for piece in pieces:
+                for X, labels in piece.chunks(LOSS_ROWS):
+                    logits = self.network.logits(X)
+                    total += labels.total
+                    loss += labels.total * self.network.mean_loss(
+                        logits, labels, loss=self.loss, huber_delta=self.huber_delta
+                    )
+        return loss / total + self.network.penalty(self.alpha / total)
+
+    # ------------------------------------------------------------------------------ state
+
+    def snapshot(self) -> Snapshot:
+        """A copy of the parameters and of the solver's state, for :meth:`restore`."""
+        return Snapshot([x.copy() for x in (self.network.parameters, *self._state)], self.steps)
+
+    def restore(self, snapshot: Snapshot) -> None:
+        """Give the network and the solver back what they had."""
+        self.steps = snapshot.steps
+        for array, copy in zip(
+            (self.network.parameters, *self._state), snapshot.arrays, strict=True
+        ):
+            array[...] = copy
+
+    def state_dict(self) -> dict[str, Any]:
+        """What the next steps depend on, beside the network, the settings and the history.
+
+        Returns
+        -------
+        dict
+            ``solver``; ``vectors``, a copy of what it keeps; ``steps`` so far;
+            ``learning_rate``; ``dropout_seed``; ``random``, the state of the generator of the
+            order of rows, as NumPy has it.
+        """
+        return {
+            "solver": self.solver,
+            "vectors": [x.copy() for x in self._state],
+            "steps": self.steps,
+            "learning_rate": self.learning_rate,
+            "dropout_seed": self._dropout_seed,
+            "random": self._rng.bit_generator.state,
+        }
+
+    def load_state_dict(self, state: Mapping[str, Any]) -> None:
+        """Go on from what :meth:`state_dict` gave.
+
+        Raises
+        ------
+        TypeError, ValueError
+            If the state does not fit; nothing has been changed.
+        """
+        solver, vectors = state["solver"], state["vectors"]
+        shapes = [(self.network.n_parameters,)] * N_STATES[solver.update]
+        if [x.shape for x in vectors] != shapes:
+            raise ValueError(
+                f"vectors must have shapes {shapes} for {solver}, got {[x.shape for x in vectors]}"
+            )
+        if not all(np.isfinite(x).all() for x in vectors):
+            raise ValueError("vectors must be finite")
+        steps = check.integer("steps", state["steps"], low=0, high=MAX_COUNT)
+        rate = check.number(
+            "learning_rate", state["learning_rate"], low=0.0, high=np.inf, high_open=True
+        )
+        seed = state["dropout_seed"]
+        if seed is not None:
+            seed = check.integer("dropout_seed", seed, low=0, high=MAX_COUNT)
+        generator = type(self._rng.bit_generator)()
+        try:
+            generator.state = state["random"]
+        except (KeyError, OverflowError) as error:
+            raise ValueError(
+                f"random must be the state of a {type(generator).__name__}, got "
+                f"{state['random']!r:.80}"
+            ) from error
+        self.solver, self.learning_rate = solver, rate
+        self.steps, self._dropout_seed, self._rng = steps, seed, np.random.Generator(generator)
+        self._state = [aligned_zeros(x.size, self.network.dtype) for x in vectors]
+        for own, x in zip(self._state, vectors, strict=True):
+            own[...] = x
+
+    def __getstate__(self) -> dict[str, Any]:
+        return {**self.__dict__, "_kept": None}

@@ -1,0 +1,44 @@
+"""When training stops, and who is told of its epochs."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import numpy as np
+
+from .._core import checks as check
+from .history import EpochInfo, Validation
+
+
+@dataclass(frozen=True)
+class StopSettings:
+    """The settings of one fit, checked; see :meth:`dnncore.training.Trainer.fit`."""
+
+    max_iter: int = 200
+    tol: float = 1e-4
+    n_iter_no_change: float = 10
+    validate: Callable[[], Validation] | None = None
+    early_stopping: bool = False
+    max_time: float | None = None
+    callback: Callable[[EpochInfo], object] | None = None
+
+    def __post_init__(self) -> None:
+        if self.early_stopping and self.validate is None:
+            raise ValueError("early_stopping needs validate")
+        checked = {
+            "max_iter": check.integer("max_iter", self.max_iter, low=1),
+            "tol": check.number("tol", self.tol, low=0.0),
+            "n_iter_no_change": check_patience(self.n_iter_no_change),
+        }
+        if self.max_time is not None:
+            checked["max_time"] = check.number("max_time", self.max_time, low=0.0, low_open=True)
+        for name, value in checked.items():
+            object.__setattr__(self, name, value)  # which is how a frozen dataclass converts
+
+
+def check_patience(n_iter_no_change: object) -> float:
+    """`n_iter_no_change`, which may be infinite."""
+    if isinstance(n_iter_no_change, float) and n_iter_no_change == np.inf:
+        return np.inf
+    return check.integer("n_iter_no_change", n_iter_no_change, low=1)

@@ -1,0 +1,84 @@
+"""Draws docs/architecture.svg from the contracts in pyproject.toml: run it after they change.
+
+python docs/architecture.py
+"""
+
+from __future__ import annotations
+
+import pathlib
+import re
+import tomllib
+from html import escape
+
+DOCS = pathlib.Path(__file__).parent
+PICTURE = DOCS / "architecture.svg"
+
+# Compiled modules, which import-linter does not see, stand on the floor of their oracle.
+COMPILED = {"reference": ("kernels", "predictor", "reference")}
+ABOUT = {
+    "cli": "the command line: a file for each command, tables",
+    "report": "one HTML page about a model",
+    "display": "plots of training, weights and layers",
+    "convert": "ONNX, C, PyTorch, scikit-learn",
+    "modelfile": "save and load: safetensors",
+    "classifier": "DNNClassifier",
+    "regressor": "DNNRegressor",
+    "_estimators": "what the two share: checked rows, targets, parameters, fit, scoring",
+    "training": "public names of the trainer",
+    "blocks": "NPY and Parquet files for fit_blocks",
+    "_training": "trainer, epochs, solvers, schedules, history",
+    "_data": "NPY, Parquet, CSV; columns and their encoding; blocks of rows",
+    "network": "Network: one parameter vector, forward, loss, gradients",
+    "kernels": "forward and backward kernels",
+    "predictor": "a frozen network that scores",
+    "reference": "the same in plain NumPy",
+    "_core": "engine, layers, threads, checks, names",
+    "_html": "networks drawn as SVG",
+    "csrc": "plain C11: vector mathematics and matrix products for each instruction set",
+}
+PUBLIC, INTERNAL = "#dcebf7", "#f1f1ee"
+WIDTH, FLOOR, GAP, MARGIN = 860, 46, 8, 16
+
+
+def floors() -> list[tuple[str, ...]]:
+    """The rooms of each floor, from the top one down."""
+    project = tomllib.loads((DOCS.parent / "pyproject.toml").read_text())
+    layers = project["tool"]["importlinter"]["contracts"][0]["layers"]
+    rooms = [tuple(re.split(r" [|:] ", floor)) for floor in layers if floor != "__main__"]
+    return [*(COMPILED.get(floor[0], floor) for floor in rooms), ("csrc",)]
+
+
+def box(room: str, x: float, y: float, width: float) -> str:
+    """A room: its name, and what it is for."""
+    about = escape(ABOUT[room])
+    colour = INTERNAL if room.startswith("_") or room == "csrc" else PUBLIC
+    return (
+        f'<rect x="{x:g}" y="{y:g}" width="{width:g}" height="{FLOOR}" rx="5" fill="{colour}" '
+        f'stroke="#8a8f98"/><text x="{x + 12:g}" y="{y + 19:g}" font-weight="bold">{room}</text>'
+        f'<text x="{x + 12:g}" y="{y + 36:g}" font-size="12" fill="#444">{about}</text>'
+    )
+
+
+def picture() -> str:
+    """The architecture as SVG."""
+    parts, y = [], MARGIN + 26
+    for rooms in floors():
+        width = (WIDTH - 2 * MARGIN - GAP * (len(rooms) - 1)) / len(rooms)
+        for i, room in enumerate(rooms):
+            x = MARGIN + i * (width + GAP)
+            parts.append(box(room, x, y, width))
+        y += FLOOR + GAP
+    height = y + MARGIN - GAP
+    return (
+        f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {WIDTH} {height}" width="{WIDTH}" '
+        f'height="{height}" role="img" aria-label="The rooms of dnncore, floor by floor" '
+        f'font-family="sans-serif" font-size="14" fill="#1c1e21">'
+        f'<rect width="{WIDTH}" height="{height}" rx="8" fill="#ffffff"/>'
+        f'<text x="{MARGIN}" y="{MARGIN + 10}" font-size="12" fill="#444">'
+        "A room imports only from the floors below it; save, load and from_sklearn are the only "
+        "doors upwards. Public rooms are blue.</text>" + "".join(parts) + "</svg>\n"
+    )
+
+
+if __name__ == "__main__":
+    PICTURE.write_text(picture())

@@ -1,0 +1,28 @@
+"""The progress bar."""
+
+import sys
+
+import pytest
+
+from dnncore import DNNClassifier, DNNRegressor
+
+pytestmark = pytest.mark.filterwarnings("ignore::sklearn.exceptions.ConvergenceWarning")
+
+
+@pytest.mark.parametrize("make", [DNNClassifier, DNNRegressor])
+def test_verbose_shows_a_progress_bar(iris, capsys, make):
+    pytest.importorskip("tqdm")
+    model = make(max_iter=3, verbose=True).fit(*iris, X_val=iris[0], y_val=iris[1])
+    shown = capsys.readouterr()
+    assert shown.out == ""
+    for words in (make.__name__, "3/3", f"loss={model.loss_:.4g}", "held-out loss=", "score="):
+        assert words in shown.err
+    make(max_iter=3).fit(*iris)
+    assert capsys.readouterr().err == ""
+
+
+def test_verbose_without_tqdm(iris, monkeypatch):
+    monkeypatch.setitem(sys.modules, "tqdm", None)
+    monkeypatch.setitem(sys.modules, "tqdm.auto", None)
+    with pytest.raises(ImportError, match="verbose needs tqdm"):
+        DNNClassifier(max_iter=3, verbose=True).fit(*iris)

@@ -1,0 +1,62 @@
+"""Compiled modules import downwards only, as the contracts in pyproject.toml have it.
+
+import-linter reads Python files; this reads the Cython ones, by the same floors.
+"""
+
+import pathlib
+import re
+import runpy
+import tomllib
+
+import pytest
+
+ROOT = pathlib.Path(__file__).parents[1]
+CONTRACTS = tomllib.loads((ROOT / "pyproject.toml").read_text())["tool"]["importlinter"]
+FLOORS = [re.split(r" [|:] ", floor) for floor in CONTRACTS["contracts"][0]["layers"]]
+# Compiled modules stand between the network, which uses them, and the ground floor.
+COMPILED = {"predictor": len(FLOORS) - 2, "kernels": len(FLOORS) - 2}
+HEIGHT = {room: len(FLOORS) - i for i, floor in enumerate(FLOORS) for room in floor}
+HEIGHT |= {room: len(FLOORS) - i for room, i in COMPILED.items()}
+DOORS = {("predictor", "modelfile")}  # load and save, imported when they are called
+IMPORT = re.compile(r"^\s*from (\.+)([\w.]*) c?import (\w+)", re.MULTILINE)
+SOURCES = sorted(
+    path for pattern in ("*.pyx", "*.pxd") for path in (ROOT / "dnncore").rglob(pattern)
+)
+
+
+def room_of(path: pathlib.Path) -> str:
+    return path.relative_to(ROOT / "dnncore").parts[0].partition(".")[0]
+
+
+def imported_rooms(path: pathlib.Path) -> set[str]:
+    folder = path.relative_to(ROOT / "dnncore").parts[:-1]
+    rooms = set()
+    for dots, module, name in IMPORT.findall(path.read_text()):
+        start = folder[: len(folder) - len(dots) + 1]
+        rooms.add([*start, *filter(None, module.split(".")), name][0])
+    return rooms
+
+
+def test_every_module_has_a_floor():
+    rooms = {room_of(path) for path in (ROOT / "dnncore").rglob("*.py*")}
+    assert rooms - {"__init__", "__pycache__", "_version", "py"} == set(HEIGHT)
+
+
+@pytest.mark.parametrize("path", SOURCES, ids=lambda path: path.name)
+def test_cython_imports_run_downwards(path):
+    room = room_of(path)
+    imported = imported_rooms(path) - {room, "_version"}
+    upwards = {other for other in imported if HEIGHT[other] >= HEIGHT[room]}
+    assert not {(room, other) for other in upwards} - DOORS
+
+
+def test_imports_are_found():
+    found = {room for path in SOURCES for room in imported_rooms(path)}
+    assert {"_core", "modelfile"} <= found
+
+
+def test_the_picture_is_that_of_the_contracts():
+    """``python docs/architecture.py`` draws it anew."""
+    drawn = runpy.run_path(str(ROOT / "docs" / "architecture.py"))["picture"]()
+    assert (ROOT / "docs" / "architecture.svg").read_text() == drawn
+    assert all(f">{room}</text>" in drawn for room in set(HEIGHT) - {"__main__"})
