@@ -51,7 +51,7 @@ def test_lines_of_rows(written):
 def test_files_that_cannot_be_read(written, tmp_path):
     with pytest.raises(FileNotFoundError):
         CsvFile("nothing.csv")
-    with pytest.raises(IsADirectoryError):
+    with pytest.raises(OSError):
         CsvFile(tmp_path)
     path = written("")
     with pytest.raises(UnusableFile, match=rf"^{path} is not a usable CSV file: Empty CSV file"):
