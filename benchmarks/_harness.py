@@ -43,13 +43,22 @@ class Worker:
     arguments : tuple
     threads : int
         Threads allowed, and processors the process is kept on.
+    python : str
+        The interpreter, by default this one.
     """
 
-    def __init__(self, maker: str, arguments: Sequence[object] = (), *, threads: int = 1) -> None:
+    def __init__(
+        self,
+        maker: str,
+        arguments: Sequence[object] = (),
+        *,
+        threads: int = 1,
+        python: str = sys.executable,
+    ) -> None:
         self._connection, other_end = multiprocessing.Pipe()
         with other_end:
             self._process = subprocess.Popen(
-                [sys.executable, "-W", "ignore", HERE / "_worker.py", str(other_end.fileno()),
+                [python, "-W", "ignore", HERE / "_worker.py", str(other_end.fileno()),
                  ",".join(map(str, available_cpus()[-threads:]))],
                 pass_fds=[other_end.fileno()],
                 env=os.environ | environment(threads),
@@ -129,6 +138,7 @@ def take_turns(
     rounds: Iterable[Sequence[object]],
     *,
     threads: int,
+    pythons: Mapping[str, str] | None = None,
 ) -> Outcome:
     """Run every task once a round, one after the other, each in a process of its own.
 
@@ -142,7 +152,10 @@ def take_turns(
     rounds : iterable of sequences
         For each round the arguments that all tasks are called with.
     threads : int
+    pythons : mapping from name to str, optional
+        Interpreters of the tasks that do not run in this one.
     """
+    pythons = pythons or {}
     outcome = Outcome({}, {})
     workers: dict[str, Worker] = {}
 
@@ -156,7 +169,8 @@ def take_turns(
 
     try:
         for name, (maker, arguments) in tasks.items():
-            workers[name] = Worker(maker, arguments, threads=threads)
+            python = pythons.get(name, sys.executable)
+            workers[name] = Worker(maker, arguments, threads=threads, python=python)
         for name in list(workers):
             attempt(name, workers[name].wait_until_ready)
         outcome.results = {name: [] for name in workers}
