@@ -46,8 +46,8 @@ def names_in_readme():
 
 @pytest.mark.parametrize("name", names_in_readme())
 def test_what_readme_names_is_there_after_a_plain_import(name):
-    _, err, status = run_python(f"import dnncore; dnncore.{name}")
-    assert status == 0, err
+    out, _ = run_python(f"import dnncore; print(dnncore.{name} is not None)")
+    assert out.strip() == "True"
 
 
 def test_readme_names_the_modules():
