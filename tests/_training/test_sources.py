@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from dnncore import Network, training
-from dnncore._core import checks
+from dnncore._core import checks, labels
 from dnncore._data import blocks as data_blocks
 from dnncore._training import checks as training_checks
 from dnncore._training import loop
@@ -30,7 +30,7 @@ def make_trainer(solver=None, output="softmax"):
 def looked_at(monkeypatch):
     """The arrays that were looked through for NaN and infinity."""
     arrays = []
-    for module in (checks, training_checks, data_blocks, loop):
+    for module in (checks, labels, training_checks, data_blocks, loop):
         original = module.all_finite
 
         def all_finite(x, original=original):
