@@ -226,7 +226,7 @@ def test_what_is_refused():
         DNNClassifier.from_sklearn(classifier)
     if "loss" in MLPRegressor().get_params():
         poisson = fitted(MLPRegressor, np.abs(X[:, 0]), loss="poisson")
-        with pytest.raises(ValueError, match="got outputs through 'exp'"):
+        with pytest.raises(ValueError, match="got the output activation 'exp'"):
             DNNRegressor.from_sklearn(poisson)
 
 
