@@ -1,8 +1,8 @@
 """The command line: ``dnncore train``, ``predict``, ``evaluate``, ``export``, ``bench``, ``info``.
 
-Results go to standard output, progress, warnings and errors to standard error. Exit status: 0
-when all is well, 2 after an error, which is one line, 130 after Ctrl-C (the model in training is
-evaluated and saved first), 141 when the reader of the output has gone.
+Results are written to standard output; progress, warnings and errors to standard error. The exit
+status is 0 on success, 2 after an error, which is reported in one line, 130 after Ctrl-C (a model
+in training is evaluated and saved first), and 141 if the reader of the output closed the pipe.
 """
 
 from __future__ import annotations
@@ -30,7 +30,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     Parameters
     ----------
     argv : sequence of str, optional
-        Arguments; by default those of the process.
+        Command-line arguments. Default: those of the process.
 
     Returns
     -------
@@ -38,7 +38,7 @@ def main(argv: Sequence[str] | None = None) -> int:
         Exit status.
     """
     if isinstance(sys.stdout, io.TextIOWrapper):
-        # A terminal may lack the letters of a class.
+        # The encoding of the terminal may lack characters of a class name.
         sys.stdout.reconfigure(errors="backslashreplace")
     try:
         arguments = parser().parse_args(argv)
@@ -64,12 +64,12 @@ def main(argv: Sequence[str] | None = None) -> int:
 
 
 def parser() -> Parser:
-    """The parser of all commands."""
+    """Return the parser of all commands."""
     whole = Parser(
         prog="dnncore",
-        description="Train dense neural networks on a CPU, measure them, and predict with them or "
-        "with any other model that dnncore has saved.",
-        epilog="Without data, 'dnncore train' learns the handwritten digits of scikit-learn.",
+        description="Train dense neural networks on a CPU, evaluate them, and predict with them or "
+        "with any other model saved by dnncore.",
+        epilog="Without data, 'dnncore train' uses the handwritten digits of scikit-learn.",
     )
     whole.add_argument("--version", action="version", version=f"dnncore {dnncore.__version__}")
     commands = whole.add_subparsers(metavar="COMMAND", required=True)

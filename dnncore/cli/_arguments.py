@@ -1,4 +1,4 @@
-"""What the commands' arguments have in common: their types and checks."""
+"""Argument types and checks shared by the commands."""
 
 from __future__ import annotations
 
@@ -20,11 +20,11 @@ TABLE_HELP = (
 
 
 class CommandError(Exception):
-    """Something that the user can put right."""
+    """An error that the user can correct."""
 
 
 class Parser(argparse.ArgumentParser):
-    """A parser whose errors are one line."""
+    """Argument parser that reports an error in one line."""
 
     def error(self, message: str) -> NoReturn:
         self.exit(ERROR, f"dnncore: error: {one_line(message)} (see '{self.prog} --help')\n")
@@ -33,7 +33,7 @@ class Parser(argparse.ArgumentParser):
 def number(
     kind: Callable[[str], Any], description: str, valid: Callable[[Any], bool]
 ) -> Callable[[str], Any]:
-    """Return an argument type: a number of one kind in a range."""
+    """Return an argument type: a number of the given kind that is valid."""
 
     def parse(text: str) -> Any:
         try:
@@ -58,14 +58,14 @@ penalty = number(float, "a finite number >= 0", lambda value: 0 <= value < math.
 
 
 def require_packages(extra: str, **packages: str) -> None:
-    """Raise unless all modules can be found; `packages` maps them to their distributions."""
+    """Raise unless all modules can be found; `packages` maps modules to distributions."""
     for module, distribution in packages.items():
         if importlib.util.find_spec(module) is None:
             raise CommandError(f"{distribution} is not installed: pip install 'dnncore[{extra}]'")
 
 
 def check_destination(option: str, path: str, inputs: Sequence[str]) -> None:
-    """Raise before the work is done if its result cannot be written, or would replace an input."""
+    """Raise in advance if a result cannot be written or would overwrite an input."""
     parent = Path(path).parent
     if not parent.is_dir():
         raise CommandError(f"{option}: there is no directory {str(parent)!r}")

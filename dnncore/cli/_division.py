@@ -1,4 +1,4 @@
-"""Rows divided into those to train on, to validate by, and held out for the test."""
+"""Split rows into training, validation and test rows."""
 
 from __future__ import annotations
 
@@ -14,15 +14,16 @@ from .tables import Dataset, TableRows
 
 
 class Shares(NamedTuple):
-    """How rows are divided.
+    """Parameters of the split.
 
     Attributes
     ----------
     test : float
-        Share of all rows.
+        Fraction of all rows.
     validation : float
-        Share of the other rows.
+        Fraction of the remaining rows.
     seed : int
+        Seed of the random split.
     """
 
     test: float
@@ -31,37 +32,37 @@ class Shares(NamedTuple):
 
 
 class Parts(Protocol):
-    """Rows to train on, to validate by, and held out.
+    """Training, validation and test rows.
 
     Attributes
     ----------
     sizes : tuple of 3 ints
-        Rows to train on, to validate by, held out.
+        Number of training, validation and test rows.
     n_classes : int or None
-        None if the target is not one label a row.
+        Number of classes; None unless the target is one label per row.
     """
 
     sizes: tuple[int, int, int]
     n_classes: int | None
 
     def fit(self, model: Any) -> None:
-        """Train an estimator on its rows."""
+        """Train an estimator on the training rows."""
         ...
 
     def held_out(self) -> Iterator[TableRows]:
-        """The rows for the test; y as in the data."""
+        """Yield the test rows; y as in the data."""
         ...
 
 
 class PartsInMemory:
-    """All rows in memory; labels have the same shares in each part.
+    """A split of rows in memory, stratified by label.
 
     Parameters
     ----------
     data : Dataset
     shares : Shares
     labels : bool
-        Whether the target is a label for each row.
+        Whether the target is one label per row.
     """
 
     def __init__(self, data: Dataset, shares: Shares, *, labels: bool) -> None:
@@ -77,15 +78,18 @@ class PartsInMemory:
                 rest, shares.validation, shares.seed, labels
             )
         except ValueError as error:
-            raise CommandError(f"{len(rows)} rows cannot be divided: {error}") from error
+            raise CommandError(f"{len(rows)} rows cannot be split: {error}") from error
         if self.n_classes and len(np.unique(self._y[self._train])) < self.n_classes:
-            raise CommandError("no training rows are left of some class; divide off smaller parts")
+            raise CommandError(
+                "at least one class has no training rows left; reduce --test-size or "
+                "--validation-fraction"
+            )
         self.sizes = len(self._train), len(self._validation), len(self._test)
 
     def _split(
         self, rows: NDArray[np.intp], fraction: float, seed: int, stratify: bool
     ) -> tuple[NDArray[np.intp], NDArray[np.intp]]:
-        """Divide off a fraction of the rows."""
+        """Split off a fraction of the rows."""
         from sklearn.model_selection import train_test_split
 
         if fraction == 0:
@@ -111,8 +115,10 @@ class PartsInMemory:
 
 
 class PartsInBlocks:
-    """A part for each row by chance, the same whenever the file is read; of which only the rows
-    to validate by are kept in memory. Parameters as in `PartsInMemory`."""
+    """A random split of rows that are read in blocks, the same each time the file is read.
+
+    Only the validation rows are kept in memory. Parameters as in `PartsInMemory`.
+    """
 
     def __init__(self, data: Dataset, shares: Shares, *, labels: bool) -> None:
         self._data, self._shares = data, shares
@@ -130,17 +136,19 @@ class PartsInBlocks:
         self._classes = classes
         self.n_classes = None if classes is None else _at_least_two(classes)
         if not sizes[0]:
-            raise CommandError("no rows are left to train on; divide off smaller parts")
+            raise CommandError(
+                "no training rows are left; reduce --test-size or --validation-fraction"
+            )
         self._X_val = np.concatenate([block.X for block in kept])
         self._y_val = np.concatenate([block.y for block in kept if block.y is not None])
 
     def _parts(self) -> Iterator[tuple[TableRows, NDArray[np.intp]]]:
-        """Each block, with 0, 1 or 2 for the part of each row."""
+        """Yield each block, with the part of each row: 0, 1 or 2."""
         test, validation, seed = self._shares
         random = np.random.default_rng(seed)
         edges = [1 - test - (1 - test) * validation, 1 - test]
         for block in self._data:
-            # As many draws as rows: where blocks begin makes no difference.
+            # One draw per row: the split does not depend on where blocks begin.
             yield block, np.searchsorted(edges, random.random(len(block.X)), side="right")
 
     def _part(self, number: int) -> Iterator[TableRows]:
@@ -151,7 +159,7 @@ class PartsInBlocks:
 
     def fit(self, model: Any) -> None:
         some = len(self._X_val) > 0
-        # A rare class may have no row to train on, but one to validate by.
+        # A rare class may have a validation row but no training row.
         options = {} if self._classes is None else {"classes": self._classes}
         model.fit_blocks(
             _Blocks(lambda: self._part(0)),
@@ -165,7 +173,7 @@ class PartsInBlocks:
 
 
 class _Blocks:
-    """Blocks that can be iterated over again and again."""
+    """Blocks that can be iterated over repeatedly."""
 
     def __init__(self, blocks: Callable[[], Iterator[TableRows]]) -> None:
         self._blocks = blocks
@@ -180,19 +188,19 @@ def _rows(block: TableRows, which: NDArray[np.bool_]) -> TableRows:
 
 def _at_least_two(classes: NDArray[Any]) -> int:
     if len(classes) < 2:
-        raise CommandError(f"all rows are of one class, {str(classes[0])!r}; training needs two")
+        raise CommandError(f"the target must have at least 2 classes, got only {str(classes[0])!r}")
     return len(classes)
 
 
 def _count_classes(y: NDArray[Any], n_parts: int) -> int:
-    """How many classes there are; all need rows enough for the parts."""
+    """Return the number of classes; raise if one has too few rows for the split."""
     classes, counts = np.unique(y, return_counts=True)
     _at_least_two(classes)
     rarest = int(np.argmin(counts))
     if counts[rarest] < n_parts:
         raise CommandError(
             f"class {str(classes[rarest])!r} has {plural(counts[rarest], 'row')}, too few to "
-            "divide into training, validation and test rows; --validation-fraction 0 and "
-            "--test-size 0 leave parts out"
+            "split into training, validation and test rows; --validation-fraction 0 and "
+            "--test-size 0 omit a part"
         )
     return len(classes)

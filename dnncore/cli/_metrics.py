@@ -1,4 +1,4 @@
-"""How good predictions are, summed up block by block, and how that is shown."""
+"""Metrics of predictions, accumulated block by block, and their display."""
 
 from __future__ import annotations
 
@@ -16,35 +16,35 @@ MAX_MATRIX = 12
 
 
 class Scores(Protocol):
-    """Predictions compared with the truth.
+    """Metrics of predictions, accumulated over blocks of rows.
 
     Attributes
     ----------
     rows : int
-        Compared so far.
+        Number of rows so far.
     """
 
     rows: int
 
     def update(self, y: NDArray[Any], scored: Scored) -> None:
-        """Take in some rows; y as `LoadedModel.rows` gives it."""
+        """Add some rows; y as returned by `LoadedModel.rows`."""
         ...
 
     def summary(self) -> str:
-        """Some figures in a line, without the number of rows."""
+        """Return the main metrics in one line, without the number of rows."""
         ...
 
     def show(self) -> None:
-        """Print what is known of the single classes."""
+        """Print the metrics of each class."""
         ...
 
     def as_dict(self) -> dict[str, Any]:
-        """All of it as plain values for JSON."""
+        """Return all metrics as plain values for JSON."""
         ...
 
 
 def scores_of(model: LoadedModel) -> Scores:
-    """An empty record of the kind that goes with a model."""
+    """Return empty scores of the kind that fits the model."""
     if model.classes is None:
         return NumberScores(model.layer_sizes[-1])
     if model.output == "logistic":
@@ -53,10 +53,10 @@ def scores_of(model: LoadedModel) -> Scores:
 
 
 class ClassScores:
-    """Of one label a row: accuracy, log-loss and the confusion matrix.
+    """Accuracy, log-loss and confusion matrix for one label per row.
 
-    The log-loss is the mean of -log(p) of the true class, p being at least the machine epsilon
-    of its type, as in scikit-learn.
+    The log-loss is the mean of -log(p) of the true class, where p is clipped from below at the
+    machine epsilon of its dtype, as in scikit-learn.
     """
 
     def __init__(self, classes: NDArray[Any]) -> None:
@@ -83,7 +83,7 @@ class ClassScores:
         return self._log_loss / self.rows
 
     def by_class(self) -> NDArray[np.float64]:
-        """Precision, recall and F1 of each class (3, n_classes); 0 where undefined."""
+        """Return precision, recall and F1 of each class (3, n_classes); 0 where undefined."""
         right = np.diagonal(self.confusion)
         predicted, actual = self.confusion.sum(axis=0), self.confusion.sum(axis=1)
         return _precision_recall_f1(right, predicted, actual)
@@ -124,15 +124,16 @@ class ClassScores:
 
 
 class LabelScores:
-    """Of several labels a row: the share of rows with all labels right, and each label's figures.
+    """Subset accuracy, log-loss and the metrics of each label, for multi-label targets.
 
-    The log-loss is the mean over rows and labels of the binary cross-entropy.
+    The subset accuracy is the fraction of rows with all labels correct. The log-loss is the
+    binary cross-entropy, averaged over rows and labels.
     """
 
     def __init__(self, classes: NDArray[Any]) -> None:
         self.rows = 0
         self._classes = classes.tolist()
-        self._counts = np.zeros((3, len(classes)), np.int64)  # right, predicted, actual
+        self._counts = np.zeros((3, len(classes)), np.int64)  # correct, predicted, actual
         self._rows_right = 0
         self._log_loss = 0.0
 
@@ -154,7 +155,7 @@ class LabelScores:
         return self._log_loss / self.rows / len(self._classes)
 
     def summary(self) -> str:
-        return f"accuracy {self.accuracy:.4f} (all labels right), log-loss {self.log_loss:.4f}"
+        return f"subset accuracy {self.accuracy:.4f}, log-loss {self.log_loss:.4f}"
 
     def show(self) -> None:
         _print_classes(self._classes, _precision_recall_f1(*self._counts), self._counts[2])
@@ -170,8 +171,7 @@ class LabelScores:
 
 
 class NumberScores:
-    """Of numbers: R2 (the mean over the outputs), and the root mean square and the mean size of
-    the errors over all of them."""
+    """R2 (averaged over outputs), RMSE and MAE (over all outputs), for regression."""
 
     def __init__(self, n_outputs: int) -> None:
         self.rows = 0
@@ -185,7 +185,7 @@ class NumberScores:
         errors = scored.outputs.astype(np.float64) - y
         self._squares += (errors**2).sum(axis=0)
         self._sizes += np.abs(errors).sum(axis=0)
-        # Chan's formula, which joins the spreads of two sets of rows.
+        # Chan's formula, which merges the sums of squares of two sets of rows.
         n, mean = len(y), y.mean(axis=0)
         shift = mean - self._mean
         share = n / (self.rows + n)
@@ -195,7 +195,7 @@ class NumberScores:
 
     @property
     def r2(self) -> float:
-        """NaN of targets that are all the same."""
+        """Coefficient of determination; NaN for a constant target."""
         if not (self._spread > 0).all():
             return math.nan
         return float(np.mean(1 - self._squares / self._spread))
@@ -213,7 +213,7 @@ class NumberScores:
         return f"R2 {r2}, RMSE {self.rmse:.4g}, MAE {self.mae:.4g}"
 
     def show(self) -> None:
-        pass  # The summary says all.
+        pass  # The summary contains everything.
 
     def as_dict(self) -> dict[str, Any]:
         r2 = None if math.isnan(self.r2) else self.r2
@@ -243,7 +243,7 @@ def _class_dicts(
 
 
 def _print_classes(classes: list[Any], by_class: NDArray[np.float64], counts: NDArray[Any]) -> None:
-    """Print precision, recall, F1 and number of rows of each class, and their plain means."""
+    """Print precision, recall, F1 and the number of rows of each class, and unweighted means."""
     from rich import box
     from rich.table import Table
 

@@ -1,4 +1,4 @@
-"""A model file as the commands need it, whatever kind of model it holds."""
+"""A model file as the commands use it, for every kind of model."""
 
 from __future__ import annotations
 
@@ -19,14 +19,14 @@ from .tables import Dataset, TableRows, scoring_data
 
 
 class Scored(NamedTuple):
-    """What a model says of some rows.
+    """The predictions of a model for some rows.
 
     Attributes
     ----------
     predicted : array (n,) or (n, n_outputs)
-        Indices of classes (n,), labels of 0 and 1, or numbers.
+        Class indices (n,), labels 0 and 1 (multi-label), or predicted targets.
     outputs : array (n, n_outputs)
-        Probabilities, or the numbers.
+        Probabilities, or predicted targets.
     """
 
     predicted: NDArray[Any]
@@ -35,7 +35,7 @@ class Scored(NamedTuple):
 
 @dataclass(frozen=True)
 class LoadedModel:
-    """A model, and what it knows of its columns.
+    """A model and the table layout stored with it.
 
     Attributes
     ----------
@@ -56,7 +56,7 @@ class LoadedModel:
 
     @property
     def output(self) -> str:
-        """softmax (one label a row), logistic (several) or identity (numbers)."""
+        """softmax (one label per row), logistic (multi-label) or identity (regression)."""
         return self.network.output
 
     @property
@@ -65,24 +65,24 @@ class LoadedModel:
 
     @property
     def n_features(self) -> int:
-        """Of the user: the network may have more inputs, for missing values."""
+        """Number of columns of X; the network may have more inputs, for missing values."""
         return self.network.n_features
 
     @property
     def may_miss(self) -> bool:
-        """Whether missing values mean something to the model."""
+        """Whether the model accepts missing values."""
         known = (getattr(self.network, name, None) for name in ("missing", "fill"))
         return any(value is not None for value in known)
 
     def estimator(self, what: str) -> Estimator:
-        """The estimator; CommandError if it is none, `what` being what needs it."""
+        """Return the estimator that `what` needs; CommandError if the model is not one."""
         if isinstance(self.saved, Network | Predictor):
             raise CommandError(f"{what} needs an estimator, got a {type(self.saved).__name__}")
         return self.saved
 
     @property
     def classes(self) -> NDArray[Any] | None:
-        """Those of the outputs, which a Network only numbers; None for numbers."""
+        """Classes of the outputs, 0, 1, ... for a Network; None for regression."""
         if self.output == "identity":
             return None
         if isinstance(self.saved, Network):
@@ -93,7 +93,7 @@ class LoadedModel:
         return classes
 
     def score(self, X: NDArray[Any]) -> Scored:
-        """Predict for some rows, by the network that every kind of model has."""
+        """Predict for some rows, with the network that every kind of model has."""
         outputs = self.network.predict_proba(X)
         if self.output == "softmax":
             return Scored(np.argmax(outputs, axis=1), outputs)
@@ -106,7 +106,7 @@ class LoadedModel:
         return Scored(outputs, outputs)
 
     def rows(self, path: str, *, target: str | None = None, with_target: bool = False) -> Dataset:
-        """The rows of a file, as the model takes them."""
+        """Return the rows of a file in the form that the model expects."""
         return scoring_data(
             path,
             table=self.table,

@@ -1,4 +1,4 @@
-"""The options of ``dnncore train``, and the estimator that they ask for."""
+"""The options of ``dnncore train``, and the estimator that they describe."""
 
 from __future__ import annotations
 
@@ -9,8 +9,8 @@ from .._estimators.interface import Estimator
 from . import _arguments as types
 from ._arguments import TABLE_HELP, CommandError
 
-# The estimator's parameter that an option sets, and its value where the option is not given; a
-# None leaves it to the estimator.
+# The estimator's parameter that an option sets, and its value if the option is not given; None
+# keeps the estimator's default.
 PARAMETERS: dict[str, tuple[str, Any]] = {
     "hidden": ("hidden_layer_sizes", (100,)),
     "activation": ("activation", None),
@@ -28,7 +28,7 @@ PARAMETERS: dict[str, tuple[str, Any]] = {
     "threads": ("n_threads", None),
     "seed": ("random_state", 0),
 }
-# What a model that goes on in its training cannot change.
+# Options that cannot be changed when training is resumed.
 FIXED = ("regression", "hidden", "activation", "loss", "missing", "dtype", "categorical", "ignore")
 
 
@@ -37,22 +37,24 @@ def add_options(train: argparse.ArgumentParser) -> None:
         "data",
         metavar="DATA",
         nargs="?",
-        help=f"{TABLE_HELP} (default: the handwritten digits that scikit-learn ships)",
+        help=f"{TABLE_HELP} (default: the handwritten digits that ship with scikit-learn)",
     )
     train.add_argument(
         "--target",
         metavar="COLUMN",
-        help="column with the labels, or numbers; of an NPY file the NPY file with them",
+        help="column to predict; if DATA is an NPY file, the NPY file with the targets",
     )
     train.add_argument(
-        "--regression", action="store_true", help="predict numbers: train a DNNRegressor"
+        "--regression",
+        action="store_true",
+        help="predict a numeric target: train a DNNRegressor",
     )
     _add_columns(train.add_argument_group("columns"))
-    _add_files(train.add_argument_group("files to write"))
+    _add_files(train.add_argument_group("output files"))
     _add_rows(train.add_argument_group("rows"))
     _add_network(train.add_argument_group("network"))
     _add_training(train.add_argument_group("training"))
-    train.add_argument("--quiet", action="store_true", help="no progress and no table of classes")
+    train.add_argument("--quiet", action="store_true", help="omit progress and per-class scores")
 
 
 def _add_columns(columns: Any) -> None:
@@ -62,7 +64,8 @@ def _add_columns(columns: Any) -> None:
         nargs="+",
         action="extend",
         default=[],
-        help="columns whose values are categories although they are numbers, dates, or very many",
+        help="columns to treat as categories even if they contain numbers, dates or very many "
+        "different values",
     )
     columns.add_argument(
         "--ignore",
@@ -70,13 +73,14 @@ def _add_columns(columns: Any) -> None:
         nargs="+",
         action="extend",
         default=[],
-        help="columns that are no features",
+        help="columns not used as features",
     )
     columns.add_argument(
         "--missing",
         choices=("error", "mean", "indicator"),
-        help="missing cells are an error, count as the column's mean, or do so and are marked in a "
-        "feature of their own (default: error); a missing category counts as none",
+        help="treatment of missing values in numeric columns: raise an error, replace them with "
+        "the mean of the column, or also add an indicator feature (default: error); with mean or "
+        "indicator, a missing category is encoded as zeros",
     )
 
 
@@ -91,18 +95,19 @@ def _add_files(files: Any) -> None:
         "--solver-state",
         action=argparse.BooleanOptionalAction,
         default=True,
-        help="whether the model file can go on in its training by --resume; without it is smaller "
-        "(default: yes)",
+        help="store the state of the solver in the model file, so that --resume continues training "
+        "exactly; without it, the file is smaller (default: store it)",
     )
     plot = files.add_mutually_exclusive_group()
     plot.add_argument(
         "--plot",
         metavar="FILE",
-        help="learning curve as a PNG image (default: learning_curve.png if Matplotlib is there)",
+        help="learning curve as a PNG image (default: learning_curve.png if Matplotlib is "
+        "installed)",
     )
-    plot.add_argument("--no-plot", action="store_true", help="draw no learning curve")
+    plot.add_argument("--no-plot", action="store_true", help="do not plot the learning curve")
     files.add_argument(
-        "--report", metavar="FILE", help="report on the held-out rows as an HTML page"
+        "--report", metavar="FILE", help="HTML report on the predictions for the held-out rows"
     )
 
 
@@ -112,30 +117,34 @@ def _add_rows(rows: Any) -> None:
         metavar="F",
         type=types.fraction,
         default=0.2,
-        help="share of the rows that is held out; 0 measures nothing (default: %(default)s)",
+        help="fraction of the rows to hold out as a test set; 0 skips the evaluation (default: "
+        "%(default)s)",
     )
     rows.add_argument(
         "--validation-fraction",
         metavar="F",
         type=types.fraction,
         default=0.1,
-        help="share of the other rows to watch the training by; 0 for none (default: %(default)s)",
+        help="fraction of the remaining rows to use as a validation set; 0 for none (default: "
+        "%(default)s)",
     )
     rows.add_argument(
         "--seed",
         type=types.seed,
         metavar="N",
-        help="seed of the division, initial weights and order of rows (default: 0)",
+        help="seed of the split, the initial weights, the order of rows and dropout (default: 0)",
     )
     rows.add_argument(
         "--memory",
         metavar="MB",
         type=types.positive,
         default=1000.0,
-        help="rows that take more memory than that are read in blocks, again for every epoch "
-        "(default: %(default)g)",
+        help="if the rows need more memory than this, read them in blocks in every epoch (default: "
+        "%(default)g)",
     )
-    rows.add_argument("--blocks", action="store_true", help="read in blocks in any case")
+    rows.add_argument(
+        "--blocks", action="store_true", help="read the rows in blocks whatever their size"
+    )
 
 
 def _add_network(network: Any) -> None:
@@ -144,28 +153,29 @@ def _add_network(network: Any) -> None:
         metavar="N",
         type=types.count,
         nargs="*",
-        help="sizes of the hidden layers, from input to output; no number: none (default: 100)",
+        help="sizes of the hidden layers, from input to output; without numbers, no hidden layers "
+        "(default: 100)",
     )
     network.add_argument(
         "--activation",
         choices=("relu", "logistic", "tanh", "identity"),
-        help="of the hidden layers (default: relu)",
+        help="activation function of the hidden layers (default: relu)",
     )
     network.add_argument(
         "--dropout",
         metavar="F",
         type=types.fraction,
-        help="share of the hidden outputs that each training step leaves out (default: 0)",
+        help="probability of dropping a hidden unit's output in a training step (default: 0)",
     )
     network.add_argument(
         "--loss",
         choices=("squared_error", "huber"),
-        help="with --regression (default: squared_error)",
+        help="loss, with --regression only (default: squared_error)",
     )
     network.add_argument(
         "--dtype",
         choices=("float32", "float64"),
-        help="of the data and weights (default: float32)",
+        help="type of the data and weights (default: float32)",
     )
 
 
@@ -173,27 +183,34 @@ def _add_training(training: Any) -> None:
     training.add_argument(
         "--resume",
         metavar="MODEL",
-        help="go on in the training of a model file, with the options that it was trained with "
-        "where none are given here; the rows held out are the same if the file and --test-size, "
-        "--validation-fraction and --seed are",
+        help="resume the training of a model file, with the options it was trained with unless "
+        "given here; the held-out rows are the same if DATA, --test-size, --validation-fraction "
+        "and --seed are the same",
     )
     training.add_argument(
         "--epochs",
         metavar="N",
         type=types.count,
-        help="passes over the training rows at most, with --resume: more passes (default: 100)",
+        help="maximum number of passes over the training rows; with --resume, of additional passes "
+        "(default: 100)",
     )
     training.add_argument(
-        "--max-time", metavar="SECONDS", type=types.positive, help="end the training after so long"
+        "--max-time",
+        metavar="SECONDS",
+        type=types.positive,
+        help="maximum training time",
     )
     training.add_argument(
-        "--batch-size", metavar="N", type=types.count, help="rows of a mini-batch (default: 32)"
+        "--batch-size",
+        metavar="N",
+        type=types.count,
+        help="number of rows per mini-batch (default: 32)",
     )
     training.add_argument(
         "--learning-rate",
         metavar="F",
         type=types.positive,
-        help="step size of the solver (default: 0.002)",
+        help="initial learning rate (default: 0.002)",
     )
     training.add_argument(
         "--solver",
@@ -201,36 +218,40 @@ def _add_training(training: Any) -> None:
         help="adam, or sgd with Nesterov momentum 0.9 (default: adam)",
     )
     training.add_argument(
-        "--alpha", metavar="F", type=types.penalty, help="L2 penalty of the weights (default: 1e-4)"
+        "--alpha",
+        metavar="F",
+        type=types.penalty,
+        help="strength of the L2 penalty on the weights (default: 1e-4)",
     )
     training.add_argument(
         "--class-weight",
         choices=("balanced",),
-        help="balanced: every class counts the same, however few its rows (default: every row "
-        "counts the same)",
+        help="balanced: give all classes the same total weight (default: give all rows the same "
+        "weight)",
     )
     training.add_argument(
         "--early-stopping",
         action=argparse.BooleanOptionalAction,
-        help="stop when the score on the validation rows, not the training loss, no longer "
-        "improves, and keep the weights of the best epoch (default: off)",
+        help="monitor the score on the validation set instead of the training loss: stop when it "
+        "no longer improves, and restore the weights of the best epoch (default: off)",
     )
     training.add_argument(
         "--threads",
         metavar="N",
         type=types.threads,
-        help="threads; the results do not depend on it (default: as many as the work occupies)",
+        help="number of threads, which does not affect the results (default: chosen according to "
+        "the amount of work)",
     )
 
 
 def check_options(arguments: argparse.Namespace) -> None:
     """Raise if options contradict each other."""
     if arguments.data is None and arguments.target is not None:
-        raise CommandError("--target names a column of DATA, which is missing")
+        raise CommandError("--target needs DATA, which is missing")
     if arguments.data is None and (arguments.categorical or arguments.ignore):
-        raise CommandError("--categorical and --ignore name columns of DATA, which is missing")
+        raise CommandError("--categorical and --ignore need DATA, which is missing")
     if arguments.early_stopping and arguments.validation_fraction == 0:
-        raise CommandError("--early-stopping needs validation rows, got --validation-fraction 0")
+        raise CommandError("--early-stopping needs a validation set, got --validation-fraction 0")
     if arguments.report is not None and arguments.test_size == 0:
         raise CommandError("--report needs held-out rows, got --test-size 0")
     if arguments.resume is not None:
@@ -239,13 +260,13 @@ def check_options(arguments: argparse.Namespace) -> None:
             raise CommandError(f"--{given[0]} cannot be changed with --resume")
         return
     if arguments.loss is not None and not arguments.regression:
-        raise CommandError("--loss is for --regression")
+        raise CommandError("--loss needs --regression")
     if arguments.class_weight is not None and arguments.regression:
-        raise CommandError("--class-weight is not for --regression")
+        raise CommandError("--class-weight cannot be used with --regression")
 
 
 def new_estimator(arguments: argparse.Namespace) -> Estimator:
-    """The estimator that the options ask for."""
+    """Return the estimator that the options describe."""
     from ..classifier import DNNClassifier
     from ..regressor import DNNRegressor
 
@@ -255,12 +276,12 @@ def new_estimator(arguments: argparse.Namespace) -> Estimator:
 
 
 def reconfigure(model: Estimator, arguments: argparse.Namespace) -> None:
-    """Let the options that were given take the place of the model's."""
+    """Replace the model's parameters with the options that were given."""
     given = _given(arguments)
     unknown = sorted(set(given) - set(model.get_params(deep=False)))
     if unknown:
         raise CommandError(
-            f"{unknown[0]} is no parameter of a {type(model).__name__}, which {arguments.resume} is"
+            f"{unknown[0]} is not a parameter of the {type(model).__name__} in {arguments.resume}"
         )
     model.set_params(**given)
 

@@ -1,4 +1,4 @@
-"""How the commands speak: messages, tables, colours, streams."""
+"""Output of the commands: messages, tables, colours, streams."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ OK, ERROR, INTERRUPTED, BROKEN_PIPE = 0, 2, 130, 141
 
 
 def report(message: str, status: int = ERROR) -> int:
-    """Print one line to standard error; return the status."""
+    """Print one line to standard error and return the status."""
     print(f"dnncore: {one_line(message)}", file=sys.stderr)
     return status
 
@@ -27,7 +27,7 @@ def warn(message: str) -> None:
 
 
 def discard_output() -> None:
-    """Spare the interpreter a vain flush of standard output on its way out."""
+    """Redirect standard output to the null device, so that the flush at exit does not fail."""
     os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
 
 
@@ -36,31 +36,31 @@ def plural(count: int, noun: str) -> str:
 
 
 def one_line(text: str) -> str:
-    """Return `text` without line breaks and control characters, which names in a file may hold."""
+    """Return `text` without line breaks and control characters, which names may contain."""
     spaced = " ".join(text.split())
     return "".join(c if c.isprintable() else c.encode("unicode_escape").decode() for c in spaced)
 
 
 def print_facts(facts: Mapping[str, str]) -> None:
-    """Print names and values as two columns."""
+    """Print names and values in two columns."""
     width = max(map(len, facts)) + 2
     for name, value in facts.items():
         print(f"{name:{width}}{one_line(value)}")
 
 
 def warn_of_unknown(data: Dataset) -> None:
-    """Tell which values were no categories of the model: a line for each column."""
+    """Warn about values that are not categories of the model, in one line per column."""
     for name, counts in data.unknown.items():
         value, rows = next(iter(counts.items()))
         more = f" and {plural(len(counts) - 1, 'more value')}" if len(counts) > 1 else ""
         warn(
-            f"{data.path}: column {name!r} has {value!r} ({plural(rows, 'row')}){more}, unknown to "
-            "the model: taken for none of its categories"
+            f"{data.path}: column {name!r} has {value!r} ({plural(rows, 'row')}){more}, not among "
+            "the categories of the model: encoded as zeros"
         )
 
 
 def console(stream: Any) -> Console:
-    """Return a rich console that takes text as it is, and writes colours to a terminal only."""
+    """Return a rich console that prints text unchanged, with colours only on a terminal."""
     from rich.console import Console
 
     return Console(
@@ -74,6 +74,6 @@ def console(stream: Any) -> Console:
 
 def print_table(table: Table) -> None:
     writer = console(sys.stdout)
-    with writer.capture() as capture:  # rich would end the process itself on a broken pipe.
+    with writer.capture() as capture:  # On a broken pipe, rich would exit the process.
         writer.print(table)
     print(capture.get(), end="")

@@ -22,16 +22,19 @@ def learning_curve(
     loss_name: str = "cross-entropy",
     score_name: str = "accuracy",
 ) -> bytes:
-    """Draw losses and, below them, a score on held-out rows over the epochs.
+    """Plot the losses and, below them, a score on the validation set over the epochs.
 
     Parameters
     ----------
     loss : sequence of n floats, n > 0
+        Training loss of each epoch.
     validation_scores : sequence of at most n floats, or None
+        Score on the validation set in the last epochs.
     title, subtitle : str
     best_is_kept, validation_loss, loss_name
         As in :class:`dnncore.display.TrainingCurveDisplay`.
     score_name : str
+        Name of the score.
 
     Returns
     -------
@@ -43,7 +46,7 @@ def learning_curve(
     ImportError
         If Matplotlib is not installed.
     """
-    # Without pyplot no display is looked for, and no figure outlives the call.
+    # Without pyplot, no display is needed and no figure outlives the call.
     from matplotlib.backends.backend_agg import FigureCanvasAgg
     from matplotlib.figure import Figure
 
@@ -59,8 +62,8 @@ def learning_curve(
     FigureCanvasAgg(figure)
     panels = figure.subplots(n_panels, 1, sharex=True, squeeze=False)[:, 0]
     display.plot(ax=panels)
-    # A file name in the title may hold a dollar sign, which is no mathematics, or letters that
-    # the font lacks.
+    # A file name in the title may contain a dollar sign, which does not start a formula, or
+    # characters that the font lacks.
     panels[0].set_title(title, loc="left", pad=26, fontsize=14, fontweight="bold", parse_math=False)
     panels[0].annotate(
         subtitle, (0, 1), xycoords="axes fraction", xytext=(0, 10), textcoords="offset points",

@@ -1,4 +1,4 @@
-"""The epochs of a training, shown on standard error."""
+"""Progress of training on standard error."""
 
 from __future__ import annotations
 
@@ -13,17 +13,19 @@ if TYPE_CHECKING:
 
 
 class Progress:
-    """Callback of the estimator that shows the epochs on standard error.
+    """Callback that shows the progress of training on standard error.
 
-    On a terminal a bar is drawn; elsewhere every tenth part of the epochs gives a line.
+    On a terminal, it draws a progress bar; elsewhere, it prints a line for every tenth of the
+    epochs.
 
     Parameters
     ----------
     epochs : int
+        Maximum number of epochs.
     score_name : str
-        What the score on validation rows is.
+        Name of the score on the validation set.
     quiet : bool
-        Whether nothing is shown.
+        Whether to show nothing.
     """
 
     def __init__(self, epochs: int, score_name: str, *, quiet: bool) -> None:

@@ -1,4 +1,4 @@
-"""Some of the rows that were scored, for the report, which needs them all at once."""
+"""Collect scored rows for the report, which needs all of them at once."""
 
 from __future__ import annotations
 
@@ -15,23 +15,23 @@ MAX_VALUES = 2_000_000
 
 
 class Report:
-    """Collects rows up to a limit of memory, then writes the report of a model about them."""
+    """Collect rows up to a memory limit, then write the report of a model on them."""
 
     def __init__(self, path: str, title: str) -> None:
         self._path, self._title = path, one_line(title)
         self._X: list[NDArray[Any]] = []
         self._y: list[NDArray[Any]] = []
         self._rows = 0
-        self._left_out = 0
+        self._n_omitted = 0
 
     def add(self, X: NDArray[Any], y: NDArray[Any]) -> None:
         taken = min(len(X), max(0, MAX_VALUES // X.shape[1] - self._rows))
         if taken:
-            # Copies: a view would keep its whole block.
+            # Copies: a view would keep the whole block in memory.
             self._X.append(X[:taken].copy())
             self._y.append(y[:taken].copy())
         self._rows += taken
-        self._left_out += len(X) - taken
+        self._n_omitted += len(X) - taken
 
     def write(self, model: LoadedModel, feature_names: list[str] | None) -> None:
         """Write the report."""
@@ -49,8 +49,8 @@ class Report:
                 title=self._title,
                 feature_names=feature_names,
             )
-        if self._left_out:
+        if self._n_omitted:
             warn(
-                f"{self._path}: the report is about the first {self._rows} rows only, "
-                f"{self._left_out} more are left out"
+                f"{self._path}: the report covers only the first {self._rows} rows; "
+                f"{self._n_omitted} are omitted"
             )

@@ -1,4 +1,4 @@
-"""Predictions compared with the truth, block by block, for the figures and for the report."""
+"""Score rows block by block, for the metrics and for the report."""
 
 from __future__ import annotations
 
@@ -15,14 +15,15 @@ from .tables import TableRows
 def score_rows(
     model: LoadedModel, blocks: Iterable[TableRows], table: Table | None, report: Report | None
 ) -> Scores:
-    """Predict for rows whose target was read; write the report about them if there is one.
+    """Predict for rows with known targets, and write the report on them if there is one.
 
     Parameters
     ----------
     model : LoadedModel
     blocks : iterable of TableRows
+        Rows with targets.
     table : tuple of Column, or None
-        How their columns became features; for the report.
+        Encoding of the columns as features, for the report.
     report : Report or None
     """
     scores = scores_of(model)

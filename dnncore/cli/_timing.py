@@ -1,4 +1,4 @@
-"""Times of training steps, of scoring, and of BLAS, measured in turns."""
+"""Interleaved timings of training steps, scoring and BLAS."""
 
 from __future__ import annotations
 
@@ -18,11 +18,11 @@ from ..training import Trainer
 
 ROUNDS = 5
 GEMM_SIZE = 1024
-MAX_STEPS = 64  # of a training epoch that is timed
+MAX_STEPS = 64  # in a timed epoch
 SCORED_ROWS = 4096
-MAX_VALUES = 1 << 24  # numbers in the rows
+MAX_VALUES = 1 << 24  # elements of X
 
-Task = Callable[[float], list[float]]  # measures for so many seconds
+Task = Callable[[float], list[float]]  # measures for a given number of seconds
 
 
 class Measured(NamedTuple):
@@ -38,7 +38,7 @@ class Measured(NamedTuple):
 
 @dataclass(frozen=True)
 class ThreadSpeeds:
-    """What was measured with one number of threads."""
+    """Measurements with a given number of threads."""
 
     step_us: Measured
     training_rows_per_second: float
@@ -49,7 +49,7 @@ class ThreadSpeeds:
 
 @dataclass(frozen=True)
 class Speeds:
-    """All that was measured; by number of threads, and of one row in microseconds."""
+    """All measurements: by number of threads, and the latency of one row in microseconds."""
 
     by_threads: dict[int, ThreadSpeeds]
     one_row_us: dict[str, float]
@@ -57,8 +57,7 @@ class Speeds:
 
 
 def measure(network: Network, batch_size: int, seconds: float) -> Speeds:
-    """Measure a network, whose weights change, with one thread and with as many as dnncore takes by
-    itself."""
+    """Measure a network with one thread and with dnncore's default number; its weights change."""
     threads = sorted({1, Trainer(network, batch_size=batch_size).n_threads})
     tasks: dict[Any, Task] = {}
     for n in threads:
@@ -82,9 +81,9 @@ def measure(network: Network, batch_size: int, seconds: float) -> Speeds:
 
 
 def _in_turns(tasks: dict[Any, Task], seconds: float) -> dict[Any, list[list[float]]]:
-    """What each of the tasks measures, round by round."""
+    """Run the tasks in turns; return the measurements of each, by round."""
     for task in tasks.values():
-        task(0.0)  # warms up
+        task(0.0)  # warm up
     share = seconds / (ROUNDS * len(tasks))
     rounds: dict[Any, list[list[float]]] = {name: [] for name in tasks}
     for _ in range(ROUNDS):
@@ -98,7 +97,7 @@ def _medians(rounds: list[list[float]]) -> list[float]:
 
 
 def _flop_per_row(network: Network) -> int:
-    """Of the matrix products of a training step; nobody needs the gradient of the input."""
+    """Return the operations of a training step's matrix products, without the input gradient."""
     sizes = network.layer_sizes
     weights = [k * m for k, m in pairwise(sizes)]
     return 6 * sum(weights) - 2 * weights[0]
@@ -110,7 +109,7 @@ def _percentiles(times: list[float]) -> dict[str, float]:
 
 
 def _repeat(action: Callable[[], object], seconds: float) -> list[float]:
-    """Seconds that a call took, again and again until the time is over; at least one."""
+    """Return the duration of each call in seconds; at least one call, until the time is up."""
     clock = time.perf_counter
     times: list[float] = []
     end = clock() + seconds
@@ -139,13 +138,13 @@ def _labels(network: Network, n: int) -> NDArray[Any]:
 
 
 def _training(network: Network, batch_size: int, threads: int) -> Task:
-    """Seconds of a step, as the mean of an epoch of many."""
+    """Seconds per step, averaged over an epoch."""
     trainer = Trainer(network, seed=0, batch_size=batch_size, n_threads=threads)
     X = np.resize(_random_rows(network, batch_size), (batch_size, network.layer_sizes[0]))
     y = _labels(network, batch_size)
     trainer.run_epoch(X, y)
     (step,) = _repeat(lambda: trainer.run_epoch(X, y), 0.0)
-    # An epoch of 50 ms, so that what is done once for all its steps does not count.
+    # An epoch of about 50 ms, so that the overhead per epoch is negligible.
     steps = max(1, min(MAX_STEPS, MAX_VALUES // X.size, int(0.05 / step)))
     rows, labels = np.tile(X, (steps, 1)), np.concatenate([y] * steps)
     return lambda seconds: [
@@ -154,7 +153,7 @@ def _training(network: Network, batch_size: int, threads: int) -> Task:
 
 
 def _scoring(network: Network, threads: int) -> Task:
-    """Rows a second."""
+    """Rows per second."""
     X = _random_rows(network, SCORED_ROWS)
     return lambda seconds: [
         len(X) / t
@@ -163,13 +162,13 @@ def _scoring(network: Network, threads: int) -> Task:
 
 
 def _one_row(network: Network) -> Task:
-    """Seconds of a call for one row."""
+    """Seconds per call for one row."""
     predictor, x = network.freeze(), _random_rows(network, 1)[0]
     return lambda seconds: _repeat(lambda: predictor(x), seconds)
 
 
 def _gemm(dtype: np.dtype[Any], threads: int) -> Task:
-    """GFLOP/s of a square product by NumPy's BLAS."""
+    """GFLOP/s of a square matrix product with NumPy's BLAS."""
     A = np.random.default_rng(0).standard_normal((GEMM_SIZE, GEMM_SIZE)).astype(dtype)
     C = np.empty_like(A)
 

@@ -1,4 +1,4 @@
-"""``dnncore bench``: how fast this machine trains and scores a network."""
+"""``dnncore bench``: the speed of training and scoring on this machine."""
 
 from __future__ import annotations
 
@@ -24,11 +24,12 @@ def add_parser(commands: Any) -> None:
         usage="dnncore bench [MODEL] [--json] [options]",
         help="measure how fast this machine trains and scores a network",
         description="Measure how fast this machine trains and scores a network of the shape of "
-        "MODEL, on rows by chance: a training step of Adam, scoring of many rows and of one, each "
-        "beside the rate at which BLAS multiplies large matrices, which is the limit of any "
-        "implementation. Nothing is learnt, and no file is written.",
-        epilog="The figures are those of a machine as busy as it is at the time; other work on it "
-        "makes them worse. All kinds of measurement take turns, so that it disturbs all alike.",
+        "MODEL on random rows: a training step with Adam, scoring of many rows and of a single "
+        "row. The speed of training is also given relative to the GEMM rate, the rate at which "
+        "BLAS multiplies large matrices, which limits any implementation. No model is trained and "
+        "no file is written.",
+        epilog="Other work on the machine makes the results worse. All measurements are "
+        "interleaved, so that it affects them equally.",
     )
     parser.set_defaults(run=run)
     parser.add_argument("model", metavar="MODEL", nargs="?", help="model file")
@@ -37,23 +38,23 @@ def add_parser(commands: Any) -> None:
         metavar="N",
         type=types.count,
         nargs="+",
-        help="sizes of the layers, from input to output, instead of MODEL (default: 784 256 10)",
+        help="sizes of all layers, from input to output, instead of MODEL (default: 784 256 10)",
     )
     parser.add_argument(
         "--batch-size",
         metavar="N",
         type=types.count,
         default=128,
-        help="rows of a training step (default: %(default)s)",
+        help="number of rows per training step (default: %(default)s)",
     )
     parser.add_argument(
         "--seconds",
         metavar="F",
         type=types.positive,
         default=8.0,
-        help="time to spend, about (default: %(default)g)",
+        help="approximate duration of the measurement (default: %(default)g)",
     )
-    parser.add_argument("--json", action="store_true", help="print the figures as JSON")
+    parser.add_argument("--json", action="store_true", help="print the results as JSON")
 
 
 def run(arguments: argparse.Namespace) -> int:
@@ -67,10 +68,10 @@ def run(arguments: argparse.Namespace) -> int:
 
 
 def _network(arguments: argparse.Namespace) -> Network:
-    """A network of the shape asked for, whose weights say nothing."""
+    """Return an untrained network of the requested shape."""
     layers = arguments.layers
     if arguments.model is not None and layers is not None:
-        raise CommandError("--layers: the sizes of the layers are those of MODEL")
+        raise CommandError("--layers cannot be used with MODEL")
     if arguments.model is None:
         sizes = tuple(layers or LAYERS)
         if len(sizes) < 2:
@@ -98,16 +99,16 @@ def _show(network: Network, speeds: Speeds, batch_size: int) -> None:
     cpu = configuration()["cpu"]
     print(f"network    {_description(network)}")
     print(
-        f"machine    {cpu['machine']}, {cpu['selected']}, processors for this process: "
+        f"machine    {cpu['machine']}, {cpu['selected']}, processors available: "
         f"{cpu['available_cpus']}\n"
     )
     rows = [("", *(f"{n} thread{'s' * (n > 1)}" for n in speeds.by_threads))]
     shown = speeds.by_threads.values()
     rows += [
         (f"training step of {batch_size} rows, us", *(_spread(m.step_us) for m in shown)),
-        ("  rows a second", *(f"{m.training_rows_per_second:,.0f}" for m in shown)),
-        ("  share of the GEMM rate", *(f"{m.gemm_share:.0%}" for m in shown)),
-        ("scoring, rows a second", *(f"{m.scoring_rows_per_second.median:,.0f}" for m in shown)),
+        ("  rows per second", *(f"{m.training_rows_per_second:,.0f}" for m in shown)),
+        ("  share of GEMM rate", *(f"{m.gemm_share:.0%}" for m in shown)),
+        ("scoring, rows per second", *(f"{m.scoring_rows_per_second.median:,.0f}" for m in shown)),
         ("GEMM rate, GFLOP/s", *(f"{m.gemm_gflops:.0f}" for m in shown)),
     ]
     one = speeds.one_row_us
@@ -116,9 +117,9 @@ def _show(network: Network, speeds: Speeds, batch_size: int) -> None:
     for name, *values in rows:
         print((f"{name:34}" + "".join(f"{value:{width}}" for value in values)).rstrip())
     print(
-        f"\nMedians of {speeds.rounds} rounds, in brackets the lowest and the highest. The GEMM "
-        "rate is the best that BLAS\nreached with large square matrices, in the same rounds. "
-        "Another machine, or this one with other\nwork to do, gives other figures."
+        f"\nMedians of {speeds.rounds} rounds, with the lowest and highest in parentheses. The "
+        "GEMM rate is the best that\nBLAS reached with large square matrices in the same rounds. "
+        "Results depend on the machine and on\nother work running on it."
     )
 
 

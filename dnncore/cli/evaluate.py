@@ -1,4 +1,4 @@
-"""``dnncore evaluate``: how good a model is on labelled rows."""
+"""``dnncore evaluate``: the metrics of a model on labelled rows."""
 
 from __future__ import annotations
 
@@ -19,10 +19,11 @@ def add_parser(commands: Any) -> None:
     parser = commands.add_parser(
         "evaluate",
         usage="dnncore evaluate MODEL DATA [--target COLUMN] [--report FILE] [--json]",
-        help="measure a model on rows whose labels, or numbers, are known",
-        description="Measure a model on rows whose labels, or numbers, are known: accuracy, "
-        "log-loss, precision and recall of every class, and of up to 12 classes the confusion "
-        "matrix; of a regressor R2, RMSE and MAE. Files of any size are read piece by piece.",
+        help="evaluate a model on rows with known targets",
+        description="Evaluate a model on rows with known targets. For a classifier: accuracy, "
+        "log-loss, precision, recall and F1 of every class, and the confusion matrix if there are "
+        "at most 12 classes. For a regressor: R2, RMSE and MAE. All files except NPZ are read in "
+        "blocks and may be larger than memory.",
     )
     parser.set_defaults(run=run)
     parser.add_argument("model", metavar="MODEL", help="model file")
@@ -30,11 +31,11 @@ def add_parser(commands: Any) -> None:
     parser.add_argument(
         "--target",
         metavar="COLUMN",
-        help="column with the labels or numbers; of an NPY file the NPY file with them (default: "
-        "the column that the model was trained on)",
+        help="column with the targets; if DATA is an NPY file, the NPY file with the targets "
+        "(default: the column that the model was trained on)",
     )
-    parser.add_argument("--report", metavar="FILE", help="write a report as an HTML page")
-    parser.add_argument("--json", action="store_true", help="print the figures as JSON")
+    parser.add_argument("--report", metavar="FILE", help="write an HTML report")
+    parser.add_argument("--json", action="store_true", help="print the metrics as JSON")
 
 
 def run(arguments: argparse.Namespace) -> int:

@@ -1,4 +1,4 @@
-"""``dnncore export``: a model in a form that other software runs."""
+"""``dnncore export``: a model in a format for other software."""
 
 from __future__ import annotations
 
@@ -21,11 +21,11 @@ def add_parser(commands: Any) -> None:
     parser = commands.add_parser(
         "export",
         usage="dnncore export MODEL FILE [--format FORMAT]",
-        help="write a model for ONNX, C or PyTorch",
-        description="Write a model in a form that other software runs: an ONNX model, a C file "
-        "that needs no library, a PyTorch module (torch.load of it needs dnncore as well), or a "
-        "program of torch.export, which needs only PyTorch. Input are the features as numbers: "
-        "where the model has categories, a 1 in the place of the row's category, and 0 elsewhere.",
+        help="export a model to ONNX, C or PyTorch",
+        description="Export a model for use by other software: an ONNX file, a C file that needs "
+        "only the standard mathematics library, a PyTorch module (torch.load also needs dnncore), "
+        "or a torch.export program, which needs only PyTorch. The exported model takes numeric "
+        "features: a column of categories must be one-hot encoded.",
     )
     parser.set_defaults(run=run)
     parser.add_argument("model", metavar="MODEL", help="model file")
@@ -33,7 +33,7 @@ def add_parser(commands: Any) -> None:
     parser.add_argument(
         "--format",
         choices=tuple(FORMATS.values()),
-        help="default: by the ending of FILE, .onnx, .c, .pt or .pt2",
+        help="format (default: according to the suffix of FILE: .onnx, .c, .pt or .pt2)",
     )
 
 
@@ -42,7 +42,8 @@ def run(arguments: argparse.Namespace) -> int:
     kind = arguments.format or FORMATS.get(ending)
     if kind is None:
         raise CommandError(
-            f"FILE must end in {', '.join(FORMATS)}, or --format be given, got {arguments.file!r}"
+            f"FILE must end in one of {', '.join(FORMATS)} unless --format is given, got "
+            f"{arguments.file!r}"
         )
     check_destination("FILE", arguments.file, [arguments.model])
     model = load_model(arguments.model)
@@ -54,7 +55,7 @@ def run(arguments: argparse.Namespace) -> int:
     if model.table is not None and any(column.values for column in model.table):
         listed = ", ".join(names[:20]) + (", ..." if len(names) > 20 else "")
         print(
-            f"Its {len(names)} inputs are, a category having one for each value: "
+            f"The model has {len(names)} inputs, with one-hot encoded categories: "
             f"{one_line(listed)}",
             file=sys.stderr,
         )

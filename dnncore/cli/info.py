@@ -1,4 +1,4 @@
-"""``dnncore info``: the configuration, or what a model file holds."""
+"""``dnncore info``: the configuration, or the contents of a model file."""
 
 from __future__ import annotations
 
@@ -17,15 +17,16 @@ from ..predictor import Predictor
 from ._model import LoadedModel, load_model
 from ._output import OK, plural, print_facts
 
-START = 10  # names or classes that are listed
+START = 10  # number of names or classes listed
 
 
 def add_parser(commands: Any) -> None:
     parser = commands.add_parser(
         "info",
         usage="dnncore info [MODEL]",
-        help="show the configuration of dnncore, or what a model file holds",
-        description="Show the configuration of dnncore, or what a model file holds.",
+        help="show the configuration of dnncore or describe a model file",
+        description="Describe a model file or, without MODEL, show the configuration of dnncore: "
+        "versions, processor and instruction sets, and BLAS libraries.",
     )
     parser.set_defaults(run=run)
     parser.add_argument("model", metavar="MODEL", nargs="?", help="model file")
@@ -44,7 +45,7 @@ def run(arguments: argparse.Namespace) -> int:
         return OK
     print_facts(facts | _estimator_facts(arguments.model, model))
     params = model.saved.get_params(deep=False)
-    del params["callback"]  # It is no part of a file.
+    del params["callback"]  # It is not stored in a file.
     print("parameters")
     print_facts({f"  {name}": repr(value) for name, value in params.items()})
     return OK
@@ -75,12 +76,12 @@ def _estimator_facts(path: str, model: LoadedModel) -> dict[str, str]:
             facts["target"] = column.name
     facts |= {
         "features": f"{model.n_features}: {'no names' if names is None else _start(names)}",
-        "trained": f"{plural(saved.n_iter_, 'epoch')}, {plural(saved.t_, 'row')} in all",
+        "trained": f"{plural(saved.n_iter_, 'epoch')}, {plural(saved.t_, 'row')} in total",
     }
     if saved.loss_curve_:
         facts["loss"] = f"{saved.loss_curve_[-1]:.4f} in the last epoch"
     if saved.validation_scores_:
-        # Accuracy, R2, or what the parameter scoring asked for.
+        # Accuracy, R2, or the metric chosen with the parameter scoring.
         facts["validation"] = f"best score {max(saved.validation_scores_):.4f}"
     return facts
 

@@ -1,4 +1,4 @@
-"""``dnncore predict``: the classes, or numbers, of new rows, as CSV."""
+"""``dnncore predict``: predictions for new rows, as CSV."""
 
 from __future__ import annotations
 
@@ -23,26 +23,26 @@ def add_parser(commands: Any) -> None:
     parser = commands.add_parser(
         "predict",
         usage="dnncore predict MODEL DATA [--output FILE] [--proba]",
-        help="predict the classes, or numbers, of new rows",
-        description="Predict the classes of new rows, or the numbers of a regressor, and write "
-        "them as CSV with a column 'prediction'; of a model with several labels or numbers in a "
-        "row, with the columns 'prediction_0', 'prediction_1' and so on. Files of any size are "
-        "read and written piece by piece.",
+        help="predict the targets of new rows",
+        description="Predict the class or the numeric target of each row, and write the "
+        "predictions as CSV with a column 'prediction' or, for a multi-label or multi-output "
+        "model, with columns 'prediction_0', 'prediction_1' and so on. All files except NPZ "
+        "are read in blocks and may be larger than memory.",
     )
     parser.set_defaults(run=run)
     parser.add_argument("model", metavar="MODEL", help="model file")
     parser.add_argument(
         "data",
         metavar="DATA",
-        help=f"{TABLE_HELP}. Columns that the model does not know are ignored; a category that it "
-        "does not know counts as none, with a warning",
+        help=f"{TABLE_HELP}. Columns unknown to the model are ignored; unknown categories are "
+        "encoded as zeros, with a warning",
     )
     parser.add_argument("--output", metavar="FILE", help="file to write (default: standard output)")
     parser.add_argument(
         "--proba",
         action="store_true",
-        help="add a column for each class, called like the class, with its probability; not for "
-        "a regressor",
+        help="add a column with the probability of each class, named after the class; for "
+        "classifiers only",
     )
 
 
@@ -51,7 +51,7 @@ def run(arguments: argparse.Namespace) -> int:
         check_destination("--output", arguments.output, [arguments.model, arguments.data])
     model = load_model(arguments.model)
     if arguments.proba and model.classes is None:
-        raise CommandError(f"--proba: {arguments.model} predicts numbers, not classes")
+        raise CommandError(f"--proba needs a classifier, {arguments.model} is a regression model")
     data = model.rows(arguments.data)
     lines = _lines(model, data, arguments.proba)
     if arguments.output is not None:
@@ -65,12 +65,12 @@ def run(arguments: argparse.Namespace) -> int:
 
 
 def _write(part: memoryview) -> None:
-    while part:  # An unbuffered stream may take a part of it.
+    while part:  # An unbuffered stream may write only a part.
         part = part[sys.stdout.buffer.write(part) :]
 
 
 def _lines(model: LoadedModel, data: Dataset, proba: bool) -> Iterator[bytes]:
-    """The table, UTF-8 whatever the locale, like the tables that are read."""
+    """Yield the CSV output in UTF-8 whatever the locale, like the files that are read."""
     header = ["prediction"]
     if model.output != "softmax" and model.layer_sizes[-1] > 1:
         header = [f"prediction_{i}" for i in range(model.layer_sizes[-1])]
@@ -92,7 +92,7 @@ def _columns(model: LoadedModel, scored: Scored, proba: bool) -> list[list[Any]]
 
 
 def _as_text(columns: NDArray[Any]) -> list[list[Any]]:
-    """Return the columns of an array, each number as short as its dtype allows."""
+    """Return the columns of an array, each number with the fewest digits its dtype allows."""
     text: list[list[Any]] = np.asarray(columns).T.astype(str).tolist()
     return text
 

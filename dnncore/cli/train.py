@@ -1,4 +1,4 @@
-"""``dnncore train``: a model from a table, measured on rows that it has never seen."""
+"""``dnncore train``: train a model on a table and evaluate it on held-out rows."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ from ._report import Report
 from ._scoring import score_rows
 from .tables import Dataset, matrix_data, training_data
 
-# Bytes of validation rows at most when the others are not kept.
+# Maximum size in bytes of the validation set when rows are read in blocks.
 MAX_VALIDATION = 10e6
 
 
@@ -42,15 +42,14 @@ def add_parser(commands: Any) -> None:
     parser = commands.add_parser(
         "train",
         usage="dnncore train [DATA] [--target COLUMN] [options]",
-        help="train a model, measure it on held-out rows and save it",
-        description="Train a classifier, or with --regression a regressor, measure it on held-out "
-        "rows that it has never seen, and save it with its learning curve. Columns of text and of "
-        "true and false are categories: each of their values becomes a feature of 0 and 1. The "
-        "model file remembers that.",
-        epilog="Rows are divided, class by class, into test rows, validation rows and training "
-        "rows (by chance only, when they are read in blocks). Every feature is standardised by "
-        "the network. Empty cells, NA, NaN and null count as missing. Ctrl-C ends the training "
-        "early: the model so far is measured and saved, and the exit status is 130.",
+        help="train a model, evaluate it on held-out rows and save it",
+        description="Train a classifier or, with --regression, a regressor, evaluate it on "
+        "held-out rows, and save it together with its learning curve. Text and boolean columns "
+        "are categories and are one-hot encoded. The model file stores the encoding.",
+        epilog="Rows are split into training, validation and test rows, stratified by class "
+        "unless they are read in blocks. The network standardises every feature. Empty cells, "
+        "NA, NaN and null are missing values. Ctrl-C stops training early: the model is "
+        "evaluated and saved, and the exit status is 130.",
     )
     parser.set_defaults(run=run)
     add_options(parser)
@@ -88,11 +87,11 @@ def run(arguments: argparse.Namespace) -> int:
     return INTERRUPTED if interrupted else OK
 
 
-# ---- before the training --------------------------------------------------------------------
+# ---- before training ------------------------------------------------------------------------
 
 
 def _check_files(arguments: argparse.Namespace) -> str | None:
-    """Raise if a result could not be written; return where the plot goes."""
+    """Raise if a result could not be written; return the path of the plot."""
     plot = _plot_destination(arguments)
     taken = [arguments.data] if arguments.data else []
     outputs = {"--output": arguments.output, "--plot": plot, "--report": arguments.report}
@@ -117,7 +116,7 @@ def _name(path: str) -> str:
 
 
 def _new(arguments: argparse.Namespace) -> tuple[Estimator, Dataset]:
-    """An estimator as the options ask for, and its data."""
+    """Return the estimator that the options describe, and its data."""
     dtype = np.dtype(arguments.dtype or np.float32)
     if arguments.data is None:
         data = _digits(dtype, arguments.regression)
@@ -149,11 +148,11 @@ def _digits(dtype: np.dtype[Any], regression: bool) -> Dataset:
 
 
 def _resumed(arguments: argparse.Namespace) -> tuple[Estimator, Dataset]:
-    """The estimator in a model file, ready to go on, and its data."""
+    """Return the estimator in a model file, ready to resume training, and its data."""
     saved = load_model(arguments.resume)
     model = saved.estimator("--resume")
     if trainer_of(model) is None:
-        warn(f"{arguments.resume} has no solver state: {model.solver} starts afresh")
+        warn(f"{arguments.resume} has no solver state: {model.solver} is restarted")
     if arguments.seed is None and model.random_state is None:
         arguments.seed = 0
     reconfigure(model, arguments)
@@ -167,11 +166,11 @@ def _divide(arguments: argparse.Namespace, model: Estimator, data: Dataset) -> P
     shares = Shares(arguments.test_size, arguments.validation_fraction, seed)
     limit = 1e6 * arguments.memory
     if not arguments.blocks and data.size <= limit:
-        return PartsInMemory(data, shares, labels=_has_one_label_a_row(model))
+        return PartsInMemory(data, shares, labels=_has_one_label_per_row(model))
     if data.path.lower().endswith(".npz"):
         raise CommandError(
-            f"{data.path} cannot be read in blocks: an NPZ file is read as a whole; save its "
-            "arrays as NPY files, or give it more --memory"
+            f"{data.path} cannot be read in blocks, because it is an NPZ file; save its arrays "
+            "as NPY files, or increase --memory"
         )
     validation = min(shares.validation, MAX_VALIDATION / max(data.size, 1))
     shares = shares._replace(validation=validation)
@@ -182,8 +181,8 @@ def _warn_of_another_division(model: Estimator, parts: Parts) -> None:
     before = round(model.t_ / max(model.n_iter_, 1))
     if before != parts.sizes[0]:
         warn(
-            f"the model was trained on {before} rows an epoch, now they are {parts.sizes[0]}: "
-            "rows that are held out now may have been trained on"
+            f"the model was trained on {before} rows per epoch, but there are {parts.sizes[0]} "
+            "training rows now: held-out rows may have been used for training"
         )
 
 
@@ -193,8 +192,8 @@ def _classifies(model: Estimator) -> bool:
     return bool(is_classifier(model))
 
 
-def _has_one_label_a_row(model: Estimator) -> bool:
-    """Whether it is trained on that, or was."""
+def _has_one_label_per_row(model: Estimator) -> bool:
+    """Whether the target is one label per row."""
     return _classifies(model) and (not is_fitted(model) or learnt_of(model).kind == SINGLE)
 
 
@@ -207,16 +206,16 @@ def _announce(title: str, data: Dataset, parts: Parts) -> None:
     classes = "" if parts.n_classes is None else f", {parts.n_classes} classes"
     print(
         f"{title}: {train + validation + test} rows, {plural(data.n_features, 'feature')}{classes}"
-        f"\n{train} rows to train on, {validation} to validate, {test} held out",
+        f"\n{train} training rows, {validation} validation rows, {test} held-out rows",
         file=sys.stderr,
     )
 
 
-# ---- the training ---------------------------------------------------------------------------
+# ---- training -------------------------------------------------------------------------------
 
 
 def _fit(model: Estimator, data: Dataset, parts: Parts, arguments: argparse.Namespace) -> bool:
-    """Train the model; return whether Ctrl-C ended it."""
+    """Train the model; return whether Ctrl-C stopped it."""
     from sklearn.exceptions import ConvergenceWarning
 
     before = getattr(model, "n_iter_", 0) if arguments.resume else 0
@@ -225,7 +224,7 @@ def _fit(model: Estimator, data: Dataset, parts: Parts, arguments: argparse.Name
     model.set_params(callback=progress, warm_start=arguments.resume is not None)
     with warnings.catch_warnings(record=True) as caught, progress, without_feature_names(model):
         warnings.simplefilter("always")
-        warnings.simplefilter("ignore", ConvergenceWarning)  # The user chose the epochs.
+        warnings.simplefilter("ignore", ConvergenceWarning)  # The user chose the number of epochs.
         try:
             parts.fit(model)
         except ValueError as error:
@@ -249,15 +248,15 @@ def _fit(model: Estimator, data: Dataset, parts: Parts, arguments: argparse.Name
 
 
 def _summary(model: Estimator, epochs: int) -> str:
-    text = f"Trained {plural(epochs, 'epoch')}: loss {model.loss_curve_[-1]:.4f}"
+    text = f"Trained for {plural(epochs, 'epoch')}: loss {model.loss_curve_[-1]:.4f}"
     scores, name = model.validation_scores_, f"validation {_score_name(model)}"
     if scores and model.early_stopping:
         best = max(scores)
-        return f"{text}; kept epoch {scores.index(best) + 1}, {name} {best:.4f}"
+        return f"{text}; restored epoch {scores.index(best) + 1}, {name} {best:.4f}"
     return f"{text}, {name} {scores[-1]:.4f}" if scores else text
 
 
-# ---- after it -------------------------------------------------------------------------------
+# ---- after training -------------------------------------------------------------------------
 
 
 def _report(arguments: argparse.Namespace, title: str) -> Report | None:

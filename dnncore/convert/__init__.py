@@ -1,9 +1,9 @@
-"""Models travel to other tools, and from them: ONNX, C, PyTorch, scikit-learn.
+"""Conversion of models to and from other tools: ONNX, C, PyTorch, scikit-learn.
 
-``to_onnx`` and ``to_c`` write files, ``to_torch`` and ``from_torch`` exchange modules; all are
-there as ``dnncore.to_onnx`` and so on. From scikit-learn come ``DNNClassifier.from_sklearn`` and
-``DNNRegressor.from_sklearn``. A model is a Network, a fitted DNNClassifier or DNNRegressor, or a
-Predictor.
+``to_onnx`` and ``to_c`` write files; ``to_torch`` and ``from_torch`` convert to and from PyTorch
+modules. All are also available as ``dnncore.to_onnx`` and so on. Scikit-learn models are converted
+by ``DNNClassifier.from_sklearn`` and ``DNNRegressor.from_sklearn``. A model is a Network, a fitted
+DNNClassifier or DNNRegressor, or a Predictor.
 """
 
 from ._c import to_c

@@ -1,4 +1,4 @@
-"""One C file that scores, for where there is no Python."""
+"""Export to a single C file that scores rows without Python."""
 
 from __future__ import annotations
 
@@ -29,52 +29,55 @@ def to_c(
     name: str = "model",
     max_stack: int = MAX_STACK,
 ) -> None:
-    """Write a model as one C file that scores a row.
+    """Write a model as a single C file that scores one row at a time.
 
-    The file is C99 (and C++) that needs only ``<math.h>``. It allocates nothing and keeps nothing,
-    so that any number of threads may call it at once; weights are ``static const``, written with
-    as many digits as give the same bits again. It begins with a comment that says how to compile
-    or include it, and then declares, with ``real`` for float or double, the model's dtype:
+    The file is valid C99 and C++ and needs only ``<math.h>``. It allocates no memory and has no
+    mutable state, so any number of threads may call it concurrently. The weights are ``static
+    const``, with enough digits to be reproduced bit for bit. The file begins with a comment that
+    explains how to compile or include it. It declares the following functions, where ``real`` is
+    float or double, according to the model's dtype:
 
     ``void NAME_predict_proba(const real *x, real *p)``
-        Of a classifier: the probabilities of a row.
+        Classifier: the probabilities of a row.
     ``int NAME_predict(const real *x)``
-        Of a classifier: the index of the most probable class.
+        Classifier: the index of the most probable class.
     ``LABEL NAME_label(int index)``
-        Its label: ``const char *`` (UTF-8), ``long long``, ``double``, or ``int`` for booleans.
+        Classifier: the label with this index, as ``const char *`` (UTF-8), ``long long``,
+        ``double``, or ``int`` for booleans.
     ``void NAME_predict(const real *x, int *label)``
-        Where several labels may be true: 0 or 1 for each.
+        Multi-label classifier: 0 or 1 for each label.
     ``void NAME_predict(const real *x, real *y)``
-        Of a regressor, or any network with output 'identity': numbers, in the units of the
-        targets.
+        Regressor, or any network with output 'identity': the predicted targets, in their units.
 
     Parameters
     ----------
     model : Network, fitted DNNClassifier or DNNRegressor, or Predictor
-        Norm, activations, labels and the scale of the targets are part of the file.
+        The file includes the input standardisation, the activations, the labels and the scale of
+        the targets.
     path : str or path-like
-        Replaced in one step.
+        Path of the file, which is replaced atomically.
     name : str
-        Prefix of all names in the file; macros have it in capitals.
+        Prefix of all names in the file; in capitals for macros.
     max_stack : int
-        Bytes that the arrays on the stack of a call may take. What they do take is the macro
-        ``NAME_STACK_BYTES``: two arrays that norm and the hidden layers write in turn, and one
-        for the outputs.
+        Maximum size in bytes of the arrays on the stack during a call. The macro
+        ``NAME_STACK_BYTES`` contains their actual size: two arrays that the input standardisation
+        and the hidden layers write alternately, and one for the outputs.
 
     Raises
     ------
     TypeError
-        If `model` is no model, or an argument or the classes are of a wrong type.
+        If `model` is not a model, or an argument or the classes have the wrong type.
     ValueError
-        If an estimator is not fitted, a number is not finite, `name` is no C identifier (ASCII
-        letters, digits and underscores after a letter), a label is no C string, or the stack
-        would exceed `max_stack`.
+        If an estimator is not fitted, a parameter of the model is not finite, `name` is not a C
+        identifier (a letter, then ASCII letters, digits and underscores), a label cannot be a C
+        string, or the stack would exceed `max_stack`.
     OSError
-        If the file cannot be written; the old one is left.
+        If the file cannot be written; an existing file is left unchanged.
 
     Notes
     -----
-    A million weights make a file of 17 MB, for which GCC takes 5 s and 300 MB.
+    A model with a million weights becomes a file of 17 MB, which GCC compiles in 5 s with 300 MB
+    of memory.
     """
     if not isinstance(name, str):
         raise TypeError(f"name must be a string, got {name!r}")
@@ -110,11 +113,11 @@ class CSource:
         self.stack = (sum(self._buffers.values()) + outputs) * itemsize
 
     def fill_in(self, template: str) -> str:
-        """The template in the words of this file."""
+        """Fill in a template with the names and types of this file."""
         return text.fill_in(template, self._name, self._description.dtype, self._label_type)
 
     def table(self, name: str, array: NDArray[Any]) -> str:
-        """Store an array; what it is called."""
+        """Define a constant array and return its name."""
         self._append_table(f"static const REAL NAME_{name}[{array.size}]", text.numbers(array))
         return f"{self._name}_{name}"
 
@@ -122,18 +125,18 @@ class CSource:
         self._tables.append(f"{self.fill_in(head)} = {{\n{values}\n}};")
 
     def function(self, name: str, template: str) -> str:
-        """Define a function, once; what it is called."""
+        """Define a function, once, and return its name."""
         self._functions[name] = self.fill_in(template)
         return f"{self._name}_{name}"
 
     def _buffer(self, width: int) -> str:
-        """An array of at least `width` numbers, other than the one given before."""
+        """Return a buffer of at least `width` numbers, different from the previous one."""
         name = next(self._names)
         self._buffers[name] = max(width, self._buffers.get(name, 0))
         return name
 
     def _write_forward(self) -> None:
-        """The function that gives the logits, or the numbers."""
+        """Write the function that computes the logits or the predicted targets."""
         model = self._description
         statements: list[str] = []
         a, width = "x", model.n_features

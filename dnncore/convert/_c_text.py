@@ -1,7 +1,7 @@
-"""The text of a C file: its frame, its functions, and how numbers and strings are written.
+"""The text of a C file: its frame, its functions, and the formatting of numbers and strings.
 
-In the templates NAME is the prefix of the functions, MACRO the same in capitals, REAL the type of
-the numbers, and _F what float has and double lacks, in `expf` and `1.0f`.
+In the templates, NAME is the prefix of the functions, MACRO the same in capitals, REAL the type of
+the numbers, and _F the suffix of float, as in `expf` and `1.0f`, which is empty for double.
 """
 
 from __future__ import annotations
@@ -15,16 +15,16 @@ import numpy as np
 from numpy.typing import NDArray
 
 LINE = 96
-MAX_STRING = 4095  # bytes that a C99 compiler must take
+MAX_STRING = 4095  # bytes of a string literal that a C99 compiler must support
 
 FRAME = """\
 /* {summary}
  *
- * One file of C99, or C++. Compile it by itself, with MACRO_DECLARATIONS_ONLY defined before it
- * is included elsewhere; or include it as it is, with MACRO_API defined as `static inline`.
- * Link with the mathematics library (-lm). Nothing is allocated and nothing is kept: any number
- * of threads may call at once. Arrays on the stack take at most MACRO_STACK_BYTES bytes.
- * The numbers of a row are not checked.
+ * C99 or C++. Either compile this file separately and define MACRO_DECLARATIONS_ONLY before
+ * including it elsewhere, or include it with MACRO_API defined as `static inline`.
+ * Link with the mathematics library (-lm). The functions allocate no memory and have no mutable
+ * state, so any number of threads may call them concurrently. Their arrays on the stack take at
+ * most MACRO_STACK_BYTES bytes. The values of a row are not checked.
 {features} */
 #ifndef MACRO_H
 #define MACRO_H
@@ -59,27 +59,30 @@ extern "C" {{
 
 DECLARATIONS = {
     "softmax": """
-        /* The label of an output, 0 <= index < MACRO_N_OUTPUTS. */
+        /* Return the label of an output, 0 <= index < MACRO_N_OUTPUTS. */
         MACRO_API LABEL NAME_label(int index);
 
-        /* Index of the most probable class of the row x[MACRO_N_FEATURES]. */
+        /* Return the index of the most probable class of the row x[MACRO_N_FEATURES]. */
         MACRO_API int NAME_predict(const REAL *x);
 
-        /* Its probabilities p[MACRO_N_OUTPUTS], which add up to 1. x and p must not overlap. */
+        /* Write the class probabilities of the row x[MACRO_N_FEATURES] to p[MACRO_N_OUTPUTS].
+           They sum to 1. x and p must not overlap. */
         MACRO_API void NAME_predict_proba(const REAL *x, REAL *p);
         """,
     "logistic": """
-        /* The label of an output, 0 <= index < MACRO_N_OUTPUTS. */
+        /* Return the label of an output, 0 <= index < MACRO_N_OUTPUTS. */
         MACRO_API LABEL NAME_label(int index);
 
-        /* 0 or 1 for each label: label[MACRO_N_OUTPUTS], of the row x[MACRO_N_FEATURES]. */
+        /* Write 0 or 1 for each label of the row x[MACRO_N_FEATURES] to label[MACRO_N_OUTPUTS]. */
         MACRO_API void NAME_predict(const REAL *x, int *label);
 
-        /* The probability p[MACRO_N_OUTPUTS] of each label. x and p must not overlap. */
+        /* Write the probability of each label of the row x[MACRO_N_FEATURES] to
+           p[MACRO_N_OUTPUTS]. x and p must not overlap. */
         MACRO_API void NAME_predict_proba(const REAL *x, REAL *p);
         """,
     "identity": """
-        /* The numbers y[MACRO_N_OUTPUTS] for the row x[MACRO_N_FEATURES]; they must not overlap. */
+        /* Write the predicted targets of the row x[MACRO_N_FEATURES] to y[MACRO_N_OUTPUTS].
+           x and y must not overlap. */
         MACRO_API void NAME_predict(const REAL *x, REAL *y);
         """,
 }
@@ -149,7 +152,7 @@ AFFINE = """
     """
 
 RESCALE = """
-    /* Back to the units of the targets. */
+    /* Convert standardised predictions to the units of the targets. */
     static void NAME_rescale(REAL *z)
     {
         int j;
@@ -159,10 +162,10 @@ RESCALE = """
     }
     """
 
-# Of the hidden layers and of the outputs.
+# Activation functions of the hidden layers and of the outputs.
 ACTIVATIONS = {
     "logistic": """
-        /* 1 / (1 + exp(-z)), by the exponential that cannot overflow. */
+        /* 1 / (1 + exp(-z)), computed from exp(-|z|), which cannot overflow. */
         static void NAME_logistic(int n, REAL *z)
         {
             int j;
@@ -204,7 +207,7 @@ ACTIVATIONS = {
 
 
 def fill_in(template: str, name: str, dtype: np.dtype[Any], label: str = "") -> str:
-    """The template with its words replaced."""
+    """Replace the placeholders of a template."""
     words = {
         "NAME": name,
         "MACRO": name.upper(),
@@ -212,27 +215,27 @@ def fill_in(template: str, name: str, dtype: np.dtype[Any], label: str = "") -> 
         "_F": "f" if dtype == np.float32 else "",
         "LABEL ": label if label.endswith("*") else f"{label} ",
     }
-    # In one pass: a prefix may itself be one of the words.
+    # In a single pass, since a prefix may itself be one of the placeholders.
     pattern = r"NAME(?=_)|MACRO(?=_)|\bREAL\b|_F\b|\bLABEL "
     return re.sub(pattern, lambda found: words[found[0]], dedent(template).strip("\n"))
 
 
 def numbers(array: NDArray[Any]) -> str:
-    """Elements of an array, with as many digits as give the same bits again."""
+    """Format the elements of an array with enough digits to reproduce them bit for bit."""
     if array.dtype == np.float32:
-        # Nine digits; C reads them as a float at once, so nothing is rounded twice.
+        # Nine digits. C parses them directly as a float, so there is no double rounding.
         texts = [f"{x:.9g}" for x in array.ravel().tolist()]
         return _wrapped([f"{x}f" if "." in x or "e" in x else f"{x}.0f" for x in texts])
     return _wrapped([repr(x) for x in array.ravel().tolist()])
 
 
 def labels(classes: NDArray[Any]) -> tuple[str, str]:
-    """The C type of labels that `plain_labels` gave, and the labels.
+    """Return the C type and the values of labels returned by `plain_labels`.
 
     Raises
     ------
     ValueError
-        If a string cannot be a C string.
+        If a label cannot be a C string.
     """
     if classes.dtype == np.int64:
         return "long long", _wrapped([_integer(x) for x in classes.tolist()])
@@ -244,17 +247,17 @@ def labels(classes: NDArray[Any]) -> tuple[str, str]:
 
 
 def features(names: tuple[str, ...] | None) -> str:
-    """Lines of a comment that list the features."""
+    """Return the lines of a comment that lists the features."""
     if names is None:
         return ""
-    # Without a slash no name can end the comment, or seem to begin another.
+    # Slashes are escaped so that a name cannot end the comment or appear to start another.
     texts = (json.dumps(name).replace("/", "\\u002f") for name in names)
     lines = [f" *   {index} {text}" for index, text in enumerate(texts)]
     return "\n".join([" *", " * Features:", *lines, ""])
 
 
 def _integer(x: int) -> str:
-    # The smallest has no literal: the minus sign is an operator.
+    # The smallest integer has no literal, because the minus sign is an operator.
     return f"{x}LL" if x > -(2**63) else f"(-{2**63 - 1}LL - 1)"
 
 
@@ -262,10 +265,10 @@ def _string(label: str) -> str:
     data = label.encode()
     if 0 in data or len(data) > MAX_STRING:
         raise ValueError(
-            f"classes must be at most {MAX_STRING} bytes without a zero byte to be C strings, "
-            f"got {label!r:.80}"
+            f"classes must be at most {MAX_STRING} bytes long and contain no zero byte to be C "
+            f"strings, got {label!r:.80}"
         )
-    # A question mark could begin a trigraph.
+    # Question marks are escaped because they could start a trigraph.
     plain = (chr(c) if 32 <= c < 127 and chr(c) not in '"\\?' else f"\\{c:03o}" for c in data)
     return f'"{"".join(plain)}"'
 

@@ -1,4 +1,4 @@
-"""What a model consists of, in the one form that all exporters read."""
+"""A description of a model, from which all exporters work."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ class Layer:
 
 @dataclass(frozen=True)
 class Rescale:
-    """``z scale + mean``, by output: back to the units of the targets."""
+    """``z scale + mean`` per output, which converts to the units of the targets."""
 
     scale: NDArray[Any]
     mean: NDArray[Any]
@@ -35,24 +35,27 @@ class Rescale:
 
 @dataclass(frozen=True)
 class Description:
-    """A model, step by step.
+    """The computation of a model, step by step.
 
     Attributes
     ----------
     dtype : numpy.dtype
-        Of the rows, of all parameters and of the outputs.
+        Type of the rows, all parameters and the outputs.
     steps : tuple of Step
-        What happens to a row before the first layer.
+        Preprocessing steps before the first layer.
     layers : tuple of Layer
-        The activation of the last is 'identity': its outputs are the logits.
+        The layers. The activation of the last one is 'identity'; its outputs are the logits.
     output : {'softmax', 'logistic', 'identity'}
-        What is made of the logits: a probability for each class, one for each label by
-        itself, or numbers.
+        Function applied to the logits: class probabilities, independent probabilities of the
+        labels (multi-label), or none (regression).
     rescale : Rescale or None
-        Of a regressor whose targets were standardised, after the last layer.
+        Step after the last layer, for a regressor with standardised targets.
     classes : array (n_outputs,) or None
-        Labels of the outputs; None for numbers.
+        Labels of the outputs; None for regression.
     feature_names : tuple of str or None
+        Names of the features, if known.
+    n_features : int
+        Number of columns of X.
     """
 
     dtype: np.dtype[Any]
@@ -80,14 +83,14 @@ class Description:
 
 
 def describe(model: Model) -> Description:
-    """The description of a model; its arrays may be views of the model's.
+    """Return the description of a model; its arrays may be views of the model's arrays.
 
     Raises
     ------
     TypeError
-        If `model` is no model.
+        If `model` is not a model.
     ValueError
-        If an estimator is not fitted, or a number of the model is not finite.
+        If an estimator is not fitted, or a parameter of the model is not finite.
     """
     if isinstance(model, Predictor):
         description = _of_predictor(model)
@@ -128,7 +131,7 @@ def _of_network(
     feature_names: tuple[str, ...] | None = None,
     fill: NDArray[Any] | None = None,
 ) -> Description:
-    """Options are those of Network.freeze, and mean the same; `fill` is 0 by default."""
+    """Describe a network; the options are those of `Network.freeze`, with `fill` 0 by default."""
     steps: list[Step] = []
     if network.mean_ is not None and network.scale_ is not None:
         steps.append(Norm(network.mean_, network.scale_))
@@ -171,12 +174,12 @@ def _of_estimator(model: Any) -> Description:
 
 
 def plain_labels(classes: NDArray[Any]) -> NDArray[Any]:
-    """Classes as int64, bool, float64, or strings in an object array.
+    """Return classes as int64, bool, float64, or strings in an object array.
 
     Raises
     ------
     TypeError, ValueError
-        If they are of another type, or do not fit into 64 bits.
+        If they have another type, do not fit into int64, or are not valid Unicode.
     """
     if classes.dtype.kind in "iu":
         if int(classes.max()) > np.iinfo(np.int64).max:

@@ -1,4 +1,4 @@
-"""ONNX files, for ONNX Runtime and all that reads ONNX."""
+"""Export to ONNX, for ONNX Runtime and other tools that read ONNX."""
 
 from __future__ import annotations
 
@@ -16,9 +16,9 @@ from ._description import Description, describe, plain_labels
 if TYPE_CHECKING:
     from ._description import Model
 
-OPSET = 13  # the oldest in which all operators are as they are used here
+OPSET = 13  # the oldest version in which all operators behave as they are used here
 MAX_BYTES = 2**31 - 1  # of a protobuf message
-MAX_HEADER_BYTES = 1 << 20  # allowed for all that is not a weight
+MAX_HEADER_BYTES = 1 << 20  # allowance for everything except the weights
 
 OPERATORS = {"logistic": "Sigmoid", "tanh": "Tanh", "relu": "Relu"}
 
@@ -26,42 +26,43 @@ OPERATORS = {"logistic": "Sigmoid", "tanh": "Tanh", "relu": "Relu"}
 def to_onnx(model: Model, path: str | os.PathLike[str]) -> None:
     """Write a model as an ONNX file.
 
-    The graph has one input, ``X`` (n, n_features) of the model's dtype, for any number of rows
-    n. What it gives back has the names that skl2onnx uses:
+    The graph has one input, ``X`` (n, n_features), of the model's dtype, for any number of rows
+    n. The outputs have the names that skl2onnx uses:
 
     ``label``
-        Of a classifier: int64, string, double or bool (n,), from `classes_` (0, 1, ... for a
-        Network); for labels of several outputs int64 0 and 1 (n, n_outputs).
+        Classifier: int64, string, double or bool (n,), from `classes_` (0, 1, ... for a
+        Network); multi-label: int64 0 and 1 (n, n_outputs).
     ``probabilities``
-        Of a classifier: (n, n_outputs), a tensor and no sequence of maps.
+        Classifier: (n, n_outputs), as a tensor rather than a sequence of maps.
     ``variable``
-        Of a regressor, or any network with output 'identity': (n, n_outputs), in the units
-        of the targets.
+        Regressor, or any network with output 'identity': (n, n_outputs), in the units of the
+        targets.
 
     Parameters
     ----------
     model : Network, fitted DNNClassifier or DNNRegressor, or Predictor
-        Norm, activations, labels and the scale of the targets are part of the graph.
+        The graph includes the input standardisation, the activations, the labels and the scale
+        of the targets.
     path : str or path-like
-        Replaced in one step.
+        Path of the file, which is replaced atomically.
 
     Raises
     ------
     TypeError
-        If `model` is no model, or its classes have a type that ONNX lacks.
+        If `model` is not a model, or its classes have a type that ONNX does not support.
     ValueError
-        If an estimator is not fitted, a number is not finite, or the file would exceed the
-        2 GiB of a protobuf message.
+        If an estimator is not fitted, a parameter of the model is not finite, or the file would
+        exceed the protobuf limit of 2 GiB.
     ImportError
         If the package onnx is not installed.
     OSError
-        If the file cannot be written; the old one is left.
+        If the file cannot be written; an existing file is left unchanged.
 
     Notes
     -----
-    Only operators of the standard domain are used, those of operator set 13 (ONNX 1.8, 2020).
-    The metadata are ``dnncore_version`` and, where the model has them, ``feature_names`` as a
-    JSON list.
+    The graph uses only operators of the standard domain, version 13 (ONNX 1.8, 2020). The
+    metadata contain ``dnncore_version`` and, if the model has feature names, ``feature_names`` as
+    a JSON list.
 
     Examples
     --------
@@ -74,14 +75,14 @@ def to_onnx(model: Model, path: str | os.PathLike[str]) -> None:
     graph = Graph()
     n_bytes = description.n_parameters * description.dtype.itemsize + MAX_HEADER_BYTES
     if n_bytes > MAX_BYTES:
-        raise ValueError(f"an ONNX file must be below 2 GiB, the parameters take {n_bytes} bytes")
+        raise ValueError(f"an ONNX file must be smaller than 2 GiB, got {n_bytes} bytes")
     _append_model(graph, description)
     proto = graph.finish(description)
     write_atomically(path, proto.SerializeToString(deterministic=True))
 
 
 class Graph:
-    """A graph that grows node by node; a value is known by its name."""
+    """An ONNX graph that is built node by node; values are referred to by name."""
 
     def __init__(self) -> None:
         try:
@@ -94,23 +95,23 @@ class Graph:
         self._outputs: list[Any] = []
 
     def constant(self, name: str, array: NDArray[Any]) -> str:
-        """Store an array, of strings too."""
+        """Store an array, of numbers or strings, and return its name."""
         self._constants.append(self._onnx.numpy_helper.from_array(array, name))
         return name
 
     def add(self, operator: str, *inputs: str, output: str = "", **attributes: Any) -> str:
-        """Append a node; the name of its output."""
+        """Append a node and return the name of its output."""
         output = output or f"{operator.lower()}_{len(self._nodes)}"
         node = self._onnx.helper.make_node(operator, inputs, [output], output, **attributes)
         self._nodes.append(node)
         return output
 
     def declare_output(self, name: str, dtype: np.dtype[Any], *columns: int) -> None:
-        """Say that (n, *columns) of this name is a result."""
+        """Declare the value with this name, of shape (n, *columns), as an output."""
         self._outputs.append(self._value(name, dtype, *columns))
 
     def type_code(self, dtype: np.dtype[Any]) -> int:
-        """The number that ONNX has for a type of elements."""
+        """Return the ONNX code of an element type."""
         code: int = self._onnx.helper.np_dtype_to_tensor_dtype(dtype)
         return code
 
@@ -119,7 +120,7 @@ class Graph:
         return self._onnx.helper.make_tensor_value_info(name, code, ["n", *columns])
 
     def finish(self, description: Description) -> Any:
-        """The model."""
+        """Return the complete model."""
         helper = self._onnx.helper
         X = self._value("X", description.dtype, description.n_features)
         graph = helper.make_graph(self._nodes, "dnncore", [X], self._outputs, self._constants)
@@ -174,7 +175,7 @@ def _append_indicators(graph: Graph, description: Description, z: str) -> None:
 def _append_classes(graph: Graph, description: Description, z: str) -> None:
     assert description.classes is not None
     labels = plain_labels(description.classes)
-    # By the logits, as DNNClassifier.predict: probabilities may round to a tie.
+    # Computed from the logits, as in DNNClassifier.predict: probabilities may be tied by rounding.
     most = graph.add("ArgMax", z, axis=1, keepdims=0)
     graph.add("Gather", graph.constant("classes", labels), most, output="label", axis=0)
     graph.add("Softmax", z, output="probabilities", axis=1)

@@ -1,4 +1,4 @@
-"""From scikit-learn's multilayer perceptrons, fitted, to ours."""
+"""Convert fitted multi-layer perceptrons of scikit-learn."""
 
 from __future__ import annotations
 
@@ -21,46 +21,46 @@ Kind = TypeVar("Kind", bound=Estimator)
 
 
 def classifier_from_sklearn(kind: type[Kind], model: Any, class_prior: ArrayLike | None) -> Kind:
-    """See DNNClassifier.from_sklearn; `kind` is that class, or one derived from it."""
+    """See DNNClassifier.from_sklearn; `kind` is that class or a subclass."""
     scaler, mlp, names = _parts(model, MLPClassifier)
     classes = np.array(mlp.classes_)
     if len(classes) < 2:
-        raise ValueError(f"model must have been fitted on 2 classes or more, got {classes}")
+        raise ValueError(f"model must have been fitted on at least 2 classes, got {classes}")
     coefs, intercepts = list(mlp.coefs_), list(mlp.intercepts_)
     several = mlp.out_activation_ == "logistic" and mlp.n_outputs_ > 1
     learnt = LearntLabels(MULTILABEL, classes)
     if not several:
         if mlp.n_outputs_ == 1:
-            # sigmoid(z) is the second of softmax(-z/2, z/2), and to halve is exact.
+            # sigmoid(z) is the second value of softmax(-z/2, z/2), and halving is exact.
             half = np.array([-0.5, 0.5], coefs[-1].dtype)
             coefs[-1], intercepts[-1] = coefs[-1] * half, intercepts[-1] * half
-        prior = _shares(class_prior, len(classes))
-        # n_iter_ is of the last call only, and lbfgs does not count t_.
+        prior = _priors(class_prior, len(classes))
+        # n_iter_ counts the epochs of the last call only, and lbfgs does not update t_.
         rows = mlp.t_ / len(mlp.loss_curve_) if mlp.t_ else 1.0
         learnt = LearntLabels(SINGLE, classes, prior, prior * rows)
     elif class_prior is not None:
-        raise ValueError("class_prior must be None: labels of several outputs have no class priors")
+        raise ValueError("class_prior must be None for a multi-label model, which has no priors")
     network = _network(mlp, coefs, intercepts, "logistic" if several else "softmax")
     return _assemble(kind, mlp, scaler, names, network, {}, learnt)
 
 
 def regressor_from_sklearn(kind: type[Kind], model: Any) -> Kind:
-    """See DNNRegressor.from_sklearn; `kind` is that class, or one derived from it."""
+    """See DNNRegressor.from_sklearn; `kind` is that class or a subclass."""
     scaler, mlp, names = _parts(model, MLPRegressor)
     if mlp.out_activation_ != "identity":
         raise ValueError(
             "model must have been fitted with loss='squared_error', "
-            f"got outputs through {mlp.out_activation_!r}"
+            f"got the output activation {mlp.out_activation_!r}"
         )
     n = mlp.n_outputs_
     learnt = LearntNumbers(1 if n == 1 else 2, np.zeros(n), np.ones(n))
     network = _network(mlp, mlp.coefs_, mlp.intercepts_, "identity")
-    # A fit from the start takes the targets as they are, as there.
+    # As in scikit-learn, refitting does not standardise the targets.
     return _assemble(kind, mlp, scaler, names, network, {"norm_target": False}, learnt)
 
 
 def _parts(model: Any, kind: type) -> tuple[StandardScaler | None, Any, NDArray[Any] | None]:
-    """The scaler, the perceptron, and the names of the features."""
+    """Return the scaler, the perceptron, and the feature names."""
     steps = [("", model)]
     if isinstance(model, Pipeline):
         steps = [(name, step) for name, step in model.steps if step not in (None, "passthrough")]
@@ -87,7 +87,8 @@ def _describe(model: Any) -> str:
     return f"a {kind} of {', '.join(steps)}"
 
 
-def _shares(class_prior: ArrayLike | None, n: int) -> NDArray[np.float64]:
+def _priors(class_prior: ArrayLike | None, n: int) -> NDArray[np.float64]:
+    """Return the class priors, normalised; uniform by default."""
     prior = np.ones(n) if class_prior is None else np.asarray(class_prior, np.float64)
     if prior.shape != (n,) or not (np.isfinite(prior).all() and (prior > 0).all()):
         raise ValueError(f"class_prior must be {n} positive numbers, got {class_prior!r}")
@@ -108,7 +109,7 @@ def _network(mlp: Any, coefs: list[Any], intercepts: list[Any], output: str) -> 
 
 
 def _adopt_scaler(network: Network, scaler: StandardScaler) -> bool:
-    """Make the scaler the norm of the network; whether further training may update it."""
+    """Use the scaler as input standardisation; return whether further training may update it."""
     n = network.layer_sizes[0]
     network.set_norm(
         scaler.mean_ if scaler.with_mean else np.zeros(n),
@@ -130,11 +131,11 @@ def _assemble(
     params: dict[str, Any],
     learnt: Learnt,
 ) -> Kind:
-    """The fitted estimator, with the parameters that both libraries have."""
+    """Return the fitted estimator, with the parameters that both libraries have."""
     norm = scaler is not None and _adopt_scaler(network, scaler)
     own = kind().get_params(deep=False)
     shared = {name: x for name, x in mlp.get_params(deep=False).items() if name in own}
-    # What was fitted counts, whatever was set since.
+    # The fitted structure is used, even if the parameters were changed afterwards.
     fitted = {"hidden_layer_sizes": network.layer_sizes[1:-1], "norm": norm}
     model = kind(**deepcopy(shared) | fitted | params)
     restore(

@@ -1,6 +1,6 @@
-"""What happens to a row before the first layer, written once for each tool.
+"""Preprocessing steps before the first layer, implemented for each tool.
 
-A step that networks gain is a class here, and a line in `_description.py`.
+A new step needs a class here and a line in `_description.py`.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
 
 class OnnxNodes(Protocol):
-    """What a step needs of an ONNX graph; `_onnx.Graph` has it."""
+    """The interface of an ONNX graph that steps use, implemented by `_onnx.Graph`."""
 
     def constant(self, name: str, array: NDArray[Any]) -> str:
         """Store an array and return its name."""
@@ -25,11 +25,11 @@ class OnnxNodes(Protocol):
         """Append a node and return the name of its output."""
 
     def type_code(self, dtype: np.dtype[Any]) -> int:
-        """ONNX's number for a type of elements."""
+        """Return the ONNX code of an element type."""
 
 
 class CDefinitions(Protocol):
-    """What a step needs of a C file; `_c.CSource` has it."""
+    """The interface of a C file that steps use, implemented by `_c.CSource`."""
 
     def table(self, name: str, array: NDArray[Any]) -> str:
         """Define a constant array and return its name."""
@@ -39,31 +39,31 @@ class CDefinitions(Protocol):
 
 
 class Step(Protocol):
-    """A function of rows."""
+    """A transformation of rows."""
 
     title: ClassVar[str]
 
     def width(self, n_features: int) -> int:
-        """Columns that come of `n_features` columns."""
+        """Return the number of output columns for `n_features` input columns."""
 
     def to_onnx(self, graph: OnnxNodes, x: str) -> str:
-        """Append nodes to the graph; the name of what comes of `x`."""
+        """Append nodes to the graph and return the name of the output for `x`."""
 
     def to_c(self, source: CDefinitions, x: str, out: str) -> str:
-        """Add tables and functions to the source; the statement that writes `out`."""
+        """Add tables and functions to the source; return the statement that writes `out`."""
 
     def to_torch(self) -> torch.nn.Module:
-        """A module with parameters of its own."""
+        """Return a module with copies of the parameters."""
 
 
 @dataclass(frozen=True)
 class Norm:
-    """``(x - mean) / scale``, by feature."""
+    """Input standardisation: ``(x - mean) / scale`` per feature."""
 
     mean: NDArray[Any]
     scale: NDArray[Any]
 
-    title: ClassVar[str] = "norm"
+    title: ClassVar[str] = "input standardisation"
 
     def width(self, n_features: int) -> int:
         return n_features
@@ -95,9 +95,9 @@ class Norm:
 
 @dataclass(frozen=True)
 class Missing:
-    """`fill` in place of NaN, by feature; then, for each of `features`, 1 where it was NaN, else 0.
+    """Replace NaN with `fill`; append, for each of `features`, 1 if it was NaN and 0 otherwise.
 
-    NaN that comes from norm is still where it was in the row.
+    Input standardisation, which comes first, leaves NaN unchanged.
     """
 
     fill: NDArray[Any]

@@ -1,4 +1,4 @@
-"""To a PyTorch Sequential, and from one."""
+"""Convert models to and from PyTorch Sequential modules."""
 
 from __future__ import annotations
 
@@ -25,36 +25,37 @@ NO_EFFECT = ("Identity", "Dropout", "Flatten")  # when rows are scored
 
 
 def to_torch(model: Model, *, logits: bool = False) -> torch.nn.Sequential:
-    """Make a PyTorch module that computes what the model computes.
+    """Convert a model to a PyTorch module.
 
     Parameters
     ----------
     model : Network, fitted DNNClassifier or DNNRegressor, or Predictor
     logits : bool
-        Leave off the last Softmax or Sigmoid: what ``torch.nn.CrossEntropyLoss`` and
-        ``torch.nn.BCEWithLogitsLoss`` take.
+        Whether to omit the final Softmax or Sigmoid, as ``torch.nn.CrossEntropyLoss`` and
+        ``torch.nn.BCEWithLogitsLoss`` require.
 
     Returns
     -------
     torch.nn.Sequential
-        ``Norm`` and ``Missing`` (if the model has them), ``Linear`` and an activation for each
-        hidden layer, ``Linear``, and at the end ``Softmax``, ``Sigmoid`` or, for standardised
-        targets, ``Rescale``. Parameters are copies, of the model's dtype, and can be trained.
-        ``Norm``, ``Missing`` and ``Rescale`` are small modules of dnncore, that unpickling a whole
-        module needs; what they hold is in its ``state_dict``, and is not trained.
+        ``Norm`` (input standardisation) and ``Missing`` (missing values), if the model has them;
+        ``Linear`` and an activation for each hidden layer; ``Linear``; finally ``Softmax``,
+        ``Sigmoid`` or, for standardised targets, ``Rescale``. The parameters are trainable
+        copies, of the model's dtype. ``Norm``, ``Missing`` and ``Rescale`` are modules of
+        dnncore, which must be installed to unpickle the whole module; their arrays are part of
+        the ``state_dict`` and are not trained.
 
     Raises
     ------
     TypeError
-        If `model` is no model.
+        If `model` is not a model.
     ValueError
-        If an estimator is not fitted, or a number is not finite.
+        If an estimator is not fitted, or a parameter of the model is not finite.
     ImportError
         If PyTorch is not installed.
 
     Notes
     -----
-    Labels do not travel: output i stands for ``classes_[i]``.
+    The module does not contain the labels: output i corresponds to ``classes_[i]``.
     """
     torch = _require_torch("to_torch")
     from ._torch_modules import Rescale
@@ -63,7 +64,7 @@ def to_torch(model: Model, *, logits: bool = False) -> torch.nn.Sequential:
     modules = [step.to_torch() for step in description.steps]
     last = len(description.layers) - 1
     for number, layer in enumerate(description.layers):
-        linear = torch.nn.Linear(*layer.W.shape, device="meta")  # without values, which come next
+        linear = torch.nn.Linear(*layer.W.shape, device="meta")  # no values, which are set below
         linear.weight = torch.nn.Parameter(torch.from_numpy(np.array(layer.W.T, order="C")))
         linear.bias = torch.nn.Parameter(torch.from_numpy(np.array(layer.b)))
         modules.append(linear)
@@ -79,34 +80,34 @@ def to_torch(model: Model, *, logits: bool = False) -> torch.nn.Sequential:
 
 
 def from_torch(sequential: torch.nn.Sequential, *, output: str | None = None) -> Network:
-    """Make a network of a PyTorch module.
+    """Convert a PyTorch module to a network.
 
     Parameters
     ----------
     sequential : torch.nn.Sequential
-        ``Linear`` modules, all float32 or all float64, with the same activation after each but
-        the last: ``Sigmoid``, ``Tanh``, ``ReLU`` or none. At the end ``Softmax`` over the
-        columns, ``Sigmoid`` or nothing. ``Identity``, ``Dropout`` and ``Flatten`` are left
-        out, since they do nothing to a row that is scored. ``Norm``, ``Missing`` and ``Rescale``
-        of :func:`to_torch` are taken; the last is folded into the last layer. Sequential modules
-        may be nested.
+        ``Linear`` modules, all float32 or all float64, each but the last followed by the same
+        activation: ``Sigmoid``, ``Tanh``, ``ReLU`` or none. The last one may be followed by
+        ``Softmax`` over the columns or ``Sigmoid``. ``Identity``, ``Dropout`` and ``Flatten`` are
+        omitted, because they have no effect when a row is scored. ``Norm``, ``Missing`` and
+        ``Rescale`` of :func:`to_torch` are supported; ``Rescale`` is folded into the last layer.
+        Sequential modules may be nested.
     output : {'softmax', 'logistic', 'identity'}, optional
-        What the network makes of the outputs of the last ``Linear``. Default: what the module
-        ends in, which is 'identity' if it gives logits. So say 'softmax' for a module that was
-        trained on ``CrossEntropyLoss``, 'logistic' for one trained on ``BCEWithLogitsLoss``.
+        Function applied to the outputs of the last ``Linear``. Default: that of the module, which
+        is 'identity' if it returns logits. Pass 'softmax' for a module that was trained with
+        ``CrossEntropyLoss``, 'logistic' for one trained with ``BCEWithLogitsLoss``.
 
     Returns
     -------
     Network
-        With copies of the parameters; a missing bias is 0.
+        A network with copies of the parameters; a missing bias becomes 0.
 
     Raises
     ------
     TypeError
-        If `sequential` is no Sequential, a parameter has another dtype, or a module is of a kind
-        that a Network lacks; the error names the module and its index.
+        If `sequential` is not a Sequential, a parameter has another dtype, or a module has no
+        counterpart in a Network; the error names the module and its index.
     ValueError
-        If modules do not follow one another as said above, layers do not fit, a number is not
+        If the modules are in another order, the sizes of layers do not match, a parameter is not
         finite, or `output` contradicts the module.
     ImportError
         If PyTorch is not installed.
@@ -139,7 +140,7 @@ def _known_kinds(torch: Any) -> dict[type, str]:
 
 
 def _flat(sequential: Any, torch: Any, prefix: str = "") -> Iterator[tuple[str, Any]]:
-    """Index and module, of nested ones too: '2.0' is the first within the third."""
+    """Yield index and module, also of nested ones: '2.0' is the first within the third."""
     for index, module in enumerate(sequential):
         if type(module) is torch.nn.Sequential:
             yield from _flat(module, torch, f"{prefix}{index}.")
@@ -164,15 +165,16 @@ class _Stack:
 
 
 def _read(modules: Iterator[tuple[str, Any]], known: dict[type, str]) -> _Stack:
-    """What the modules consist of, each checked to fit the one before."""
+    """Read the modules, checking that each may follow the previous one."""
     stack = _Stack(None, None, [], None)
     for index, module in modules:
-        # By the type itself: a class that derives from Linear may do something else.
+        # The exact type: a subclass of Linear may compute something else.
         kind = known.get(type(module), "")
         where = f"module {index} ({type(module).__name__})"
         if not kind:
             raise TypeError(
-                f"{where} has no counterpart in a Network, which takes {', '.join(known.values())}"
+                f"{where} has no counterpart in a Network, which supports "
+                f"{', '.join(known.values())}"
             )
         if kind in NO_EFFECT:
             continue
@@ -180,9 +182,9 @@ def _read(modules: Iterator[tuple[str, Any]], known: dict[type, str]) -> _Stack:
             raise ValueError(f"{where} must not follow Rescale")
         if kind == "Missing":
             if stack.missing is not None or stack.layers:
-                raise ValueError(f"{where} must come before the first Linear, once")
+                raise ValueError(f"{where} must occur only once, before the first Linear")
             if _array(module.fill, where).any():
-                raise ValueError(f"{where} must fill in 0, which is what a Network does after norm")
+                raise ValueError(f"{where} must have fill 0, as in a Network")
             stack.missing = module.features.cpu().numpy()
         elif kind == "Norm":
             if stack.norm is not None or stack.missing is not None or stack.layers:
@@ -199,7 +201,7 @@ def _read(modules: Iterator[tuple[str, Any]], known: dict[type, str]) -> _Stack:
                 raise ValueError(f"{where} must be over the columns, dim=-1, got dim={module.dim}")
             stack.layers[-1].function, stack.layers[-1].where = FUNCTIONS[kind], where
     if not stack.layers:
-        raise ValueError("sequential must have a Linear, got none")
+        raise ValueError("sequential must contain a Linear, got none")
     return stack
 
 
@@ -210,7 +212,7 @@ def _linear(module: Any, where: str, stack: _Stack) -> _Layer:
     if before is not None and before.shape[1] != W.shape[0]:
         raise ValueError(f"{where} must take {before.shape[1]} features, got {W.shape[0]}")
     if before is not None and before.dtype != W.dtype:
-        raise TypeError(f"{where} must be {before.dtype} like those before, got {W.dtype}")
+        raise TypeError(f"{where} must be {before.dtype} like the previous layers, got {W.dtype}")
     return _Layer(W, b, where)
 
 
@@ -225,7 +227,7 @@ def _array(tensor: Any, where: str) -> NDArray[Any]:
 
 
 def _activation_of(stack: _Stack) -> str:
-    """The one activation of the hidden layers."""
+    """Return the activation of the hidden layers, which must be the same for all."""
     hidden = stack.layers[:-1]
     for layer in hidden:
         if layer.function == "softmax":
@@ -241,12 +243,10 @@ def _activation_of(stack: _Stack) -> str:
 def _output_of(stack: _Stack, wanted: str | None) -> str:
     last = stack.layers[-1]
     if last.function not in OUTPUTS:
-        raise ValueError(f"{last.where} must not be the last module: a Network cannot end in it")
+        raise ValueError(f"{last.where} must not be the last module: it is not an output function")
     fixed = last.function != "identity" or stack.rescale is not None
     if fixed and wanted not in (None, last.function):
-        raise ValueError(
-            f"output must be {last.function!r}, which the module ends in, got {wanted!r}"
-        )
+        raise ValueError(f"output must be {last.function!r}, as in the module, got {wanted!r}")
     return wanted or last.function
 
 

@@ -1,4 +1,4 @@
-"""What a network has and PyTorch lacks; imported only where PyTorch is."""
+"""PyTorch modules for steps of a network that PyTorch lacks; importing them needs PyTorch."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 
 class Norm(torch.nn.Module):  # type: ignore[misc, unused-ignore]
-    """``(x - mean) / scale``, by feature; `mean` and `scale` are buffers, which no optimizer sees.
+    """``(x - mean) / scale`` per feature; `mean` and `scale` are buffers and are not trained.
 
     Parameters
     ----------
@@ -33,7 +33,7 @@ class Norm(torch.nn.Module):  # type: ignore[misc, unused-ignore]
 
 
 class Missing(torch.nn.Module):  # type: ignore[misc, unused-ignore]
-    """`fill` in place of NaN; then, for each of `features`, 1 where it was NaN, else 0.
+    """Replace NaN with `fill`; append, for each of `features`, 1 if it was NaN and 0 otherwise.
 
     Parameters
     ----------
@@ -59,7 +59,7 @@ class Missing(torch.nn.Module):  # type: ignore[misc, unused-ignore]
 
 
 class Rescale(torch.nn.Module):  # type: ignore[misc, unused-ignore]
-    """``z scale + mean``, by output: back to the units of the targets; both are buffers.
+    """``z scale + mean`` per output, in the units of the targets; both are buffers.
 
     Parameters
     ----------

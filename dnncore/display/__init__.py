@@ -1,13 +1,14 @@
-"""Pictures of a model, after the convention of scikit-learn's display objects.
+"""Plots of a model that follow scikit-learn's display API.
 
-``Display.from_estimator(model, ...)`` computes, draws and returns the display, which holds what it
-shows as attributes and can be drawn again with ``plot(ax=...)``. Matplotlib is needed
-(``pip install 'dnncore[plot]'``), and imported only when something is drawn.
+``Display.from_estimator(model, ...)`` computes, plots and returns a display, which stores the
+plotted data as attributes and can be plotted again with ``plot(ax=...)``. Matplotlib is required
+(``pip install 'dnncore[plot]'``); it is imported only when something is plotted.
 
-A picture of several panels may be drawn into one Axes, which it then divides, or into as many as
-it has panels. For confusion matrices, calibration, residuals and the like take scikit-learn's own
-displays (``sklearn.metrics.ConfusionMatrixDisplay``, ``sklearn.calibration.CalibrationDisplay``,
-``sklearn.metrics.PredictionErrorDisplay``), which work with dnncore's estimators.
+A display with several panels can be plotted into a single Axes, which is then divided, or into
+one Axes per panel. For confusion matrices, calibration curves, residuals and similar plots, use
+scikit-learn's displays (``sklearn.metrics.ConfusionMatrixDisplay``,
+``sklearn.calibration.CalibrationDisplay``, ``sklearn.metrics.PredictionErrorDisplay``), which work
+with dnncore's estimators.
 """
 
 from ._layer_statistics import LayerStatisticsDisplay

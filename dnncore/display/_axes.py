@@ -1,4 +1,4 @@
-"""What all displays need of Matplotlib: its presence, colours, and Axes to draw into."""
+"""Matplotlib helpers shared by all displays: import check, colours and Axes."""
 
 from __future__ import annotations
 
@@ -7,14 +7,14 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-# Okabe and Ito's colours, which the colour-blind can tell apart.
+# The colour-blind safe palette of Okabe and Ito.
 BLUE, ORANGE, GREEN, PURPLE = "#0072B2", "#D55E00", "#009E73", "#AA4499"
 
-GAP = 0.08  # between panels inside one Axes, in shares of it
+GAP = 0.08  # between panels inside one Axes, as a fraction of its size
 
 
 def require_matplotlib(what: str) -> None:
-    """Raise ImportError that says what to install, if Matplotlib is not there."""
+    """Raise an ImportError with installation instructions if Matplotlib is not installed."""
     try:
         import matplotlib  # noqa: F401
     except ModuleNotFoundError as error:
@@ -26,10 +26,11 @@ def require_matplotlib(what: str) -> None:
 def panels(
     ax: Any, n: int, figsize: tuple[float, float], *, across: bool = False
 ) -> tuple[Any, NDArray[Any]]:
-    """A figure and n Axes in it, below each other or, `across`, side by side.
+    """Return a figure and n of its Axes, stacked vertically or, if `across`, horizontally.
 
-    The Axes are those of a new pyplot figure, the n given, or parts of the one given. They share
-    the axis along which they lie beside each other.
+    If `ax` is None, a new pyplot figure is created. Otherwise `ax` contains n Axes, or is a
+    single one, which is divided. The Axes share their x axis if stacked vertically, their y axis
+    if stacked horizontally.
     """
     from matplotlib.axes import Axes
 
@@ -43,7 +44,7 @@ def panels(
     if not isinstance(ax, Axes):
         axes = np.ravel(np.asarray(ax, dtype=object))
         if len(axes) != n or not all(isinstance(one, Axes) for one in axes):
-            raise ValueError(f"ax must be one Axes or {n}, one for each panel, got {ax!r:.80}")
+            raise ValueError(f"ax must be one Axes or {n}, one per panel, got {ax!r:.80}")
         return axes[0].figure, axes
     if n == 1:
         return ax.figure, np.array([ax], dtype=object)
@@ -51,7 +52,7 @@ def panels(
 
 
 def _parts(ax: Any, n: int, across: bool) -> NDArray[Any]:
-    """Divide one Axes, which itself is no longer seen."""
+    """Divide an Axes, which becomes invisible, into n inset Axes."""
     ax.set_axis_off()
     size = (1 - GAP * (n - 1)) / n
     axes = np.empty(n, dtype=object)
@@ -65,7 +66,7 @@ def _parts(ax: Any, n: int, across: bool) -> NDArray[Any]:
 
 
 def finish(ax: Any) -> None:
-    """The frame that all panels have."""
+    """Apply the style of all panels."""
     ax.grid(alpha=0.3)
     ax.set_axisbelow(True)
     ax.spines[["top", "right"]].set_visible(False)

@@ -1,4 +1,4 @@
-"""What the layers of a network do on given rows: activations and gradients."""
+"""Statistics of the activations and gradients of each layer."""
 
 from __future__ import annotations
 
@@ -12,46 +12,50 @@ from ..network import Forward, Gradients, Network
 from ._axes import BLUE, GREEN, ORANGE, finish, panels, require_matplotlib
 
 QUANTILES = (0.05, 0.25, 0.5, 0.75, 0.95)
-NEAR = 0.01  # of the range of an activation, within which it counts as at its limit
+NEAR = 0.01  # an activation within this fraction of its range from a limit is saturated
 TINY = np.finfo(np.float64).tiny
 
 
 class LayerStatisticsDisplay:
-    """How activations are spread, how many are flat, and how large the gradients are, by layer.
+    """Distribution of activations, saturation and size of gradients, by layer.
 
-    What to look for: activations of a layer that are nearly all at a limit pass no gradient on;
-    a dead unit, which is at a limit for every row, learns nothing any more; and gradients that
-    shrink or grow by a large factor from layer to layer make for slow or unstable training.
+    Three patterns indicate problems. A layer that is almost entirely saturated passes on no
+    gradient. A dead unit, which is saturated for every row, no longer learns. Gradients that
+    shrink or grow by a large factor from layer to layer make training slow or unstable.
 
     Parameters
     ----------
     names : sequence of n_layers + 1 str
-        The input, the hidden layers and the output.
+        Names of the input, the hidden layers and the output.
     activation_quantiles : array (n_layers + 1, 5)
-        The 5%, 25%, 50%, 75% and 95% quantiles of what each puts out (the input: after norm;
-        the output: probabilities or numbers), over all rows and units.
+        The 5%, 25%, 50%, 75% and 95% quantiles of the outputs of each layer, over all rows and
+        units. The input is taken after standardisation; the outputs of the last layer are
+        probabilities or predicted targets.
     activation_mean, activation_std : array (n_layers + 1,)
+        Mean and standard deviation of the same values.
     flat : array (n_layers + 1,)
-        Share of these outputs where the activation is at a limit, and its slope next to 0: 0 for
-        relu, within 1% of its range for logistic and tanh. NaN for the input, the output and
-        layers with activation 'identity'.
+        Fraction of outputs that are saturated, that is, at a limit of the activation function,
+        where its derivative is close to 0: equal to 0 for relu, within 1% of the range from a
+        limit for logistic and tanh. NaN for the input, the output and layers with activation
+        'identity'.
     dead : array (n_layers + 1,)
-        Share of the units for which that is so on every row; NaN likewise.
+        Fraction of units that are saturated for every row; NaN as in `flat`.
     gradient_norm, delta_rms : array (n_layers,), optional
-        For each layer of weights the Euclidean norm of the derivative of the mean loss with
-        respect to the weights, and the root mean square of the derivatives of the losses of the
-        rows with respect to its outputs z. Both, or neither.
+        For each weight layer, the Euclidean norm of the gradient of the mean loss with respect to
+        the weights, and the root mean square of the derivatives of the loss of each row with
+        respect to the outputs z of the layer. Both or neither must be given.
 
     Attributes
     ----------
     names, activation_quantiles, activation_mean, activation_std, flat, dead, gradient_norm,
     delta_rms
-        As above.
+        See parameters.
     ax_ : matplotlib Axes
         The first panel.
     axes_ : array of matplotlib Axes (2 or 3,)
-        Activations, shares that are flat and dead and, with gradients, these.
+        The panels: activations, saturation and, if given, gradients.
     figure_ : matplotlib Figure
+        The figure that contains the panels.
 
     Examples
     --------
@@ -102,20 +106,21 @@ class LayerStatisticsDisplay:
         sample_weight: ArrayLike | None = None,
         ax: Any = None,
     ) -> LayerStatisticsDisplay:
-        """Pass rows through a model, and draw what its layers do.
+        """Pass rows through a model and plot the statistics of its layers.
 
         Parameters
         ----------
         model : Network, or fitted DNNClassifier or DNNRegressor
         X : array or data frame (n_samples, n_features)
-            At least one row. A Network takes its own dtype only. All activations of all rows are
-            held in memory: some thousand rows are enough.
+            At least one row; for a Network, of its dtype. The activations of all rows are kept in
+            memory; a few thousand rows suffice.
         y : array, optional
-            As in `fit` of the estimator or :meth:`dnncore.Network.gradients`. Without it there
-            are no gradients.
+            Targets, as in `fit` of the estimator or :meth:`dnncore.Network.gradients`. If None,
+            the gradients are omitted.
         sample_weight : array (n_samples,), optional
-            Counts in the gradients.
+            Sample weights, used for the gradients.
         ax : matplotlib Axes or array of Axes, optional
+            See :meth:`plot`.
 
         Returns
         -------
@@ -124,7 +129,7 @@ class LayerStatisticsDisplay:
         Raises
         ------
         TypeError, ValueError
-            If an argument does not fit, or the model is not fitted.
+            If an argument is invalid, or the model is not fitted.
         ImportError
             If Matplotlib is not installed.
         """
@@ -142,17 +147,17 @@ class LayerStatisticsDisplay:
         return cls(**statistics).plot(ax=ax)
 
     def plot(self, *, ax: Any = None) -> LayerStatisticsDisplay:
-        """Draw.
+        """Plot the statistics.
 
         Parameters
         ----------
         ax : matplotlib Axes or array of Axes, optional
-            One, which is divided, or one for each panel. By default a new pyplot figure.
+            A single Axes, which is divided, or one Axes per panel. Default: a new pyplot figure.
 
         Returns
         -------
         LayerStatisticsDisplay
-            Itself.
+            The display itself.
         """
         require_matplotlib(type(self).__name__)
         n_panels, n = 2 + (self.gradient_norm is not None), len(self.names)
@@ -181,19 +186,19 @@ class LayerStatisticsDisplay:
         _legend(ax)
 
     def _plot_shares(self, ax: Any, places: NDArray[np.intp]) -> None:
-        ax.barh(places - 0.17, 100 * self.flat, 0.3, color=BLUE, label="outputs at a limit")
+        ax.barh(places - 0.17, 100 * self.flat, 0.3, color=BLUE, label="saturated outputs")
         ax.barh(places + 0.17, 100 * self.dead, 0.3, color=ORANGE, label="dead units")
         ax.set_xlim(0, 100)
-        ax.set_title("at a limit (%)")
+        ax.set_title("saturation (%)")
         _legend(ax)
 
     def _plot_gradients(self, ax: Any, places: NDArray[np.intp]) -> None:
         shown = np.array([self.gradient_norm, self.delta_rms], np.float64)
-        shown[shown <= TINY] = np.nan  # 0 has no logarithm
-        ax.plot(shown[0], places, marker="o", color=GREEN, label="norm, of the weights")
-        ax.plot(shown[1], places, marker="s", color=ORANGE, label="RMS, of the outputs z")
+        shown[shown <= TINY] = np.nan  # 0 cannot be shown on a logarithmic axis
+        ax.plot(shown[0], places, marker="o", color=GREEN, label="norm (weights)")
+        ax.plot(shown[1], places, marker="s", color=ORANGE, label="RMS (outputs z)")
         if not np.isnan(shown).all():
-            # Whole decades, so that the axis has ticks to be read.
+            # Full decades, so that the axis has labelled ticks.
             low, high = np.nanmin(shown), np.nanmax(shown) * (1 + 1e-9)
             ax.set_xscale("log")
             ax.set_xlim(10.0 ** np.floor(np.log10(low)), 10.0 ** np.ceil(np.log10(high)))
@@ -212,7 +217,7 @@ def _legend(ax: Any) -> None:
 def _inputs(
     model: Network | Estimator, X: Any, y: Any
 ) -> tuple[Network, NDArray[Any], Any, dict[str, Any]]:
-    """The network of a model, X and y as it takes them, and the loss that goes with them."""
+    """Return the network of a model, X and y in the form it expects, and the loss options."""
     if isinstance(model, Network):
         return model, X, y, {}
     if not isinstance(model, Estimator):
@@ -234,7 +239,7 @@ def _inputs(
 def _activations(network: Network, forward: Forward) -> dict[str, Any]:
     n_hidden = len(forward.a) - 1
     outputs = [*forward.a, forward.p]
-    names = ["input" if network.mean_ is None else "input (norm)"]
+    names = ["input" if network.mean_ is None else "input (standardised)"]
     names += [f"hidden {i} ({network.activation})" for i in range(1, n_hidden + 1)]
     names.append(f"output ({network.output})")
     flat, dead = np.full((2, len(outputs)), np.nan)
@@ -253,7 +258,7 @@ def _activations(network: Network, forward: Forward) -> dict[str, Any]:
 
 
 def _at_limit(activation: str, a: NDArray[Any]) -> NDArray[np.bool_] | None:
-    """Where outputs of a layer are at a limit of its activation; None if it has none."""
+    """Return a mask of the saturated outputs; None if the activation does not saturate."""
     if activation == "relu":
         return np.asarray(a == 0)
     if activation == "logistic":
@@ -269,6 +274,6 @@ def _gradients(gradients: Gradients) -> dict[str, Any]:
 
     return {
         "gradient_norm": np.array([rms(dW) * np.sqrt(dW.size) for dW in gradients.coefs]),
-        # The deltas are of the mean loss; n times that is of the loss of a row.
+        # The deltas are derivatives of the mean loss; multiplied by n, of the loss of a row.
         "delta_rms": np.array([rms(dz) * len(dz) for dz in gradients.deltas]),
     }

@@ -24,34 +24,37 @@ ACCURACY, R2, SCORE = "accuracy", "R²", "score"
 
 
 class TrainingCurveDisplay:
-    """Loss, and scores on held-out rows, over the epochs of a training.
+    """Training loss, and validation loss and scores, over the epochs.
 
-    One panel for the losses, and one for each score. The best epoch is marked: that of the
-    highest first score or, without scores, of the lowest held-out loss.
+    The display has one panel for the losses and one per score. It marks the best epoch: the one
+    with the highest first score or, without scores, with the lowest validation loss.
 
     Parameters
     ----------
     loss : sequence of n_epochs floats
-        Loss on the training rows after each epoch; at least one.
+        Training loss of each epoch; at least one.
     validation_loss : sequence of floats, optional
-        Loss on held-out rows. Where it is shorter than `loss`, it belongs to the last epochs.
+        Loss on the validation set. If shorter than `loss`, it belongs to the last epochs.
     scores : mapping of str to sequence of floats, optional
-        Scores on held-out rows by name, larger being better; of the last epochs likewise. One
-        that is called 'accuracy' is shown in per cent.
+        Scores on the validation set by name; larger is better. If shorter than `loss`, they
+        belong to the last epochs. A score named 'accuracy' is shown in percent.
     loss_name : str, optional
+        Name of the loss, for the label of the axis.
     best_is_kept : bool
-        Whether the model has the parameters of the best epoch rather than of the last.
+        Whether the model has the parameters of the best epoch rather than those of the last.
 
     Attributes
     ----------
     loss, validation_loss, scores, loss_name, best_is_kept
-        As above.
+        See parameters.
     best_epoch : int or None
-        Counted from 1. None if nothing was held out.
+        The best epoch, counted from 1; None without a validation set.
     ax_ : matplotlib Axes
-        The first panel, of the losses.
+        The first panel, which shows the losses.
     axes_ : array of matplotlib Axes (n_panels,)
+        All panels.
     figure_ : matplotlib Figure
+        The figure that contains the panels.
 
     Examples
     --------
@@ -94,7 +97,7 @@ class TrainingCurveDisplay:
 
     @property
     def _judged(self) -> tuple[int, str, list[float]] | None:
-        """What the best epoch is found by: its panel, name and values, larger being better."""
+        """The curve that determines the best epoch: its panel, name and values."""
         if self.scores:
             name, values = next(iter(self.scores.items()))
             return 1, name, values
@@ -103,7 +106,7 @@ class TrainingCurveDisplay:
         return None
 
     def _best_epoch(self) -> int | None:
-        """The first epoch of the best value."""
+        """Return the first epoch with the best value."""
         if self._judged is None:
             return None
         panel, _, judged = self._judged
@@ -116,16 +119,17 @@ class TrainingCurveDisplay:
     def from_estimator(
         cls, model: Estimator | Trainer, *, scores: Sequence[str] | None = None, ax: Any = None
     ) -> TrainingCurveDisplay:
-        """Draw how a model was trained.
+        """Plot the training history of a model.
 
         Parameters
         ----------
         model : fitted DNNClassifier or DNNRegressor, or Trainer
-            An estimator may come from a file, which remembers its losses and scores.
+            Model files store the losses and scores, so a loaded estimator can be plotted as well.
         scores : sequence of str, optional
-            Which of the scores in ``history_.metrics`` to show, and in which order; by default
-            all. Without any, it is the accuracy or R2 that early stopping goes by.
+            Names of the scores in ``history_.metrics`` to show, in this order. Default: all of
+            them or, if there are none, the accuracy or R2 that early stopping monitors.
         ax : matplotlib Axes or array of Axes, optional
+            See :meth:`plot`.
 
         Returns
         -------
@@ -134,9 +138,9 @@ class TrainingCurveDisplay:
         Raises
         ------
         TypeError
-            If `model` has no history: a Network does not know how it was trained.
+            If `model` has no training history, such as a Network.
         ValueError
-            If it has not been trained, or a name in `scores` is unknown.
+            If the model has not been trained, or a name in `scores` is unknown.
         ImportError
             If Matplotlib is not installed.
         """
@@ -147,7 +151,7 @@ class TrainingCurveDisplay:
     def _of(
         cls, model: Estimator | Trainer, scores: Sequence[str] | None = None
     ) -> TrainingCurveDisplay:
-        """The display of a model, as :meth:`from_estimator` draws it, before it is drawn."""
+        """Return the display of :meth:`from_estimator` without plotting it."""
         return cls(
             **_curves(_history(model), _score_name(model), scores),
             loss_name=_loss_name(model),
@@ -155,18 +159,18 @@ class TrainingCurveDisplay:
         )
 
     def plot(self, *, ax: Any = None) -> TrainingCurveDisplay:
-        """Draw.
+        """Plot the curves.
 
         Parameters
         ----------
         ax : matplotlib Axes or array of Axes, optional
-            One, which is divided if there are several panels, or one for each panel (losses
-            first). By default a new pyplot figure.
+            A single Axes, which is divided if there are several panels, or one Axes per panel
+            (losses first). Default: a new pyplot figure.
 
         Returns
         -------
         TrainingCurveDisplay
-            Itself.
+            The display itself.
         """
         require_matplotlib(type(self).__name__)
         from matplotlib.ticker import MaxNLocator
@@ -193,7 +197,7 @@ class TrainingCurveDisplay:
     def _plot_loss(self, ax: Any) -> None:
         curves = {"training": (self.loss, BLUE)}
         if self.validation_loss:
-            curves["held out"] = (self.validation_loss, ORANGE)
+            curves["validation"] = (self.validation_loss, ORANGE)
         for label, (values, colour) in curves.items():
             self._line(ax, values, color=colour, label=label)
         name = "loss" if self.loss_name is None else f"loss\n({self.loss_name})"
@@ -213,10 +217,10 @@ class TrainingCurveDisplay:
 
         values = self.scores[name]
         self._line(ax, values, color=colour, label=name)
-        ax.set_ylabel(f"held-out {name}", parse_math=False)
+        ax.set_ylabel(f"validation {name}", parse_math=False)
         if name == ACCURACY:
             low = min(*values, 0.95)
-            ax.set_ylabel("held-out accuracy (%)")
+            ax.set_ylabel("validation accuracy (%)")
             ax.set_ylim(low - 0.15 * (1 - low), 1 + 0.05 * (1 - low))
             ax.yaxis.set_major_locator(MaxNLocator(nbins=6, steps=[1, 2, 5, 10]))
             ax.yaxis.set_major_formatter(lambda value, _: f"{100 * value:g}")
@@ -227,7 +231,7 @@ class TrainingCurveDisplay:
         ax.plot(range(n - len(values) + 1, n + 1), values, linewidth=2, marker=marker, **style)
 
     def _label_best(self) -> None:
-        """A dot on the curve that the best epoch is judged by, and what it is."""
+        """Mark and label the best epoch on the curve that determines it."""
         if self.best_epoch is None or self._judged is None:
             return
         panel, name, values = self._judged
@@ -258,16 +262,16 @@ def _history(model: Any) -> History:
         raise ValueError(f"this {type(model).__name__} has not been trained: call fit first")
     if history is None:
         raise TypeError(
-            "model must be a DNNClassifier, DNNRegressor or Trainer, which have a history, got "
+            "model must have a training history (DNNClassifier, DNNRegressor or Trainer), got "
             f"{type(model).__name__}"
         )
     if not history.loss_curve:
-        raise ValueError(f"this {type(model).__name__} has no history of a training")
+        raise ValueError(f"this {type(model).__name__} has no training history")
     return history
 
 
 def _curves(history: History, score_name: str, wanted: Sequence[str] | None) -> dict[str, Any]:
-    """The arguments of a display that a history has."""
+    """Return the arguments of a display that come from the history."""
     scores: dict[str, Sequence[float]] = dict(history.metrics)
     if not scores and history.validation_scores:
         scores = {score_name: history.validation_scores}
@@ -284,7 +288,7 @@ def _curves(history: History, score_name: str, wanted: Sequence[str] | None) -> 
 
 
 def _score_name(model: Any) -> str:
-    """What the validation scores are."""
+    """Return the name of the validation score."""
     scoring = getattr(model, "scoring", None)
     if isinstance(scoring, str):
         return scoring
@@ -292,7 +296,7 @@ def _score_name(model: Any) -> str:
         first = SCORE if callable(scoring) else next(iter(scoring), SCORE)
         return str(first)
     if not hasattr(model, "network_"):
-        return SCORE  # of a trainer, which was told how to compute it
+        return SCORE  # a trainer computes a user-defined score
     return ACCURACY if hasattr(model, "classes_") else R2
 
 

@@ -14,32 +14,36 @@ from .._estimators.interface import Estimator
 from ..network import Network
 from ._axes import require_matplotlib
 
-MAX_UNITS = 100  # shown unless more are asked for
+MAX_UNITS = 100  # shown by default
 
 
 class WeightsDisplay:
-    """What each unit of the first layer looks for: its weights as an image.
+    """The weights of each unit of the first layer as an image.
 
-    Where the network has norm, the weights are those of standardised features, in which one is
-    as strong as another.
+    If the network standardises its input, the weights apply to standardised features, so they
+    are comparable across features.
 
     Parameters
     ----------
     images : array (n_units, height, width)
-        Finite.
+        Weights of the units; finite.
     units : sequence of n_units ints, optional
-        Which units these are; by default 0, 1, ...
+        Indices of the units. Default: 0, 1, ...
 
     Attributes
     ----------
     images, units
-        As above, as arrays.
+        See parameters, as arrays.
     mosaic : array
-        The images in a grid, row by row, nearly square; NaN in the lines between them.
+        The images in an approximately square grid, row by row, separated by lines of NaN.
     ax_ : matplotlib Axes
+        The Axes of the plot.
     figure_ : matplotlib Figure
+        The figure that contains it.
     im_ : matplotlib AxesImage
+        The plotted mosaic.
     colorbar_ : matplotlib Colorbar or None
+        The colour bar, if there is one.
 
     Examples
     --------
@@ -84,19 +88,20 @@ class WeightsDisplay:
         ax: Any = None,
         **plot_options: Any,
     ) -> WeightsDisplay:
-        """Draw the weights of the first layer.
+        """Plot the weights of the first layer.
 
         Parameters
         ----------
         model : Network, or fitted DNNClassifier or DNNRegressor
         image_shape : (height, width), optional
-            Shape of a row of X as an image; by default square.
+            Shape of a row of X as an image. Default: square.
         units : int or sequence of int, optional
-            Which units, or how many: then those with the largest weights (in the Euclidean
-            norm), in their order. By default 100 or, if there are fewer, all.
+            Indices of the units, or their number: those whose weights have the largest Euclidean
+            norm, in order of their indices. Default: at most 100 units.
         ax : matplotlib Axes, optional
+            See :meth:`plot`.
         **plot_options
-            Arguments of :meth:`plot`.
+            Other arguments of :meth:`plot`.
 
         Returns
         -------
@@ -104,8 +109,10 @@ class WeightsDisplay:
 
         Raises
         ------
+        TypeError
+            If an argument has the wrong type.
         ValueError
-            If the number of features does not go with the shape, a unit does not exist, or the
+            If the number of features does not match the shape, a unit does not exist, or the
             model is not fitted.
         ImportError
             If Matplotlib is not installed.
@@ -113,7 +120,7 @@ class WeightsDisplay:
         require_matplotlib(cls.__name__)
         network, n_features = _network(model)
         height, width = image_shape_of(n_features, image_shape)
-        # After those of the features the network may have inputs of its own.
+        # The inputs after the features, if any, are indicators of missing values.
         W = network.coefs_[0][:n_features]
         chosen = _choose(W, MAX_UNITS if units is None else units, limit=units is None)
         images = W[:, chosen].T.reshape(-1, height, width)
@@ -127,23 +134,23 @@ class WeightsDisplay:
         colorbar: bool = True,
         im_kw: Mapping[str, Any] | None = None,
     ) -> WeightsDisplay:
-        """Draw.
+        """Plot the images.
 
         Parameters
         ----------
         ax : matplotlib Axes, optional
-            By default of a new pyplot figure.
+            Axes to plot into. Default: those of a new pyplot figure.
         cmap : str or matplotlib Colormap
-            A diverging one: its middle is 0.
+            A diverging colour map; its centre corresponds to 0.
         colorbar : bool
-            Whether the scale is shown.
+            Whether to show a colour bar.
         im_kw : mapping, optional
-            Further arguments of ``Axes.imshow``, such as vmin and vmax.
+            Additional arguments of ``Axes.imshow``, such as vmin and vmax.
 
         Returns
         -------
         WeightsDisplay
-            Itself.
+            The display itself.
         """
         require_matplotlib(type(self).__name__)
         if ax is None:
@@ -163,12 +170,12 @@ class WeightsDisplay:
 
 
 def image_shape_of(n_features: int, image_shape: tuple[int, int] | None) -> tuple[int, int]:
-    """The shape that rows of so many features have as images; by default square."""
+    """Return the shape of rows as images; square by default."""
     if image_shape is None:
         side = math.isqrt(n_features)
         if side * side != n_features:
             raise ValueError(
-                f"image_shape must be given: {n_features} features are not a square image"
+                f"image_shape must be given: {n_features} features do not form a square image"
             )
         return side, side
     try:
@@ -179,13 +186,13 @@ def image_shape_of(n_features: int, image_shape: tuple[int, int] | None) -> tupl
     width = check.integer("image_shape", width, low=1)
     if height * width != n_features:
         raise ValueError(
-            f"image_shape must have {n_features} pixels, one for each feature, got {image_shape}"
+            f"image_shape must have {n_features} pixels, one per feature, got {image_shape}"
         )
     return height, width
 
 
 def _network(model: Network | Estimator) -> tuple[Network, int]:
-    """The network of a model, and how many features a row of the user's has."""
+    """Return the network of a model, and the number of columns of X."""
     if isinstance(model, Network):
         return model, model.n_features
     network = getattr(model, "network_", None)
@@ -213,7 +220,7 @@ def _choose(W: NDArray[Any], units: int | Sequence[int], *, limit: bool) -> NDAr
 
 
 def _mosaic(images: NDArray[Any]) -> NDArray[Any]:
-    """The images in a grid with lines of NaN between them."""
+    """Arrange the images in a grid, separated by lines of NaN."""
     n, height, width = images.shape
     columns = max(1, round(math.sqrt(n * height / width)))
     rows = -(-n // columns)

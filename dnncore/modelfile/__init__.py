@@ -1,6 +1,6 @@
-"""The model file: a network, an estimator or a predictor in one safetensors file; no pickle.
+"""Model files: a network, an estimator or a predictor in one safetensors file, without pickle.
 
-``docs/reference/model_file.md`` describes the format, key by key and tensor by tensor.
+``docs/reference/model_file.md`` describes every key and tensor of the format.
 """
 
 from __future__ import annotations
@@ -32,34 +32,35 @@ def save(
 ) -> None:
     """Write a network, a fitted estimator or a predictor to a safetensors file.
 
-    The file is replaced in one step: who reads meanwhile gets the old one or the new one. The
-    same model gives the same bytes.
+    The file is replaced atomically: a concurrent reader sees either the old file or the new one.
+    The same model always gives the same bytes.
 
     Parameters
     ----------
     model : Network, fitted DNNClassifier or DNNRegressor, or Predictor
     path : str or path-like
+        Path of the file.
     table : sequence of Column, optional
-        How the columns of a table became the features, in their order; :func:`read_table`
-        gives it back.
+        Encoding of the columns of a table as features, in the order of the features;
+        :func:`read_table` returns it.
     solver_state : bool
-        Whether an estimator is stored with all that its training depends on (the solver's
-        vectors, the learning rate, the random generator, the count of epochs without
-        improvement), so that `partial_fit`, or `fit` with `warm_start`, gives the same bits
-        after loading as without. The file is up to three times as large. A `random_state` that
-        is no integer is not stored: it chooses the rows that `early_stopping` splits off.
+        Whether to store the complete training state of an estimator (the vectors of the solver,
+        the learning rate, the random generator, the number of epochs without improvement), so
+        that `partial_fit`, or `fit` with `warm_start`, resumes training bit for bit after
+        loading. The file is up to three times as large. A `random_state` that is not an integer,
+        which determines the rows that `early_stopping` splits off, is not stored.
 
     Raises
     ------
     TypeError
-        If `model` is none of these, or has classes or a parameter of a type that cannot be stored.
+        If `model` is not one of these, or its classes or a parameter cannot be stored.
     ValueError
-        If a number of the model is not finite, the estimator is not fitted, or has no solver state
-        to be saved, or `table` is not one of as many features as the model has.
+        If a number of the model is not finite, the estimator is not fitted or has no solver state,
+        or the number of features of `table` differs from that of the model.
     ImportError
         If safetensors is not installed.
     OSError
-        If the file cannot be written; the old one is left.
+        If the file cannot be written; an existing file is left unchanged.
     """
     described, tensors = _describe.describe(model, solver_state)
     if table is not None:
@@ -70,7 +71,7 @@ def save(
         for name, value in described.items()
     }
     metadata[_header.CHECKSUM] = ""
-    try:  # What is written can be read.
+    try:  # Make sure that the file can be read.
         decoded = _schema.decode(metadata)
         entries = {name: _header.Entry.of(tensor) for name, tensor in tensors.items()}
         _schema.check_values(_schema.check_entries(decoded, entries), tensors)
@@ -81,35 +82,39 @@ def save(
 
 
 def load(path: str | os.PathLike[str]) -> Network | Predictor | Estimator:
-    """Read the model that :func:`save` wrote.
+    """Read a model written by :func:`save`.
 
-    Everything is checked before use: a checksum, names, dtypes, shapes, values, classes and
-    parameters. A file can run no code, and takes memory in proportion to its size.
+    Everything is checked before use: the checksum, names, dtypes, shapes, values, classes and
+    parameters. Loading never executes code from the file, and needs memory in proportion to its
+    size.
 
     Parameters
     ----------
     path : str or path-like
+        Path of the file.
 
     Returns
     -------
     Network, DNNClassifier, DNNRegressor or Predictor
-        An estimator predicts the same numbers as before and can go on with `partial_fit`.
+        The model. An estimator gives the same predictions as before and can be trained further
+        with `partial_fit`.
 
     Raises
     ------
     ModelFileError
-        If the file is no model file, is damaged, or of another version; says what is wrong.
+        If the file is not a model file, is damaged, or has another version. The message describes
+        the problem.
     OSError
-        If the file cannot be read; FileNotFoundError if there is none.
+        If the file cannot be read; FileNotFoundError if it does not exist.
     ImportError
-        If scikit-learn is not installed, for an estimator.
+        If the file contains an estimator and scikit-learn is not installed.
     """
-    with _faults_of(path):
+    with _path_in_errors(path):
         return _build.build(*_read(path))
 
 
 def load_predictor(path: str | os.PathLike[str]) -> Predictor:
-    """Read a file of any kind for scoring; needs no scikit-learn.
+    """Read a model of any kind as a predictor, without scikit-learn.
 
     Parameters, checks and errors are those of :func:`load`.
 
@@ -117,28 +122,28 @@ def load_predictor(path: str | os.PathLike[str]) -> Predictor:
     -------
     Predictor
     """
-    with _faults_of(path):
+    with _path_in_errors(path):
         return _build.build_predictor(*_read(path))
 
 
 def read_table(path: str | os.PathLike[str]) -> Table | None:
-    """Read what :func:`save` was told of the columns of the table.
+    """Read the `table` that was passed to :func:`save`.
 
     Parameters, checks and errors are those of :func:`load`.
 
     Returns
     -------
     tuple of Column, or None
-        None if the model was saved without `table`.
+        The columns; None if the model was saved without `table`.
     """
-    with _faults_of(path):
+    with _path_in_errors(path):
         metadata, _ = _read(path)
         return metadata.get("table")
 
 
 @contextmanager
-def _faults_of(path: str | os.PathLike[str]) -> Iterator[None]:
-    """Put the name of the file before what is wrong with it."""
+def _path_in_errors(path: str | os.PathLike[str]) -> Iterator[None]:
+    """Prefix the message of a ModelFileError with the path."""
     try:
         yield
     except ModelFileError as error:
@@ -146,9 +151,9 @@ def _faults_of(path: str | os.PathLike[str]) -> Iterator[None]:
 
 
 def _read(path: str | os.PathLike[str]) -> tuple[dict[str, Any], dict[str, Any]]:
-    """The metadata, with JSON decoded, and the tensors, both checked."""
+    """Read and check the metadata, with JSON decoded, and the tensors."""
     if not stat.S_ISREG(os.stat(path).st_mode) and not os.path.isdir(path):
-        raise OSError(f"{os.fspath(path)} is not a regular file")  # which may never end
+        raise OSError(f"{os.fspath(path)} is not a regular file")  # it may never end
     with open(path, "rb") as file:
         texts, header, n_bytes = _header.read_header(file)
         metadata = _schema.decode(texts)
@@ -157,7 +162,7 @@ def _read(path: str | os.PathLike[str]) -> tuple[dict[str, Any], dict[str, Any]]
         tensors = _header.read_tensors(file, entries)
     require(
         metadata[_header.CHECKSUM] == _header.checksum(texts, tensors),
-        "the checksum does not match: the file is damaged, or was changed",
+        "the checksum does not match: the file is damaged or was modified",
     )
     _schema.check_values(expected, tensors)
     return metadata, tensors

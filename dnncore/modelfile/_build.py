@@ -1,4 +1,4 @@
-"""From the metadata and tensors of a file, whose form has been checked, to a model."""
+"""Build a model from the metadata and tensors of a file, which match the schema."""
 
 from __future__ import annotations
 
@@ -16,13 +16,13 @@ from . import _classes, _params, _schema, _solver
 from ._header import ModelFileError, require
 from ._schema import NETWORK, PREDICTOR, REGRESSOR, Metadata, is_count
 
-LABEL_KINDS = {SINGLE: "softmax", SOFT: "softmax", MULTILABEL: "logistic"}  # their output
+LABEL_KINDS = {SINGLE: "softmax", SOFT: "softmax", MULTILABEL: "logistic"}  # required output
 
 Tensors = dict[str, NDArray[Any]]
 
 
 def build(metadata: Metadata, tensors: Tensors) -> Network | Predictor | Estimator:
-    """The model that was saved."""
+    """Return the model that was saved."""
     if metadata["kind"] == PREDICTOR:
         return _predictor(metadata, tensors)
     network = _network(metadata, tensors)
@@ -32,7 +32,7 @@ def build(metadata: Metadata, tensors: Tensors) -> Network | Predictor | Estimat
 
 
 def build_predictor(metadata: Metadata, tensors: Tensors) -> Predictor:
-    """The predictor of a model of any kind; needs no scikit-learn."""
+    """Return the predictor of a model of any kind; does not need scikit-learn."""
     if metadata["kind"] == PREDICTOR:
         return _predictor(metadata, tensors)
     network = _network(metadata, tensors)
@@ -81,7 +81,7 @@ def _network(metadata: Metadata, tensors: Tensors) -> Network:
 
 
 def _learnt(metadata: Metadata, tensors: Tensors) -> Learnt:
-    """What an estimator of its kind has learnt beside the network."""
+    """Return what an estimator learns besides the network."""
     regressor = metadata["kind"] == REGRESSOR
     return (_regressor if regressor else _classifier)(metadata, tensors)
 
@@ -91,7 +91,7 @@ def _regressor(metadata: Metadata, tensors: Tensors) -> LearntNumbers:
     ndim, n_outputs = metadata["target_ndim"], metadata["layer_sizes"][-1]
     require(
         type(ndim) is int and ndim == (1 if n_outputs == 1 else 2),
-        f"target_ndim must go with {n_outputs} outputs, got {ndim!r:.80}",
+        f"target_ndim must match the number of outputs, {n_outputs}, got {ndim!r:.80}",
     )
     return LearntNumbers(ndim, tensors["target.mean"], tensors["target.scale"])
 
@@ -100,19 +100,19 @@ def _classifier(metadata: Metadata, tensors: Tensors) -> LearntLabels:
     kind, output = metadata["label_kind"], metadata["output"]
     require(
         LABEL_KINDS.get(kind) == output,
-        f"label_kind {kind!r:.80} does not go with output {output!r}",
+        f"label_kind must match output {output!r}, got {kind!r:.80}",
     )
     classes = _classes.build(metadata["classes"], metadata["layer_sizes"][-1], ordered=True)
     if output != "softmax":
         return LearntLabels(kind, classes)
     prior, total = tensors["class_prior"], tensors["class_total"]
     require(total.any(), "class_total must not be all zero")
-    require(abs(prior.sum() - 1.0) < 1e-6, f"class_prior must add up to 1, got {prior.sum()}")
+    require(abs(prior.sum() - 1.0) < 1e-6, f"class_prior must sum to 1, got {prior.sum()}")
     return LearntLabels(kind, classes, prior, total)
 
 
 def _estimator(network: Network, metadata: Metadata, tensors: Tensors) -> Estimator:
-    import dnncore  # which says what to install
+    import dnncore  # raises an error with installation instructions
 
     learnt = _learnt(metadata, tensors)
     for key in ("n_iter", "t"):

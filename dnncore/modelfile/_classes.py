@@ -1,4 +1,4 @@
-"""The array of classes, or of the labels of a predictor, in JSON: kind, dtype and values."""
+"""The array of classes in JSON: kind, dtype and values."""
 
 from __future__ import annotations
 
@@ -15,11 +15,11 @@ DTYPES = {
     "int": {f"{sign}int{bits}" for sign in ("", "u") for bits in (8, 16, 32, 64)},
     "float": {"float16", "float32", "float64"},
 }
-SPARE_WIDTH = 1024  # by which fixed-width strings may be wider than the longest
+SPARE_WIDTH = 1024  # maximum excess width of fixed-width strings over the longest one
 
 
 def describe(classes: NDArray[Any]) -> dict[str, Any]:
-    """What :func:`build` makes the array from; TypeError if it is of another dtype."""
+    """Return the description that :func:`build` reads; TypeError for an unsupported dtype."""
     values = classes.tolist()
     if classes.dtype.kind == "U":
         width = min(classes.dtype.itemsize // 4, max(map(len, values)) + SPARE_WIDTH)
@@ -35,9 +35,9 @@ def describe(classes: NDArray[Any]) -> dict[str, Any]:
 
 
 def build(description: object, n_outputs: int, *, ordered: bool) -> NDArray[Any]:
-    """The array, one value for each output; `ordered`: sorted, each value once."""
+    """Return the array, one value per output; if `ordered`, values must be sorted and unique."""
     if not isinstance(description, dict) or set(description) != {"kind", "dtype", "values"}:
-        raise ModelFileError("classes must be an object of kind, dtype and values")
+        raise ModelFileError("classes must be an object with kind, dtype and values")
     kind, dtype, values = description["kind"], description["dtype"], description["values"]
     require(
         isinstance(kind, str) and kind in TYPES,
@@ -47,7 +47,7 @@ def build(description: object, n_outputs: int, *, ordered: bool) -> NDArray[Any]
         isinstance(values, list)
         and len(values) == n_outputs
         and all(type(value) is TYPES[kind] for value in values),
-        f"classes must be {n_outputs} values of kind {kind}, one for each output",
+        f"classes must be {n_outputs} values of kind {kind}, one per output",
     )
     require(
         isinstance(dtype, str)
@@ -65,7 +65,7 @@ def build(description: object, n_outputs: int, *, ordered: bool) -> NDArray[Any]
 
 
 def _is_string_dtype(dtype: str, values: list[str]) -> bool:
-    """Whether the dtype is object, or a width that holds `values` and is not vastly wider."""
+    """Whether the dtype is object, or has a width that fits `values` without excessive padding."""
     width, longest = dtype.removeprefix("U"), max(map(len, values))
     return dtype == "object" or (
         dtype == f"U{width}"

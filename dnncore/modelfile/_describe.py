@@ -1,4 +1,4 @@
-"""From a model to the metadata and tensors of its file."""
+"""Convert a model to the metadata and tensors of its file."""
 
 from __future__ import annotations
 
@@ -16,11 +16,11 @@ from ..predictor import Predictor
 from . import _classes, _params, _schema, _solver
 
 Tensors = dict[str, NDArray[Any]]
-Described = tuple[dict[str, Any], Tensors]  # the metadata before those in JSON are encoded
+Described = tuple[dict[str, Any], Tensors]  # metadata before JSON encoding
 
 
 def describe(model: Network | Predictor | Estimator, solver_state: bool) -> Described:
-    """Metadata and tensors of the model; TypeError if it is of another kind."""
+    """Return the metadata and tensors of a model; TypeError if it is not a model."""
     if isinstance(model, Network | Predictor):
         if solver_state:
             raise ValueError(f"solver_state needs an estimator, got a {type(model).__name__}")
@@ -29,7 +29,7 @@ def describe(model: Network | Predictor | Estimator, solver_state: bool) -> Desc
 
 
 def _layers(kind: str, model: Network | Predictor, parameters: NDArray[Any]) -> Described:
-    """What a network and a predictor have in common."""
+    """Return the metadata and tensors that networks and predictors share."""
     metadata = {
         "format": _schema.FORMAT,
         "format_version": _schema.VERSION,
@@ -134,7 +134,8 @@ def _add_solver(model: Estimator, metadata: dict[str, Any], tensors: Tensors) ->
     trainer = trainer_of(model)
     if trainer is None:
         raise ValueError(
-            "the model has no solver state: it was not trained since it was loaded or converted"
+            "the model has no solver state: it has not been trained since it was loaded or "
+            "converted"
         )
     metadata["solver"], vectors = _solver.describe(trainer)
     tensors |= {f"solver.state.{i}": vector for i, vector in enumerate(vectors)}

@@ -1,8 +1,8 @@
 """The safetensors container: 8 bytes with the length of the header, the header in JSON, the data.
 
-It is read here, not by the package safetensors, because that maps the file into memory, where
-a file that is cut short meanwhile ends the process, and because it takes the last of two equal
-names. So scoring needs no other package either.
+Files are not read with the package safetensors, for two reasons: it maps them into memory, so that
+the process crashes if a file is truncated meanwhile, and it accepts duplicate names. In addition,
+scoring does not need the package.
 """
 
 from __future__ import annotations
@@ -29,28 +29,28 @@ CHECKSUM = "checksum"
 
 
 class ModelFileError(ValueError):
-    """The file is no model file, is damaged, or is of a version that cannot be read."""
+    """The file is not a model file, is damaged, or has an unsupported version."""
 
-    __module__ = "dnncore.modelfile"  # where it is public
+    __module__ = "dnncore.modelfile"  # the public location
 
 
 def require(condition: object, message: str) -> None:
-    """Raise ModelFileError with the message unless the condition holds."""
+    """Raise ModelFileError unless the condition holds."""
     if not condition:
         raise ModelFileError(message)
 
 
 def parse(text: str, what: str) -> Any:
-    """The value of a JSON text, which the error calls `what`."""
+    """Decode a JSON text, which error messages call `what`."""
     try:
         return _json.decode(text)
     except ValueError as error:
-        raise ModelFileError(f"{what} must be JSON: {error}") from error
+        raise ModelFileError(f"{what} must be valid JSON: {error}") from error
 
 
 @dataclass(frozen=True)
 class Entry:
-    """What the header says of a tensor; `begin` and `end` count bytes of the data."""
+    """The entry of a tensor in the header; `begin` and `end` are byte offsets into the data."""
 
     dtype: str
     shape: tuple[int, ...]
@@ -59,22 +59,22 @@ class Entry:
 
     @classmethod
     def of(cls, tensor: NDArray[Any]) -> Entry:
-        """The entry of a tensor by itself."""
+        """Return the entry of a single tensor."""
         name = tensor.dtype.name
         return cls(NAMES.get(name, name), tensor.shape, 0, tensor.nbytes)
 
 
 def read_header(file: BinaryIO) -> tuple[dict[str, str], dict[str, Any], int]:
-    """The metadata, what the header says of each tensor (not checked yet), and the data's length.
+    """Return the metadata, the unchecked entries of the tensors, and the length of the data.
 
-    Nothing is allocated for a length that the file does not have.
+    A length that exceeds the size of the file is rejected before anything is allocated.
     """
     size = os.fstat(file.fileno()).st_size
     length = int.from_bytes(file.read(LENGTH_BYTES), "little")
     n_bytes = size - LENGTH_BYTES - length
     require(
         n_bytes >= 0 and 2 <= length <= MAX_HEADER,
-        f"not a readable safetensors file: {size} bytes cannot have a header of {length}",
+        f"not a readable safetensors file: {size} bytes cannot contain a header of {length}",
     )
     try:
         text = file.read(length).decode()
@@ -91,7 +91,7 @@ def read_header(file: BinaryIO) -> tuple[dict[str, str], dict[str, Any], int]:
 
 
 def check_entries(header: dict[str, Any], n_bytes: int) -> dict[str, Entry]:
-    """The tensors in the order of their data, which they fill without gap or overlap."""
+    """Return the tensors in the order of their data; raise if there are gaps or overlaps."""
     entries = sorted(
         ((name, _entry(name, description)) for name, description in header.items()),
         key=lambda item: (item[1].begin, item[1].end),
@@ -99,7 +99,7 @@ def check_entries(header: dict[str, Any], n_bytes: int) -> dict[str, Entry]:
     ends = [0, *(entry.end for _, entry in entries)]
     for (name, entry), end in zip(entries, ends, strict=False):
         require(entry.begin == end, f"{name!r:.80} must begin at byte {end}, got {entry.begin}")
-    require(ends[-1] == n_bytes, f"the tensors must have {ends[-1]} bytes, got {n_bytes}")
+    require(ends[-1] == n_bytes, f"the data must have {ends[-1]} bytes, got {n_bytes}")
     return dict(entries)
 
 
@@ -114,7 +114,7 @@ def _entry(name: str, description: object) -> Entry:
         isinstance(dtype, str) and dtype in DTYPES,
         f"{name!r:.80} must have dtype F32 or F64, got {dtype!r:.80}",
     )
-    # More dimensions than any tensor of a model has would only take time to multiply.
+    # No tensor of a model has more dimensions; multiplying many sizes would only take time.
     require(
         _are_sizes(shape) and 1 <= len(shape) <= 2,
         f"{name!r:.80} must have a shape of 1 or 2 sizes, got {shape!r:.80}",
@@ -136,35 +136,35 @@ def _are_sizes(values: object) -> bool:
 
 
 def read_tensors(file: BinaryIO, entries: Mapping[str, Entry]) -> dict[str, NDArray[Any]]:
-    """The tensors, read from where the header ends; a copy that the file no longer changes."""
+    """Read the tensors, which start at the current position, as copies in memory."""
     tensors = {}
     for name, entry in entries.items():
         data = np.empty(entry.end - entry.begin, np.uint8)
         require(
             file.readinto(data) == data.size,  # type: ignore[attr-defined]
-            "the file became shorter while it was read",
+            "the file was truncated while it was read",
         )
         tensors[name] = data.view(DTYPES[entry.dtype]).reshape(entry.shape)
     return tensors
 
 
 def checksum(metadata: Mapping[str, str], tensors: Mapping[str, NDArray[Any]]) -> str:
-    """SHA-256 over all that a file says, whatever the order in which it says it.
+    """Return the SHA-256 of the metadata and tensors, independent of their order in the file.
 
-    A CRC would find a flipped bit too; this also names the model, and is as fast to compute as
-    the file is to read.
+    A CRC would also detect a flipped bit, but a SHA-256 identifies the model as well, and takes
+    no longer to compute than the file to read.
     """
-    said = sorted((key, value) for key, value in metadata.items() if key != CHECKSUM)
+    texts = sorted((key, value) for key, value in metadata.items() if key != CHECKSUM)
     entries = {name: Entry.of(tensors[name]) for name in sorted(tensors)}
     shapes = [(name, entry.dtype, entry.shape) for name, entry in entries.items()]
-    digest = hashlib.sha256(json.dumps([said, shapes], separators=(",", ":")).encode())
+    digest = hashlib.sha256(json.dumps([texts, shapes], separators=(",", ":")).encode())
     for name, entry in entries.items():
         digest.update(np.ravel(tensors[name]).astype(DTYPES[entry.dtype], copy=False).data)
     return digest.hexdigest()
 
 
 def serialize(metadata: Mapping[str, str], tensors: Mapping[str, NDArray[Any]]) -> bytes:
-    """The bytes of the file; the same for the same contents."""
+    """Return the bytes of the file; the same contents give the same bytes."""
     try:
         from safetensors.numpy import save
     except ModuleNotFoundError as error:

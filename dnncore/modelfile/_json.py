@@ -1,7 +1,7 @@
-"""JSON with one meaning for every text.
+"""Strict JSON, in which every text has exactly one meaning.
 
-Names that occur twice, NaN, and numbers that no float can hold are refused. Infinity, for which
-JSON has no word, is written as ``{"float": "inf"}`` or ``{"float": "-inf"}``.
+Duplicate names, NaN and numbers too large for a float are rejected. Infinity, which JSON cannot
+represent, is written as ``{"float": "inf"}`` or ``{"float": "-inf"}``.
 """
 
 from __future__ import annotations
@@ -16,12 +16,12 @@ INFINITIES = {"inf": math.inf, "-inf": -math.inf}
 
 
 def encode(name: str, value: object) -> str:
-    """The text for a value; numbers and arrays of NumPy are taken as those of Python.
+    """Encode a value; NumPy scalars and arrays are converted to Python numbers and lists.
 
     Raises
     ------
     TypeError
-        If JSON has no word for the value, of which the error says `name`, or it is NaN.
+        If the value cannot be represented in JSON or contains NaN; the message contains `name`.
     """
     return json.dumps(_plain(name, value), sort_keys=True)
 
@@ -37,11 +37,11 @@ def _plain(name: str, value: object) -> object:
         return value
     if isinstance(value, float) and not math.isnan(value):
         return {"float": str(value)} if math.isinf(value) else value
-    raise TypeError(f"{name} must be plain values, not NaN, to be saved, got {value!r:.80}")
+    raise TypeError(f"{name} must be plain values without NaN to be saved, got {value!r:.80}")
 
 
 def decode(text: str) -> Any:
-    """The value of a text; ValueError if it has none."""
+    """Decode a text; ValueError if it is not valid."""
     try:
         return json.loads(
             text, object_pairs_hook=_object, parse_float=_finite, parse_constant=_refuse
@@ -53,7 +53,7 @@ def decode(text: str) -> Any:
 def _object(pairs: list[tuple[str, Any]]) -> Any:
     members = dict(pairs)
     if len(members) < len(pairs):
-        raise ValueError(f"an object must have each name once, got {_twice(pairs)!r:.80} twice")
+        raise ValueError(f"names of an object must be unique, got {_twice(pairs)!r:.80} twice")
     if len(pairs) == 1 and pairs[0][0] == "float" and isinstance(pairs[0][1], str):
         return INFINITIES.get(pairs[0][1], members)
     return members
@@ -67,7 +67,7 @@ def _twice(pairs: list[tuple[str, Any]]) -> str:
 def _finite(text: str) -> float:
     number = float(text)
     if math.isinf(number):
-        raise ValueError(f"a number must be one that a float can hold, got {text:.40}")
+        raise ValueError(f"a number must be representable as a float, got {text:.40}")
     return number
 
 

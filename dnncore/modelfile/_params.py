@@ -12,7 +12,7 @@ from ._header import ModelFileError, require
 
 
 def describe(model: Estimator) -> dict[str, Any]:
-    """The parameters by name; None for those that are no plain values: callbacks and the like."""
+    """Return the parameters by name; None replaces those that cannot be stored."""
     params: dict[str, Any] = model.get_params(deep=False) | {"callback": None}
     if not isinstance(params["random_state"], int | np.integer):
         params["random_state"] = None
@@ -21,13 +21,13 @@ def describe(model: Estimator) -> dict[str, Any]:
     if not (isinstance(scoring, str) or named):
         params["scoring"] = None
     if isinstance(params.get("class_weight"), Mapping):
-        # JSON has strings for keys only.
+        # In JSON, keys must be strings.
         params["class_weight"] = [[key, value] for key, value in params["class_weight"].items()]
     return params
 
 
 def build(params: object, known: set[str]) -> dict[str, Any]:
-    """The parameters, of which the values are not checked yet."""
+    """Return the parameters, whose values are checked later."""
     if not isinstance(params, dict):
         raise ModelFileError("params must be a JSON object")
     unknown = sorted(set(params) - known)

@@ -1,4 +1,4 @@
-"""docs/reference/model_file.md in code: which metadata and tensors a model file has, as tables."""
+"""The metadata and tensors of a model file, as tables; see docs/reference/model_file.md."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ Metadata = dict[str, Any]  # with JSON decoded
 
 @dataclass(frozen=True)
 class Key:
-    """A key of the metadata: the kinds that have it, and whether its value is JSON."""
+    """A metadata key: the kinds of models that have it, and whether its value is JSON."""
 
     kinds: frozenset[str] = frozenset(KINDS)
     json: bool = False
@@ -70,7 +70,7 @@ CHOICES = {
 
 
 def decode(metadata: Mapping[str, str]) -> Metadata:
-    """The metadata with JSON decoded: the keys of its kind, and what every kind has checked."""
+    """Decode the JSON in the metadata, and check the keys and the values common to all kinds."""
     require(metadata.get("format") == FORMAT, "not a dnncore model file")
     version, kind = metadata.get("format_version"), metadata.get("kind")
     require(version == VERSION, f"format version must be {VERSION!r}, got {version!r:.80}")
@@ -98,7 +98,7 @@ def decode(metadata: Mapping[str, str]) -> Metadata:
         isinstance(metrics, list)
         and all(isinstance(name, str) for name in metrics)
         and len(set(metrics)) == len(metrics),
-        "metrics must be strings, each of them once",
+        "metrics must be unique strings",
     )
     if "solver" in decoded:
         _solver.check(decoded["solver"])
@@ -117,7 +117,7 @@ def _check_names(what: str, found: Iterable[str], known: set[str], needed: set[s
 
 
 def n_features(metadata: Metadata) -> int:
-    """Columns of the rows: inputs of the first layer, less those for missing values."""
+    """Return the number of columns of X: the network inputs minus the missing indicators."""
     n_inputs: int = metadata["layer_sizes"][0]
     return n_inputs - len(metadata.get("missing", ()))
 
@@ -140,7 +140,7 @@ def _table(description: object, n_expected: int) -> columns.Table:
 
 
 def is_count(value: object) -> bool:
-    """Whether the value is an integer that counts something."""
+    """Whether the value is a non-negative 64-bit integer."""
     return type(value) is int and 0 <= value < 2**63
 
 
@@ -149,26 +149,28 @@ def is_count(value: object) -> bool:
 
 @dataclass(frozen=True)
 class Tensor:
-    """A tensor: sizes (numbers, or names of :func:`_sizes`), dtype, and which values it has."""
+    """A tensor: sizes (numbers, or names from :func:`_sizes`), dtype and permitted values."""
 
     shape: tuple[int | str, ...]
     dtype: str = "F64"  # or MODEL
-    values: str = "finite"  # what RULES calls them, or ANY
+    values: str = "finite"  # a key of RULES, or ANY
 
 
 @dataclass(frozen=True)
 class Group:
-    """Tensors that a file has all together or not at all.
+    """Tensors of which a file contains all or none.
 
     Attributes
     ----------
     tensors : mapping of str to Tensor
+        The tensors by name.
     kinds : set of str
-        The only ones that may have them.
+        The kinds of models that may have them.
     needed : callable
-        Whether the metadata say that they must be there.
+        Whether they are required, given the metadata.
     prefix : str, optional
-        Where they need not be: how the names begin that make all of them needed.
+        If given, they are required only if the file contains a tensor whose name starts with
+        this prefix.
     """
 
     tensors: Mapping[str, Tensor]
@@ -178,7 +180,7 @@ class Group:
 
 
 MODEL = "model"  # the dtype of the network
-ANY = "any"  # a size that depends on no other, or any values
+ANY = "any"  # any size, or any values
 
 RULES: dict[str, Callable[[NDArray[Any]], Any]] = {
     "finite": np.isfinite,
@@ -209,7 +211,7 @@ GROUPS = (
         needed=lambda metadata: "missing" not in metadata,
         prefix="norm.moments.",
     ),
-    # A feature may have had no value yet.
+    # A feature may not have had any values yet.
     Group(
         {"norm.moments.count": Tensor(("n_features",), values="non-negative")},
         TRAINABLE,
@@ -237,7 +239,7 @@ GROUPS = (
         frozenset({REGRESSOR}),
     ),
     Group({"history.loss": Tensor((ANY,))}, ESTIMATORS),
-    # A scorer of the user may give any number.
+    # A user-defined scorer may return any number.
     *(
         Group({name: Tensor((ANY,), values=ANY)}, ESTIMATORS, prefix=name)
         for name in ("history.validation_score", "history.validation_loss")
@@ -246,7 +248,7 @@ GROUPS = (
 
 
 def _numbered(metadata: Metadata) -> Iterator[tuple[str, Tensor]]:
-    """The tensors of which the metadata say how many there are."""
+    """Yield the tensors whose number is given by the metadata."""
     for layer, shape in enumerate(pairwise(metadata["layer_sizes"])):
         yield f"layers.{layer}.weight", Tensor(shape, MODEL)
         yield f"layers.{layer}.bias", Tensor(shape[1:], MODEL)
@@ -266,7 +268,7 @@ def _sizes(metadata: Metadata) -> dict[str, int]:
 
 
 def _expected_tensors(metadata: Metadata, found: Iterable[str]) -> dict[str, Tensor]:
-    """The tensors that a file must have, given its metadata and the names that it has."""
+    """Return the tensors that a file must contain, given its metadata and tensor names."""
     found = list(found)
     expected = dict(_numbered(metadata))
     for group in GROUPS:
@@ -277,7 +279,7 @@ def _expected_tensors(metadata: Metadata, found: Iterable[str]) -> dict[str, Ten
 
 
 def check_entries(metadata: Metadata, found: Mapping[str, Entry]) -> dict[str, Tensor]:
-    """The expected tensors, if those found have their names, dtypes and shapes."""
+    """Check names, dtypes and shapes of the tensors found; return the expected tensors."""
     expected = _expected_tensors(metadata, found)
     _check_names("tensor", found, set(expected), set(expected))
     sizes, model = _sizes(metadata), NAMES[metadata["dtype"]]
@@ -293,7 +295,7 @@ def check_entries(metadata: Metadata, found: Mapping[str, Entry]) -> dict[str, T
 
 
 def check_values(expected: Mapping[str, Tensor], tensors: Mapping[str, NDArray[Any]]) -> None:
-    """Refuse tensors with values that they cannot have."""
+    """Raise if a tensor contains values that are not permitted."""
     for name, tensor in expected.items():
         x = tensors[name]
         for rule in ("finite", tensor.values) if tensor.values != ANY else ():

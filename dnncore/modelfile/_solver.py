@@ -1,4 +1,4 @@
-"""The state of an estimator's trainer, with which training goes on as if never interrupted."""
+"""The state of an estimator's trainer, from which training resumes exactly where it stopped."""
 
 from __future__ import annotations
 
@@ -20,16 +20,16 @@ SOLVERS: dict[str, Any] = {"SGD": SGD, "Adam": Adam, "LBFGS": LBFGS}
 SCALARS = ("learning_rate", "steps")
 BESTS = ("best_loss", "best_validation_score")
 GENERATOR = "PCG64"
-# Integers beyond 2^53 are strings: many programs read the numbers of JSON as floats.
+# Integers beyond 2^53 are stored as strings, because many programs read JSON numbers as floats.
 LARGE = ("state", "inc")
-SMALL = {"has_uint32": 2, "uinteger": 2**32}  # what they are less than
+SMALL = {"has_uint32": 2, "uinteger": 2**32}  # exclusive upper bounds
 KEYS = {
     "kind", "settings", "n_vectors", "random", "dropout_seed", "no_improvement", *SCALARS, *BESTS
 }  # fmt: skip
 
 
 def describe(trainer: Trainer) -> tuple[dict[str, Any], list[NDArray[Any]]]:
-    """What :func:`build` makes the trainer from, and its vectors."""
+    """Return the description that :func:`build` reads, and the vectors of the solver."""
     state = trainer.state_dict()
     solver, random, seed = state["solver"], state["random"], state["dropout_seed"]
     if random["bit_generator"] != GENERATOR:
@@ -51,16 +51,17 @@ def describe(trainer: Trainer) -> tuple[dict[str, Any], list[NDArray[Any]]]:
 
 
 def check(description: object) -> None:
-    """Refuse a description of another form; the rest is checked when the trainer is built."""
+    """Check the form of a description; its values are checked when the trainer is built."""
     require(
         isinstance(description, dict) and set(description) == KEYS,
-        f"solver must be an object of {', '.join(sorted(KEYS))}",
+        f"solver must be an object with {', '.join(sorted(KEYS))}",
     )
     assert isinstance(description, dict)
     count = description["n_vectors"]
     require(
         type(count) is int and 0 <= count <= max(N_STATES.values()),
-        f"n_vectors of the solver must be a count of vectors, got {count!r:.80}",
+        f"n_vectors of the solver must be an integer from 0 to {max(N_STATES.values())}, "
+        f"got {count!r:.80}",
     )
 
 
@@ -70,7 +71,7 @@ def build(
     description: dict[str, Any],
     vectors: Sequence[NDArray[Any]],
 ) -> Trainer:
-    """A trainer of the network in the state described, which goes on with the history."""
+    """Return a trainer of the network in the described state, which continues the history."""
     from ..training import Trainer
 
     _restore_history(history, description)
@@ -102,13 +103,13 @@ def _restore_history(history: History, description: dict[str, Any]) -> None:
     count = description["no_improvement"]
     require(
         type(count) is int and 0 <= count < 2**63,
-        f"no_improvement of the solver must count epochs, got {count!r:.80}",
+        f"no_improvement of the solver must be a non-negative integer, got {count!r:.80}",
     )
     history.no_improvement = count
 
 
 def _check_solver(kind: object, settings: object) -> tuple[Any, dict[str, Any]]:
-    """The class of the solver and its arguments, which it checks itself but for one."""
+    """Return the class of the solver and its arguments; it checks all of them except nesterov."""
     if not isinstance(kind, str) or kind not in SOLVERS:
         raise ModelFileError(f"kind of the solver must be one of {', '.join(SOLVERS)}")
     names = {field.name for field in dataclasses.fields(SOLVERS[kind])}
@@ -120,9 +121,11 @@ def _check_solver(kind: object, settings: object) -> tuple[Any, dict[str, Any]]:
 
 
 def _build_random(description: object) -> dict[str, Any]:
-    """The state of a generator, as NumPy has it."""
+    """Return the state of a generator in NumPy's format."""
     if not isinstance(description, dict) or set(description) != {*LARGE, *SMALL}:
-        raise ModelFileError(f"random of the solver must be {', '.join((*LARGE, *SMALL))}")
+        raise ModelFileError(
+            f"random of the solver must be an object with {', '.join((*LARGE, *SMALL))}"
+        )
     for name, end in SMALL.items():
         value = description[name]
         require(
@@ -137,7 +140,9 @@ def _build_random(description: object) -> dict[str, Any]:
 
 
 def _large(text: object) -> int:
-    """The integer in a string of decimal digits."""
+    """Parse an integer from a string of decimal digits."""
     if not isinstance(text, str) or not (text.isascii() and text.isdecimal()) or len(text) > 39:
-        raise ModelFileError(f"an integer of the solver must be decimal digits, got {text!r:.80}")
+        raise ModelFileError(
+            f"an integer of the solver must be a string of decimal digits, got {text!r:.80}"
+        )
     return int(text)

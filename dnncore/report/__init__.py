@@ -1,4 +1,4 @@
-"""A trained model and what it does on held-out rows, as one HTML page that needs nothing else."""
+"""A report on a trained model and its predictions, as a self-contained HTML page."""
 
 from __future__ import annotations
 
@@ -28,47 +28,50 @@ def write_report(
     n_mistakes: int = 20,
     data_summary: Mapping[str, object] | None = None,
 ) -> None:
-    """Write what there is to see of a model and its predictions into one HTML file.
+    """Write an HTML report on a model and its predictions.
 
-    For a classifier: accuracy and log loss, precision, recall and F1 of each class, the
-    confusion matrix, the rows with the highest loss, and how far the probabilities can be
-    trusted. For a regressor: R2 and errors, predictions and residuals, and the largest errors.
-    For both: the data, the network drawn, and its training.
+    For a classifier, the report contains accuracy and log-loss, precision, recall and F1 of each
+    class, the confusion matrix, the rows with the highest loss, and the calibration of the
+    probabilities. For a regressor, it contains R2 and errors, predictions and residuals, and the
+    rows with the largest errors. For both, it summarises the data, the network and its training.
 
-    The file refers to nothing outside it, holds no script, and suits light and dark screens. The
-    same arguments give the same bytes.
+    The page is self-contained, has no scripts, and supports light and dark mode. The same
+    arguments give the same bytes.
 
     Parameters
     ----------
     model : fitted DNNClassifier or DNNRegressor
-        May come from a file.
     X : array, sparse matrix or data frame (n_samples, n_features)
-        Rows that the model was not trained on, else the page flatters it. At least one.
+        Rows that the model was not trained on; otherwise the scores are too optimistic. At least
+        one row.
     y : array
-        As in `fit` of the model.
+        Targets, as in `fit` of the model.
     path : str or path-like
-        The file is replaced in one step.
+        Path of the file, which is replaced atomically.
     sample_weight : array (n_samples,), optional
-        Counts in all that is measured, but not in the summary of the features.
+        Sample weights, used for all metrics but not for the summary of the features.
     title : str, optional
+        Title of the page. Default: the class and the layer sizes of the model.
     feature_names : sequence of n_features str, optional
-        By default those that the model was trained with, else x0, x1, ...
+        Names of the features. Default: those that the model was trained with, otherwise x0,
+        x1, ...
     image_shape : (height, width), optional
-        Shape of a row of X as an image, which is then shown. By default square, if there are at
-        least 49 features that make a square and have no names, or names that begin with 'pixel'.
+        Shape of a row of X as an image; rows are then shown as images. Default: square, if the
+        number of features is a square of at least 49 and the features have no names, or names
+        that start with 'pixel'.
     n_mistakes : int
-        How many of the rows with the highest loss or the largest errors are listed.
+        Number of rows with the highest loss or the largest errors to list.
     data_summary : mapping of str to object, optional
-        What else is to be said of the data, such as its file and the number of training rows.
+        Additional facts about the data, such as its file and the number of training rows.
 
     Raises
     ------
     TypeError, ValueError
-        If an argument does not fit; nothing has been written.
+        If an argument is invalid; nothing is written.
     ImportError
         If Matplotlib is not installed.
     OSError
-        If the file cannot be written; the old one is left.
+        If the file cannot be written; an existing file is left unchanged.
 
     Examples
     --------

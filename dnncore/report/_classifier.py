@@ -1,4 +1,4 @@
-"""What a classifier does on rows whose labels are known."""
+"""The report on a classifier's predictions for labelled rows."""
 
 from __future__ import annotations
 
@@ -21,45 +21,45 @@ from ._rows import Rows, as_dense
 
 MAX_CLASSES = 100  # in the table of scores and in the confusion matrix
 N_BINS = 10
-Z = 1.96  # of the normal distribution, for 95%
+Z = 1.96  # 97.5% quantile of the normal distribution, for 95% confidence
 
 
 class ClassifierReport:
-    """The classifier's part of a report; nothing is written while it is made.
+    """The sections of a report that are specific to classifiers.
 
     Parameters
     ----------
     model : fitted DNNClassifier
     rows : Rows
     y : array
-        Labels as the model was trained with.
+        Labels of the kind that the model was trained on.
     n_cases : int
-        How many of the rows with the highest loss are listed.
+        Number of rows with the highest loss to list.
 
     Attributes
     ----------
     p : array (n, n_classes)
         Probabilities.
-    truth, predicted : array (n,), or (n, n_classes) of 0 and 1 for labels of several outputs
-        Indices of classes. Of rows of probabilities it is the highest.
+    truth, predicted : array (n,), or (n, n_classes) of 0 and 1 if multi-label
+        Class indices; for soft labels, of the most probable class.
     loss : array (n,)
-        Of each row.
+        Loss of each row.
     """
 
     def __init__(self, model: Any, rows: Rows, y: Any, n_cases: int) -> None:
         check_consistent_length(rows.X, y)
         self.rows, self.n_cases = rows, n_cases
         self.names = list(map(str, model.classes_))
-        self.several = learnt_of(model).kind == MULTILABEL
+        self.multilabel = learnt_of(model).kind == MULTILABEL
         labels = encoded_targets(model, "y", as_dense(y), np.dtype(np.float64))
-        if self.several:
+        if self.multilabel:
             z = np.asarray(model.decision_function(rows.given), np.float64)
             self.p = np.exp(-np.logaddexp(0, -z))
             self.truth, self.predicted = labels > 0.5, z > 0
             self.loss = (np.logaddexp(0, z) - labels * z).sum(axis=1)
             return
         z = np.asarray(model.predict_log_proba(rows.given), np.float64)
-        log_p = log_softmax(z, axis=1)  # of float32, it adds up to 1 only nearly
+        log_p = log_softmax(z, axis=1)  # float32 probabilities sum to 1 only approximately
         self.p = np.exp(log_p)
         self.predicted = log_p.argmax(axis=1)
         if labels.ndim == 1:
@@ -71,12 +71,12 @@ class ClassifierReport:
 
     @property
     def right(self) -> NDArray[np.bool_]:
-        """Whether a row is predicted rightly, with all its labels."""
+        """Whether all labels of a row are predicted correctly."""
         same = self.truth == self.predicted
-        return np.asarray(same.all(axis=1) if self.several else same)
+        return np.asarray(same.all(axis=1) if self.multilabel else same)
 
     def _scores(self) -> tuple[NDArray[np.float64], ...]:
-        """Precision, recall, F1 and support of each class; NaN where there is none."""
+        """Return precision, recall, F1 and support of each class; NaN where undefined."""
         scores: tuple[NDArray[np.float64], ...] = precision_recall_fscore_support(
             self.truth,
             self.predicted,
@@ -87,36 +87,36 @@ class ClassifierReport:
         return scores
 
     def figures(self) -> dict[str, object]:
-        """The few numbers that matter most."""
+        """Return the main metrics."""
         accuracy = self.rows.mean(self.right)
         _, recall, f1, _ = self._scores()
-        said: object = percent(accuracy)
+        shown: object = percent(accuracy)
         if self.rows.weight is None:
             low, high = _wilson(accuracy, self.rows.n)
-            interval = f" ({100 * low:.1f}–{100 * high:.1f}% at 95%)"
-            said = element("span", percent(accuracy), element("small", interval))
-        values = {"All labels right" if self.several else "Accuracy": said}
-        if not self.several:
+            interval = f" (95% CI {100 * low:.1f}–{100 * high:.1f}%)"
+            shown = element("span", percent(accuracy), element("small", interval))
+        values = {"Subset accuracy" if self.multilabel else "Accuracy": shown}
+        if not self.multilabel:
             values["Balanced accuracy"] = percent(_mean(recall))
         return {
             **values,
             "Mean F1": fixed(_mean(f1)),
             "Mean loss": number(self.rows.mean(self.loss)),
-            "Wrong rows": number(self.rows.n - int(self.right.sum())),
+            "Misclassified rows": number(self.rows.n - int(self.right.sum())),
         }
 
     def target_counts(self) -> tuple[list[str], NDArray[Any]]:
-        """The classes, and how many rows each has."""
-        if self.several:
+        """Return the classes and the number of rows of each."""
+        if self.multilabel:
             return self.names, self.truth.sum(axis=0)
         return self.names, np.bincount(self.truth, minlength=len(self.names))
 
     def sections(self) -> Iterator[Markup]:
         yield section("Scores by class", self._score_table())
-        if not self.several:
-            yield section("Which classes are taken for which", *self._confusion())
+        if not self.multilabel:
+            yield section("Confusion matrix", *self._confusion())
         yield section("Rows with the highest loss", *self._cases())
-        yield section("Can the probabilities be trusted?", *self._calibration())
+        yield section("Calibration", *self._calibration())
 
     # ----------------------------------------------------------------------------- scores
 
@@ -125,13 +125,13 @@ class ClassifierReport:
         order, caption = np.arange(len(self.names)), ""
         if len(order) > MAX_CLASSES:
             order = np.argsort(np.nan_to_num(scores[2], nan=np.inf), kind="stable")[:MAX_CLASSES]
-            caption = f"The {MAX_CLASSES} classes of {len(self.names):,} with the lowest F1."
+            caption = f"The {MAX_CLASSES} of {len(self.names):,} classes with the lowest F1."
         lines: list[tuple[object, ...]] = [
             (self.names[i], *(fixed(values[i]) for values in scores[:3]), number(scores[3][i]))
             for i in order
         ]
         means = (fixed(_mean(values)) for values in scores[:3])
-        lines.append(("mean, total", *means, number(scores[3].sum())))
+        lines.append(("mean / total", *means, number(scores[3].sum())))
         support = "rows" if self.rows.weight is None else "weight"
         return table(
             ("class", "precision", "recall", "F1", support), lines, caption=caption, total=True
@@ -151,30 +151,30 @@ class ClassifierReport:
 
     def _cases(self) -> Iterator[Markup]:
         wrong = self.rows.n - int(self.right.sum())
-        share = f"{number(wrong)} of {number(self.rows.n)} ({percent(wrong / self.rows.n)})"
+        share = f"{number(wrong)} of {number(self.rows.n)} rows ({percent(wrong / self.rows.n)})"
         yield element(
             "p",
-            f"{share} are predicted wrongly, and marked with a cross."
+            f"{share} are misclassified; they are marked with a cross."
             if wrong
-            else "No row is predicted wrongly.",
+            else "No row is misclassified.",
         )
         order = np.argsort(-self.loss, kind="stable")[: self.n_cases]
         if len(order) == 0:
             return
-        p_header = () if self.several else ("p(predicted)", "p(true)")
+        p_header = () if self.multilabel else ("p(predicted)", "p(true)")
         shown = "image" if self.rows.image_shape else "values farthest from the mean"
         yield table(
             ("row", "", "true", "predicted", *p_header, "loss", shown),
             (self._case(int(row)) for row in order),
             text=(1, 2, 3, 5 + len(p_header)),
-            caption="" if self.rows.image_shape else "sd: standard deviations of these rows.",
+            caption="" if self.rows.image_shape else "sd: standard deviation in these rows.",
         )
 
     def _case(self, row: int) -> tuple[object, ...]:
         truth, predicted = (self._labels(labels[row]) for labels in (self.truth, self.predicted))
         mark = "" if self.right[row] else element("span", "✗", class_="wrong")
         p: tuple[str, ...] = ()
-        if not self.several:
+        if not self.multilabel:
             p = tuple(fixed(self.p[row, labels[row]]) for labels in (self.predicted, self.truth))
         label = f"Row {row}: true {truth}, predicted {predicted}"
         return (
@@ -183,7 +183,7 @@ class ClassifierReport:
         )  # fmt: skip
 
     def _labels(self, labels: Any) -> str:
-        if self.several:
+        if self.multilabel:
             return ", ".join(self.names[i] for i in np.flatnonzero(labels)) or "none"
         return self.names[int(labels)]
 
@@ -195,26 +195,27 @@ class ClassifierReport:
         bins = Reliability.of(p, happened, weight)
         yield element(
             "p",
-            f"The points show {what}: of the rows where it is 0.8, say, 80% should be so, and the "
-            f"points lie on the diagonal. On average they are {percent(bins.error)} away from it, "
-            "weighted by the rows in each.",
+            f"Reliability diagram for {what}. If the model is well calibrated, the points lie on "
+            "the diagonal: a probability of 0.8, for example, is right in 80% of the cases. The "
+            "expected calibration error, the weighted mean distance of the points from the "
+            f"diagonal, is {percent(bins.error)}.",
         )
         yield svg(
-            "calibration", "Probabilities against frequencies", (6, 5.5),
+            "calibration", "Observed frequency against predicted probability", (6, 5.5),
             lambda figure: _plot_reliability(figure, bins),
         )  # fmt: skip
 
     def _events(self) -> tuple[str, NDArray[np.float64], NDArray[np.bool_]]:
-        """Probabilities, and whether what they are of was the case."""
-        if self.several:
-            return "the probability of a label", self.p.ravel(), self.truth.ravel()
+        """Return a description of the event, its probabilities, and whether it occurred."""
+        if self.multilabel:
+            return "the probabilities of the labels", self.p.ravel(), self.truth.ravel()
         if len(self.names) == 2:
             return f"the probability of {self.names[1]}", self.p[:, 1], self.truth == 1
         return "the probability of the predicted class", self.p.max(axis=1), self.right
 
 
 class Reliability(NamedTuple):
-    """Mean probability, frequency and weight of the bins of probability that are not empty."""
+    """Mean predicted probability, observed frequency and weight of each non-empty bin."""
 
     predicted: NDArray[np.float64]
     observed: NDArray[np.float64]
@@ -231,30 +232,32 @@ class Reliability(NamedTuple):
 
     @property
     def error(self) -> float:
-        """The expected calibration error: the weighted mean of |observed - predicted|."""
+        """Expected calibration error: the weighted mean of |observed - predicted|."""
         return float(np.average(np.abs(self.observed - self.predicted), weights=self.weight))
 
 
 def _plot_reliability(figure: Any, bins: Reliability) -> None:
     curve, shares = figure.subplots(2, 1, sharex=True, height_ratios=(4, 1))
-    curve.plot([0, 1], [0, 1], color="grey", linestyle="--", linewidth=1, label="as it says")
+    curve.plot(
+        [0, 1], [0, 1], color="grey", linestyle="--", linewidth=1, label="perfect calibration"
+    )
     curve.plot(bins.predicted, bins.observed, "o-", color=BLUE, label="this model")
-    curve.set(xlim=(0, 1), ylim=(0, 1.02), ylabel="share that was so")
+    curve.set(xlim=(0, 1), ylim=(0, 1.02), ylabel="observed frequency")
     curve.legend(frameon=False, loc="upper left")
     shares.bar(bins.predicted, bins.weight / bins.weight.sum(), 0.04, color=ORANGE)
-    shares.set(xlabel="probability", ylabel="share of rows")
+    shares.set(xlabel="predicted probability", ylabel="fraction of rows")
     for ax in (curve, shares):
         finish(ax)
 
 
 def _wilson(share: float, n: int) -> tuple[float, float]:
-    """Wilson's interval for a share of n rows."""
+    """Return the Wilson score interval for a fraction of n rows."""
     middle = (share + Z * Z / (2 * n)) / (1 + Z * Z / n)
     half = Z / (1 + Z * Z / n) * np.sqrt(share * (1 - share) / n + Z * Z / (4 * n * n))
     return max(0.0, middle - half), min(1.0, middle + half)
 
 
 def _mean(values: NDArray[np.float64]) -> float:
-    """The mean over the classes that have a value."""
+    """Return the mean over the classes for which the value is defined."""
     known = values[~np.isnan(values)]
     return float(known.mean()) if len(known) else float("nan")

@@ -1,4 +1,4 @@
-"""Matplotlib's figures as SVG inside a page, in its colours; small images as PNG."""
+"""Matplotlib figures as inline SVG in the colours of the page, and small images as PNG."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 from ..display._axes import BLUE, ORANGE
 from ._html import Markup
 
-# Colours that nothing else has: they stand for those of the page, which differ by day and night.
+# Placeholder colours, replaced by those of the page, which differ in light and dark mode.
 INK, PAPER = "#010203", "#fdfcfb"
 PAGE_COLOURS = {
     INK: "var(--ink)",
@@ -32,13 +32,13 @@ def svg(name: str, label: str, size: tuple[float, float], draw: Callable[[Any], 
     Parameters
     ----------
     name : str
-        Different for each figure of a page: letters that its ids begin with.
+        Prefix of the ids in the figure, unique within a page.
     label : str
-        What it shows, for those who cannot see it.
+        Description of the figure for screen readers.
     size : (width, height)
-        Inches.
+        Size in inches.
     draw : callable
-        Gets the Figure.
+        Called with the Figure.
     """
     from matplotlib import style
     from matplotlib.figure import Figure
@@ -54,7 +54,8 @@ def svg(name: str, label: str, size: tuple[float, float], draw: Callable[[Any], 
     }
     file = io.StringIO()
     with style.context([own], after_reset=True), warnings.catch_warnings():
-        # The name of a score may have letters that Matplotlib's font lacks; the page's has them.
+        # The name of a score may contain characters that Matplotlib's font lacks; the browser
+        # has fonts that contain them.
         warnings.filterwarnings("ignore", message="Glyph .* missing from font")
         figure = Figure(figsize=size, layout="constrained")
         draw(figure)
@@ -64,10 +65,10 @@ def svg(name: str, label: str, size: tuple[float, float], draw: Callable[[Any], 
 
 
 def _inline(text: str, name: str, label: str) -> Markup:
-    """An SVG file as an element of a page: ids of its own, the colours of the page."""
+    """Return an SVG file as an element of a page, with unique ids and the page's colours."""
     text = text[text.index("<svg") :]
-    for left_out in ("metadata", "style"):  # a style would hold for the whole page
-        text = re.sub(rf"<{left_out}\b.*?</{left_out}>", "", text, flags=re.DOTALL)
+    for tag in ("metadata", "style"):  # a style would apply to the whole page
+        text = re.sub(rf"<{tag}\b.*?</{tag}>", "", text, flags=re.DOTALL)
     text = re.sub(r'\bid="', f'id="{name}-', text)
     text = text.replace("url(#", f"url(#{name}-").replace('href="#', f'href="#{name}-')
     for colour, own in PAGE_COLOURS.items():
@@ -77,7 +78,7 @@ def _inline(text: str, name: str, label: str) -> Markup:
 
 
 def image(pixels: NDArray[Any], label: str) -> Markup:
-    """A small picture of one row: its lowest value white, its highest black."""
+    """Return a row as a small image, from white (lowest value) to black (highest value)."""
     from matplotlib.image import imsave
 
     file = io.BytesIO()

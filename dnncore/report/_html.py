@@ -1,4 +1,4 @@
-"""HTML by hand: text is escaped unless it is Markup, so that no value can become a tag."""
+"""Building blocks of HTML pages; text is escaped unless it is Markup, which prevents injection."""
 
 from __future__ import annotations
 
@@ -66,21 +66,21 @@ footer { margin-top: 3rem; padding-top: 0.75rem; border-top: 1px solid var(--lin
 
 
 class Markup(str):
-    """HTML that may be written as it is."""
+    """HTML that is inserted without escaping."""
 
 
 def markup(x: object) -> Markup:
-    """`x` as HTML: escaped, unless it is Markup."""
+    """Return `x` as HTML, escaped unless it is Markup."""
     return x if isinstance(x, Markup) else Markup(escape(str(x)))
 
 
 def join(parts: Iterable[object]) -> Markup:
-    """All parts after each other; those that are not Markup are escaped."""
+    """Concatenate the parts, escaping those that are not Markup."""
     return Markup("".join(map(markup, parts)))
 
 
 def element(tag: str, *parts: object, **attributes: str) -> Markup:
-    """An element; an attribute `class_` is written class, and an empty one left out."""
+    """Return an element; `class_` is written as class, and empty attributes are omitted."""
     written = "".join(
         f' {name.rstrip("_")}="{escape(value)}"' for name, value in attributes.items() if value
     )
@@ -99,23 +99,24 @@ def table(
     caption: str = "",
     total: bool = False,
 ) -> Markup:
-    """A table.
+    """Return a table.
 
     Parameters
     ----------
     header : sequence of n_columns cells
     rows : iterable of sequences of n_columns cells
-        The first cell names the row.
+        The first cell of each row is its header.
     text : iterable of int
-        Columns of text, which are aligned to the left; numbers are to the right.
+        Indices of the text columns, which are aligned left; the others are aligned right.
     caption : str
+        Caption below the table.
     total : bool
-        Whether the last row sums up the others.
+        Whether the last row summarises the others.
     """
     left = set(text)
 
     def cells(row: Sequence[object], tags: Sequence[str], scope: str) -> Markup:
-        """A row: th elements, of which `scope` tells what they head, and td elements."""
+        """Return the th elements, with their scope, and td elements of a row."""
         return join(
             element(
                 tag,
@@ -139,7 +140,7 @@ def table(
 
 
 def figures(values: Mapping[str, object]) -> Markup:
-    """The few numbers that matter most."""
+    """Return the main metrics as a row of boxes."""
     return element(
         "dl",
         *(
@@ -151,13 +152,13 @@ def figures(values: Mapping[str, object]) -> Markup:
 
 
 def facts(values: Mapping[str, object]) -> Markup:
-    """Names and values below each other."""
+    """Return names and values as a list."""
     parts = [part for pair in values.items() for part in zip(("dt", "dd"), pair, strict=True)]
     return element("dl", *(element(tag, cell) for tag, cell in parts), class_="facts")
 
 
 def page(title: str, *parts: object) -> str:
-    """A whole document."""
+    """Return a complete document."""
     head = join(
         [
             Markup('<meta charset="utf-8">'),
@@ -174,11 +175,11 @@ def page(title: str, *parts: object) -> str:
 
 
 def number(x: float, digits: int = 4) -> str:
-    """A number in so many significant digits; a dash if there is none."""
+    """Format a number with the given number of significant digits; NaN becomes a dash."""
     if math.isnan(x):
         return "–"
     if abs(x) < 1e15 and (float(x).is_integer() or abs(x) >= 10 ** (digits - 1)):
-        return f"{x + 0.0:,.0f}".replace("-", "−")  # + 0.0: no minus zero
+        return f"{x + 0.0:,.0f}".replace("-", "−")  # + 0.0 turns -0.0 into 0.0
     return f"{x:.{digits}g}".replace("-", "−")
 
 
@@ -187,7 +188,7 @@ def percent(x: float) -> str:
 
 
 def fixed(x: float) -> str:
-    """A share in four digits, for columns of them."""
+    """Format a number with four decimals, for aligned columns."""
     return "–" if math.isnan(x) else f"{x:.4f}"
 
 

@@ -1,4 +1,4 @@
-"""The confusion matrix as a table that is shaded."""
+"""The confusion matrix as a shaded table."""
 
 from __future__ import annotations
 
@@ -9,19 +9,22 @@ from numpy.typing import NDArray
 
 from ._html import Markup, element, join, number, percent, table
 
-MAX_WRITTEN = 20  # classes up to which counts are written; above, cells are coloured squares
+MAX_WRITTEN = 20  # with more classes, cells are coloured squares without counts
 MAX_CONFUSIONS = 10
-LONGEST_ACROSS = 3  # letters of a class, in the narrow columns
+LONGEST_ACROSS = 3  # longer class names are rotated in the narrow columns
 
 
 def matrix(C: NDArray[Any], names: list[str]) -> Markup:
-    """A row for each true class, a column for each predicted one, shaded by the share of the row.
+    """Return the matrix with true classes as rows and predicted classes as columns.
+
+    Each cell is shaded by its fraction of the row.
 
     Parameters
     ----------
     C : array (n_classes, n_classes)
-        Counts, or weights.
+        Counts, or sums of weights.
     names : list of n_classes str
+        Names of the classes.
     """
     written = len(names) <= MAX_WRITTEN
     shares = C / np.maximum(C.sum(axis=1, keepdims=True), np.finfo(float).tiny)
@@ -34,8 +37,8 @@ def matrix(C: NDArray[Any], names: list[str]) -> Markup:
     head = [element("th", element("span", name, class_=turned), scope="col") for name in names]
     if not written:
         head = [element("th", title=name, scope="col") for name in names]
-    caption = "Rows: true class; columns: predicted. Shaded by the share of the true class"
-    caption += "." if written else "; counts appear when a cell is pointed at."
+    caption = "Rows: true class; columns: predicted class. Shaded by fraction of the true class"
+    caption += "." if written else "; hover over a cell to see its count."
     cells = element(
         "table",
         element("thead", element("tr", Markup("<td></td>"), *head)),
@@ -49,7 +52,7 @@ def _cell(count: float, share: float, true: str, predicted: str, written: bool) 
     if count == 0:
         return Markup("<td></td>")
     colour = "--blue" if true == predicted else "--orange"
-    # A single mistake among many rows must be seen too.
+    # A single mistake among many rows must remain visible.
     strength = 0.15 + 0.85 * share
     return element(
         "td",
@@ -61,7 +64,7 @@ def _cell(count: float, share: float, true: str, predicted: str, written: bool) 
 
 
 def confusions(C: NDArray[Any], names: list[str]) -> Markup:
-    """The most frequent mistakes, if there are any."""
+    """Return the most frequent confusions, if there are any."""
     off = np.where(np.eye(len(C), dtype=bool), 0, C)
     order = np.argsort(-off, axis=None, kind="stable")[:MAX_CONFUSIONS]
     pairs = [(int(place) // len(C), int(place) % len(C)) for place in order]
@@ -72,5 +75,5 @@ def confusions(C: NDArray[Any], names: list[str]) -> Markup:
     ]
     if not lines:
         return Markup("")
-    header = ("true", "predicted", "rows", "of the true class")
-    return join([element("h3", "Most frequent mistakes"), table(header, lines, text=(0, 1))])
+    header = ("true", "predicted", "rows", "% of true class")
+    return join([element("h3", "Most frequent confusions"), table(header, lines, text=(0, 1))])

@@ -1,4 +1,4 @@
-"""What a regressor does on rows whose targets are known."""
+"""The report on a regressor's predictions for rows with known targets."""
 
 from __future__ import annotations
 
@@ -15,25 +15,26 @@ from ._figures import svg
 from ._html import Markup, element, fixed, number, section, table
 from ._rows import Rows
 
-MAX_PLOTTED = 6  # outputs
+MAX_PLOTTED = 6  # maximum number of outputs
 MAX_POINTS = 2000
 
 
 class RegressorReport:
-    """The regressor's part of a report; nothing is written while it is made.
+    """The sections of a report that are specific to regressors.
 
     Parameters
     ----------
     model : fitted DNNRegressor
     rows : Rows
     y : array (n,) or (n, n_outputs)
+        Targets.
     n_cases : int
-        How many of the largest errors are listed.
+        Number of rows with the largest errors to list.
 
     Attributes
     ----------
     truth, predicted, error : array (n, n_outputs)
-        `error` is predicted minus true.
+        Targets, predictions, and predictions minus targets.
     """
 
     def __init__(self, model: Any, rows: Rows, y: Any, n_cases: int) -> None:
@@ -64,7 +65,7 @@ class RegressorReport:
         }
 
     def figures(self) -> dict[str, object]:
-        """The few numbers that matter most."""
+        """Return the main metrics."""
         scores = [self._scores(output) for output in range(self.n_outputs)]
         if len(scores) == 1:
             return {name: number(value) for name, value in scores[0].items()}
@@ -91,13 +92,13 @@ class RegressorReport:
         points = np.arange(self.rows.n)
         if self.rows.n > MAX_POINTS:
             points = np.random.default_rng(0).choice(self.rows.n, MAX_POINTS, replace=False)
-            yield element("p", f"{MAX_POINTS} rows, drawn at random.", class_="muted")
+            yield element("p", f"A random sample of {MAX_POINTS} rows.", class_="muted")
         for output in range(shown):
             if self.n_outputs > 1:
                 yield element("h3", self.names[output])
             yield svg(
                 f"residuals{output}",
-                "Predictions against targets, and residuals",
+                "Targets against predictions, and residuals",
                 (9, 3.6),
                 partial(self._plot, points, output),
             )
@@ -120,7 +121,7 @@ class RegressorReport:
             finish(ax)
 
     def _cases(self) -> Iterator[Markup]:
-        # Outputs may be in different units.
+        # The outputs may have different units.
         scale = np.sqrt(np.mean(self.error**2, axis=0))
         relative = np.abs(self.error) / np.where(scale > 0, scale, 1.0)
         order = np.argsort(-relative.max(axis=1), kind="stable")[: self.n_cases]
@@ -142,12 +143,12 @@ class RegressorReport:
             (*header, shown),
             lines,
             text=(1, 5) if several else (4,),
-            caption="" if self.rows.image_shape else "sd: standard deviations of these rows.",
+            caption="" if self.rows.image_shape else "sd: standard deviation in these rows.",
         )
 
 
 def _quantile(values: NDArray[np.float64], weight: NDArray[np.float64], share: float) -> float:
-    """The lowest value that so large a share of the weight does not exceed."""
+    """Return the weighted quantile: the lowest value with a cumulative weight of `share`."""
     order = np.argsort(values)
     reached = np.cumsum(weight[order])
     return float(values[order][np.searchsorted(reached, share * reached[-1])])

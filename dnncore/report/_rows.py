@@ -1,4 +1,4 @@
-"""The rows that a report is about, as numbers with names, whatever they came as."""
+"""The rows that a report covers, as a numeric matrix with feature names."""
 
 from __future__ import annotations
 
@@ -19,8 +19,8 @@ from ..display._weights import image_shape_of
 from ._figures import image
 from ._html import Markup, number
 
-LEAST_PIXELS = 49  # from which on a square of features may be an image
-MOST_NOTABLE = 4
+MIN_PIXELS = 49  # the fewest features that may be a square image
+MAX_NOTABLE = 4
 CHUNK = 8192
 
 
@@ -31,15 +31,17 @@ class Rows:
     Attributes
     ----------
     given : object
-        X as the user gave it, for the model.
+        X as passed by the user, for the model.
     X : array or CSR matrix (n, n_features)
-        The same as numbers, NaN where one is missing.
+        The same rows as a numeric matrix, with NaN for missing values.
     weight : array (n,) or None
         Sample weights.
     names : list of n_features str
+        Names of the features.
     named : bool
-        Whether the names are more than numbers.
+        Whether the names were given, rather than generated (x0, x1, ...).
     image_shape : (height, width) or None
+        Shape of a row as an image; None if rows are not images.
     """
 
     given: Any
@@ -58,7 +60,7 @@ class Rows:
         feature_names: Sequence[str] | None,
         image_shape: tuple[int, int] | None,
     ) -> Rows:
-        """Check the arguments of a report that describe its rows."""
+        """Check the arguments of a report that describe its rows, and return the rows."""
         check_is_fitted(model)
         n_features = model.n_features_in_
         values = _numbers(X, n_features)
@@ -83,33 +85,33 @@ class Rows:
 
     @property
     def weights(self) -> NDArray[np.float64]:
-        """Sample weights, ones if there are none."""
+        """Sample weights; ones by default."""
         return np.ones(self.n) if self.weight is None else self.weight
 
     def dense(self, rows: Any = slice(None), columns: Any = slice(None)) -> NDArray[np.float64]:
-        """Some rows and columns as a dense array."""
+        """Return some rows and columns as a dense array."""
         return np.asarray(as_dense(self.X[rows][:, columns]), np.float64)
 
     def mean(self, values: NDArray[Any]) -> float:
-        """The weighted mean of a number that each row has."""
+        """Return the weighted mean over rows."""
         return float(np.average(values, weights=self.weight))
 
     @cached_property
     def _mean_and_scale(self) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
         scaler = StandardScaler(with_mean=not issparse(self.X))
-        for start in range(0, self.n, CHUNK):  # a copy of all rows might be too much
+        for start in range(0, self.n, CHUNK):  # a copy of all rows might not fit into memory
             scaler.partial_fit(self.X[start : start + CHUNK])
         return scaler.mean_, np.sqrt(scaler.var_)
 
     def describe(self, row: int, label: str) -> Markup | str:
-        """A row as an image or, in words, its values that are farthest from the mean."""
+        """Return a row as an image, or a list of the values farthest from their means."""
         x = self.dense([row])[0]
         if self.image_shape is not None:
             return image(x.reshape(self.image_shape), label)
         mean, scale = self._mean_and_scale
         with np.errstate(divide="ignore", invalid="ignore"):
             deviation = np.where(scale > 0, (x - mean) / scale, 0.0)
-        order = np.argsort(-np.abs(np.nan_to_num(deviation)), kind="stable")[:MOST_NOTABLE]
+        order = np.argsort(-np.abs(np.nan_to_num(deviation)), kind="stable")[:MAX_NOTABLE]
         return ", ".join(
             f"{self.names[i]} {number(x[i])} ({number(deviation[i], 2)}\u00a0sd)"
             for i in order
@@ -128,10 +130,10 @@ def _numbers(X: Any, n_features: int) -> Any:
 
 
 def as_dense(y: Any) -> NDArray[Any]:
-    """Labels as an array: those of several outputs may be sparse."""
+    """Return labels as a dense array; multi-label indicators may be sparse."""
     return np.asarray(y.toarray() if hasattr(y, "toarray") else y)
 
 
 def _looks_like_an_image(n_features: int, names: Sequence[str] | None) -> bool:
-    square = n_features >= LEAST_PIXELS and math.isqrt(n_features) ** 2 == n_features
+    square = n_features >= MIN_PIXELS and math.isqrt(n_features) ** 2 == n_features
     return square and (names is None or all(str(name).startswith("pixel") for name in names))

@@ -1,4 +1,4 @@
-"""The page: what was measured, the data and the model, then what is particular to its kind."""
+"""The page: the main metrics, the data, the model, then sections specific to its kind."""
 
 from __future__ import annotations
 
@@ -31,9 +31,9 @@ from ._html import (
 from ._regressor import RegressorReport
 from ._rows import Rows
 
-MAX_FEATURES, MAX_CLASSES = 100, 100  # in the summary of the data ...
-PLAIN = (bool, int, float, str, Sequence, Mapping, np.generic, type(None))  # say what they are
-MAX_OPEN = 20  # ... and so many are shown at once
+MAX_FEATURES, MAX_CLASSES = 100, 100  # in the summary of the data
+PLAIN = (bool, int, float, str, Sequence, Mapping, np.generic, type(None))  # with a short repr
+MAX_OPEN = 20  # longer tables are collapsed
 
 
 def build_page(
@@ -48,7 +48,7 @@ def build_page(
     n_mistakes: int,
     data_summary: Mapping[str, object],
 ) -> str:
-    """The HTML of :func:`dnncore.report.write_report`."""
+    """Return the HTML of :func:`dnncore.report.write_report`."""
     kind = _kind(model)
     rows = Rows.of(model, X, sample_weight, feature_names, image_shape)
     report = kind(model, rows, y, n_mistakes)
@@ -58,7 +58,7 @@ def build_page(
     return page(
         title,
         element("h1", title),
-        element("p", f"{type(model).__name__} {sizes}, measured on {measured}", class_="muted"),
+        element("p", f"{type(model).__name__} {sizes}, evaluated on {measured}", class_="muted"),
         figures(report.figures()),
         _data(rows, data_summary, report),
         _model(model, rows),
@@ -80,8 +80,8 @@ def _data(
     rows: Rows, summary: Mapping[str, object], report: ClassifierReport | RegressorReport
 ) -> Markup:
     n_features = len(rows.names)
-    known = {str(name): _said(value) for name, value in summary.items()}
-    counts = {"Rows measured on": number(rows.n), "Features": number(n_features)}
+    known = {str(name): _formatted(value) for name, value in summary.items()}
+    counts = {"Evaluated rows": number(rows.n), "Features": number(n_features)}
     parts: list[object] = [facts({**known, **counts})]
     targets = report.target_counts()
     if targets is not None:
@@ -90,7 +90,7 @@ def _data(
     return section("Data", *parts)
 
 
-def _said(value: object) -> str:
+def _formatted(value: object) -> str:
     return number(value) if isinstance(value, int | float) else str(value)
 
 
@@ -102,7 +102,7 @@ def _shares(names: list[str], counts: NDArray[Any], n: int) -> Markup:
         order = np.sort(np.argsort(-counts, kind="stable")[:MAX_CLASSES])
         caption = f"The {MAX_CLASSES} most frequent of {number(len(names))} classes."
     listed = table(
-        ("class", "rows", "share", ""),
+        ("class", "rows", "fraction", ""),
         (
             (names[i], number(counts[i]), percent(counts[i] / n), _bar(counts[i] / most))
             for i in order
@@ -137,7 +137,7 @@ def _features(rows: Rows) -> Markup:
 
 
 def _folded(what: str, n_lines: int, listed: Markup) -> Markup:
-    """A table, to be unfolded if it is long."""
+    """Return a table, collapsed if it is long."""
     if n_lines <= MAX_OPEN:
         return listed
     return element("details", element("summary", f"Show {n_lines} {what}"), listed)
@@ -174,7 +174,7 @@ def _model(model: Any, rows: Rows) -> Markup:
 
 
 def _settings(model: Any) -> str:
-    """The parameters that are not the default."""
+    """Return the parameters that differ from their defaults."""
     default = type(model)().get_params(deep=False)
     changed = {
         name: value

@@ -43,11 +43,11 @@ def test_the_shape_of_a_model(dnncore_command, output):
     assert (status, err) == (0, "")
     for line in (
         rf"network    6-5-3, tanh, {output}, float64",
-        r"machine    .*, processors for this process: \d+",
+        r"machine    .*, processors available: \d+",
         r" +1 thread",
         r"training step of 128 rows, us +[\d.,]+ \([\d.,]+ to [\d.,]+\)",
-        r"  share of the GEMM rate +\d+%",
-        r"scoring, rows a second +[\d,]+",
+        r"  share of GEMM rate +\d+%",
+        r"scoring, rows per second +[\d,]+",
         r"one row, us +p50 [\d.]+, p99 [\d.]+",
     ):
         assert re.search(f"^{line}$", out, re.M), line
@@ -55,6 +55,6 @@ def test_the_shape_of_a_model(dnncore_command, output):
 
 def test_mistakes(fails):
     Network((6, 3)).save("model")
-    assert "--layers: the sizes of the layers are those" in fails("bench", "model", "--layers", 3)
+    assert "--layers cannot be used with MODEL" in fails("bench", "model", "--layers", 3)
     assert "must be at least 2 sizes, got 1" in fails("bench", "--layers", 3)
     assert "missing: No such file" in fails("bench", "missing")

@@ -88,7 +88,7 @@ def test_several_labels_and_bare_networks(dnncore_command):
     np.savez("iris.npz", X=IRIS.data, y=IRIS.target)
     status, out, _ = dnncore_command("evaluate", "labels", "labels.npz")
     assert status == 0
-    assert re.search(r"^Accuracy 0\.\d{4} \(all labels right\), log-loss 0\.\d{4} \(150", out, re.M)
+    assert re.search(r"^Subset accuracy 0\.\d{4}, log-loss 0\.\d{4} \(150", out, re.M)
     status, out, _ = dnncore_command("evaluate", "network", "iris.npz", "--json")
     p = Network((4, 3), seed=0).predict_proba(IRIS.data)
     assert json.loads(out)["log_loss"] == pytest.approx(metrics.log_loss(IRIS.target, p))
@@ -97,14 +97,17 @@ def test_several_labels_and_bare_networks(dnncore_command):
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
-        (["iris.csv"], "--target is missing: the model does not remember its name"),
+        (["iris.csv"], "--target is missing, and the model file does not contain its name"),
         (["iris.csv", "--target", "kind"], "no column 'kind'"),
         (["new.csv", "--target", "y"], "column 'y' has the label 'tulip' on line 3, which is no"),
-        (["iris.npz", "--target", "y"], "--target is for CSV, Parquet and NPY files"),
-        (["iris.npz"], "y must hold classes like those of the model, 'setosa', 'versicolor', "),
-        (["words.npz"], "y has the label 'tulip', which is no class of the model"),
-        (["X.npy"], "--target is missing: which NPY file holds the labels?"),
-        (["X.npy", "--target", "short.npy"], "y must have a label for each of the 150 rows of X"),
+        (["iris.npz", "--target", "y"], "--target needs a CSV, Parquet or NPY file"),
+        (["iris.npz"], "y must contain classes of the model, 'setosa', 'versicolor', "),
+        (["words.npz"], "y contains the label 'tulip', which is not a class of the model"),
+        (["X.npy"], "--target is missing; it names the NPY file with the targets"),
+        (
+            ["X.npy", "--target", "short.npy"],
+            "y must have one target for each of the 150 rows",
+        ),
         (["X.npy", "--target", "text.npy"], "text.npy: not a usable NPY file: "),
         (["X.npy", "--target", "gone.npy"], "gone.npy: No such file or directory"),
         (["words.npz", "--report", "no/where"], "--report: there is no directory 'no'"),

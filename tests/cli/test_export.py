@@ -28,7 +28,7 @@ def test_c_and_the_inputs_of_categories(dnncore_command, tmp_path):
     status, out, err = dnncore_command("export", "model.safetensors", "code", "--format", "c")
     assert (status, out) == (0, "Model written to code\n")
     assert err == (
-        "Its 3 inputs are, a category having one for each value: size, colour=b, colour=r\n"
+        "The model has 3 inputs, with one-hot encoded categories: size, colour=b, colour=r\n"
     )
     assert "predict_proba" in (tmp_path / "code").read_text()
 
@@ -50,7 +50,10 @@ def test_torch(dnncore_command, ending):
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
-        (["model.txt"], "FILE must end in .onnx, .c, .pt, .pt2, or --format be given, got"),
+        (
+            ["model.txt"],
+            "FILE must end in one of .onnx, .c, .pt, .pt2 unless --format is given",
+        ),
         (["no/model.c"], "FILE: there is no directory 'no'"),
         (["network", "--format", "c"], "FILE: 'network' is also an input"),
         (["model.c", "--format", "rust"], "argument --format: invalid choice: 'rust'"),

@@ -37,7 +37,7 @@ def test_info_about_a_model(dnncore_command):
         r"norm +yes",
         r"classes +3: setosa, versicolor, virginica \(object\)",
         r"features +4: sepal length, sepal width, petal length, petal width",
-        r"trained +3 epochs, 324 rows in all",
+        r"trained +3 epochs, 324 rows in total",
         r"loss +\d\.\d{4} in the last epoch",
         r"validation +best score \d\.\d{4}",
         r"parameters",
@@ -59,7 +59,7 @@ def test_info_about_a_regressor(dnncore_command):
         r"activation +relu",
         r"output +identity",
         r"features +4: no names",
-        r"trained +1 epoch, 150 rows in all",
+        r"trained +1 epoch, 150 rows in total",
         r"loss +\d\.\d{4} in the last epoch",
         r"  loss +'huber'",
     ):

@@ -38,7 +38,7 @@ def test_predict_with_a_regressor(dnncore_command, fails, dtype, n_outputs):
     assert header == (["prediction"] if n_outputs == 1 else ["prediction_0", "prediction_1"])
     np.testing.assert_array_equal(as_numbers(rows, dtype), expected.reshape(150, -1))
     message = fails("predict", "model", "iris.csv", "--proba")
-    assert message == "--proba: model predicts numbers, not classes"
+    assert message == "--proba needs a classifier, model is a regression model"
 
 
 def test_predict_with_several_labels_in_a_row(dnncore_command):

@@ -29,7 +29,7 @@ def test_train_without_arguments_learns_the_digits(dnncore_command, tmp_path):
     assert recall == pytest.approx(accuracy, abs=1e-4)
 
     assert err.startswith("Handwritten digits: 1797 rows, 64 features, 10 classes\n")
-    assert "1293 rows to train on, 144 to validate, 360 held out\n" in err
+    assert "1293 training rows, 144 validation rows, 360 held-out rows\n" in err
     assert re.search(r"^epoch 10/100  loss 0\.\d{4}  validation accuracy 0\.\d{4}$", err, re.M)
     assert not re.search(r"[^\S\n ]|[\x00-\x09\x0b-\x1f\x7f]", out + err)
 
@@ -133,7 +133,7 @@ def test_parts_can_be_left_out(dnncore_command):
         "--test-size", 0, "--validation-fraction", 0,
     )  # fmt: skip
     assert (status, out) == (0, "Model written to model.safetensors\n")
-    assert "150 rows to train on, 0 to validate, 0 held out" in err
+    assert "150 training rows, 0 validation rows, 0 held-out rows" in err
     assert "validation accuracy" not in err
     assert dnncore.load("model.safetensors").validation_scores_ is None
 
@@ -143,7 +143,7 @@ def test_early_stopping_keeps_the_best_weights(dnncore_command):
     model = dnncore.load("a")
     assert model.n_iter_ < 100
     best = int(np.argmax(model.validation_scores_)) + 1
-    assert f"kept epoch {best}, validation accuracy {max(model.validation_scores_):.4f}" in err
+    assert f"restored epoch {best}, validation accuracy {max(model.validation_scores_):.4f}" in err
     # So many epochs without stopping give the same weights.
     dnncore_command("train", "--no-plot", "--epochs", best, "--output", "b")
     np.testing.assert_array_equal(model.network_.parameters, dnncore.load("b").network_.parameters)

@@ -50,7 +50,9 @@ def test_files_with_columns(dnncore_command, small_blocks, path):
     status, out, err = dnncore_command("train", path, *TRAIN, "--blocks", "--epochs", 20)
     assert status == 0
     assert f"{path}: 3000 rows, 7 features, 2 classes\n" in err
-    counts = re.search(r"^(\d+) rows to train on, (\d+) to validate, (\d+) held out$", err, re.M)
+    counts = re.search(
+        r"^(\d+) training rows, (\d+) validation rows, (\d+) held-out rows$", err, re.M
+    )
     assert sum(map(int, counts.groups())) == N
     assert held_out(out) > 0.9
     model = dnncore.load("model")
@@ -88,7 +90,7 @@ def test_the_size_decides(dnncore_command, small_blocks, monkeypatch):
     status, _, err = dnncore_command("train", "data.csv", *TRAIN, "--memory", 0.1)
     assert status == 0
     # Validation rows are kept in memory: no more of them than a part of it holds.
-    assert used == [int(re.search(r"(\d+) to validate", err)[1])]
+    assert used == [int(re.search(r"(\d+) validation rows", err)[1])]
     assert used[0] < 0.1 * 0.8 * N
 
 
@@ -108,9 +110,9 @@ def test_resume(dnncore_command, small_blocks):
 def test_mistakes(fails, small_blocks):
     np.savez("data.npz", X=X, y=LABELS)
     message = fails("train", "data.npz", "--blocks")
-    assert message.startswith("data.npz cannot be read in blocks: an NPZ file is read as a whole")
+    assert message.startswith("data.npz cannot be read in blocks, because it is an NPZ file;")
     write("data.csv", np.full(N, "u"))
-    message = "all rows are of one class, 'u'; training needs two"
+    message = "the target must have at least 2 classes, got only 'u'"
     assert fails("train", "data.csv", *TRAIN, "--blocks", "--quiet") == message
 
 

@@ -41,7 +41,7 @@ def test_time_limit(dnncore_command):
     )
     assert status == 0
     assert time.monotonic() - start < 30
-    assert re.search(r"^Trained \d+ epochs?: loss", err, re.M)
+    assert re.search(r"^Trained for \d+ epochs?: loss", err, re.M)
 
 
 def test_npy_files(dnncore_command):
@@ -85,7 +85,7 @@ def test_a_report_has_room_for_so_many_rows(dnncore_command, monkeypatch):
     dnncore_command("train", "iris.npz", *QUICK, "--output", "model")
     status, _, err = dnncore_command("evaluate", "model", "iris.npz", "--report", "a.html")
     assert status == 0
-    assert "a.html: the report is about the first 100 rows only, 50 more are left out" in err
+    assert "a.html: the report covers only the first 100 rows; 50 are omitted" in err
 
 
 # ------------------------------------------------------------------------------ --resume
@@ -102,7 +102,7 @@ def test_training_goes_on_as_if_it_had_not_ended(dnncore_command, options):
     )
     assert status == 0
     assert "warning" not in err
-    assert "Trained 4 epochs: " in err
+    assert "Trained for 4 epochs: " in err
     same_parameters("whole", "part")
     whole, part = dnncore.load("whole"), dnncore.load("part")
     assert (part.n_iter_, part.loss_curve_) == (7, whole.loss_curve_)
@@ -141,7 +141,7 @@ def test_without_solver_state_the_solver_starts_afresh(dnncore_command):
     same_parameters("small", "large")
     status, _, err = dnncore_command("train", "--resume", "small", *QUICK)
     assert status == 0
-    assert "dnncore: warning: small has no solver state: adam starts afresh\n" in err
+    assert "dnncore: warning: small has no solver state: adam is restarted\n" in err
 
 
 def test_another_division_is_told(dnncore_command):
@@ -149,8 +149,8 @@ def test_another_division_is_told(dnncore_command):
     status, _, err = dnncore_command("train", *QUICK, "--resume", "model.safetensors")
     assert status == 0
     assert (
-        "dnncore: warning: the model was trained on 970 rows an epoch, now they are 1293: rows "
-        "that are held out now may have been trained on\n"
+        "dnncore: warning: the model was trained on 970 rows per epoch, but there are 1293 "
+        "training rows now: held-out rows may have been used for training\n"
     ) in err
 
 
@@ -161,18 +161,19 @@ def test_another_division_is_told(dnncore_command):
         (["--resume", "model", "--regression"], "--regression cannot be changed with --resume"),
         (["--resume", "network"], "--resume needs an estimator, got a Network"),
         (["--resume", "missing"], "missing: No such file or directory"),
-        (["--loss", "huber"], "--loss is for --regression"),
-        (["--regression", "--class-weight", "balanced"], "--class-weight is not for --regression"),
+        (["--loss", "huber"], "--loss needs --regression"),
+        (["--regression", "--class-weight", "balanced"], "--class-weight cannot be used with"),
         (["--report", "a.html", "--test-size", 0], "--report needs held-out rows"),
-        (["--ignore", "a"], "--categorical and --ignore name columns of DATA, which is missing"),
+        (["--ignore", "a"], "--categorical and --ignore need DATA, which is missing"),
         (["--max-time", 0], "argument --max-time: must be a finite number > 0, got '0'"),
-        (["iris.npz", "--ignore", "a"], "--ignore is for files with named columns, iris.npz has"),
+        (["iris.npz", "--ignore", "a"], "--ignore needs a file with named columns, got"),
         (["iris.csv", "--target", "species", "--ignore", "x"], "no column 'x'; the file has"),
-        (["iris.csv", "--target", "species", "--ignore", "species"], "'species' is the target"),
+        (["iris.csv", "--target", "species", "--ignore", "species"], "--ignore must not name "
+         "the target, got 'species'"),
         (["iris.csv", "--target", "species", "--regression"], "must be numeric for regression, got "
          "'setosa' on line 2"),
-        (["iris.csv", "--target", "sepal width"], "got the number 3.5; numbers are for --regr"),
-        (["iris.csv", "--resume", "model"], "--target is missing: the model does not remember"),
+        (["iris.csv", "--target", "sepal width"], "got the number 3.5; use --regression"),
+        (["iris.csv", "--resume", "model"], "--target is missing, and the model file does"),
     ],
 )  # fmt: skip
 def test_mistakes(fails, arguments, message):

@@ -166,7 +166,7 @@ def test_what_is_refused_leaves_the_old_file(make_network, tmp_path, monkeypatch
     with pytest.raises(ValueError, match="biases of layer 0"):
         to_onnx(network, path)
     monkeypatch.setattr("dnncore.convert._onnx.MAX_BYTES", 1000)
-    with pytest.raises(ValueError, match="an ONNX file must be below 2 GiB"):
+    with pytest.raises(ValueError, match="an ONNX file must be smaller than 2 GiB"):
         to_onnx(make_network((4, 3)), path)
     monkeypatch.setitem(sys.modules, "onnx", None)
     with pytest.raises(ImportError, match=r"pip install 'dnncore\[onnx\]'"):

@@ -219,14 +219,14 @@ def test_what_is_refused():
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
         one = fitted(MLPClassifier, np.ones(90, int))
-    with pytest.raises(ValueError, match="2 classes or more"):
+    with pytest.raises(ValueError, match="at least 2 classes"):
         DNNClassifier.from_sklearn(one)
     classifier.coefs_[0][0, 0] = np.nan
     with pytest.raises(ValueError, match="model must be finite"):
         DNNClassifier.from_sklearn(classifier)
     if "loss" in MLPRegressor().get_params():
         poisson = fitted(MLPRegressor, np.abs(X[:, 0]), loss="poisson")
-        with pytest.raises(ValueError, match="got outputs through 'exp'"):
+        with pytest.raises(ValueError, match="got the output activation 'exp'"):
             DNNRegressor.from_sklearn(poisson)
 
 

@@ -151,7 +151,7 @@ def test_other_arguments_are_refused(make_network, monkeypatch):
         from_torch(nn.Linear(4, 3))
     with pytest.raises(ValueError, match="output must be one of"):
         from_torch(module, output="log_softmax")
-    with pytest.raises(ValueError, match="output must be 'softmax', which the module ends in"):
+    with pytest.raises(ValueError, match="output must be 'softmax', as in the module"):
         from_torch(module, output="logistic")
     norm, linear = module[0], module[1]
     with pytest.raises(ValueError, match=r"module 1 \(Norm\) must be the first"):

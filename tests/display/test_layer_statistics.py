@@ -54,11 +54,11 @@ def test_layer_statistics_are_drawn(classifier):
     activations, shares, gradients = display.axes_
     figure.canvas.draw()
     labels = [tick.get_text() for tick in activations.get_yticklabels()]
-    assert labels == ["input (norm)", "hidden 1 (relu)", "output (softmax)"]
+    assert labels == ["input (standardised)", "hidden 1 (relu)", "output (softmax)"]
     assert list(drawn(activations, "median")[0]) == list(display.activation_quantiles[:, 2])
     widths = [bar.get_width() for bar in shares.containers[0]]
     assert widths[1] == pytest.approx(100 * display.flat[1])
-    assert list(drawn(gradients, "norm, of the weights")[0]) == list(display.gradient_norm)
+    assert list(drawn(gradients, "norm (weights)")[0]) == list(display.gradient_norm)
     low, high = gradients.get_xlim()
     assert low <= display.gradient_norm.min() <= display.gradient_norm.max() <= high
     assert plt.get_fignums() == []
@@ -77,7 +77,7 @@ def test_layer_statistics_of_estimators(classifier, regressor, diabetes):
     labels = np.array(list("abcdefghij"))[y]
     named = DNNClassifier((), max_iter=2, random_state=0).fit(X, labels)
     linear = LayerStatisticsDisplay.from_estimator(named, X, labels)
-    assert linear.names == ["input (norm)", "output (softmax)"]
+    assert linear.names == ["input (standardised)", "output (softmax)"]
     assert len(linear.gradient_norm) == 1
 
 

@@ -24,7 +24,7 @@ def test_training_curve_shows_the_history(classifier):
     assert display.ax_ is loss
     for ax, label, values in (
         (loss, "training", history.loss_curve),
-        (loss, "held out", history.validation_losses),
+        (loss, "validation", history.validation_losses),
         (accuracy, "accuracy", history.metrics["accuracy"]),
         (log_loss, "neg_log_loss", history.metrics["neg_log_loss"]),
     ):
@@ -58,7 +58,7 @@ def test_training_curve_of_a_regressor(regressor):
 
 def test_training_curve_of_a_trainer():
     trainer = Trainer(Network((64, 10), seed=0), SGD(0.01), seed=0)
-    with pytest.raises(ValueError, match="no history of a training"):
+    with pytest.raises(ValueError, match="has no training history"):
         TrainingCurveDisplay.from_estimator(trainer)
     for _ in range(3):
         trainer.fit(X, y, max_iter=1)
@@ -73,7 +73,7 @@ def test_short_curves_belong_to_the_last_epochs():
     display = TrainingCurveDisplay(
         [5, 4, 3, 2, 1], validation_loss=[4.0, 3.0], scores={"s": [0.1, 0.9, 0.9]}
     ).plot(ax=axes(2))
-    assert list(drawn(display.axes_[0], "held out")[0]) == [4, 5]
+    assert list(drawn(display.axes_[0], "validation")[0]) == [4, 5]
     assert list(drawn(display.axes_[1], "s")[0]) == [3, 4, 5]
     assert display.best_epoch == 4  # the first of equals
 
@@ -119,11 +119,11 @@ def test_one_axes_is_divided(classifier):
 
 
 def test_wrong_arguments_of_training_curves(classifier):
-    with pytest.raises(TypeError, match=r"model must be a DNNClassifier.*, got Network"):
+    with pytest.raises(TypeError, match=r"model must have a training history .*, got Network"):
         TrainingCurveDisplay.from_estimator(Network((2, 2)))
     with pytest.raises(ValueError, match="DNNClassifier has not been trained: call fit first"):
         TrainingCurveDisplay.from_estimator(DNNClassifier())
-    with pytest.raises(ValueError, match="ax must be one Axes or 3, one for each panel"):
+    with pytest.raises(ValueError, match="ax must be one Axes or 3, one per panel"):
         TrainingCurveDisplay.from_estimator(classifier, ax=axes(2))
     with pytest.raises(ValueError, match="validation_loss must have at most 1 epochs"):
         TrainingCurveDisplay([1.0], validation_loss=[1.0, 2.0])

@@ -67,7 +67,7 @@ def test_wrong_arguments_of_weights(options, error, message):
 
 
 def test_wrong_models_of_weights():
-    with pytest.raises(ValueError, match="image_shape must be given: 10 features are not a square"):
+    with pytest.raises(ValueError, match="image_shape must be given: 10 features do not form"):
         WeightsDisplay.from_estimator(Network((10, 5, 2), seed=0))
     with pytest.raises(ValueError, match="DNNClassifier is not fitted"):
         WeightsDisplay.from_estimator(DNNClassifier())

@@ -61,7 +61,7 @@ def test_truncated_anywhere(contents, tmp_path, kind):
 @pytest.mark.parametrize("more", [b"\0", b" ", bytes(8), b"x" * 1000])
 def test_followed_by_more(path, more):
     path.write_bytes(path.read_bytes() + more)
-    assert "the tensors must have" in refusal(path)
+    assert "the data must have" in refusal(path)
 
 
 @pytest.mark.parametrize("kind", KINDS)
@@ -104,7 +104,7 @@ def test_cut_short_while_it_is_read(tmp_path, monkeypatch):
         return found
 
     monkeypatch.setattr(_header, "read_header", and_cut)
-    assert "became shorter while it was read" in refusal(path)
+    assert "was truncated while it was read" in refusal(path)
 
 
 def test_a_file_of_another_format_is_not_read_whole(tmp_path):
@@ -307,8 +307,8 @@ def test_hostile_headers(tmp_path, header):
         (16, 24, "'layers.0.weight' must begin at byte 8, got 16"),
         (4, 12, "'layers.0.weight' must begin at byte 8, got 4"),
         (0, 8, "must begin at byte 8, got 0"),
-        (8, 24, "the tensors must have 16 bytes, got 24"),
-        (8, 8, "the tensors must have 16 bytes, got 8"),
+        (8, 24, "the data must have 16 bytes, got 24"),
+        (8, 8, "the data must have 16 bytes, got 8"),
     ],
 )
 def test_gaps_and_overlaps(tmp_path, begin, n_bytes, message):

@@ -87,7 +87,7 @@ def test_what_cannot_be_saved(tmp_path):
     model = fitted()
     for value in (object(), np.nan, [1, {2}]):
         model.tol = value
-        with pytest.raises(TypeError, match="params must be plain values, not NaN, to be saved"):
+        with pytest.raises(TypeError, match="params must be plain values without NaN to be saved"):
             save(model, path)
     model = fitted_other("numbers")
     model.target_scale_ = np.array([np.inf])
@@ -106,7 +106,7 @@ def test_what_cannot_be_saved(tmp_path):
             save(model, path, solver_state=True)
     model = round_trip(fitted(), path)
     path.unlink()
-    with pytest.raises(ValueError, match="no solver state: it was not trained since it was loaded"):
+    with pytest.raises(ValueError, match="no solver state: it has not been trained since it was loaded"):
         save(model, path, solver_state=True)
     assert not path.exists()
 

@@ -45,9 +45,9 @@ def test_report_of_the_digits(digits, tmp_path):
     assert f"{f1_score(y, predicted, average='macro'):.4f}" in page
     assert number(log_loss(y, p)) in page
     assert "Training rows900" in page
-    assert "Rows measured on300" in page
+    assert "Evaluated rows300" in page
     wrong = predicted != y
-    assert f"{wrong.sum()} of 300 ({wrong.mean():.1%}) are predicted wrongly" in page
+    assert f"{wrong.sum()} of 300 rows ({wrong.mean():.1%}) are misclassified" in page
 
     C = confusion_matrix(y, predicted)
     shown = [row for row in page.rows if len(row) == 11]
@@ -74,13 +74,13 @@ def test_report_with_weights_is_that_of_repeated_rows(wine, tmp_path):
     weighted = report(tmp_path, model, X, y, sample_weight=repeats, n_mistakes=0)
     rows = np.repeat(np.arange(len(X)), repeats)
     repeated = report(tmp_path, model, X.iloc[rows], y[rows], n_mistakes=0)
-    for name in ("class_0", "class_1", "class_2", "mean, total"):
+    for name in ("class_0", "class_1", "class_2", "mean / total"):
         ours, theirs = (
             [row for row in p.rows if row[0] == name][-2:] for p in (weighted, repeated)
         )
         assert ours == theirs
     sentences = [
-        re.search(r"On average they are (\S+)", "".join(p.text))[1] for p in (weighted, repeated)
+        re.search(r"from the diagonal, is (\S+)", "".join(p.text))[1] for p in (weighted, repeated)
     ]
     assert sentences[0] == sentences[1]
 
@@ -90,7 +90,7 @@ def test_report_of_two_classes(tmp_path):
     model = DNNClassifier(8, max_iter=8, random_state=0).fit(X, y == 1)
     page = report(tmp_path, model, X, y == 1)
     assert "the probability of True" in page
-    assert "Most frequent mistakes" not in page
+    assert "Most frequent confusions" not in page
 
 
 def test_report_of_several_labels(tmp_path):
@@ -130,9 +130,9 @@ def test_more_than_a_hundred_classes(tmp_path):
     model = DNNClassifier((), max_iter=5, norm=False, random_state=0)
     model.fit(np.tile(X, (3, 1)), np.tile(y, 3))
     page = report(tmp_path, model, X, y, n_mistakes=2)
-    assert "The 100 classes of 120 with the lowest F1." in page
+    assert "The 100 of 120 classes with the lowest F1." in page
     assert "Rows: true class" not in page
-    assert "Most frequent mistakes" in page
+    assert "Most frequent confusions" in page
 
 
 @settings(max_examples=50)

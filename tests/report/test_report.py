@@ -59,7 +59,7 @@ def test_any_letters(tmp_path):
     page = report(tmp_path, model.fit(X, labels), X, labels)
     for name in ("日本", "\\ud800", "\N{SNOWMAN}"):
         assert page.row(name)
-    assert "held-out 日本" in page
+    assert "validation 日本" in page
     assert "RandomState" not in page  # whose address would differ from one time to the next
 
 

@@ -1,10 +1,10 @@
-"""Rows to train on, or to score, out of CSV, Parquet, NPZ and NPY files, block by block.
+"""Rows for training or scoring from CSV, Parquet, NPZ and NPY files, block by block.
 
-A :class:`Dataset` is read as often as it is iterated over, a block of rows at a time, so that a
-file may be larger than memory. How the columns of a table become features is learnt once, from
-the rows to train on, and kept in the model file (`dnncore._data.columns`). The files themselves
-are read by `dnncore._data`; what is here asks of them what the command line needs, and speaks of
-its options.
+Every iteration over a :class:`Dataset` reads the file again, one block of rows at a time, so a
+file may be larger than memory. The encoding of columns as features is learned once, from the
+training data, and stored in the model file (`dnncore._data.columns`). `dnncore._data` reads the
+files; this package checks what the command line requires of them, and its messages name the
+command-line options.
 """
 
 from ._common import Dataset, TableError, TableRows

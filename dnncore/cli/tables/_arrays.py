@@ -1,4 +1,4 @@
-"""NPZ files with arrays X and y, and NPY files with one array each: features without names."""
+"""NPZ files with arrays X and y, and NPY files with one array each, without feature names."""
 
 from __future__ import annotations
 
@@ -19,33 +19,34 @@ TargetCheck = Callable[[NDArray[Any], str], NDArray[Any]]
 
 
 def read_npz(path: str, *names: str) -> list[NDArray[Any]]:
-    """The arrays of these names."""
+    """Return the arrays with these names."""
     with open(path, "rb") as file:
         try:
             archive = np.load(file, allow_pickle=False)
             if isinstance(archive, np.ndarray):
-                raise TableError("it is a single array")
+                raise TableError("it contains a single array")
             missing = [name for name in names if name not in archive]
             if missing:
                 raise TableError(
-                    f"it has no array {missing[0]!r}, only {listing(archive.files) or 'none'}"
+                    f"it must contain an array {missing[0]!r}, got "
+                    f"{listing(archive.files) or 'none'}"
                 )
             return [archive[name] for name in names]
         except Exception as error:
-            # A damaged file raises a dozen types out of zipfile, zlib and NumPy.
+            # A damaged file can raise many exception types of zipfile, zlib and NumPy.
             raise UnusableFile(path, "NPZ", error) from error
 
 
 def open_npy(path: str) -> NpyFile:
-    """A file of which rows can be read."""
+    """Open a file; raise UnusableFile unless its rows can be read."""
     file = NpyFile(path)
     if file.dtype.hasobject:
-        raise UnusableFile(path, "NPY", "it holds Python objects")
+        raise UnusableFile(path, "NPY", "it contains Python objects")
     if file.by_columns:
         raise UnusableFile(
             path,
             "NPY",
-            "its rows do not lie together (Fortran order); save numpy.ascontiguousarray of it",
+            "it is in Fortran order; save numpy.ascontiguousarray of the array instead",
         )
     if file.size < file.expected_size:
         row_bytes = math.prod(file.shape[1:]) * file.dtype.itemsize
@@ -54,7 +55,7 @@ def open_npy(path: str) -> NpyFile:
 
 
 def _pieces(array: NDArray[Any] | NpyFile, n_rows: int) -> Iterator[NDArray[Any]]:
-    """So many rows of an array at a time."""
+    """Iterate over an array, `n_rows` rows at a time."""
     if isinstance(array, NpyFile):
         return array.pieces(n_rows)
     return (array[first : first + n_rows] for first in range(0, len(array), n_rows))
@@ -69,12 +70,13 @@ class ArrayDataset:
     X : array or NpyFile (n, n_features)
     y : array or NpyFile (n,) or (n, n_outputs), or None
     y_name : str
-        What to call y in an error.
+        Name of y in errors.
     dtype : float32 or float64
+        Type of the features.
     may_miss : bool
-        Whether X may have NaN.
+        Whether X may contain NaN.
     check_target : callable
-        Takes y of some rows and its name, returns it as needed.
+        Takes y of some rows and its name, and returns it checked and converted.
     """
 
     table: Table | None = None
@@ -95,7 +97,7 @@ class ArrayDataset:
             raise TableError(f"{path}: X must be numeric, got dtype {X.dtype}")
         if y is not None and y.shape[:1] != X.shape[:1]:
             raise TableError(
-                f"{path}: y must have a label for each of the {X.shape[0]} rows of X, "
+                f"{path}: y must have one target for each of the {X.shape[0]} rows of X, "
                 f"got shape {y.shape}"
             )
         self.path = path
@@ -114,7 +116,7 @@ class ArrayDataset:
             y = None if targets is None else self._check_target(next(targets), self._y_name)
             first += len(given)
             yield TableRows(X, y)
-            del given, X  # before the next are read
+            del given, X  # free the memory before the next block is read
 
     def _features(self, given: NDArray[Any], first_row: int) -> NDArray[Any]:
         with np.errstate(over="ignore"):
@@ -129,32 +131,32 @@ class ArrayDataset:
         if infinite.any():
             row, column = np.argwhere(infinite)[0]
             raise TableError(
-                f"{self.path}: X[{first_row + row}, {column}] is {given[row, column]}, "
-                f"not a finite {self._dtype}"
+                f"{self.path}: X[{first_row + row}, {column}] must be a finite {self._dtype}, "
+                f"got {given[row, column]}"
             )
         return X
 
 
 def labels(y: NDArray[Any], name: str) -> NDArray[Any]:
-    """`y`, whole floats as integers; what is no integer, string or boolean is refused."""
+    """Return labels, with integral floats as integers; other types raise TableError."""
     if y.ndim != 1:
-        raise TableError(f"{name} must have one label a row, got shape {y.shape}")
+        raise TableError(f"{name} must have one label per row, got shape {y.shape}")
     if y.dtype.kind == "f":
         if np.isnan(y).any():
             raise TableError(f"{name} has missing values")
         broken = fractional(y)
         if broken.any():
             raise TableError(
-                f"{name} {not_a_class(y[broken.argmax()])}; numbers are for --regression"
+                f"{name} {not_a_class(y[broken.argmax()])}; use --regression for a numeric target"
             )
         return y.astype(np.int64)
     if y.dtype.kind not in "biuUO":
-        raise TableError(f"{name} must hold classes (integers or strings), got dtype {y.dtype}")
+        raise TableError(f"{name} must contain classes (integers or strings), got dtype {y.dtype}")
     return y
 
 
 def targets(y: NDArray[Any], name: str) -> NDArray[Any]:
-    """`y` as float64."""
+    """Return numeric targets as float64."""
     if y.dtype.kind not in "biuf" or y.ndim not in (1, 2):
         raise TableError(f"{name} must be numeric, got dtype {y.dtype} and shape {y.shape}")
     numbers = y.astype(np.float64)
@@ -164,20 +166,21 @@ def targets(y: NDArray[Any], name: str) -> NDArray[Any]:
 
 
 def class_labels(classes: NDArray[Any]) -> TargetCheck:
-    """What gives labels as those of the classes of a model."""
+    """Return a check that maps labels to the classes of a model."""
 
     def check(y: NDArray[Any], name: str) -> NDArray[Any]:
         y = labels(y, name)
         texts = "UO"
         if (y.dtype.kind in texts) != (classes.dtype.kind in texts):
             raise TableError(
-                f"{name} must hold classes like those of the model, {listing(classes.tolist())}, "
+                f"{name} must contain classes of the model, {listing(classes.tolist())}, "
                 f"got {y[0]!r}"
             )
         known = np.isin(y, classes)
         if not known.all():
             raise TableError(
-                f"{name} has the label {y[~known].tolist()[0]!r}, which is no class of the model"
+                f"{name} contains the label {y[~known].tolist()[0]!r}, which is not a class of "
+                "the model"
             )
         return classes[np.searchsorted(classes, y)]
 
@@ -185,13 +188,13 @@ def class_labels(classes: NDArray[Any]) -> TargetCheck:
 
 
 def label_rows(n_outputs: int) -> TargetCheck:
-    """What checks rows of 0 and 1, a label for each output."""
+    """Return a check of multi-label targets: an indicator matrix with one column per output."""
 
     def check(y: NDArray[Any], name: str) -> NDArray[Any]:
         rows = y[:, None] if y.ndim == 1 else y
         if rows.shape[1:] != (n_outputs,) or not np.isin(rows, (0, 1)).all():
             raise TableError(
-                f"{name} must be rows of {n_outputs} labels 0 or 1, got shape {y.shape}"
+                f"{name} must contain {n_outputs} labels 0 or 1 per row, got shape {y.shape}"
             )
         return rows.astype(np.intp)
 

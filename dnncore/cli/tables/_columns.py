@@ -18,12 +18,12 @@ ColumnFile = CsvFile | ParquetFile
 
 
 def open_columns(path: str) -> ColumnFile:
-    """The file, by its ending: Parquet, or else CSV."""
+    """Open a file: Parquet according to its suffix, otherwise CSV."""
     return ParquetFile(path) if path.lower().endswith((".parquet", ".pq")) else CsvFile(path)
 
 
 def check_columns(file: ColumnFile, names: Sequence[str]) -> None:
-    """Raise unless each of `names` is exactly one column."""
+    """Raise unless each of `names` is the name of exactly one column."""
     counts = Counter(file.names)
     missing = [name for name in names if name not in counts]
     if missing:
@@ -33,24 +33,29 @@ def check_columns(file: ColumnFile, names: Sequence[str]) -> None:
         )
     for name in names:
         if counts[name] > 1:
-            raise TableError(f"{file.path}: {counts[name]} columns are called {name!r}")
+            raise TableError(f"{file.path}: {counts[name]} columns are named {name!r}")
 
 
 def read_columns(file: ColumnFile, names: Sequence[str]) -> Iterator[tuple[int, list[Any]]]:
-    """Of some rows at a time, the number of rows before them, and columns as Arrow arrays;
-    TableError if the file has no rows."""
+    """Yield, for each block, the number of rows before it and its columns as Arrow arrays.
+
+    Raises
+    ------
+    TableError
+        If the file has no rows.
+    """
     first = 0
     for cells in file.columns(names):
         yield first, cells
         first += len(cells[0])
-        del cells  # before the next are read
+        del cells  # free the memory before the next block is read
     if first == 0:
         below = "" if file.typed else " below the header"
         raise TableError(f"{file.path}: no rows{below}")
 
 
 def place(file: ColumnFile, row: int) -> str:
-    """Where a row stands, in words; lines and rows are counted from 1."""
+    """Describe the position of a row; lines and rows are counted from 1."""
     return f"on line {file.line(row)}" if isinstance(file, CsvFile) else f"in row {row + 1}"
 
 
@@ -61,12 +66,13 @@ class ColumnDataset:
     ----------
     file : ColumnFile
     table : tuple of Column
-        The features, and the target if it is read.
+        The feature columns, and the target if it is read.
     dtype : float32 or float64
+        Type of the features.
     may_miss : bool
-        Whether cells of features may be missing.
+        Whether features may have missing values.
     read_target : callable or None
-        None where the target is not read.
+        Reader of the target; None if the target is not read.
     """
 
     def __init__(

@@ -1,4 +1,4 @@
-"""What the kinds of files have in common."""
+"""Definitions shared by all file formats."""
 
 from __future__ import annotations
 
@@ -13,22 +13,22 @@ from ..._data import files
 from ..._data.columns import Table
 from ..._data.files import FileError
 
-# Of a block of features, as float32: where blocks begin does not depend on the dtype.
+# Size of a block of features in float32: where blocks begin does not depend on the dtype.
 BLOCK_BYTES = 16_000_000
 
 
 class TableError(FileError):
-    """A file is no usable table; the message, one line, says in which column and line."""
+    """A file is not a usable table; the message, one line, names the column and line."""
 
 
 class TableRows(NamedTuple):
-    """Some rows that stand together in a file.
+    """Consecutive rows of a file.
 
     Attributes
     ----------
     X : array (n, n_features)
     y : array (n,) or (n, n_outputs), or None
-        Labels, rows of labels 0 and 1, or numbers; None where no target was asked for.
+        Labels, an indicator matrix (multi-label), or numeric targets; None if not read.
     """
 
     X: NDArray[Any]
@@ -36,19 +36,19 @@ class TableRows(NamedTuple):
 
 
 class Dataset(Protocol):
-    """The rows of a file, in order; every iteration reads the file anew.
+    """The rows of a file, in order; every iteration reads the file again.
 
     Attributes
     ----------
     path : str
     size : int
-        Bytes that all rows take in memory, about.
+        Approximate memory for all rows, in bytes.
     n_features : int
     table : tuple of Column, or None
-        How columns became features, and the target; None for a file without columns.
+        Encoding of the columns, including the target; None for a file without named columns.
     unknown : dict
-        For each column of categories, how many rows had which value that is none of them; of the
-        blocks read so far.
+        For each categorical column, the number of rows with each unknown category, in the blocks
+        read so far.
     """
 
     path: str
@@ -61,7 +61,7 @@ class Dataset(Protocol):
 
 
 def rows_at_a_time(n_features: int) -> int:
-    """How many rows a dataset gives at a time."""
+    """Return the number of rows per block."""
     return files.rows_of_a_block(4 * n_features, BLOCK_BYTES)
 
 
@@ -73,10 +73,10 @@ def listing(names: Iterable[str], limit: int = 8) -> str:
 
 
 def fractional(numbers: NDArray[Any]) -> NDArray[np.bool_]:
-    """Which of some floats are no integers that they hold exactly."""
+    """Return a mask of the floats that are not integers, or too large to be exact."""
     with np.errstate(invalid="ignore"):
         return np.asarray((numbers != np.rint(numbers)) | (np.abs(numbers) > 2**53))
 
 
 def not_a_class(number: float) -> str:
-    return f"must hold classes (integers or strings), got the number {number}"
+    return f"must contain classes (integers or strings), got the number {number}"

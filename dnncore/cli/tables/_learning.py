@@ -1,4 +1,4 @@
-"""What the columns of a table hold, and how they become features; learnt from all rows."""
+"""Infer the types of a table's columns and their encoding as features, from all rows."""
 
 from __future__ import annotations
 
@@ -30,20 +30,21 @@ from ..._data.encoding import (
 from ._columns import ColumnFile, place, read_columns
 from ._common import TableError, fractional, listing, not_a_class
 
-# A column of text with more values than that is taken for names or prose, unless it is called a
-# category.
+# A text column with more distinct values is taken for names or prose, unless it is declared
+# categorical.
 MAX_CATEGORIES = 256
 
 
 @dataclass(frozen=True)
 class TableLayout:
-    """How columns become features, and cells of the target labels or numbers.
+    """Encoding of the columns as features, and reader of the target.
 
     Attributes
     ----------
     columns : list of Column
-        Of the features.
+        The feature columns.
     read_target : callable
+        Converts cells of the target to labels or numbers.
     """
 
     columns: list[Column]
@@ -59,13 +60,13 @@ def learn_layout(
     regression: bool,
     may_miss: bool,
 ) -> TableLayout:
-    """Read all rows, and tell how the columns `names` become features.
+    """Read all rows and infer the encoding of the columns `names` as features.
 
     Raises
     ------
     TableError
-        If a column cannot be a feature, or the target no target, or a cell is missing that must
-        not be.
+        If a column cannot be used as a feature, the target cannot be used as a target, or a
+        value is missing where none may be.
     """
     features = [_Feature(file, name, name in categorical) for name in names]
     labels = _Target(file, target, regression)
@@ -78,13 +79,13 @@ def learn_layout(
 
 
 class _Seen:
-    """What a column has been seen to hold."""
+    """What has been seen of a column so far."""
 
     def __init__(self, file: ColumnFile, name: str) -> None:
         self.name = name
         self.first_missing: int | None = None  # row
         self._file = file
-        self._text: tuple[int, str] | None = None  # the first text that is no number, and its row
+        self._text: tuple[int, str] | None = None  # row and value of the first non-numeric text
         self._has_numbers = False
         self._values: set[str] = set()
 
@@ -124,8 +125,8 @@ class _Feature(_Seen):
             self._has_numbers = True
         elif not is_text_type(kind):
             raise self._error(
-                f"must be numeric or text, got the type {kind}; --ignore {self.name!r} leaves it "
-                "out" + ("" if types.is_nested(kind) else ", --categorical takes it by its values")
+                f"must be numeric or text, got the type {kind}; --ignore {self.name!r} omits it"
+                + ("" if types.is_nested(kind) else ", --categorical treats it as categories")
             )
         elif self._file.typed:
             self._add_values(column)
@@ -149,7 +150,7 @@ class _Feature(_Seen):
             row, text = self._text
             raise self._error(
                 f"must be numeric, got {text!r} {place(self._file, row)}; --categorical "
-                f"{self.name!r} takes every value as a category"
+                f"{self.name!r} treats every value as a category"
             )
         if are_booleans(list(self._values)):
             return Column(self.name, BOOLEANS)
@@ -158,9 +159,9 @@ class _Feature(_Seen):
         return Column(self.name, tuple(sorted(self._values, key=_order)))
 
     def _check_categories(self) -> None:
-        advice = f"--ignore {self.name!r} leaves it out, --categorical takes it all the same"
+        advice = f"--ignore {self.name!r} omits it, --categorical treats it as categories anyway"
         if _are_dates(self._values):
-            raise self._error(f"holds dates, such as {min(self._values)!r}; {advice}")
+            raise self._error(f"contains dates, such as {min(self._values)!r}; {advice}")
         if len(self._values) > MAX_CATEGORIES:
             raise self._error(
                 f"has {len(self._values)} different values, such as {listing(self._values, 2)}, "
@@ -204,7 +205,7 @@ class _Target(_Seen):
         import pyarrow as pa
 
         try:
-            column.cast(pa.int64())  # also of integers that float64 does not hold
+            column.cast(pa.int64())  # also integers that float64 cannot represent
         except pa.ArrowInvalid:
             pass
         else:
@@ -226,7 +227,9 @@ class _Target(_Seen):
         if self._text is not None:
             return read_texts
         if self._fraction is not None:
-            raise self._error(f"{not_a_class(self._fraction)}; numbers are for --regression")
+            raise self._error(
+                f"{not_a_class(self._fraction)}; use --regression for a numeric target"
+            )
         return read_integers
 
 
@@ -254,7 +257,7 @@ def _are_dates(values: Collection[str]) -> bool:
 
 
 def _order(value: str) -> tuple[bool, float, str]:
-    """Numbers by size, and before other texts."""
+    """Sort key: numbers by value, before other strings."""
     try:
         number = float(value)
     except ValueError:

@@ -1,4 +1,4 @@
-"""The dataset of a file, by what the file is."""
+"""Open a file as a dataset, according to its format."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ def matrix_data(
     dtype: np.dtype[Any],
     regression: bool = False,
 ) -> Dataset:
-    """Rows in memory, as if from a file with columns of these names; as `training_data`."""
+    """Return rows in memory as a dataset with named columns; see `training_data`."""
     check = _arrays.targets if regression else _arrays.labels
     data = _arrays.ArrayDataset(path, X, y, "y", dtype, False, check)
     data.table = tuple(Column(name) for name in names)
@@ -45,38 +45,39 @@ def training_data(
     ignore: Collection[str] = (),
     may_miss: bool = False,
 ) -> Dataset:
-    """Rows to train on.
+    """Return the training rows of a file.
 
     Parameters
     ----------
     path : str
-        An NPZ file (named ``*.npz``) with arrays ``X`` and ``y``, an NPY file (``*.npy``) with
-        the matrix of features, a Parquet file (``*.parquet`` or ``*.pq``), or a CSV file with a
+        An NPZ file (``*.npz``) with arrays ``X`` and ``y``, an NPY file (``*.npy``) with the
+        matrix of features, a Parquet file (``*.parquet`` or ``*.pq``), or a CSV file with a
         header row.
     target : str or None
-        The column to predict, all others being features; of an NPY file the NPY file with the
-        labels; None for an NPZ file.
+        Column to predict; all others are features. If `path` is an NPY file, the NPY file with
+        the targets. None for an NPZ file.
     dtype : float32 or float64
-        Of the features.
+        Type of the features.
     regression : bool
-        Whether the target is numbers, rather than labels.
+        Whether the target is numeric, rather than labels.
     categorical : collection of str
-        Columns whose values are categories, whatever they look like.
+        Columns to treat as categories, whatever they contain.
     ignore : collection of str
-        Columns that are no features.
+        Columns not used as features.
     may_miss : bool
-        Whether cells of features may be missing.
+        Whether features may have missing values.
 
     Returns
     -------
     Dataset
-        Its ``y`` are int64, strings or booleans (labels), or float64.
+        Its ``y`` contains int64, strings or booleans (labels), or float64.
 
     Raises
     ------
     FileError
-        If the file is malformed, a column cannot be a feature, or the target no target. Cells
-        are checked when they are read: of a file with columns, all are.
+        If the file is malformed, a column cannot be used as a feature, or the target cannot be
+        used as a target. Values are checked when they are read; a file with named columns is
+        read completely.
     OSError
         If the file cannot be read.
     """
@@ -85,7 +86,7 @@ def training_data(
         check = _arrays.targets if regression else _arrays.labels
         return _array_data(path, target, dtype, may_miss, check)
     if target is None:
-        raise TableError("--target is missing: which column of the file is to be predicted?")
+        raise TableError("--target is missing; it names the column to predict")
     file = open_columns(path)
     names = _trained_columns(file, target, categorical, ignore)
     layout = learn_layout(
@@ -98,14 +99,14 @@ def training_data(
 def _trained_columns(
     file: ColumnFile, target: str, categorical: Collection[str], ignore: Collection[str]
 ) -> list[str]:
-    """The columns that become features."""
+    """Return the names of the feature columns."""
     check_columns(file, [target, *categorical, *ignore])
     for option, columns in (("--ignore", ignore), ("--categorical", categorical)):
         if target in columns:
-            raise TableError(f"{option}: {target!r} is the target")
+            raise TableError(f"{option} must not name the target, got {target!r}")
     names = [name for name in file.names if name != target and name not in ignore]
     if not names:
-        raise TableError(f"{file.path}: no feature columns beside the target {target!r}")
+        raise TableError(f"{file.path}: no feature columns besides the target {target!r}")
     check_columns(file, names)
     return names
 
@@ -122,41 +123,44 @@ def scoring_data(
     classes: NDArray[Any] | None = None,
     label_rows: bool = False,
 ) -> Dataset:
-    """Rows for a model that has been trained.
+    """Return the rows of a file for a trained model.
 
     Parameters
     ----------
     path : str
-        As in :func:`training_data`; columns that the model does not know are ignored.
+        As in :func:`training_data`; columns unknown to the model are ignored.
     table : tuple of Column, or None
-        What the model knows of its columns; None takes all columns, which must then be
-        `n_features` in number.
+        Encoding of the columns stored with the model. If None, all `n_features` columns of the
+        file are used.
     n_features : int
+        Number of features of the model.
     dtype : float32 or float64
+        Type of the features.
     may_miss : bool
-        Whether cells of features may be missing.
+        Whether features may have missing values.
     target : str, optional
-        As in :func:`training_data`; default: the one that the model has been trained on.
+        As in :func:`training_data`. Default: the target that the model was trained on.
     with_target : bool
-        Whether the target is read.
+        Whether to read the target.
     classes : array (n_classes,), optional
-        The target's labels, in order; without them it is numbers.
+        Labels of the target, in order; None if the target is numeric.
     label_rows : bool
-        Whether the target is a row of labels 0 and 1 (arrays only), one for each of the classes.
+        Whether the target is multi-label: 0 or 1 for each class in every row (arrays only).
 
     Returns
     -------
     Dataset
-        Its ``y`` are None, labels out of `classes`, rows of labels, or float64.
+        Its ``y`` is None, or contains labels from `classes`, an indicator matrix, or float64.
 
     Raises
     ------
     FileError, OSError
-        As :func:`training_data`; also if columns are missing, or not `n_features` in number.
+        As in :func:`training_data`; also if columns are missing, or their number is not
+        `n_features`.
     """
     if not _is_array_file(path):
         if label_rows and with_target:
-            raise TableError(f"{path}: several labels a row need an NPZ or NPY file")
+            raise TableError(f"{path}: multi-label targets need an NPZ or NPY file")
         file = open_columns(path)
         wanted = _scored_columns(file, table, n_features, target, with_target)
         check_columns(file, [column.name for column in wanted])
@@ -176,18 +180,18 @@ def scoring_data(
 def _scored_columns(
     file: ColumnFile, table: Table | None, n_features: int, target: str | None, with_target: bool
 ) -> Table:
-    """The columns of the features, and of the target if it is read."""
+    """Return the feature columns, and the target if it is read."""
     if target is None:
         target = next((column.name for column in table or () if column.is_target), None)
     if with_target and target is None:
-        raise TableError("--target is missing: the model does not remember its name")
+        raise TableError("--target is missing, and the model file does not contain its name")
     columns = [column for column in table or () if not column.is_target]
     if table is None:
         columns = [Column(name) for name in file.names if not (with_target and name == target)]
         if len(columns) != n_features:
             raise TableError(
-                f"{file.path}: the model has no feature names, so the file must have its "
-                f"{n_features} feature columns and no other, got {len(columns)} columns"
+                f"{file.path}: the model has no feature names, so the file must have exactly "
+                f"{n_features} feature columns, got {len(columns)}"
             )
     if with_target and target is not None:
         columns.append(Column(target, is_target=True))
@@ -202,7 +206,7 @@ def _refuse_for_arrays(path: str, **options: Collection[str]) -> None:
     for name, value in options.items():
         if value:
             raise TableError(
-                f"--{name} is for files with named columns, {path} has none; got {listing(value)}"
+                f"--{name} needs a file with named columns, got {listing(value)} for {path}"
             )
 
 
@@ -223,10 +227,11 @@ def _array_data(
 def _npz_arrays(
     path: str, target: str | None, with_target: bool
 ) -> tuple[NDArray[Any], NDArray[Any] | None, str]:
-    """X and y, and what to call y in an error."""
+    """Return X and y, and the name of y in errors."""
     if target is not None:
         raise TableError(
-            "--target is for CSV, Parquet and NPY files; an NPZ file holds its labels in an array y"
+            "--target needs a CSV, Parquet or NPY file; an NPZ file contains the targets in an "
+            "array y"
         )
     X, *y = _arrays.read_npz(path, *(["X", "y"] if with_target else ["X"]))
     return X, y[0] if y else None, f"{path}: y"
@@ -235,10 +240,10 @@ def _npz_arrays(
 def _npy_arrays(
     path: str, target: str | None, with_target: bool
 ) -> tuple[NpyFile, NpyFile | None, str]:
-    """As `_npz_arrays`."""
+    """See `_npz_arrays`."""
     X = _arrays.open_npy(path)
     if not with_target:
         return X, None, ""
     if target is None:
-        raise TableError("--target is missing: which NPY file holds the labels?")
+        raise TableError("--target is missing; it names the NPY file with the targets")
     return X, _arrays.open_npy(target), target

@@ -8,20 +8,20 @@ from commands import IRIS, QUICK
 @pytest.mark.parametrize(
     ("arrays", "message"),
     [
-        ({"x": [[1.0]], "y": [0]}, "it has no array 'X', only 'x', 'y'"),
-        ({"X": [[1.0]]}, "it has no array 'y', only 'X'"),
+        ({"x": [[1.0]], "y": [0]}, "it must contain an array 'X', got 'x', 'y'"),
+        ({"X": [[1.0]]}, "it must contain an array 'y', got 'X'"),
         ({"X": [1.0, 2.0], "y": [0, 1]}, "X must have rows and columns, got shape (2,)"),
         ({"X": np.zeros((0, 3)), "y": []}, "X must have rows and columns, got shape (0, 3)"),
         ({"X": [["a"], ["b"]], "y": [0, 1]}, "X must be numeric, got dtype <U1"),
-        ({"X": [[1.0], [2.0]], "y": [0, 1, 2]}, "y must have a label for each of the 2 rows"),
-        ({"X": [[1.0], [2.0]], "y": [[0], [1]]}, "y must have one label a row, got shape (2, 1)"),
+        ({"X": [[1.0], [2.0]], "y": [0, 1, 2]}, "y must have one target for each of the 2 rows"),
+        ({"X": [[1.0], [2.0]], "y": [[0], [1]]}, "y must have one label per row, got shape (2, 1)"),
         ({"X": [[np.nan], [2.0]], "y": [0, 1]}, "X has missing values, the first in X[0, 0]"),
-        ({"X": [[1.0], [-np.inf]], "y": [0, 1]}, "X[1, 0] is -inf, not a finite float32"),
-        ({"X": [[1.0], [1e99]], "y": [0, 1]}, "X[1, 0] is 1e+99, not a finite float32"),
+        ({"X": [[1.0], [-np.inf]], "y": [0, 1]}, "X[1, 0] must be a finite float32, got -inf"),
+        ({"X": [[1.0], [1e99]], "y": [0, 1]}, "X[1, 0] must be a finite float32, got 1e+99"),
         ({"X": [[1.0], [2.0]], "y": [0.0, np.nan]}, "y has missing values"),
         ({"X": [[1.0], [2.0]], "y": [0.0, 1.5]}, "(integers or strings), got the number 1.5"),
         ({"X": [[1.0], [2.0]], "y": [0j, 1j]}, "(integers or strings), got dtype complex128"),
-        ({"X": [[1.0], [2.0]], "y": [1, 1]}, "all rows are of one class, '1'"),
+        ({"X": [[1.0], [2.0]], "y": [1, 1]}, "at least 2 classes, got only '1'"),
     ],
 )
 def test_npz_files_that_do_not_do(fails, arrays, message):
@@ -39,7 +39,7 @@ def test_npz_files_that_are_damaged_or_hold_objects(fails, tmp_path):
         assert "not a usable NPZ file" in fails("train", "data.npz")
     with open("data.npz", "wb") as file:
         np.save(file, IRIS.data)
-    assert "it is a single array" in fails("train", "data.npz")
+    assert "it contains a single array" in fails("train", "data.npz")
 
 
 def test_npy_files(dnncore_command, fails, tmp_path):
@@ -61,10 +61,13 @@ def test_npy_files(dnncore_command, fails, tmp_path):
         (np.zeros(3), "X.npy: X must have rows and columns, got shape (3,)"),
         (np.zeros((0, 3)), "X.npy: X must have rows and columns, got shape (0, 3)"),
         (np.array([["a"]]), "X.npy: X must be numeric, got dtype <U1"),
-        (np.array([[None]]), "X.npy: not a usable NPY file: it holds Python objects"),
-        (np.zeros((3, 2), order="F"), "X.npy: not a usable NPY file: its rows do not lie together"),
-        (np.zeros((3, 2)), "X.npy: y must have a label for each of the 3 rows of X, got shape (2"),
-        (np.array([[1.0], [np.inf]]), "X.npy: X[1, 0] is inf, not a finite float32"),
+        (np.array([[None]]), "X.npy: not a usable NPY file: it contains Python objects"),
+        (np.zeros((3, 2), order="F"), "X.npy: not a usable NPY file: it is in Fortran order"),
+        (
+            np.zeros((3, 2)),
+            "X.npy: y must have one target for each of the 3 rows of X, got shape",
+        ),
+        (np.array([[1.0], [np.inf]]), "X.npy: X[1, 0] must be a finite float32, got inf"),
     ],
 )
 def test_npy_files_that_do_not_do(fails, array, message):

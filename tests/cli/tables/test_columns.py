@@ -67,13 +67,16 @@ def test_forms_of_csv(dnncore_command):
 TABLES = {
     "text.csv": (
         "a,b,y\n1,2,0\n3,four,1\n",
-        "column 'b' must be numeric, got 'four' on line 3; --categorical 'b' takes every value",
+        "column 'b' must be numeric, got 'four' on line 3; --categorical 'b' treats every value",
     ),
     "lines.csv": (
         'y,a\n\n"u\n\nv",1\nw, oops \n',
         "column 'a' must be numeric, got 'oops' on line 6",
     ),
-    "date.csv": ("a,y\n2024-01-01,1\n", "column 'a' holds dates, such as '2024-01-01'; --ignore"),
+    "date.csv": (
+        "a,y\n2024-01-01,1\n",
+        "column 'a' contains dates, such as '2024-01-01'; ",
+    ),
     "prose.csv": (
         "a,y\n" + "".join(f"word {i},1\n" for i in range(257)),
         "column 'a' has 257 different values, such as 'word ",
@@ -91,15 +94,21 @@ TABLES = {
     "no_label.csv": ("a,y\n1,u\n2,\n3,\n", "'y' has missing values, the first on line 3"),
     "infinite.csv": ("a,y\n1,0\ninf,1\n", "must hold finite float32 numbers, got inf on line 3"),
     "large.csv": ("a,y\n1,0\n1e99,1\n", "must hold finite float32 numbers, got 1e99 on line 3"),
-    "float.csv": ("a,y\n1,0.5\n2,1\n", "must hold classes (integers or strings), got the number"),
-    "huge.csv": ("a,y\n1,1e300\n2,1\n", "must hold classes (integers or strings), got the number"),
-    "one_class.csv": ("a,y\n1,u\n2,u\n", "all rows are of one class, 'u'; training needs two"),
-    "rare.csv": ("a,y\n" + 9 * "1,u\n" + "2,v\n", "class 'v' has 1 row, too few to divide"),
-    "few.csv": ("a,y\n" + 4 * "1,u\n1,v\n", "8 rows cannot be divided"),
+    "float.csv": (
+        "a,y\n1,0.5\n2,1\n",
+        "must contain classes (integers or strings), got the number",
+    ),
+    "huge.csv": (
+        "a,y\n1,1e300\n2,1\n",
+        "must contain classes (integers or strings), got the number",
+    ),
+    "one_class.csv": ("a,y\n1,u\n2,u\n", "the target must have at least 2 classes, got only 'u'"),
+    "rare.csv": ("a,y\n" + 9 * "1,u\n" + "2,v\n", "class 'v' has 1 row, too few to split"),
+    "few.csv": ("a,y\n" + 4 * "1,u\n1,v\n", "8 rows cannot be split"),
     "no_target.csv": ("a,b\n1,2\n", "no column 'y'; the file has 'a', 'b'"),
-    "no_features.csv": ("y\n1\n2\n", "no feature columns beside the target 'y'"),
-    "twice.csv": ("a,a,y\n1,2,3\n", "2 columns are called 'a'"),
-    "two_targets.csv": ("a,y,y\n1,2,3\n", "2 columns are called 'y'"),
+    "no_features.csv": ("y\n1\n2\n", "no feature columns besides the target 'y'"),
+    "twice.csv": ("a,a,y\n1,2,3\n", "2 columns are named 'a'"),
+    "two_targets.csv": ("a,y,y\n1,2,3\n", "2 columns are named 'y'"),
     "ragged.csv": ("a,y\n1,2\n3\n", "Row #3: Expected 2 columns, got 1"),
     "header.csv": ("a,y\n", "no rows below the header"),
     "empty.csv": ("", "not a usable CSV file: Empty CSV file"),
@@ -107,7 +116,7 @@ TABLES = {
         '"a\nb",y\nx,1\n2,1\n',
         r"column 'a\nb' must be numeric, got 'x' on line 3",
     ),
-    "escape.csv": ("a,y\n1,\x1b[31m\n1,\x1b[31m\n", r"one class, '\x1b[31m'"),
+    "escape.csv": ("a,y\n1,\x1b[31m\n1,\x1b[31m\n", r"got only '\x1b[31m'"),
 }
 
 

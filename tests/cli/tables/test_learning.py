@@ -131,10 +131,10 @@ def test_unknown_values_count_as_none_and_are_told(dnncore_command):
     status, out, err = dnncore_command("predict", "model.safetensors", "new.csv", "--proba")
     assert status == 0
     assert err.splitlines() == [
-        "dnncore: warning: new.csv: column 'colour' has 'mauve' (2 rows) and 1 more value, unknown "
-        "to the model: taken for none of its categories",
-        "dnncore: warning: new.csv: column 'good' has 'maybe' (1 row) and 1 more value, unknown "
-        "to the model: taken for none of its categories",
+        "dnncore: warning: new.csv: column 'colour' has 'mauve' (2 rows) and 1 more value, not "
+        "among the categories of the model: encoded as zeros",
+        "dnncore: warning: new.csv: column 'good' has 'maybe' (1 row) and 1 more value, not "
+        "among the categories of the model: encoded as zeros",
     ]
     rows = np.array([[1, 0, 0, 0, 0, 1, 10], [1, 0, 0, 1, 0, 0, 10], [1, 0, 0, 0, 0, 0, 10],
                      [1, 0, 0, 0, 0, 0, 10]], np.float32)  # fmt: skip
@@ -180,7 +180,10 @@ def test_dates_and_many_values_are_categories_if_they_are_called_so():
     ("column", "message"),
     [
         (pa.array([datetime.date(2024, 1, 1)] * 2), "must be integers or text to be the target"),
-        (pa.array([1.0, 0.5]), "must hold classes (integers or strings), got the number 0.5; num"),
+        (
+            pa.array([1.0, 0.5]),
+            "must contain classes (integers or strings), got the number 0.5; use",
+        ),
         (pa.array(["x", None]), "column 'y' has missing values, the first in row 2"),
     ],
 )

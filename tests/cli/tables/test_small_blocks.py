@@ -137,7 +137,7 @@ def test_faults_far_into_an_array(small_blocks):
     whole(training_data("X.npy", "y.npy", dtype=DTYPE, may_miss=True))
     X[130, 1] = -np.inf
     np.save("X.npy", X)
-    with pytest.raises(TableError, match=r"X\[130, 1\] is -inf, not a finite float32$"):
+    with pytest.raises(TableError, match=r"X\[130, 1\] must be a finite float32, got -inf$"):
         whole(training_data("X.npy", "y.npy", dtype=DTYPE, may_miss=True))
 
 
