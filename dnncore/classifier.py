@@ -347,7 +347,7 @@ class DNNClassifier(ClassifierMixin, DNNEstimator):  # type: ignore[misc]
         TypeError, ValueError
             If an argument or a parameter is invalid; the model is unchanged.
         """
-        self._partial_fit(X, y, sample_weight, self._classes_to_come(y, classes))
+        self._partial_fit(X, y, sample_weight, self._expected_classes(y, classes))
         return self
 
     def fit_blocks(
@@ -424,7 +424,7 @@ class DNNClassifier(ClassifierMixin, DNNEstimator):  # type: ignore[misc]
                 raise ValueError(f"classes must be {before}, as before, got {classes}")
         return LabelLearner(known, classes, self.class_weight, accumulates)
 
-    def _classes_to_come(self, y: Any, classes: Any) -> Any:
+    def _expected_classes(self, y: Any, classes: Any) -> Any:
         """Return the classes that a call to partial_fit may contain; None if y determines them."""
         if np.ndim(y) == 2 and np.shape(y)[1] > 1:
             return None

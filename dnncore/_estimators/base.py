@@ -77,9 +77,9 @@ class DNNEstimator(CallbackSupport, BaseEstimator, Estimator, metaclass=ABCMeta)
         y_val: Any,
         sample_weight_val: ArrayLike | None,
     ) -> None:
-        with self._as_before_on_error():
+        with self._unchanged_on_error():
             self._check_params()
-            before = self._network_to_go_on_with()
+            before = self._resumed_network()
             checker, learner = self._begin(before, norm=bool(self.norm) and before is None)
             rows, targets = self._learnt_rows(X, y, sample_weight, checker, learner)
             held_out = checker.validation_rows(X_val, y_val, sample_weight_val, targets)
@@ -89,7 +89,7 @@ class DNNEstimator(CallbackSupport, BaseEstimator, Estimator, metaclass=ABCMeta)
             if self.early_stopping and held_out is None:
                 fraction = self.validation_fraction
                 rows, held_out = split(rows, targets, fraction, random)
-                require_rows(f"validation_fraction={fraction} of the rows", held_out, targets)
+                require_rows(f"the split with validation_fraction={fraction}", held_out, targets)
             learner.learn_weighted([rows])
             self._adopt(trainer, learner)
             validate = validation(self, held_out, targets)
@@ -104,13 +104,13 @@ class DNNEstimator(CallbackSupport, BaseEstimator, Estimator, metaclass=ABCMeta)
         y_val: Any,
         sample_weight_val: ArrayLike | None,
     ) -> None:
-        with self._as_before_on_error():
+        with self._unchanged_on_error():
             self._check_params()
             if self.solver == "lbfgs":
                 raise ValueError("fit_blocks needs solver='adam' or 'sgd', got solver='lbfgs'")
             if X_val is None and (self.early_stopping or self.scoring is not None):
                 raise ValueError("early_stopping and scoring need X_val and y_val in fit_blocks")
-            before = self._network_to_go_on_with()
+            before = self._resumed_network()
             norm = bool(self.norm) and before is None
             checker, learner = self._begin(before, classes, norm=norm, in_blocks=True)
             rows = BlockRows(blocks, checker)
@@ -127,7 +127,7 @@ class DNNEstimator(CallbackSupport, BaseEstimator, Estimator, metaclass=ABCMeta)
         self._run(labelled_blocks.source(trainer.network), validate, None)
 
     def _partial_fit(self, X: Any, y: Any, sample_weight: ArrayLike | None, classes: Any) -> None:
-        with self._as_before_on_error():
+        with self._unchanged_on_error():
             self._check_params()
             if self.early_stopping:
                 raise ValueError("partial_fit does not support early_stopping=True")
@@ -145,7 +145,7 @@ class DNNEstimator(CallbackSupport, BaseEstimator, Estimator, metaclass=ABCMeta)
         trainer.fit_source(rows.source(trainer.network), settings)
 
     @contextmanager
-    def _as_before_on_error(self) -> Iterator[None]:
+    def _unchanged_on_error(self) -> Iterator[None]:
         before = dict(self.__dict__)
         try:
             yield
@@ -154,7 +154,7 @@ class DNNEstimator(CallbackSupport, BaseEstimator, Estimator, metaclass=ABCMeta)
             self.__dict__.update(before)
             raise
 
-    def _network_to_go_on_with(self) -> Network | None:
+    def _resumed_network(self) -> Network | None:
         """Return the network of the previous fit with `warm_start`, otherwise None."""
         return getattr(self, "network_", None) if self.warm_start else None
 
@@ -251,7 +251,7 @@ class DNNEstimator(CallbackSupport, BaseEstimator, Estimator, metaclass=ABCMeta)
         Returns
         -------
         dnncore.predictor.Predictor
-            Predictor whose outputs are in the units of `y`.
+            Predictor with outputs in the units of `y`.
         """
         check_is_fitted(self)
         return self.network_.freeze(**self._learnt().freeze_options)

@@ -169,7 +169,7 @@ def adopt_trainer(model: Estimator, trainer: Trainer) -> None:
 
 @contextmanager
 def without_feature_names(model: Estimator) -> Iterator[None]:
-    """Let the model accept arrays whose columns are known to be in order.
+    """Let the model accept arrays with columns that are known to be in order.
 
     Otherwise, scikit-learn would warn about each array without feature names.
     """
