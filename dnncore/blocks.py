@@ -1,11 +1,11 @@
-"""Files that are larger than memory, as blocks of rows for `fit_blocks`.
+"""Files larger than memory, as blocks of rows for `fit_blocks`.
 
-`fit_blocks` takes any object of which each iteration gives ``(X, y)`` or ``(X, y,
-sample_weight)``, block by block, the same rows every time: a list of arrays, an object with
-``__iter__``, or one of those that are here. Errors say where a row is by its method
-``place(row)`` and name columns by its ``feature_names``, if it has them.
+`fit_blocks` takes any iterable of ``(X, y)`` or ``(X, y, sample_weight)`` blocks that gives the
+same rows in every iteration: a list of tuples, an object with ``__iter__``, or an instance of the
+classes in this module. If it has a method ``place(row)`` or an attribute ``feature_names``, error
+messages use them to describe rows and name columns.
 
-A model scores in blocks as it does anything else::
+A model can also score block by block::
 
     for X, y in NpyBlocks("X.npy", "y.npy"):
         probabilities = model.predict_proba(X)
@@ -29,38 +29,41 @@ from ._data.parquet import ParquetFile
 
 __all__ = ["NpyBlocks", "ParquetBlocks"]
 
-PIECE_BYTES = 1 << 20  # of X, that Arrow's reader gives at a time: it takes several times as much
+# Size of the X that Arrow's reader gives at a time; the reader needs several times this memory.
+PIECE_BYTES = 1 << 20
 
 
 class NpyBlocks:
-    """Blocks of rows of NPY files, for `fit_blocks`; see :mod:`dnncore.blocks`.
+    """Blocks of rows from NPY files, for `fit_blocks`; see :mod:`dnncore.blocks`.
 
-    The files are read piece by piece, not mapped into memory.
+    The files are read in pieces, not mapped into memory.
 
     Parameters
     ----------
     X_path : path
-        Of an array (n_samples, n_features) of numbers, in C order.
+        File of an array of numbers of shape (n_samples, n_features), in C order.
     y_path : path
-        Of an array (n_samples,) or (n_samples, n_outputs) of numbers or strings.
+        File of an array of numbers or strings of shape (n_samples,) or (n_samples, n_outputs).
     sample_weight_path : path, optional
-        Of an array (n_samples,) of numbers.
+        File of an array of numbers of shape (n_samples,).
     rows_per_block : int, optional
-        Default: as many as take 8 MiB of X.
+        Number of rows per block. By default, X takes up to 8 MiB per block.
     dtype : {numpy.float32, numpy.float64}, optional
-        To which X is converted; default: float32 stays float32, anything else becomes float64.
+        Dtype that X is converted to. By default, float32 stays float32, and anything else becomes
+        float64.
 
     Attributes
     ----------
     n_samples, n_features : int
+        Number of rows, and of columns of X.
 
     Raises
     ------
     OSError
         If a file cannot be read.
     TypeError, ValueError
-        If a file is no NPY file of that kind, or has not the length that it should have, or the
-        files differ in their number of rows. In an iteration: if a file has changed since.
+        If a file is not an NPY file of that kind or has the wrong length, or the files differ in
+        their number of rows. During iteration: if a file has changed since it was opened.
 
     Examples
     --------
@@ -108,31 +111,31 @@ class NpyBlocks:
     def __iter__(self) -> Iterator[tuple[NDArray[Any], ...]]:
         X_pieces, *others = [file.pieces(self._rows) for file in (self._X, *self._others)]
         for _ in range(0, self.n_samples, self._rows):
-            with np.errstate(over="ignore"):  # Infinity is for others to judge.
+            with np.errstate(over="ignore"):  # The caller checks for infinity.
                 X = next(X_pieces).astype(self._dtype, copy=False)
             yield X, *map(next, others)
             del X  # before the next is read
 
     def place(self, row: int) -> str:
-        """Where a row is, in words."""
+        """Describe the place of a row."""
         return f"row {row} of {self._X.path}"
 
 
 def _array_file(path: Path, kinds: str, ndims: tuple[int, ...]) -> NpyFile:
-    """A file with an array of a dtype out of `kinds` and a number of dimensions out of `ndims`."""
+    """Open a file, and check the kind of its dtype and its number of dimensions."""
     file = NpyFile(path)
     if file.by_columns:
         raise ValueError(
-            f"{file.path} is in Fortran order, column by column: save "
-            "numpy.ascontiguousarray(X) instead"
+            f"{file.path} must be in C order, got Fortran order: save numpy.ascontiguousarray(X) "
+            "instead"
         )
     if file.dtype.kind not in kinds:
         wanted = "numbers or strings" if "U" in kinds else "numbers"
-        raise TypeError(f"{file.path} must hold {wanted}, got {file.dtype}")
+        raise TypeError(f"{file.path} must contain {wanted}, got {file.dtype}")
     if len(file.shape) not in ndims:
         wanted = " or ".join(map(str, ndims))
         raise ValueError(
-            f"{file.path} must hold an array of {wanted} dimensions, got shape {file.shape}"
+            f"{file.path} must contain an array of {wanted} dimensions, got shape {file.shape}"
         )
     if file.size != file.expected_size:
         raise ValueError(
@@ -143,48 +146,54 @@ def _array_file(path: Path, kinds: str, ndims: tuple[int, ...]) -> NpyFile:
 
 
 class ParquetBlocks:
-    """Blocks of rows of Parquet files, for `fit_blocks`; see :mod:`dnncore.blocks`.
+    """Blocks of rows from Parquet files, for `fit_blocks`; see :mod:`dnncore.blocks`.
 
     Parameters
     ----------
     path : path, or sequence of paths
-        Several files have the same columns; their rows follow one another.
+        One or more files. All files have the same columns; their rows are concatenated.
     target : str, or sequence of str
-        The column y, of numbers, truth values or strings; or several of numbers or truth values.
+        Column of y, which contains numbers, Booleans or strings; or several columns of numbers or
+        Booleans.
     columns : sequence of str, optional
-        The features, in their order; default: all but `target` and `sample_weight`.
+        Columns of X, in order. By default, all columns except `target` and `sample_weight`.
     sample_weight : str, optional
-        A column of numbers.
+        Column of sample weights, which contains numbers.
     encode : callable, optional
-        Makes a matrix (n, n_features) of a ``pyarrow.RecordBatch`` of `columns`. Without it they
-        must be numbers or truth values; a null is NaN, which the estimator judges.
+        Function that converts a ``pyarrow.RecordBatch`` of `columns` to a matrix of shape
+        (n, n_features). Without it, `columns` must contain numbers or Booleans; null becomes NaN,
+        which the estimator treats according to its `missing_values`.
     rows_per_block : int, optional
-        Default: as many as take 8 MiB of X, at 8 bytes a column where there is `encode`.
+        Number of rows per block. By default, X takes up to 8 MiB per block (with `encode`, at 8
+        bytes per column).
     dtype : {numpy.float32, numpy.float64}, optional
-        Of X; default: float32 if all `columns` are, else float64. `encode` chooses its own.
+        Dtype of X. By default, float32 if all `columns` are float32, otherwise float64. With
+        `encode`, the function determines the dtype.
 
     Attributes
     ----------
     n_samples : int
+        Number of rows.
     columns : list of str
+        Columns of X.
     feature_names : list of str or None
-        `columns`, where there is no `encode`.
+        Same as `columns`; None with `encode`.
 
     Raises
     ------
     ImportError
-        Without pyarrow.
+        If pyarrow is not installed.
     OSError
         If a file cannot be read.
     TypeError, ValueError
-        If a file is no Parquet file, or a column is not there or not of a type that it must have.
-        In an iteration: if a file has changed since, or is damaged, or a value of the target or of
-        the weights is missing.
+        If a file is not a Parquet file, or a column is absent or has the wrong type. During
+        iteration: if a file has changed since it was opened or is damaged, or a value of the
+        target or of the weights is missing.
 
     Notes
     -----
-    Beside its blocks, a Parquet reader holds a page and the dictionary of each column: together
-    about two megabytes a column, where a file was written with the usual settings.
+    In addition to the blocks, a Parquet reader keeps a page and the dictionary of each column in
+    memory: about two megabytes per column for files written with the usual settings.
 
     Examples
     --------
@@ -233,16 +242,16 @@ class ParquetBlocks:
 
     def _check_columns(self, file: ParquetFile) -> None:
         if not self._encode:
-            _require(file, self.columns, _is_number, "numbers or truth values")
+            _require(file, self.columns, _is_number, "numbers or Booleans")
         if self._single:
-            _require(file, self._targets, _is_label, "numbers, truth values or strings")
+            _require(file, self._targets, _is_label, "numbers, Booleans or strings")
         else:
-            _require(file, self._targets, _is_number, "numbers or truth values")
+            _require(file, self._targets, _is_number, "numbers or Booleans")
         _require(file, [self._weight] if self._weight else [], _is_number, "numbers")
         _require(file, self.columns)
 
     def _stored_dtype(self) -> np.dtype[Any]:
-        """float32, if all features are."""
+        """Return float32 if all features are float32, otherwise float64."""
         from pyarrow import types
 
         kinds = [file.schema.field(name).type for file in self._files for name in self.columns]
@@ -250,10 +259,10 @@ class ParquetBlocks:
 
     def __iter__(self) -> Iterator[tuple[NDArray[Any], ...]]:
         pieces = (piece for file in self._files for piece in self._pieces(file))
-        return _together(pieces, min(self._rows, max(self.n_samples, 1)))
+        return _regrouped(pieces, min(self._rows, max(self.n_samples, 1)))
 
     def _pieces(self, file: ParquetFile) -> Iterator[tuple[NDArray[Any], ...]]:
-        """X, y and weights of the rows of a file, fewer at a time than a block has."""
+        """Iterate over the X, y and weights of a file, in pieces no larger than a block."""
         first = 0
         n_pieces = -(-self._rows // self._rows_of_a_piece)
         for batch in file.batches(self._names, -(-self._rows // n_pieces)):
@@ -271,7 +280,7 @@ class ParquetBlocks:
             return self._encoded(self._encode(batch.select(self.columns)), batch.num_rows)
         values = [numbers(batch.column(name)) for name in self.columns]
         X = np.empty((batch.num_rows, len(values)), self._dtype)
-        with np.errstate(over="ignore"):  # Infinity is for others to judge.
+        with np.errstate(over="ignore"):  # The caller checks for infinity.
             for j, column in enumerate(values):
                 X[:, j] = column
         return X
@@ -284,7 +293,7 @@ class ParquetBlocks:
         return X
 
     def place(self, row: int) -> str:
-        """Where a row is, in words."""
+        """Describe the place of a row."""
         starts = np.cumsum([0, *(file.n_rows for file in self._files)])
         number = bisect_right(starts, row) - 1
         return self._files[number].place(row - int(starts[number]))
@@ -296,7 +305,7 @@ def _require(
     test: Callable[[Any], bool] = lambda kind: True,
     wanted: str = "",
 ) -> None:
-    """Raise unless each of the columns is there, once, and of a type that passes the test."""
+    """Raise unless each column exists exactly once and its type passes the test."""
     for name in names:
         count = file.names.count(name)
         if count != 1:
@@ -306,7 +315,7 @@ def _require(
             )
         kind = file.schema.field(name).type
         if not test(kind):
-            raise TypeError(f"{file.path}: column {name!r} must hold {wanted}, got {kind}")
+            raise TypeError(f"{file.path}: column {name!r} must contain {wanted}, got {kind}")
 
 
 def _is_number(kind: Any) -> bool:
@@ -323,7 +332,7 @@ def _is_label(kind: Any) -> bool:
 
 
 def _present(file: ParquetFile, name: str, column: Any, first_row: int) -> NDArray[Any]:
-    """The labels or weights of a column, of which none may be null."""
+    """Return the labels or weights of a column; raise ValueError if one is null."""
     column = plain(column)
     if column.null_count:
         row = first_row + column.is_null().index(True).as_py()
@@ -331,10 +340,10 @@ def _present(file: ParquetFile, name: str, column: Any, first_row: int) -> NDArr
     return labels(column)
 
 
-def _together(
+def _regrouped(
     pieces: Iterator[tuple[NDArray[Any], ...]], rows: int
 ) -> Iterator[tuple[NDArray[Any], ...]]:
-    """The same rows, so many at a time."""
+    """Regroup the same rows into blocks of `rows` rows."""
     X: NDArray[Any] | None = None
     others: list[list[NDArray[Any]]] = []
     n = 0
@@ -359,14 +368,14 @@ def _together(
 
 
 def _rows_per_block(wanted: int | None, row_bytes: int) -> int:
-    """`rows_per_block`, by default as many as take 8 MiB."""
+    """Return `rows_per_block`; by default, as many rows as fit into 8 MiB."""
     if wanted is not None:
         return integer("rows_per_block", wanted, low=1)
     return rows_of_a_block(row_bytes)
 
 
 def _real_dtype(wanted: DTypeLike | None, stored: np.dtype[Any]) -> np.dtype[Any]:
-    """`dtype`, by default float32 if that is what is stored, else float64."""
+    """Return `dtype`; by default, float32 if the stored dtype is float32, otherwise float64."""
     if wanted is None:
         return np.dtype(np.float32 if stored.newbyteorder("=") == np.float32 else np.float64)
     dtype = np.dtype(wanted)

@@ -21,112 +21,130 @@ from .training import EpochInfo
 
 
 class DNNClassifier(ClassifierMixin, DNNEstimator):  # type: ignore[misc]
-    """Dense neural network: norm, hidden layers, softmax, trained on the cross-entropy.
+    """Dense neural network classifier, trained on the cross-entropy.
 
-    Parameters that :class:`sklearn.neural_network.MLPClassifier` has too mean the same here.
-    All computation is in float32 if `fit` gets float32, else in float64.
+    The network consists of input standardisation, hidden layers and a softmax. Parameters
+    shared with :class:`sklearn.neural_network.MLPClassifier` have the same meaning. All
+    computation is in float32 if `fit` receives float32, otherwise in float64.
 
     Parameters
     ----------
-    hidden_layer_sizes : int or sequence of int
-        Units of each hidden layer; ``()`` is multinomial logistic regression.
-    activation : {'logistic', 'tanh', 'relu', 'identity'}
-        Of the hidden layers.
-    solver : {'adam', 'sgd', 'lbfgs'}
-        'lbfgs' takes all rows at once, and suits small data sets.
-    alpha : float
-        L2 penalty of the weights, divided by the weight of the mini-batch.
-    batch_size : int or 'auto'
-        Rows of a mini-batch; 'auto' is 200. At most all rows.
-    learning_rate : {'constant', 'invscaling', 'adaptive', 'newbob'}
-        Schedule; see :class:`dnncore.training.SGD`. The second and third are for 'sgd' only.
-    learning_rate_init : float
-        The default is twice that of scikit-learn: on standardised input a network gets as far
-        with it in fewer epochs. With activation='logistic' 0.005 is a good first choice.
-    power_t : float
+    hidden_layer_sizes : int or sequence of int, default=(100,)
+        Number of units in each hidden layer; ``()`` gives multinomial logistic regression.
+    activation : {'logistic', 'tanh', 'relu', 'identity'}, default='relu'
+        Activation function of the hidden layers.
+    solver : {'adam', 'sgd', 'lbfgs'}, default='adam'
+        Solver for the weights. 'lbfgs' uses all rows at once and suits small data sets.
+    alpha : float, default=1e-4
+        Strength of the L2 penalty on the weights, divided by the total sample weight of the
+        mini-batch.
+    batch_size : int or 'auto', default='auto'
+        Number of rows per mini-batch, limited to the number of training rows; 'auto' is 200.
+    learning_rate : {'constant', 'invscaling', 'adaptive', 'newbob'}, default='constant'
+        Learning-rate schedule; see :class:`dnncore.training.SGD`. 'invscaling' and 'adaptive'
+        apply to 'sgd' only.
+    learning_rate_init : float, default=2e-3
+        Initial learning rate. The default is twice that of scikit-learn: on standardised input,
+        it reaches the same loss in fewer epochs. With activation='logistic', 0.005 is a good
+        first choice.
+    power_t : float, default=0.5
         Exponent of 'invscaling'.
-    max_iter : int
-        Epochs at most.
-    shuffle : bool
-        Whether every epoch takes the rows in a new order.
-    random_state : int, RandomState or None
-        Of the initial weights, the order of rows, dropout and the validation split.
-    tol : float
-        Improvement of loss or score that counts.
-    verbose : bool
-        Whether a progress bar is shown (by tqdm).
-    warm_start : bool
-        Whether `fit` goes on from the parameters, norm and solver state of the last one.
-    momentum : float
-        Of 'sgd'.
-    nesterovs_momentum : bool
-    early_stopping : bool
-        Stop when the score on validation rows no longer improves, and keep the best
-        parameters. The rows are `X_val` or, without it, a split.
-    validation_fraction : float
-        Share of the rows in that split.
-    beta_1, beta_2, epsilon : float
-        Of 'adam'.
-    n_iter_no_change : int or numpy.inf
-        Training stops after more than so many epochs in a row without improvement; never for
-        that reason with numpy.inf.
-    max_fun : int
-        Evaluations of the loss by 'lbfgs' at most.
-    norm : bool
-        Whether the network standardises each feature by mean and scale of the training rows.
-    missing_values : {'error', 'mean', 'indicator'}
-        What NaN in X is. 'mean' (which needs `norm`): a missing value, in whose place the
-        feature's mean stands; mean and scale are those of the values that are there. 'indicator'
-        does so too, and gives each feature that has missing values in the first call to `fit` or
-        `partial_fit` one more input, which is 1 where the value is missing and else 0.
-    dropout : float in [0, 1)
-        Probability with which each output of a hidden layer is left out of a training step.
-    class_weight : dict or 'balanced', optional
-        Weight of each class, which multiplies the sample weights; 'balanced' gives every class
-        the same total.
-    label_smoothing : float in [0, 1)
-        Share of each label that is spread evenly over all classes while training.
-    scoring : str, callable, sequence of str or mapping, optional
-        Scorers of scikit-learn that are applied to the validation rows after each epoch;
-        the results are in ``history_.metrics``. `early_stopping` goes by the first.
-    max_time : float, optional
-        Seconds that `fit`, and each `partial_fit`, may take.
-    n_threads : int, optional
-        Default: as many as the work occupies, out of the processors that the process may use
-        (affinity, cgroup quota, and OMP_NUM_THREADS if it is set).
-    engine : {'auto', 'builtin', 'blas'}
-        Whose matrix products training uses; see :class:`dnncore.training.Trainer`.
-    callback : callable, optional
-        Called with a :class:`dnncore.training.EpochInfo` after every epoch; returns True to end
-        training. scikit-learn's own callbacks are given by `set_callbacks`.
+    max_iter : int, default=200
+        Maximum number of epochs.
+    shuffle : bool, default=True
+        Whether to shuffle the rows in each epoch.
+    random_state : int, RandomState or None, default=None
+        Seed of the initial weights, the order of rows, dropout and the validation split.
+    tol : float, default=1e-4
+        Smallest change of the loss or score that counts as an improvement.
+    verbose : bool, default=False
+        Whether to show a progress bar (with tqdm).
+    warm_start : bool, default=False
+        Whether `fit` resumes from the parameters, input standardisation and solver state of the
+        previous call.
+    momentum : float, default=0.9
+        Momentum of 'sgd'.
+    nesterovs_momentum : bool, default=True
+        Whether 'sgd' uses Nesterov's momentum.
+    early_stopping : bool, default=False
+        Whether to stop when the validation score no longer improves, and keep the best
+        parameters. The validation set is `X_val` or, without it, a split of the rows.
+    validation_fraction : float, default=0.1
+        Fraction of the rows in that split.
+    beta_1, beta_2, epsilon : float, default=0.9, 0.999, 1e-8
+        Constants of 'adam'.
+    n_iter_no_change : int or numpy.inf, default=10
+        Training stops after more than this number of consecutive epochs without improvement;
+        numpy.inf disables this criterion.
+    max_fun : int, default=15000
+        Maximum number of loss evaluations of 'lbfgs'.
+    norm : bool, default=True
+        Whether the network standardises each feature by its mean and scale over the training
+        rows.
+    missing_values : {'error', 'mean', 'indicator'}, default='error'
+        Treatment of NaN in X. 'mean' (which requires `norm`) replaces a missing value by the mean
+        of its feature; mean and scale are those of the values present. 'indicator' does the same,
+        and adds an input for each feature that has missing values in the first call to `fit` or
+        `partial_fit`: 1 where the value is missing, otherwise 0.
+    dropout : float in [0, 1), default=0.0
+        Probability that an output of a hidden layer is dropped in a training step.
+    class_weight : dict or 'balanced', default=None
+        Weight of each class, multiplied by the sample weights; 'balanced' gives all classes the
+        same total weight.
+    label_smoothing : float in [0, 1), default=0.0
+        Fraction of each label that is spread evenly over all classes in training.
+    scoring : str, callable, sequence of str or mapping, default=None
+        scikit-learn scorers that are applied to the validation set after each epoch; the results
+        are in ``history_.metrics``. `early_stopping` monitors the first.
+    max_time : float, default=None
+        Maximum duration in seconds of `fit`, and of each `partial_fit`.
+    n_threads : int, default=None
+        Number of threads. The default depends on the amount of work, and is limited to the
+        processors available to the process (affinity, cgroup quota, and OMP_NUM_THREADS if it is
+        set).
+    engine : {'auto', 'builtin', 'blas'}, default='auto'
+        Implementation of the matrix products in training; see :class:`dnncore.training.Trainer`.
+    callback : callable, default=None
+        Called with a :class:`dnncore.training.EpochInfo` after every epoch; training ends if it
+        returns True. `set_callbacks` takes scikit-learn's own callbacks.
 
     Attributes
     ----------
     network_ : Network
+        The trained network.
     history_ : dnncore.training.History
-    classes_ : array (n_classes,)
-    class_prior_ : array (n_classes,)
-        Weighted shares of the classes in training, or what :meth:`set_priors` made of them; not
-        for labels of several outputs.
+        Losses, scores and metrics of all epochs.
+    classes_ : array of shape (n_classes,)
+        Class labels.
+    class_prior_ : array of shape (n_classes,)
+        Weighted class frequencies in training, or the priors given to :meth:`set_priors`; absent
+        for multi-label targets.
     n_features_in_ : int
+        Number of features.
     feature_names_in_ : array of str
-        Where `fit` got a data frame with string column names.
+        Names of the features, if `fit` received a data frame with string column names.
     coefs_, intercepts_ : list of arrays
-        Weights (n_in, n_out) and biases (n_out,): views of ``network_.parameters``.
+        Weights of shape (n_in, n_out) and biases of shape (n_out,): views of
+        ``network_.parameters``.
     loss_, best_loss_ : float
-        Loss of the last epoch, and the lowest (None with `early_stopping`).
+        Loss of the last epoch, and the lowest loss (None with `early_stopping`).
     loss_curve_ : list of float
+        Loss of each epoch.
     validation_scores_, validation_losses_ : list of float or None
-        Score and loss on the validation rows after each epoch.
+        Score and loss on the validation set after each epoch.
     best_validation_score_ : float or None
+        Best score on the validation set.
     n_iter_, t_ : int
-        Epochs, and samples trained on.
+        Number of epochs, and of samples seen in training.
     n_layers_, n_outputs_ : int
+        Number of layers, and of outputs.
     out_activation_ : str
+        Activation function of the output layer.
 
     Notes
     -----
-    Two classes have two outputs and a softmax, where `MLPClassifier` has one and a sigmoid.
+    For two classes, the network has two outputs with a softmax, where `MLPClassifier` has one
+    output with a sigmoid.
 
     Examples
     --------
@@ -216,27 +234,30 @@ class DNNClassifier(ClassifierMixin, DNNEstimator):  # type: ignore[misc]
 
     @classmethod
     def from_sklearn(cls, model: Any, *, class_prior: ArrayLike | None = None) -> Self:
-        """Make a fitted classifier of scikit-learn's, with the same predictions.
+        """Convert a fitted scikit-learn classifier to one with the same predictions.
 
         Parameters
         ----------
         model : MLPClassifier, or Pipeline of StandardScaler and MLPClassifier
-            Fitted. The scaler becomes norm, the one output for two classes a softmax of two.
-        class_prior : array (n_classes,), optional
-            Shares of the classes in training, which scikit-learn does not keep. Default: equal
-            shares. Only :meth:`set_priors` and :meth:`predict_scaled_log_likelihood` use them.
+            Fitted model. The scaler becomes the input standardisation, and the single output for
+            two classes a softmax of two.
+        class_prior : array of shape (n_classes,), optional
+            Class frequencies in training, which scikit-learn does not keep. Default: equal
+            frequencies. Only :meth:`set_priors` and :meth:`predict_scaled_log_likelihood` use
+            them.
 
         Returns
         -------
         DNNClassifier
-            With copies, and the parameters that both have. It can go on training with
-            :meth:`partial_fit` or `warm_start`; the solver's state (momentum, Adam's moments)
-            begins afresh. A scaler without mean or without scale is not updated.
+            Model with copies of the arrays and the parameters that both classes share.
+            :meth:`partial_fit` or `warm_start` can continue its training; the solver's state
+            (momentum, Adam's moments) starts afresh. A scaler without mean or without scale is
+            not updated.
 
         Raises
         ------
         TypeError, ValueError
-            If `model` is something else, not fitted, or was fitted on one class only.
+            If `model` is of another type, is not fitted, or was fitted on a single class.
         """
         from .convert._sklearn import classifier_from_sklearn
 
@@ -254,44 +275,46 @@ class DNNClassifier(ClassifierMixin, DNNEstimator):  # type: ignore[misc]
         y_val: Any = None,
         sample_weight_val: ArrayLike | None = None,
     ) -> DNNClassifier:
-        """Train until nothing improves, or for `max_iter` epochs.
+        """Fit the model: train until convergence, or for `max_iter` epochs.
 
         Parameters
         ----------
-        X : array, data frame or sparse matrix (n_samples, n_features)
-            float32 stays float32; anything else becomes float64. Finite, but for missing values.
-            A sparse matrix (CSR; others are converted) is made dense a mini-batch at a time,
-            and gives the same model as the dense one.
-        y : array (n_samples,) or (n_samples, n_classes)
-            Class labels, integers or strings. Of two dimensions: 0 and 1 for labels of which
-            several may be true (each gets a sigmoid of its own), or rows of probabilities
-            that add up to 1.
-        sample_weight : array (n_samples,), optional
-            Not negative and not all zero. Counts in the loss and in norm.
-        X_val, y_val : as `X` (n, n_features) and as `y`, optional
-            Validation rows: scored after each epoch, and used by `early_stopping` and the
-            schedule 'newbob'.
-        sample_weight_val : array (n,), optional
-            Weights of the validation rows.
+        X : array, data frame or sparse matrix of shape (n_samples, n_features)
+            Training rows. float32 stays float32; anything else becomes float64. All values must
+            be finite, except for missing values. A sparse matrix (CSR; other formats are
+            converted) is made dense one mini-batch at a time, and gives the same model as the
+            dense matrix.
+        y : array of shape (n_samples,) or (n_samples, n_classes)
+            Class labels, integers or strings. A two-dimensional array contains either multi-label
+            indicators of 0 and 1 (each class has its own sigmoid), or soft labels: probabilities
+            that sum to 1 in each row.
+        sample_weight : array of shape (n_samples,), optional
+            Sample weights, non-negative and not all zero. They apply to the loss and the input
+            standardisation.
+        X_val, y_val : like `X`, of shape (n, n_features), and like `y`, optional
+            Validation set. It is scored after each epoch, and monitored by `early_stopping` and
+            the schedule 'newbob'.
+        sample_weight_val : array of shape (n,), optional
+            Sample weights of the validation set.
 
         Returns
         -------
         DNNClassifier
-            Itself.
+            The fitted model.
 
         Raises
         ------
         TypeError, ValueError
-            If an argument or a parameter does not fit; the model is as before.
+            If an argument or a parameter is invalid; the model is unchanged.
 
         Warns
         -----
         sklearn.exceptions.ConvergenceWarning
-            If `max_iter` or `max_time` is reached first.
+            If training reaches `max_iter`, `max_fun` or `max_time` before it converges.
         dnncore.training.DivergenceWarning
-            If the loss ceases to be finite; the last finite parameters are kept.
+            If the loss is no longer finite; the last finite parameters are kept.
         UserWarning
-            On Ctrl-C, which ends training; the model is usable.
+            If Ctrl-C ends training; the model is usable.
         """
         self._fit(X, y, sample_weight, X_val, y_val, sample_weight_val)
         return self
@@ -304,27 +327,27 @@ class DNNClassifier(ClassifierMixin, DNNEstimator):  # type: ignore[misc]
         sample_weight: ArrayLike | None = None,
         classes: Any = None,
     ) -> DNNClassifier:
-        """Train one epoch on the rows given, and let norm take them in.
+        """Train for one epoch on the given rows, and update the input standardisation.
 
         Parameters
         ----------
         X, y, sample_weight
             As in :meth:`fit`.
-        classes : array (n_classes,)
-            All labels that will ever come; needed in the first call, unless y is
+        classes : array of shape (n_classes,)
+            All labels that can occur in any call; required in the first call, unless y is
             two-dimensional.
 
         Returns
         -------
         DNNClassifier
-            Itself.
+            The fitted model.
 
         Raises
         ------
         TypeError, ValueError
-            If an argument or a parameter does not fit; the model is as before.
+            If an argument or a parameter is invalid; the model is unchanged.
         """
-        self._partial_fit(X, y, sample_weight, self._classes_to_come(y, classes))
+        self._partial_fit(X, y, sample_weight, self._expected_classes(y, classes))
         return self
 
     def fit_blocks(
@@ -336,31 +359,32 @@ class DNNClassifier(ClassifierMixin, DNNEstimator):  # type: ignore[misc]
         y_val: Any = None,
         sample_weight_val: ArrayLike | None = None,
     ) -> Self:
-        """As `fit`, on rows that come block by block, and need not fit into memory together.
+        """Fit the model to rows that come block by block and may not fit into memory.
 
         Parameters
         ----------
         blocks : iterable of (X, y) or (X, y, sample_weight)
-            Gives the same rows in every iteration, such as a list, or
-            :class:`dnncore.blocks.NpyBlocks` and :class:`dnncore.blocks.ParquetBlocks` of files.
-            X, y and sample_weight are as in :meth:`fit`, of all rows together; the dtype is that
-            of the first block. Weights may be all zero in a block.
-        classes : array (n_classes,), optional
-            All labels, if some may not come; with one label a row.
+            Blocks of rows, such as a list, :class:`dnncore.blocks.NpyBlocks` or
+            :class:`dnncore.blocks.ParquetBlocks`. Every iteration must give the same rows.
+            Together, the X, y and sample_weight of all blocks are as in :meth:`fit`; the first
+            block determines the dtype. The weights of a block may all be zero.
+        classes : array of shape (n_classes,), optional
+            All labels, if some may not occur; only with one label per row.
         X_val, y_val, sample_weight_val
-            As in :meth:`fit`. `early_stopping` needs them: no rows are split off.
+            As in :meth:`fit`. `early_stopping` requires them: no rows are split off.
 
         Returns
         -------
         DNNClassifier
-            Itself.
+            The fitted model.
 
         Raises
         ------
         TypeError, ValueError
-            If an argument, a parameter or a block does not fit. All blocks are read and checked
-            before training begins: then the model is as before. If a block has changed when it
-            is read again, the model has the parameters that the epochs before led to.
+            If an argument, a parameter or a block is invalid. All blocks are read and checked
+            before training begins; if the error is found then, the model is unchanged. If a block
+            has changed when it is read again, the model has the parameters of the last complete
+            epoch.
 
         Warns
         -----
@@ -368,13 +392,14 @@ class DNNClassifier(ClassifierMixin, DNNEstimator):  # type: ignore[misc]
 
         Notes
         -----
-        The first pass over the blocks learns the classes and norm, with `class_weight` the first
-        two; each epoch is one more. The next block is read while one is trained on.
+        The classes and the input standardisation are computed in a first pass over the blocks (in
+        two passes with `class_weight`); each epoch is another pass. The next block is read while
+        the current one is trained on.
 
-        Without `shuffle` the model is that of :meth:`fit` with all rows: rows left over from the
-        last mini-batch of a block begin the first one of the next. With `shuffle` the rows of each
-        block are shuffled and the blocks stay in their order, so if the rows are sorted, for
-        instance by class, shuffle them once before you divide them.
+        Without `shuffle`, the model is the same as that of :meth:`fit` on all rows: rows left over
+        at the end of a block start the first mini-batch of the next. With `shuffle`, the rows
+        within each block are shuffled and the blocks keep their order. If the rows are sorted, for
+        instance by class, shuffle them once before you divide them into blocks.
 
         Examples
         --------
@@ -396,11 +421,11 @@ class DNNClassifier(ClassifierMixin, DNNEstimator):  # type: ignore[misc]
         if classes is not None and classes is not before:
             classes = unique_labels(classes)
             if before is not None and not np.array_equal(classes, before):
-                raise ValueError(f"classes must be {before} as before, got {classes}")
+                raise ValueError(f"classes must be {before}, as before, got {classes}")
         return LabelLearner(known, classes, self.class_weight, accumulates)
 
-    def _classes_to_come(self, y: Any, classes: Any) -> Any:
-        """The classes that may come in a call to partial_fit; None leaves them to y."""
+    def _expected_classes(self, y: Any, classes: Any) -> Any:
+        """Return the classes that a call to partial_fit may contain; None if y determines them."""
         if np.ndim(y) == 2 and np.shape(y)[1] > 1:
             return None
         if classes is None and not hasattr(self, "network_"):
@@ -424,22 +449,22 @@ class DNNClassifier(ClassifierMixin, DNNEstimator):  # type: ignore[misc]
     # ---------------------------------------------------------------------------- priors
 
     def set_priors(self, priors: ArrayLike) -> DNNClassifier:
-        """Adapt the fitted model to other shares of the classes than it was trained with.
+        """Adapt the fitted model to class priors other than those of the training data.
 
-        By Bayes' theorem ``p'(c | x) ~ p(c | x) priors[c] / class_prior_[c]``: the logarithm of
-        that ratio is added to the last biases, so that :meth:`freeze` and :meth:`save` have it
-        too.
+        By Bayes' theorem, ``p'(c | x) ~ p(c | x) priors[c] / class_prior_[c]``. The logarithm of
+        the ratio ``priors[c] / class_prior_[c]`` is added to the biases of the last layer, so it
+        is included in :meth:`freeze` and :meth:`save`.
 
         Parameters
         ----------
-        priors : array (n_classes,)
-            Positive; in the order of `classes_`. Only their ratios count. Training further sets
-            `class_prior_` to the shares in the rows again.
+        priors : array of shape (n_classes,)
+            Priors in the order of `classes_`. They must be positive; only their ratios matter.
+            Further training resets `class_prior_` to the class frequencies in the rows.
 
         Returns
         -------
         DNNClassifier
-            Itself.
+            The adapted model.
 
         Raises
         ------
@@ -457,17 +482,20 @@ class DNNClassifier(ClassifierMixin, DNNEstimator):  # type: ignore[misc]
         return self
 
     def predict_scaled_log_likelihood(self, X: Any) -> NDArray[Any]:
-        """``log p(x | c)`` up to a term of x alone: ``log p(c | x) - log class_prior_[c]``.
+        """Compute the scaled log-likelihoods ``log p(c | x) - log class_prior_[c]``.
 
-        What a hidden Markov model takes as the emission score of its state c.
+        They equal ``log p(x | c)`` up to a term that depends only on x, and serve as emission
+        scores of the states c of a hidden Markov model.
 
         Parameters
         ----------
-        X : array, data frame or sparse matrix (n_samples, n_features)
+        X : array, data frame or sparse matrix of shape (n_samples, n_features)
+            Rows to score.
 
         Returns
         -------
-        array (n_samples, n_classes)
+        array of shape (n_samples, n_classes)
+            Scaled log-likelihoods, in the order of `classes_`.
         """
         log_p = self.predict_log_proba(X)
         log_p -= np.log(self._known_priors()).astype(log_p.dtype)
@@ -476,7 +504,7 @@ class DNNClassifier(ClassifierMixin, DNNEstimator):  # type: ignore[misc]
     def _known_priors(self) -> NDArray[np.float64]:
         priors: NDArray[np.float64] | None = getattr(self, "class_prior_", None)
         if priors is None:
-            raise ValueError("labels of several outputs have no class priors")
+            raise ValueError("multi-label targets have no class priors")
         if not (priors > 0).all():
             raise ValueError(f"a class did not occur in training: class_prior_ is {priors}")
         return priors
@@ -484,17 +512,18 @@ class DNNClassifier(ClassifierMixin, DNNEstimator):  # type: ignore[misc]
     # -------------------------------------------------------------------------- scoring
 
     def decision_function(self, X: Any) -> NDArray[Any]:
-        """Logits, the confidence before softmax or sigmoid.
+        """Compute the logits, the scores before softmax or sigmoid.
 
         Parameters
         ----------
-        X : array, data frame or sparse matrix (n_samples, n_features)
+        X : array, data frame or sparse matrix of shape (n_samples, n_features)
+            Rows to score.
 
         Returns
         -------
-        array (n_samples, n_classes), or for two classes (n_samples,)
-            Of the dtype the model was trained in. For two classes the difference of the
-            two logits: positive where the second class is predicted.
+        array of shape (n_samples, n_classes), or (n_samples,) for two classes
+            Logits in the dtype of the model. For two classes, the difference of the two logits:
+            positive where the second class is predicted.
         """
         logits = self._logits(X)
         if len(self.classes_) == 2 and self._kind != MULTILABEL:
@@ -503,16 +532,18 @@ class DNNClassifier(ClassifierMixin, DNNEstimator):  # type: ignore[misc]
         return logits
 
     def predict(self, X: Any) -> NDArray[Any]:
-        """The most probable class of each row.
+        """Predict the most probable class of each row.
 
         Parameters
         ----------
-        X : array, data frame or sparse matrix (n_samples, n_features)
+        X : array, data frame or sparse matrix of shape (n_samples, n_features)
+            Rows to predict.
 
         Returns
         -------
-        array (n_samples,)
-            For labels of several outputs, 0 and 1 (n_samples, n_classes).
+        array of shape (n_samples,)
+            Predicted classes. For multi-label targets, indicators of 0 and 1 of shape
+            (n_samples, n_classes).
         """
         logits = self._logits(X)
         if self._kind == MULTILABEL:
@@ -521,30 +552,36 @@ class DNNClassifier(ClassifierMixin, DNNEstimator):  # type: ignore[misc]
         return labels
 
     def predict_proba(self, X: Any) -> NDArray[Any]:
-        """Class probabilities, in the order of `classes_`.
+        """Predict class probabilities.
 
         Parameters
         ----------
-        X : array, data frame or sparse matrix (n_samples, n_features)
+        X : array, data frame or sparse matrix of shape (n_samples, n_features)
+            Rows to predict.
 
         Returns
         -------
-        array (n_samples, n_classes)
+        array of shape (n_samples, n_classes)
+            Probabilities, in the order of `classes_`.
         """
         logits = self._logits(X)
         function = kernels.sigmoid if self._kind == MULTILABEL else kernels.softmax
         return function(logits, out=logits)
 
     def predict_log_proba(self, X: Any) -> NDArray[Any]:
-        """Logarithms of the class probabilities, computed from the logits: always finite.
+        """Predict the logarithms of the class probabilities.
+
+        They are computed from the logits and are always finite.
 
         Parameters
         ----------
-        X : array, data frame or sparse matrix (n_samples, n_features)
+        X : array, data frame or sparse matrix of shape (n_samples, n_features)
+            Rows to predict.
 
         Returns
         -------
-        array (n_samples, n_classes)
+        array of shape (n_samples, n_classes)
+            Log-probabilities, in the order of `classes_`.
         """
         logits = self._logits(X)
         if self._kind == MULTILABEL:

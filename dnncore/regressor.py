@@ -17,109 +17,125 @@ from .training import EpochInfo
 
 
 class DNNRegressor(RegressorMixin, DNNEstimator):  # type: ignore[misc]
-    """Dense neural network: norm, hidden layers, numbers, trained on the squared error.
+    """Dense neural network regressor, trained on the squared error or the Huber loss.
 
-    Parameters that :class:`sklearn.neural_network.MLPRegressor` has too mean the same here.
-    All computation is in float32 if `fit` gets float32, else in float64.
+    The network consists of input standardisation, hidden layers and a linear output.
+    Parameters shared with :class:`sklearn.neural_network.MLPRegressor` have the same meaning. All
+    computation is in float32 if `fit` receives float32, otherwise in float64.
 
     Parameters
     ----------
-    loss : {'squared_error', 'huber'}
-        Half the squared error, or Huber's loss, summed over the outputs.
-    hidden_layer_sizes : int or sequence of int
-        Units of each hidden layer; ``()`` is linear regression.
-    activation : {'logistic', 'tanh', 'relu', 'identity'}
-        Of the hidden layers.
-    solver : {'adam', 'sgd', 'lbfgs'}
-        'lbfgs' takes all rows at once, and suits small data sets.
-    alpha : float
-        L2 penalty of the weights, divided by the weight of the mini-batch.
-    batch_size : int or 'auto'
-        Rows of a mini-batch; 'auto' is 200. At most all rows.
-    learning_rate : {'constant', 'invscaling', 'adaptive', 'newbob'}
-        Schedule; see :class:`dnncore.training.SGD`. The second and third are for 'sgd' only.
-    learning_rate_init : float
-        The default is twice that of scikit-learn: on standardised input a network gets as far
-        with it in fewer epochs. With activation='logistic' 0.005 is a good first choice.
-    power_t : float
+    loss : {'squared_error', 'huber'}, default='squared_error'
+        Half the squared error, or the Huber loss, summed over the outputs.
+    hidden_layer_sizes : int or sequence of int, default=(100,)
+        Number of units in each hidden layer; ``()`` gives linear regression.
+    activation : {'logistic', 'tanh', 'relu', 'identity'}, default='relu'
+        Activation function of the hidden layers.
+    solver : {'adam', 'sgd', 'lbfgs'}, default='adam'
+        Solver for the weights. 'lbfgs' uses all rows at once and suits small data sets.
+    alpha : float, default=1e-4
+        Strength of the L2 penalty on the weights, divided by the total sample weight of the
+        mini-batch.
+    batch_size : int or 'auto', default='auto'
+        Number of rows per mini-batch, limited to the number of training rows; 'auto' is 200.
+    learning_rate : {'constant', 'invscaling', 'adaptive', 'newbob'}, default='constant'
+        Learning-rate schedule; see :class:`dnncore.training.SGD`. 'invscaling' and 'adaptive'
+        apply to 'sgd' only.
+    learning_rate_init : float, default=2e-3
+        Initial learning rate. The default is twice that of scikit-learn: on standardised input,
+        it reaches the same loss in fewer epochs. With activation='logistic', 0.005 is a good
+        first choice.
+    power_t : float, default=0.5
         Exponent of 'invscaling'.
-    max_iter : int
-        Epochs at most.
-    shuffle : bool
-        Whether every epoch takes the rows in a new order.
-    random_state : int, RandomState or None
-        Of the initial weights, the order of rows, dropout and the validation split.
-    tol : float
-        Improvement of loss or score that counts.
-    verbose : bool
-        Whether a progress bar is shown (by tqdm).
-    warm_start : bool
-        Whether `fit` goes on from the parameters, norm and solver state of the last one.
-    momentum : float
-        Of 'sgd'.
-    nesterovs_momentum : bool
-    early_stopping : bool
-        Stop when the score on validation rows no longer improves, and keep the best
-        parameters. The rows are `X_val` or, without it, a split.
-    validation_fraction : float
-        Share of the rows in that split.
-    beta_1, beta_2, epsilon : float
-        Of 'adam'.
-    n_iter_no_change : int or numpy.inf
-        Training stops after more than so many epochs in a row without improvement; never for
-        that reason with numpy.inf.
-    max_fun : int
-        Evaluations of the loss by 'lbfgs' at most.
-    norm : bool
-        Whether the network standardises each feature by mean and scale of the training rows.
-    missing_values : {'error', 'mean', 'indicator'}
-        What NaN in X is. 'mean' (which needs `norm`): a missing value, in whose place the
-        feature's mean stands; mean and scale are those of the values that are there. 'indicator'
-        does so too, and gives each feature that has missing values in the first call to `fit` or
-        `partial_fit` one more input, which is 1 where the value is missing and else 0.
-    dropout : float in [0, 1)
-        Probability with which each output of a hidden layer is left out of a training step.
-    huber_delta : float
-        Residual from which the loss 'huber' is linear, in the units in which it is trained:
-        with `norm_target`, standard deviations of the target.
-    norm_target : bool
-        Whether targets are standardised for training by their mean and scale in the first call;
-        predictions are in the units of `y` all the same, losses are not.
-    scoring : str, callable, sequence of str or mapping, optional
-        Scorers of scikit-learn that are applied to the validation rows after each epoch;
-        the results are in ``history_.metrics``. `early_stopping` goes by the first.
-    max_time : float, optional
-        Seconds that `fit`, and each `partial_fit`, may take.
-    n_threads : int, optional
-        Default: as many as the work occupies, out of the processors that the process may use
-        (affinity, cgroup quota, and OMP_NUM_THREADS if it is set).
-    engine : {'auto', 'builtin', 'blas'}
-        Whose matrix products training uses; see :class:`dnncore.training.Trainer`.
-    callback : callable, optional
-        Called with a :class:`dnncore.training.EpochInfo` after every epoch; returns True to end
-        training. scikit-learn's own callbacks are given by `set_callbacks`.
+    max_iter : int, default=200
+        Maximum number of epochs.
+    shuffle : bool, default=True
+        Whether to shuffle the rows in each epoch.
+    random_state : int, RandomState or None, default=None
+        Seed of the initial weights, the order of rows, dropout and the validation split.
+    tol : float, default=1e-4
+        Smallest change of the loss or score that counts as an improvement.
+    verbose : bool, default=False
+        Whether to show a progress bar (with tqdm).
+    warm_start : bool, default=False
+        Whether `fit` resumes from the parameters, input standardisation and solver state of the
+        previous call.
+    momentum : float, default=0.9
+        Momentum of 'sgd'.
+    nesterovs_momentum : bool, default=True
+        Whether 'sgd' uses Nesterov's momentum.
+    early_stopping : bool, default=False
+        Whether to stop when the validation score no longer improves, and keep the best
+        parameters. The validation set is `X_val` or, without it, a split of the rows.
+    validation_fraction : float, default=0.1
+        Fraction of the rows in that split.
+    beta_1, beta_2, epsilon : float, default=0.9, 0.999, 1e-8
+        Constants of 'adam'.
+    n_iter_no_change : int or numpy.inf, default=10
+        Training stops after more than this number of consecutive epochs without improvement;
+        numpy.inf disables this criterion.
+    max_fun : int, default=15000
+        Maximum number of loss evaluations of 'lbfgs'.
+    norm : bool, default=True
+        Whether the network standardises each feature by its mean and scale over the training
+        rows.
+    missing_values : {'error', 'mean', 'indicator'}, default='error'
+        Treatment of NaN in X. 'mean' (which requires `norm`) replaces a missing value by the mean
+        of its feature; mean and scale are those of the values present. 'indicator' does the same,
+        and adds an input for each feature that has missing values in the first call to `fit` or
+        `partial_fit`: 1 where the value is missing, otherwise 0.
+    dropout : float in [0, 1), default=0.0
+        Probability that an output of a hidden layer is dropped in a training step.
+    huber_delta : float, default=1.0
+        Residual at which the loss 'huber' becomes linear, in the units of training: standard
+        deviations of the target with `norm_target`, otherwise the units of `y`.
+    norm_target : bool, default=True
+        Whether to standardise the targets for training, by their mean and scale in the first
+        call. Predictions are in the units of `y` in either case, losses are not.
+    scoring : str, callable, sequence of str or mapping, default=None
+        scikit-learn scorers that are applied to the validation set after each epoch; the results
+        are in ``history_.metrics``. `early_stopping` monitors the first.
+    max_time : float, default=None
+        Maximum duration in seconds of `fit`, and of each `partial_fit`.
+    n_threads : int, default=None
+        Number of threads. The default depends on the amount of work, and is limited to the
+        processors available to the process (affinity, cgroup quota, and OMP_NUM_THREADS if it is
+        set).
+    engine : {'auto', 'builtin', 'blas'}, default='auto'
+        Implementation of the matrix products in training; see :class:`dnncore.training.Trainer`.
+    callback : callable, default=None
+        Called with a :class:`dnncore.training.EpochInfo` after every epoch; training ends if it
+        returns True. `set_callbacks` takes scikit-learn's own callbacks.
 
     Attributes
     ----------
     network_ : Network
+        The trained network.
     history_ : dnncore.training.History
-    target_mean_, target_scale_ : array (n_outputs,)
-        0 and 1 without `norm_target`.
+        Losses, scores and metrics of all epochs.
+    target_mean_, target_scale_ : array of shape (n_outputs,)
+        Mean and scale of the targets; 0 and 1 without `norm_target`.
     n_features_in_ : int
+        Number of features.
     feature_names_in_ : array of str
-        Where `fit` got a data frame with string column names.
+        Names of the features, if `fit` received a data frame with string column names.
     coefs_, intercepts_ : list of arrays
-        Weights (n_in, n_out) and biases (n_out,): views of ``network_.parameters``.
+        Weights of shape (n_in, n_out) and biases of shape (n_out,): views of
+        ``network_.parameters``.
     loss_, best_loss_ : float
-        Loss of the last epoch, and the lowest (None with `early_stopping`).
+        Loss of the last epoch, and the lowest loss (None with `early_stopping`).
     loss_curve_ : list of float
+        Loss of each epoch.
     validation_scores_, validation_losses_ : list of float or None
-        Score and loss on the validation rows after each epoch.
+        Score and loss on the validation set after each epoch.
     best_validation_score_ : float or None
+        Best score on the validation set.
     n_iter_, t_ : int
-        Epochs, and samples trained on.
+        Number of epochs, and of samples seen in training.
     n_layers_, n_outputs_ : int
+        Number of layers, and of outputs.
     out_activation_ : str
+        Activation function of the output layer.
 
     Examples
     --------
@@ -210,24 +226,25 @@ class DNNRegressor(RegressorMixin, DNNEstimator):  # type: ignore[misc]
 
     @classmethod
     def from_sklearn(cls, model: Any) -> Self:
-        """Make a fitted regressor of scikit-learn's, with the same predictions.
+        """Convert a fitted scikit-learn regressor to one with the same predictions.
 
         Parameters
         ----------
         model : MLPRegressor, or Pipeline of StandardScaler and MLPRegressor
-            Fitted on the squared error. The scaler becomes norm.
+            Model fitted on the squared error. The scaler becomes the input standardisation.
 
         Returns
         -------
         DNNRegressor
-            With copies, and the parameters that both have; `norm_target` is False. It can go on
-            training with :meth:`partial_fit` or `warm_start`; the solver's state (momentum,
-            Adam's moments) begins afresh. A scaler without mean or without scale is not updated.
+            Model with copies of the arrays and the parameters that both classes share;
+            `norm_target` is False. :meth:`partial_fit` or `warm_start` can continue its training;
+            the solver's state (momentum, Adam's moments) starts afresh. A scaler without mean or
+            without scale is not updated.
 
         Raises
         ------
         TypeError, ValueError
-            If `model` is something else, not fitted, or was fitted on another loss.
+            If `model` is of another type, is not fitted, or was fitted on another loss.
         """
         from .convert._sklearn import regressor_from_sklearn
 
@@ -245,49 +262,51 @@ class DNNRegressor(RegressorMixin, DNNEstimator):  # type: ignore[misc]
         y_val: Any = None,
         sample_weight_val: ArrayLike | None = None,
     ) -> DNNRegressor:
-        """Train until nothing improves, or for `max_iter` epochs.
+        """Fit the model: train until convergence, or for `max_iter` epochs.
 
         Parameters
         ----------
-        X : array, data frame or sparse matrix (n_samples, n_features)
-            float32 stays float32; anything else becomes float64. Finite, but for missing values.
-            A sparse matrix (CSR; others are converted) is made dense a mini-batch at a time,
-            and gives the same model as the dense one.
-        y : array (n_samples,) or (n_samples, n_outputs)
-            Targets. Finite.
-        sample_weight : array (n_samples,), optional
-            Not negative and not all zero. Counts in the loss and in norm.
-        X_val, y_val : as `X` (n, n_features) and as `y`, optional
-            Validation rows: scored after each epoch, and used by `early_stopping` and the
-            schedule 'newbob'.
-        sample_weight_val : array (n,), optional
-            Weights of the validation rows.
+        X : array, data frame or sparse matrix of shape (n_samples, n_features)
+            Training rows. float32 stays float32; anything else becomes float64. All values must
+            be finite, except for missing values. A sparse matrix (CSR; other formats are
+            converted) is made dense one mini-batch at a time, and gives the same model as the
+            dense matrix.
+        y : array of shape (n_samples,) or (n_samples, n_outputs)
+            Targets; all values must be finite.
+        sample_weight : array of shape (n_samples,), optional
+            Sample weights, non-negative and not all zero. They apply to the loss and the input
+            standardisation.
+        X_val, y_val : like `X`, of shape (n, n_features), and like `y`, optional
+            Validation set. It is scored after each epoch, and monitored by `early_stopping` and
+            the schedule 'newbob'.
+        sample_weight_val : array of shape (n,), optional
+            Sample weights of the validation set.
 
         Returns
         -------
         DNNRegressor
-            Itself.
+            The fitted model.
 
         Raises
         ------
         TypeError, ValueError
-            If an argument or a parameter does not fit; the model is as before.
+            If an argument or a parameter is invalid; the model is unchanged.
 
         Warns
         -----
         sklearn.exceptions.ConvergenceWarning
-            If `max_iter` or `max_time` is reached first.
+            If training reaches `max_iter`, `max_fun` or `max_time` before it converges.
         dnncore.training.DivergenceWarning
-            If the loss ceases to be finite; the last finite parameters are kept.
+            If the loss is no longer finite; the last finite parameters are kept.
         UserWarning
-            On Ctrl-C, which ends training; the model is usable.
+            If Ctrl-C ends training; the model is usable.
         """
         self._fit(X, y, sample_weight, X_val, y_val, sample_weight_val)
         return self
 
     @available_if(takes_mini_batches)  # type: ignore[untyped-decorator]
     def partial_fit(self, X: Any, y: Any, sample_weight: ArrayLike | None = None) -> DNNRegressor:
-        """Train one epoch on the rows given, and let norm take them in.
+        """Train for one epoch on the given rows, and update the input standardisation.
 
         Parameters
         ----------
@@ -297,12 +316,12 @@ class DNNRegressor(RegressorMixin, DNNEstimator):  # type: ignore[misc]
         Returns
         -------
         DNNRegressor
-            Itself.
+            The fitted model.
 
         Raises
         ------
         TypeError, ValueError
-            If an argument or a parameter does not fit; the model is as before.
+            If an argument or a parameter is invalid; the model is unchanged.
         """
         self._partial_fit(X, y, sample_weight, None)
         return self
@@ -315,29 +334,30 @@ class DNNRegressor(RegressorMixin, DNNEstimator):  # type: ignore[misc]
         y_val: Any = None,
         sample_weight_val: ArrayLike | None = None,
     ) -> Self:
-        """As `fit`, on rows that come block by block, and need not fit into memory together.
+        """Fit the model to rows that come block by block and may not fit into memory.
 
         Parameters
         ----------
         blocks : iterable of (X, y) or (X, y, sample_weight)
-            Gives the same rows in every iteration, such as a list, or
-            :class:`dnncore.blocks.NpyBlocks` and :class:`dnncore.blocks.ParquetBlocks` of files.
-            X, y and sample_weight are as in :meth:`fit`, of all rows together; the dtype is that
-            of the first block. Weights may be all zero in a block.
+            Blocks of rows, such as a list, :class:`dnncore.blocks.NpyBlocks` or
+            :class:`dnncore.blocks.ParquetBlocks`. Every iteration must give the same rows.
+            Together, the X, y and sample_weight of all blocks are as in :meth:`fit`; the first
+            block determines the dtype. The weights of a block may all be zero.
         X_val, y_val, sample_weight_val
-            As in :meth:`fit`. `early_stopping` needs them: no rows are split off.
+            As in :meth:`fit`. `early_stopping` requires them: no rows are split off.
 
         Returns
         -------
         DNNRegressor
-            Itself.
+            The fitted model.
 
         Raises
         ------
         TypeError, ValueError
-            If an argument, a parameter or a block does not fit. All blocks are read and checked
-            before training begins: then the model is as before. If a block has changed when it
-            is read again, the model has the parameters that the epochs before led to.
+            If an argument, a parameter or a block is invalid. All blocks are read and checked
+            before training begins; if the error is found then, the model is unchanged. If a block
+            has changed when it is read again, the model has the parameters of the last complete
+            epoch.
 
         Warns
         -----
@@ -345,13 +365,13 @@ class DNNRegressor(RegressorMixin, DNNEstimator):  # type: ignore[misc]
 
         Notes
         -----
-        The first pass over the blocks learns the norm of X and y; each epoch is one more. The
-        next block is read while one is trained on.
+        The standardisation of X and y is computed in a first pass over the blocks; each epoch is
+        another pass. The next block is read while the current one is trained on.
 
-        Without `shuffle` the model is that of :meth:`fit` with all rows: rows left over from the
-        last mini-batch of a block begin the first one of the next. With `shuffle` the rows of each
-        block are shuffled and the blocks stay in their order, so if the rows are sorted, shuffle
-        them once before you divide them.
+        Without `shuffle`, the model is the same as that of :meth:`fit` on all rows: rows left over
+        at the end of a block start the first mini-batch of the next. With `shuffle`, the rows
+        within each block are shuffled and the blocks keep their order. If the rows are sorted,
+        shuffle them once before you divide them into blocks.
         """
         self._fit_blocks(blocks, None, X_val, y_val, sample_weight_val)
         return self
@@ -377,15 +397,17 @@ class DNNRegressor(RegressorMixin, DNNEstimator):  # type: ignore[misc]
     # -------------------------------------------------------------------------- scoring
 
     def predict(self, X: Any) -> NDArray[Any]:
-        """The outputs of the network, in the units of y.
+        """Predict the targets, in the units of y.
 
         Parameters
         ----------
-        X : array, data frame or sparse matrix (n_samples, n_features)
+        X : array, data frame or sparse matrix of shape (n_samples, n_features)
+            Rows to predict.
 
         Returns
         -------
-        array (n_samples,) or (n_samples, n_outputs), as y was
+        array of shape (n_samples,) or (n_samples, n_outputs)
+            Predictions, with the number of dimensions of y in training.
         """
         logits = self._logits(X)
         return self._targets(self._learnt()).in_units_of_y(logits)

@@ -1,4 +1,4 @@
-"""Training: solvers, the loop over epochs, learning-rate schedules, stopping."""
+"""Training: solvers, the loop over epochs, learning-rate schedules, stopping criteria."""
 
 from ._training.history import EpochInfo, History, Validation
 from ._training.loop import DivergenceWarning

@@ -105,19 +105,27 @@ def test_error_names_file_and_row(saved):
 @pytest.mark.parametrize(
     ("arrays", "error", "message"),
     [
-        ([X[:, 0], LABEL], ValueError, r"0.npy must hold an array of 2 dimensions, got .*\(500,\)"),
-        ([X, LABEL[:, None, None]], ValueError, "1.npy must hold an array of 1 or 2 dimensions"),
-        ([X, LABEL, X], ValueError, "2.npy must hold an array of 1 dimensions"),
+        (
+            [X[:, 0], LABEL],
+            ValueError,
+            r"0.npy must contain an array of 2 dimensions, got .*\(500,\)",
+        ),
+        ([X, LABEL[:, None, None]], ValueError, "1.npy must contain an array of 1 or 2 dimensions"),
+        ([X, LABEL, X], ValueError, "2.npy must contain an array of 1 dimensions"),
         ([X[:0], LABEL[:0]], ValueError, r"must have rows and columns, got shape \(0, 4\)"),
         ([X[:, :0], LABEL], ValueError, r"must have rows and columns, got shape \(500, 0\)"),
         ([X, LABEL[1:]], ValueError, "1.npy must have 500 rows, like .*0.npy, got 499"),
         ([X, LABEL, WEIGHT[1:]], ValueError, "2.npy must have 500 rows"),
-        ([np.asfortranarray(X), LABEL], ValueError, "0.npy is in Fortran order"),
-        ([X * 1j, LABEL], TypeError, "0.npy must hold numbers, got complex128"),
-        ([X.astype("U4"), LABEL], TypeError, "0.npy must hold numbers, got <U4"),
-        ([X, NAMES.astype(object)], TypeError, "1.npy must hold numbers or strings, got object"),
-        ([X, np.zeros(N, "M8[s]")], TypeError, "1.npy must hold numbers or strings, got datetime"),
-        ([np.zeros((N, 2), "f4,i4"), LABEL], TypeError, "0.npy must hold numbers, got"),
+        ([np.asfortranarray(X), LABEL], ValueError, "0.npy must be in C order, got Fortran order"),
+        ([X * 1j, LABEL], TypeError, "0.npy must contain numbers, got complex128"),
+        ([X.astype("U4"), LABEL], TypeError, "0.npy must contain numbers, got <U4"),
+        ([X, NAMES.astype(object)], TypeError, "1.npy must contain numbers or strings, got object"),
+        (
+            [X, np.zeros(N, "M8[s]")],
+            TypeError,
+            "1.npy must contain numbers or strings, got datetime",
+        ),
+        ([np.zeros((N, 2), "f4,i4"), LABEL], TypeError, "0.npy must contain numbers, got"),
     ],
 )
 def test_refuses(saved, arrays, error, message):
@@ -173,7 +181,7 @@ def test_that_changes_is_noticed(saved):
     reading = iter(blocks)
     next(reading)
     os.truncate(y_path, 1000)
-    with pytest.raises(ValueError, match=r"1.npy has become shorter while it was read"):
+    with pytest.raises(ValueError, match=r"1.npy was truncated while it was read"):
         next(reading)
     np.save(y_path, LABEL[::-1])
     touch(y_path)

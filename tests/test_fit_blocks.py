@@ -121,7 +121,7 @@ def test_warm_start_goes_on():
     other.fit_blocks([(X[:9], np.zeros(9, int))], classes=[0, 1, 2])
     with pytest.raises(ValueError, match="features"):
         other.fit_blocks([(X[:, :3], LABEL)])
-    with pytest.raises(ValueError, match="trained on single labels, got multilabel ones"):
+    with pytest.raises(ValueError, match="trained on single labels, got multilabel labels"):
         other.fit_blocks([(X, indicator())])
 
 
@@ -132,7 +132,7 @@ def test_warm_start_on_labels_of_several_outputs():
     model = classifier(warm_start=True).fit_blocks([(X, indicator())])
     with pytest.raises(ValueError, match="y must have 3 columns as before, got 2"):
         model.fit_blocks([(X, indicator()[:, :2])])
-    with pytest.raises(ValueError, match="trained on multilabel labels, got soft ones"):
+    with pytest.raises(ValueError, match="trained on multilabel labels, got soft labels"):
         model.fit_blocks([(X, probabilities())])
 
 
@@ -162,7 +162,7 @@ def test_classes_that_do_not_come():
     np.testing.assert_allclose(model.class_prior_[:3], 1 / 3)  # balanced
     with pytest.raises(ValueError, match=r"block at row 1 .*classes \[2\].*not among \[0 1\]"):
         classifier().fit_blocks([(X[:1], [0]), (X[1:9], [2] * 8)], classes=[0, 1])
-    with pytest.raises(ValueError, match="classes goes with one label a row, got multilabel"):
+    with pytest.raises(ValueError, match="classes needs one label per row, got multilabel"):
         classifier().fit_blocks([(X, indicator())], classes=[0, 1, 2])
 
 

@@ -37,18 +37,18 @@ class Changing:
 
 
 REFUSED = [
-    (iter(BLOCKS), TypeError, "blocks must be iterable again and again.*got list_iterator"),
+    (iter(BLOCKS), TypeError, "blocks must be iterable repeatedly.*got list_iterator"),
     (
         (block for block in BLOCKS),
         TypeError,
-        "blocks must be iterable again and again.*got generator",
+        "blocks must be iterable repeatedly.*got generator",
     ),
-    (5, TypeError, "blocks must be iterable again and again.*got int"),
+    (5, TypeError, "blocks must be iterable repeatedly.*got int"),
     ([], ValueError, "at least 1 row"),
     ([(X[:0], LABEL[:0])], ValueError, "at least 1 row"),
     ([X], TypeError, r"must be \(X, y\) or \(X, y, sample_weight\), got ndarray as block 0"),
     ([BLOCKS[0], (X, LABEL, WEIGHT, 1)], TypeError, "got tuple of length 4 as block 1"),
-    ([(1, 2)], TypeError, "must hold arrays, got 1"),
+    ([(1, 2)], TypeError, "must contain arrays, got 1"),
     ([BLOCKS[0], (X, LABEL[:5])], ValueError, r"row 300 \(block 1\): y must have 700 rows"),
     ([(X, LABEL, WEIGHT[:5])], ValueError, r"sample_weight must have shape \(700,\)"),
     ([(X, LABEL, -WEIGHT)], ValueError, "block 0.*not negative"),
@@ -59,10 +59,18 @@ REFUSED = [
     (divided([300], nan_at(450, 2), LABEL), ValueError, r"nan in row 450 \(block 1\), column 2"),
     ([(np.full((9, 2), "a"), [1] * 9)], ValueError, r"block at row 0 \(block 0\)"),
     ([BLOCKS[0], (X, TARGET)], ValueError, "block at row 300.*continuous"),
-    ([BLOCKS[0], (X, indicator())], ValueError, "multilabel labels, but single ones came"),
+    (
+        [BLOCKS[0], (X, indicator())],
+        ValueError,
+        "y must have single labels as before, got multilabel",
+    ),
     ([BLOCKS[0], (X, np.full(N, "a"))], ValueError, "labels of one type, got <U1 after int64"),
     ([(X, indicator()), (X, indicator()[:, :2])], ValueError, "3 columns as before, got 2"),
-    ([(X, indicator()), (X, probabilities())], ValueError, "soft labels, but multilabel"),
+    (
+        [(X, indicator()), (X, probabilities())],
+        ValueError,
+        "y must have multilabel labels as before, got soft",
+    ),
     (Changing(BLOCKS, BLOCKS[:1]), ValueError, "700 at first, now 300"),
     (Changing(BLOCKS[:1], BLOCKS), ValueError, "300 at first, now more than 300"),
     (Changing(BLOCKS, [(X, LABEL + 1)]), ValueError, r"classes \[3\] that are not among"),
@@ -111,9 +119,9 @@ def test_targets_of_another_form_are_refused():
         regressor().fit_blocks([(X[:300], TARGET[:300]), (X, np.stack([TARGET] * 2, axis=1))])
     with pytest.raises(ValueError, match=r"block at row 0.*NaN"):
         regressor().fit_blocks([(X, np.full(N, np.nan))])
-    with pytest.raises(ValueError, match="rows of probabilities"):
+    with pytest.raises(ValueError, match="class_weight needs class labels, got soft labels"):
         classifier(class_weight="balanced").fit_blocks([(X, probabilities())])
-    with pytest.raises(ValueError, match="must be 'balanced' for labels of several outputs"):
+    with pytest.raises(ValueError, match="must be 'balanced' for multi-label targets"):
         classifier(class_weight={0: 1.0}).fit_blocks([(X, indicator())])
 
 
@@ -152,7 +160,7 @@ def test_max_time_ends_it_between_blocks():
 
     blocks = Slow(divided([10], X, LABEL))
     model = classifier(max_time=0.05)
-    with pytest.warns(ConvergenceWarning, match="max_time=0.05 seconds are over") as caught:
+    with pytest.warns(ConvergenceWarning, match="max_time=0.05 seconds have passed") as caught:
         model.fit_blocks(blocks)
     assert caught[0].filename == __file__
     assert 0 < model.t_ < N

@@ -188,7 +188,7 @@ def test_warm_start_goes_on():
     assert np.array_equal(whole.network_.parameters, parts.network_.parameters)
     for way in ("error", "mean"):
         other = clone(parts).set_params(missing_values="indicator").fit(X, y)
-        with pytest.raises(ValueError, match="missing_values must be as it was"):
+        with pytest.raises(ValueError, match="missing_values must be the same as in"):
             other.set_params(missing_values=way).fit(np.nan_to_num(X), y)
         assert np.isfinite(other.predict_proba(X)).all()
 

@@ -1,1 +1,1 @@
-"""Rows and columns out of files and blocks, wherever they come from."""
+"""Reading of rows and columns from files and blocks."""

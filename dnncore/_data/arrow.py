@@ -1,4 +1,4 @@
-"""Arrow columns as numbers, as text, and as indices into a list of categories."""
+"""Conversion of Arrow columns to numbers, to text, and to indices of categories."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ BOOLEANS = ("false", "true")
 
 
 def require_pyarrow(kind: str) -> None:
-    """Raise ImportError unless pyarrow is there to read files of a kind."""
+    """Raise ImportError if pyarrow, which reads files of this kind, is not installed."""
     try:
         import pyarrow  # noqa: F401
     except ImportError as error:
@@ -24,7 +24,7 @@ def require_pyarrow(kind: str) -> None:
 
 
 class NotANumber(Exception):
-    """A text that is no number, and its row in the column."""
+    """A text is not a number; has the text and its row in the column."""
 
     def __init__(self, row: int, text: str) -> None:
         super().__init__(text)
@@ -42,7 +42,7 @@ def is_text_type(kind: Any) -> bool:
 
 
 def plain(column: Any) -> Any:
-    """The column without a dictionary, text being of Arrow's plain string type."""
+    """Decode a dictionary column, and convert text to Arrow's plain string type."""
     import pyarrow as pa
 
     if pa.types.is_dictionary(column.type):
@@ -53,7 +53,7 @@ def plain(column: Any) -> Any:
 
 
 def missing(column: Any) -> NDArray[np.bool_]:
-    """Which cells are null or NaN."""
+    """Return a mask of the cells that are null or NaN."""
     from pyarrow import compute
 
     mask: NDArray[np.bool_] = compute.is_null(column, nan_is_null=True).to_numpy(
@@ -63,14 +63,14 @@ def missing(column: Any) -> NDArray[np.bool_]:
 
 
 def numbers(column: Any) -> NDArray[Any]:
-    """A column of numbers or truth values, or of text that is numbers, with NaN for nulls.
+    """Convert a column of numbers, Booleans or numeric text to an array, with NaN for nulls.
 
-    Integers and floats stay what they are, if no integer is null; all else becomes float64.
+    Integers (without nulls) and floats keep their type; anything else becomes float64.
 
     Raises
     ------
     NotANumber
-        At the first cell that is text of another kind.
+        For the first cell with text that is not numeric.
     """
     import pyarrow as pa
 
@@ -84,7 +84,7 @@ def numbers(column: Any) -> NDArray[Any]:
 
 
 def numbers_or_booleans(column: Any) -> NDArray[Any]:
-    """As `numbers`, with 1 and 0 for the texts true and false in a column of nothing else."""
+    """Convert as `numbers` does; in a column of only true and false, these texts become 1 and 0."""
     from pyarrow import compute
 
     try:
@@ -96,7 +96,7 @@ def numbers_or_booleans(column: Any) -> NDArray[Any]:
 
 
 def labels(column: Any) -> NDArray[Any]:
-    """A `plain` column without nulls: text as strings, truth values and numbers as they are."""
+    """Convert a `plain` column without nulls to labels: strings, Booleans or numbers."""
     from pyarrow import types
 
     if is_text_type(column.type):
@@ -107,7 +107,7 @@ def labels(column: Any) -> NDArray[Any]:
 
 
 def are_booleans(texts: Sequence[str | None]) -> bool:
-    """Whether some texts, of which None is missing, are nothing but true and false."""
+    """Return whether all texts are true or false, apart from missing ones (None)."""
     present = {text.lower() for text in texts if text is not None}
     return bool(present) and present <= set(BOOLEANS)
 
@@ -123,14 +123,14 @@ def _is_number(cell: Any) -> bool:
 
 
 def is_number(text: str) -> bool:
-    """Whether a text is a number, to Arrow's mind."""
+    """Return whether Arrow parses a text as a number."""
     import pyarrow as pa
 
     return _is_number(pa.scalar(text))
 
 
 def texts(column: Any) -> Any:
-    """A column as Arrow strings, the same for a number whatever its type: 1 for 1.0."""
+    """Convert a column to Arrow strings, equal for equal numbers of any type: 1 for 1.0."""
     import pyarrow as pa
     from pyarrow import compute
 
@@ -140,14 +140,15 @@ def texts(column: Any) -> Any:
 
 
 class Categories:
-    """A list of texts, and the index of each cell of a column in it.
+    """List of categories that maps the cells of a column to indices.
 
-    A text that is not in the list itself is looked for by what it means: 1.0 and 01 are 1, True
-    and TRUE are true.
+    A text that is not in the list is compared by its meaning: 1.0 and 01 equal 1, True and TRUE
+    equal true.
 
     Parameters
     ----------
-    values : sequence of str, all different
+    values : sequence of str
+        Categories, all different.
     """
 
     def __init__(self, values: Sequence[str]) -> None:
@@ -160,7 +161,7 @@ class Categories:
             self._meanings.setdefault(self._meaning(value), index)
 
     def indices(self, column: Any) -> tuple[NDArray[np.intp], Counter[str]]:
-        """The index of each cell, -1 for missing and unknown ones; how often these came."""
+        """Return the index of each cell, -1 if missing or unknown, and counts of unknown texts."""
         import pyarrow as pa
         from pyarrow import compute
 
@@ -186,7 +187,7 @@ class Categories:
             number = float(text)
         except ValueError:
             return text
-        if "_" in text:  # a number to Python only
+        if "_" in text:  # a number only to Python
             return text
         if math.isfinite(number) and number == int(number):
             return str(int(number))

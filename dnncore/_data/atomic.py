@@ -1,4 +1,4 @@
-"""Files that are replaced in one step: who reads meanwhile gets the old one or the new one."""
+"""Atomic replacement of files: a concurrent reader sees either the old or the new file."""
 
 from __future__ import annotations
 
@@ -12,12 +12,12 @@ from typing import BinaryIO
 
 @contextmanager
 def write_in_one_step(path: str | os.PathLike[str]) -> Iterator[BinaryIO]:
-    """A file to write to, which takes the place of `path` when the block ends without an error.
+    """Open a temporary file that replaces `path` when the block ends without an error.
 
     Raises
     ------
     OSError
-        If that fails, or `path` is not a regular file; then it is as before.
+        If writing fails, or `path` is not a regular file; `path` is unchanged.
     """
     # A rename onto a symbolic link or a device would replace the link or the device.
     path = Path(os.path.realpath(path))
@@ -32,13 +32,13 @@ def write_in_one_step(path: str | os.PathLike[str]) -> Iterator[BinaryIO]:
         os.replace(temporary, path)
     except OSError as error:
         if error.filename not in (None, str(temporary)):
-            raise  # of something else that was done in the block
+            raise  # raised by something else in the block
         raise OSError(error.errno, error.strerror, str(path)) from error
     finally:
         temporary.unlink(missing_ok=True)
 
 
 def write_atomically(path: str | os.PathLike[str], data: bytes | memoryview) -> None:
-    """Replace the file `path` by one with `data`; raises as :func:`write_in_one_step`."""
+    """Replace the contents of `path` by `data`; raises the errors of :func:`write_in_one_step`."""
     with write_in_one_step(path) as file:
         file.write(data)

@@ -1,4 +1,4 @@
-"""Rows that come in blocks: taken apart, read ahead, and divided anew."""
+"""Blocks of rows: unpacking, reading ahead and rechunking."""
 
 from __future__ import annotations
 
@@ -15,24 +15,26 @@ from .._core.csrc import all_finite
 from .._core.labels import check_total, weights
 
 T = TypeVar("T")
-Arrays = tuple[Any, ...]  # or CSR matrices, of as many rows each; None where there is none
+Arrays = tuple[Any, ...]  # or CSR matrices, with an equal number of rows; None where there is none
 
 
 class Block(NamedTuple):
-    """Some rows that stand together, as they were given.
+    """A block of rows, as given by the user.
 
     Attributes
     ----------
     X, y : array-like
-        Of as many rows.
-    sample_weight : array (n_rows,) or None
+        Features and targets, with an equal number of rows.
+    sample_weight : array of shape (n_rows,) or None
+        Sample weights.
     n_rows : int
+        Number of rows.
     first_row : int
-        How many rows were in the blocks before.
+        Number of rows in the preceding blocks.
     number : int
-        How many blocks there were before.
+        Number of preceding blocks.
     of : iterable
-        What gave the block.
+        Source of the block.
     """
 
     X: Any
@@ -44,15 +46,17 @@ class Block(NamedTuple):
     of: Any
 
     def place(self, row: int) -> str:
-        """Where one of the rows is, in words."""
+        """Describe the place of a row of the block."""
         row += self.first_row
         if hasattr(self.of, "place"):
             return str(self.of.place(row))
         return f"row {row} (block {self.number})"
 
     def check_finite(self, *, may_miss: bool = False) -> None:
-        """Raise ValueError if X is an array of floats and a number in it is not finite, or, with
-        `may_miss`, is infinite."""
+        """Raise ValueError if X is an array of floats with an infinite value.
+
+        Without `may_miss`, NaN is an error as well.
+        """
         X = self.X
         if not isinstance(X, np.ndarray) or X.ndim != 2 or X.dtype.kind != "f":
             return
@@ -69,7 +73,7 @@ class Block(NamedTuple):
 
     @contextmanager
     def faults(self) -> Iterator[None]:
-        """Say of an error which block it is about."""
+        """Add to an error which block caused it."""
         try:
             yield
         except (TypeError, ValueError) as error:
@@ -78,29 +82,28 @@ class Block(NamedTuple):
 
 
 class Blocks:
-    """What a user gave as blocks, taken apart.
+    """The blocks given by a user, unpacked and checked.
 
     Parameters
     ----------
-    blocks : iterable
-        Every iteration gives ``(X, y)`` or ``(X, y, sample_weight)``, block by block, from the
-        first to the last. Blocks without rows are passed over.
+    blocks : iterable of (X, y) or (X, y, sample_weight)
+        Blocks of rows. Every iteration starts at the first block. Blocks without rows are skipped.
 
     Raises
     ------
     TypeError
-        If it is an iterator, which could be gone through only once, or no iterable at all; later
-        if a block is no such tuple.
+        If `blocks` is an iterator, which can be iterated only once, or not iterable. During
+        iteration: if a block is not such a tuple.
     ValueError
-        Later, if there are no rows, or arrays of a block differ in their number of rows, or an
-        iteration gives another number of rows than the first, or only some blocks have weights,
-        or these do not have a finite, positive sum.
+        During iteration: if there are no rows, the arrays of a block differ in their number of
+        rows, the total number of rows differs from that of the first iteration, only some blocks
+        have weights, or the sum of the weights is not finite and positive.
     """
 
     def __init__(self, blocks: Iterable[Any]) -> None:
         if isinstance(blocks, Iterator) or not isinstance(blocks, Iterable):
             raise TypeError(
-                "blocks must be iterable again and again, like a list or an object with __iter__, "
+                "blocks must be iterable repeatedly, like a list or an object with __iter__, "
                 f"got {type(blocks).__name__}"
             )
         self._blocks = blocks
@@ -136,7 +139,7 @@ class Blocks:
         known = self.n_rows
         if known is not None and (n_rows > known or (ended and n_rows < known)):
             raise ValueError(
-                f"blocks must have the same rows whenever they are read: {known} at first, now "
+                f"blocks must have the same rows in every iteration: {known} at first, now "
                 f"{n_rows if ended else f'more than {known}'}"
             )
 
@@ -155,29 +158,29 @@ def _parts(block: Any, number: int) -> tuple[Any, Any, Any]:
 def _length(x: Any) -> int:
     shape = np.shape(x)
     if not shape:
-        raise TypeError(f"a block must hold arrays, got {x!r:.80}")
+        raise TypeError(f"a block must contain arrays, got {x!r:.80}")
     return int(shape[0])
 
 
 def read_ahead(items: Iterable[T]) -> Generator[T, None, None]:
-    """The same items; while one is used, a thread gets the next."""
+    """Iterate over the items; while one is used, a thread fetches the next."""
     iterator, end = iter(items), object()
     with ThreadPoolExecutor(1, "dnncore-reader") as reader:
         coming = reader.submit(next, iterator, end)
         while (item := coming.result()) is not end:
             coming = reader.submit(next, iterator, end)
             yield item  # type: ignore[misc]
-            del item  # before waiting for another: there are two at most
+            del item  # before waiting for the next, so that at most two exist
 
 
 def rechunk(
     blocks: Iterable[Arrays], multiple: int, rng: np.random.Generator | None = None
 ) -> Generator[tuple[Arrays, NDArray[np.intp] | None], None, None]:
-    """The same rows in other pieces: each a multiple of so many rows, but for the last.
+    """Divide blocks into pieces with a multiple of `multiple` rows, except for the last.
 
-    Rows that are left over at the end of a block are copied, to begin a piece with the first ones
-    of the next; the others stay where they are. With `rng` the rows of each block are shuffled:
-    the second value is the order in which to take those of a piece, or None.
+    Rows left over at the end of a block are copied, and form a piece with the first rows of the
+    next block; the others are not copied. Each piece comes with the order of its rows, or None.
+    With `rng`, the rows of each block are shuffled.
     """
     carried: Arrays | None = None
     for arrays in blocks:
@@ -202,7 +205,7 @@ def rechunk(
 
 
 def permutation(n: int, rng: np.random.Generator | None) -> NDArray[np.intp] | None:
-    """An order of n rows by chance, or None, which stands for their own."""
+    """Return a random order of n rows; without `rng`, None, which means the given order."""
     return None if rng is None else rng.permutation(n).astype(np.intp, copy=False)
 
 

@@ -1,4 +1,4 @@
-"""How the columns of a table became the features of a model; kept in the model file."""
+"""The columns of a table that are the features of a model; stored in the model file."""
 
 from __future__ import annotations
 
@@ -11,16 +11,17 @@ NUMBER, CATEGORY, TARGET = "number", "category", "target"
 
 @dataclass(frozen=True)
 class Column:
-    """A column of a table, as a model takes it.
+    """A column of a table, and its meaning for the model.
 
     Attributes
     ----------
     name : str
+        Name of the column.
     values : tuple of str, or None
-        The categories, of which each is a feature: 1 where the column has that value, else 0.
-        None for a column of numbers, which is a feature as it is.
+        Categories. Each one is a feature: 1 where the column has that value, otherwise 0. None for
+        a numeric column, which is a single feature.
     is_target : bool
-        Whether it is the column to predict, and no feature.
+        Whether the column is the target, and not a feature.
     """
 
     name: str
@@ -35,7 +36,7 @@ class Column:
 
     @property
     def feature_names(self) -> list[str]:
-        """``name``, or ``name=value`` for each category."""
+        """Names of the features: ``name``, or ``name=value`` for each category."""
         if self.is_target:
             return []
         if self.values is None:
@@ -47,17 +48,17 @@ Table = tuple[Column, ...]
 
 
 def n_features(columns: Sequence[Column]) -> int:
-    """How many features the columns give together."""
+    """Return the total number of features of the columns."""
     return sum(column.n_features for column in columns)
 
 
 def feature_names(columns: Sequence[Column]) -> list[str]:
-    """The names of these features, in their order."""
+    """Return the names of the features of the columns, in order."""
     return [name for column in columns for name in column.feature_names]
 
 
 def check_columns(columns: Sequence[Column], n_expected: int) -> None:
-    """Raise ValueError unless the columns are a table that gives `n_expected` features."""
+    """Raise ValueError unless the columns are a valid table with `n_expected` features."""
     names = [column.name for column in columns]
     if len(set(names)) < len(names):
         raise ValueError(f"the columns of the table must have different names, got {names!r:.80}")
@@ -67,18 +68,17 @@ def check_columns(columns: Sequence[Column], n_expected: int) -> None:
         values = column.values
         if values is not None and not 0 < len(set(values)) == len(values):
             raise ValueError(
-                f"column {column.name!r:.80} must have one or more values, each of them once, "
+                f"column {column.name!r:.80} must have one or more values, all different, "
                 f"got {values!r:.80}"
             )
     if n_features(columns) != n_expected:
         raise ValueError(
-            f"the table must give {n_expected} features, as many as the model takes, "
-            f"got {n_features(columns)}"
+            f"the table must give {n_expected} features, like the model, got {n_features(columns)}"
         )
 
 
 def to_json(columns: Sequence[Column]) -> list[dict[str, Any]]:
-    """The columns as values that JSON has words for; :func:`from_json` reads them."""
+    """Convert columns to JSON values; :func:`from_json` reads them."""
     return [_description(column) for column in columns]
 
 
@@ -91,7 +91,7 @@ def _description(column: Column) -> dict[str, Any]:
 
 
 def from_json(description: object) -> Table:
-    """The columns that :func:`to_json` described; ValueError if they are of another form."""
+    """Return the columns that :func:`to_json` described; raise ValueError if the form is wrong."""
     if not isinstance(description, list):
         raise ValueError("table must be a list of columns")
     return tuple(_column(entry) for entry in description)

@@ -10,34 +10,35 @@ from typing import Any
 from .arrow import require_pyarrow
 from .files import Path, Stamp, UnusableFile
 
-BLOCK_BYTES = 4 << 20  # that are read at a time
+BLOCK_BYTES = 4 << 20  # read at a time
 BLANKS = " \t"
 
 
 class CsvFile:
-    """A CSV file with a header, of which each iteration reads the columns anew.
+    """A CSV file with a header; each iteration over columns reads the file again.
 
-    Blanks around a cell or a name do not count; empty cells, NA, NaN and null are missing.
+    Blanks around a cell or a name are ignored. Empty cells, NA, NaN and null are missing values.
 
     Attributes
     ----------
     path : str
+        Path of the file.
     names : list of str
-        Of the columns.
+        Names of the columns.
     size : int
-        Bytes that all columns take in memory, about.
+        Approximate size of all columns in memory, in bytes.
 
     Raises
     ------
     ImportError
-        Without pyarrow.
+        If pyarrow is not installed.
     OSError
         If the file cannot be read.
     FileError
-        If it is no CSV file.
+        If the file is not a CSV file.
     """
 
-    typed = False  # All columns are text, which may mean numbers.
+    typed = False  # All columns are text, which may represent numbers.
 
     def __init__(self, path: Path) -> None:
         require_pyarrow("CSV")
@@ -59,7 +60,7 @@ class CsvFile:
         try:
             with csv.open_csv(
                 self.path,
-                # A ragged row is reported with its number only when one thread reads.
+                # Arrow reports the number of a malformed row only if a single thread reads.
                 read_options=csv.ReadOptions(use_threads=False, block_size=BLOCK_BYTES),
                 parse_options=csv.ParseOptions(newlines_in_values=True),
                 convert_options=csv.ConvertOptions(**convert_options),
@@ -69,7 +70,7 @@ class CsvFile:
             raise UnusableFile(self.path, "CSV", error) from error
 
     def columns(self, names: Sequence[str]) -> Iterator[list[Any]]:
-        """Of some rows at a time, columns as Arrow strings, missing cells being null.
+        """Iterate over batches of rows: a list of columns as Arrow strings, null if missing.
 
         Raises
         ------
@@ -78,7 +79,7 @@ class CsvFile:
         """
         import pyarrow as pa
 
-        # Read as text, a cell of a later block cannot clash with a type that the first suggested.
+        # Reading text avoids conflicts with types that would be inferred from the first block.
         written = [self._written[self.names.index(name)] for name in names]
         types = {name: pa.string() for name in written}
         with self._opened(include_columns=written, column_types=types) as reader:
@@ -94,12 +95,12 @@ class CsvFile:
         return compute.if_else(is_missing, pa.scalar(None, pa.string()), cells)
 
     def line(self, row: int) -> int:
-        """The line on which a row begins, counted from 1; blank lines hold no row."""
+        """Return the line number, from 1, on which a row begins; blank lines are not rows."""
         import pyarrow as pa
 
         record = -1  # the header
         quotes = 0
-        with pa.input_stream(self.path) as stream:  # uncompressed as by the reader
+        with pa.input_stream(self.path) as stream:  # decompresses, as the reader does
             for number, line in enumerate(io.BufferedReader(stream), start=1):
                 inside_quotes = quotes % 2 == 1
                 quotes += line.count(b'"')

@@ -1,4 +1,4 @@
-"""Arrow columns as a matrix of features, and as the target."""
+"""Encoding of Arrow columns as a matrix of features, and as targets."""
 
 from __future__ import annotations
 
@@ -12,22 +12,23 @@ from numpy.typing import DTypeLike, NDArray
 from .arrow import Categories, NotANumber, missing, numbers, numbers_or_booleans
 from .columns import Column, n_features
 
-MAX_UNKNOWN = 1000  # values counted for a column
+MAX_UNKNOWN = 1000  # different values counted per column
 
-# Makes the cells of a column, of this name, what a model or a metric takes.
+# Takes the name and the cells of a column; returns targets for a model or a metric.
 TargetReader = Callable[[str, Any], NDArray[Any]]
 
 
 class CellError(ValueError):
-    """A cell that will not do.
+    """A cell is invalid.
 
     Attributes
     ----------
     column : str
+        Name of the column.
     row : int
-        Of the array of cells.
+        Row of the cell in its array.
     problem, rest : str
-        What is wrong, before and after the place of the cell.
+        Parts of the message before and after the place of the cell.
     """
 
     def __init__(self, column: str, row: int, problem: str, rest: str = "") -> None:
@@ -38,25 +39,27 @@ class CellError(ValueError):
         return self.at(f"in row {self.row}")
 
     def at(self, place: str) -> str:
-        """The message, with the place of the cell in words such as "in row 7"."""
+        """Return the message, given the place of the cell, such as "in row 7"."""
         return f"column {self.column!r} {self.problem} {place}{self.rest}"
 
 
 class FeatureEncoder:
-    """Columns as a matrix: a number as it is, a category as a row with a single 1.
+    """Encoder of columns as a matrix: numbers unchanged, categories one-hot.
 
     Parameters
     ----------
     columns : sequence of Column
-        Of the features.
+        Columns of the features.
     dtype : float32 or float64
+        Dtype of the matrix.
     may_miss : bool
-        Whether a missing number is NaN, and a missing category a row of 0, rather than an error.
+        Whether missing values are allowed: a missing number becomes NaN, and a missing category
+        all zeros. Otherwise, they are errors.
 
     Attributes
     ----------
     unknown : dict
-        For each column of categories, how many cells had which value that is none of them.
+        For each categorical column, the number of cells of each unknown value.
     """
 
     def __init__(self, columns: Sequence[Column], dtype: DTypeLike, may_miss: bool) -> None:
@@ -67,12 +70,13 @@ class FeatureEncoder:
         }
 
     def __call__(self, cells: Sequence[Any]) -> NDArray[Any]:
-        """The matrix (n, n_features) of one Arrow array of n cells for each column.
+        """Encode one Arrow array of n cells per column as a matrix of shape (n, n_features).
 
         Raises
         ------
         CellError
-            If a cell is missing that must not be, or is no finite number where it must be one.
+            If a cell is missing without `may_miss`, or a cell of a numeric column is not a finite
+            number.
         """
         X = np.zeros((len(cells[0]), n_features(self._columns)), self._dtype)
         first = 0
@@ -100,13 +104,13 @@ class FeatureEncoder:
 
 
 def read_numbers(name: str, cells: Any) -> NDArray[np.float64]:
-    """Finite numbers, of which none may be missing."""
+    """Read numbers, which must be finite and not missing."""
     check_present(name, cells)
     return finite_numbers(name, cells, np.dtype(np.float64), numbers)
 
 
 def read_integers(name: str, cells: Any) -> NDArray[np.int64]:
-    """Labels that are integers, be they written as floats or as text; all of them must be."""
+    """Read integer labels, which may be written as floats or as text."""
     import pyarrow as pa
 
     try:
@@ -117,19 +121,19 @@ def read_integers(name: str, cells: Any) -> NDArray[np.int64]:
 
 
 def read_booleans(name: str, cells: Any) -> NDArray[np.bool_]:
-    """Labels of a column of true and false."""
+    """Read labels that are true or false."""
     return cells.to_numpy(zero_copy_only=False)  # type: ignore[no-any-return]
 
 
 def read_texts(name: str, cells: Any) -> NDArray[np.object_]:
-    """Labels as strings."""
+    """Read labels as strings."""
     import pyarrow as pa
 
     return cells.cast(pa.string()).to_numpy(zero_copy_only=False)  # type: ignore[no-any-return]
 
 
 def class_reader(classes: NDArray[Any]) -> TargetReader:
-    """What reads labels as those of the classes of a model that mean the same."""
+    """Return a reader that maps labels to the classes of a model with the same meaning."""
     booleans = classes.dtype.kind == "b"
     known = Categories([str(x).lower() if booleans else str(x) for x in classes.tolist()])
 
@@ -138,7 +142,7 @@ def class_reader(classes: NDArray[Any]) -> TargetReader:
         indices, unknown = known.indices(cells)
         if unknown:
             row = int(np.argmax(indices < 0))
-            rest = ", which is no class of the model"
+            rest = ", which is not a class of the model"
             raise CellError(name, row, f"has the label {str(cells[row])!r}", rest)
         return classes[indices]
 
@@ -155,16 +159,18 @@ def check_present(name: str, cells: Any) -> None:
 def finite_numbers(
     name: str, cells: Any, dtype: np.dtype[Any], values: Callable[[Any], NDArray[Any]]
 ) -> NDArray[Any]:
-    """Cells as numbers that are finite in a dtype, or NaN where they are missing; CellError if
-    that cannot be. `values` makes them numbers."""
+    """Convert cells, by the function `values`, to finite numbers of a dtype, or NaN if missing.
+
+    Raises CellError if a cell is not numeric or not finite in that dtype.
+    """
     try:
         with np.errstate(over="ignore"):
-            # By way of float64, as of text: a number of any type gives the same bits.
+            # Converted via float64, like text, so that numbers of any type give the same bits.
             converted: NDArray[Any] = values(cells).astype(np.float64, copy=False).astype(dtype)
     except NotANumber as other:
         raise CellError(name, other.row, f"must be numeric, got {other.text!r}") from None
     infinite = np.isinf(converted)
     if infinite.any():
         row = int(infinite.argmax())
-        raise CellError(name, row, f"must hold finite {dtype} numbers, got {cells[row]}")
+        raise CellError(name, row, f"must contain finite {dtype} numbers, got {cells[row]}")
     return converted

@@ -1,7 +1,7 @@
-"""Files of rows: what is wrong with one, whether it has changed, how much of it is a block.
+"""Files of rows: their errors, detection of changes, and the size of a block.
 
-A row is an index from 0, as in arrays. Who names one to people says so in its own words: the
-command line counts lines and rows from 1, as editors and spreadsheets do.
+Rows are numbered from 0, as in arrays. Code that names a row to users converts it: the command line
+counts lines and rows from 1, as editors and spreadsheets do.
 """
 
 from __future__ import annotations
@@ -11,7 +11,7 @@ from typing import NamedTuple
 
 Path = str | os.PathLike[str]
 
-BLOCK_BYTES = 8 << 20  # of X
+BLOCK_BYTES = 8 << 20  # size of the X of a block
 
 
 class FileError(ValueError):
@@ -19,7 +19,7 @@ class FileError(ValueError):
 
 
 class UnusableFile(FileError):
-    """A file is none of its kind, or is damaged.
+    """A file is not of the expected kind, or is damaged.
 
     Attributes
     ----------
@@ -35,7 +35,7 @@ class UnusableFile(FileError):
 
 
 class Stamp(NamedTuple):
-    """What changes when a file is written to."""
+    """Properties of a file that change when it is written to."""
 
     path: str
     size: int
@@ -43,7 +43,7 @@ class Stamp(NamedTuple):
 
     @classmethod
     def of(cls, path: Path) -> Stamp:
-        # Opened, so that the operating system says at once what it has to say about the path.
+        # Open the file, so that an unreadable path raises the error of the operating system here.
         with open(path, "rb") as file:
             status = os.fstat(file.fileno())
         return cls(os.fspath(path), status.st_size, status.st_mtime_ns)
@@ -55,5 +55,5 @@ class Stamp(NamedTuple):
 
 
 def rows_of_a_block(row_bytes: int, block_bytes: int = BLOCK_BYTES) -> int:
-    """As many rows as fit in a block, at least one."""
+    """Return the number of rows that fit in a block, at least 1."""
     return max(1, block_bytes // row_bytes)

@@ -1,4 +1,4 @@
-"""NPY files, of which only the rows that are needed are in memory."""
+"""NPY files, read in pieces so that only the required rows are in memory."""
 
 from __future__ import annotations
 
@@ -15,28 +15,30 @@ from .files import FileError, Path, Stamp, UnusableFile
 
 
 class NpyFile:
-    """A file with one array.
+    """A file that contains one array.
 
-    It is read, not mapped: pages of a map would count as memory of the process, and a file that
-    becomes shorter would end it.
+    It is read, not mapped: mapped pages would count as memory of the process, and if the file were
+    truncated, accessing them would kill the process.
 
     Attributes
     ----------
     path : str
+        Path of the file.
     shape : tuple of int
-    dtype : numpy dtype
-        As stored; the byte order of what is read is that of the machine.
+        Shape of the array.
+    dtype : numpy.dtype
+        Dtype as stored; arrays that are read have the byte order of the machine.
     by_columns : bool
-        Whether the rows do not lie together (Fortran order), so that they cannot be read.
+        Whether the array is in Fortran order, so that rows are not contiguous and cannot be read.
     start, size : int
-        Where the array begins, and the length of the file, in bytes.
+        Offset of the array, and length of the file, in bytes.
 
     Raises
     ------
     OSError
         If the file cannot be read.
     FileError
-        If it is no NPY file.
+        If the file is not an NPY file.
     """
 
     def __init__(self, path: Path) -> None:
@@ -52,13 +54,13 @@ class NpyFile:
 
     @property
     def expected_size(self) -> int:
-        """The length that the file should have, in bytes."""
+        """Expected length of the file, in bytes."""
         return self.start + math.prod(self.shape) * self.dtype.itemsize
 
     def pieces(self, n_rows: int) -> Iterator[NDArray[Any]]:
-        """The array, so many rows at a time; FileError if the file has changed since it was opened.
+        """Iterate over pieces of `n_rows` rows; raise FileError if the file has changed.
 
-        A piece is not kept here: there are not two of them while the next one is read.
+        No reference to a piece is kept while the next one is read.
         """
         self._stamp.check()
         with open(self.path, "rb", buffering=0) as file:
@@ -72,7 +74,7 @@ class NpyFile:
         while rest:
             got = file.readinto(rest)
             if not got:
-                raise FileError(f"{self.path} has become shorter while it was read")
+                raise FileError(f"{self.path} was truncated while it was read")
             rest = rest[got:]
         return rows.astype(self.dtype.newbyteorder("="), copy=False)
 
@@ -81,6 +83,6 @@ def _header(file: io.FileIO) -> tuple[tuple[int, ...], bool, np.dtype[Any]]:
     version = npy.read_magic(file)
     if version == (1, 0):
         return npy.read_array_header_1_0(file)
-    if version in ((2, 0), (3, 0)):  # which differ only in the names of fields
+    if version in ((2, 0), (3, 0)):  # they differ only in the encoding of field names
         return npy.read_array_header_2_0(file)
-    raise ValueError(f"it is of version {version}")
+    raise ValueError(f"unknown format version {version}")

@@ -1,4 +1,4 @@
-"""Parquet files, of which only the rows that are needed are in memory."""
+"""Parquet files, read in batches so that only the required rows are in memory."""
 
 from __future__ import annotations
 
@@ -12,34 +12,37 @@ import numpy as np
 from .arrow import plain, require_pyarrow
 from .files import FileError, Path, Stamp, UnusableFile
 
-BUFFER_BYTES = 1 << 16  # of a column chunk, that are read at a time
-ROWS = 1 << 14  # that `columns` gives at a time
+BUFFER_BYTES = 1 << 16  # read at a time from a column chunk
+ROWS = 1 << 14  # given at a time by `columns`
 
 
 class ParquetFile:
-    """A file, of which each iteration reads the columns anew.
+    """A Parquet file; each iteration over columns reads the file again.
 
     Attributes
     ----------
     path : str
+        Path of the file.
     schema : pyarrow.Schema
+        Schema of the file.
     names : list of str
-        Of the columns.
+        Names of the columns.
     n_rows : int
+        Number of rows.
     size : int
-        Bytes that all columns take in memory, about.
+        Approximate size of all columns in memory, in bytes.
 
     Raises
     ------
     ImportError
-        Without pyarrow.
+        If pyarrow is not installed.
     OSError
         If the file cannot be read.
     FileError
-        If it is no Parquet file.
+        If the file is not a Parquet file.
     """
 
-    typed = True  # A column of text is no column of numbers.
+    typed = True  # Columns of text do not represent numbers.
 
     def __init__(self, path: Path) -> None:
         require_pyarrow("Parquet")
@@ -67,7 +70,7 @@ class ParquetFile:
             yield file
 
     def batches(self, names: Sequence[str], n_rows: int) -> Iterator[Any]:
-        """Record batches of some columns, of at most so many rows.
+        """Iterate over record batches of the named columns, of at most `n_rows` rows each.
 
         Raises
         ------
@@ -91,16 +94,16 @@ class ParquetFile:
                 yield batch
                 del batch
         del batches
-        # What the pool keeps of this thread would be no use to that of the next pass.
+        # The thread of the next pass could not use the memory that the pool keeps for this one.
         pyarrow.default_memory_pool().release_unused()
 
     def columns(self, names: Sequence[str]) -> Iterator[list[Any]]:
-        """Of some rows at a time, columns as Arrow arrays, none of them with a dictionary."""
+        """Iterate over batches of rows: a list of columns as Arrow arrays without dictionaries."""
         for batch in self.batches(names, ROWS):
             yield [plain(batch.column(name)) for name in names]
             del batch  # before the next is read
 
     def place(self, row: int) -> str:
-        """Where a row is, in words."""
+        """Describe the place of a row."""
         group = bisect_right(self._group_ends, row)
         return f"row {row} of {self.path} (row group {group})"

@@ -1,1 +1,1 @@
-"""What the classifier and the regressor share: rows, targets, parameters, fit."""
+"""The code shared by the classifier and the regressor: rows, targets, parameters, fit."""

@@ -1,4 +1,4 @@
-"""What DNNClassifier and DNNRegressor have in common: fit, fit_blocks and partial_fit."""
+"""The base class of DNNClassifier and DNNRegressor: fit, fit_blocks and partial_fit."""
 
 from __future__ import annotations
 
@@ -36,9 +36,9 @@ from .trainers import prepare_trainer
 from .validation import require_rows, split, validation
 
 ENDS = {
-    "max_iter": "max_iter={0.max_iter} epochs are over and the loss still improves",
-    "max_fun": "max_fun={0.max_fun} evaluations of the loss are over and it still improves",
-    "max_time": "max_time={0.max_time} seconds are over and the loss still improves",
+    "max_iter": "max_iter={0.max_iter} epochs completed, but training has not converged",
+    "max_fun": "max_fun={0.max_fun} loss evaluations completed, but training has not converged",
+    "max_time": "max_time={0.max_time} seconds have passed, but training has not converged",
 }
 
 
@@ -52,15 +52,15 @@ def takes_mini_batches(estimator: Any) -> bool:
 class DNNEstimator(CallbackSupport, BaseEstimator, Estimator, metaclass=ABCMeta):  # type: ignore[misc]
     """Base class; see DNNClassifier and DNNRegressor for the parameters."""
 
-    # ------------------------------------------------- what the two kinds do in their own way
+    # ------------------------------------------- differences of classification and regression
 
     @abstractmethod
     def _new_learner(self, known: Any, classes: Any, accumulates: bool) -> TargetLearner:
-        """What learns targets, when training begins, or goes on with `known` ones."""
+        """Return the learner of the targets; `known` are those of the previous training, if any."""
 
     @abstractmethod
     def _targets(self, learnt: Any) -> Targets:
-        """Targets of which that has been learnt."""
+        """Return the encoding of targets that the learned values define."""
 
     def _loss_options(self) -> dict[str, Any]:
         return {}
@@ -77,9 +77,9 @@ class DNNEstimator(CallbackSupport, BaseEstimator, Estimator, metaclass=ABCMeta)
         y_val: Any,
         sample_weight_val: ArrayLike | None,
     ) -> None:
-        with self._as_before_on_error():
+        with self._unchanged_on_error():
             self._check_params()
-            before = self._network_to_go_on_with()
+            before = self._resumed_network()
             checker, learner = self._begin(before, norm=bool(self.norm) and before is None)
             rows, targets = self._learnt_rows(X, y, sample_weight, checker, learner)
             held_out = checker.validation_rows(X_val, y_val, sample_weight_val, targets)
@@ -89,7 +89,7 @@ class DNNEstimator(CallbackSupport, BaseEstimator, Estimator, metaclass=ABCMeta)
             if self.early_stopping and held_out is None:
                 fraction = self.validation_fraction
                 rows, held_out = split(rows, targets, fraction, random)
-                require_rows(f"validation_fraction={fraction} of the rows", held_out, targets)
+                require_rows(f"the split with validation_fraction={fraction}", held_out, targets)
             learner.learn_weighted([rows])
             self._adopt(trainer, learner)
             validate = validation(self, held_out, targets)
@@ -104,13 +104,13 @@ class DNNEstimator(CallbackSupport, BaseEstimator, Estimator, metaclass=ABCMeta)
         y_val: Any,
         sample_weight_val: ArrayLike | None,
     ) -> None:
-        with self._as_before_on_error():
+        with self._unchanged_on_error():
             self._check_params()
             if self.solver == "lbfgs":
                 raise ValueError("fit_blocks needs solver='adam' or 'sgd', got solver='lbfgs'")
             if X_val is None and (self.early_stopping or self.scoring is not None):
                 raise ValueError("early_stopping and scoring need X_val and y_val in fit_blocks")
-            before = self._network_to_go_on_with()
+            before = self._resumed_network()
             norm = bool(self.norm) and before is None
             checker, learner = self._begin(before, classes, norm=norm, in_blocks=True)
             rows = BlockRows(blocks, checker)
@@ -127,7 +127,7 @@ class DNNEstimator(CallbackSupport, BaseEstimator, Estimator, metaclass=ABCMeta)
         self._run(labelled_blocks.source(trainer.network), validate, None)
 
     def _partial_fit(self, X: Any, y: Any, sample_weight: ArrayLike | None, classes: Any) -> None:
-        with self._as_before_on_error():
+        with self._unchanged_on_error():
             self._check_params()
             if self.early_stopping:
                 raise ValueError("partial_fit does not support early_stopping=True")
@@ -145,7 +145,7 @@ class DNNEstimator(CallbackSupport, BaseEstimator, Estimator, metaclass=ABCMeta)
         trainer.fit_source(rows.source(trainer.network), settings)
 
     @contextmanager
-    def _as_before_on_error(self) -> Iterator[None]:
+    def _unchanged_on_error(self) -> Iterator[None]:
         before = dict(self.__dict__)
         try:
             yield
@@ -154,8 +154,8 @@ class DNNEstimator(CallbackSupport, BaseEstimator, Estimator, metaclass=ABCMeta)
             self.__dict__.update(before)
             raise
 
-    def _network_to_go_on_with(self) -> Network | None:
-        """The network of the last fit if this one is to go on from there."""
+    def _resumed_network(self) -> Network | None:
+        """Return the network of the previous fit with `warm_start`, otherwise None."""
         return getattr(self, "network_", None) if self.warm_start else None
 
     def _begin(
@@ -167,8 +167,10 @@ class DNNEstimator(CallbackSupport, BaseEstimator, Estimator, metaclass=ABCMeta)
         accumulates: bool = False,
         in_blocks: bool = False,
     ) -> tuple[RowChecker, RowsLearner]:
-        """What checks the rows of a fit, which may go on with a network, and what learns from
-        them."""
+        """Return the checker and the learner of the rows of a fit.
+
+        `before` is the network that training resumes from, if any.
+        """
         dtype, known = (None, None) if before is None else (before.dtype, self._learnt())
         targets = self._new_learner(known, classes, accumulates)
         return (
@@ -186,7 +188,7 @@ class DNNEstimator(CallbackSupport, BaseEstimator, Estimator, metaclass=ABCMeta)
         checker: RowChecker,
         learner: RowsLearner,
     ) -> tuple[LabelledRows, Targets]:
-        """Rows in memory to train on, when their targets have been learnt."""
+        """Check rows in memory and learn their targets; return the training rows and targets."""
         checked = checker.training_rows(X, y, sample_weight)
         checked = replace(checked, y=learner.learn([checked]))
         targets = self._targets(learner.targets.learnt())
@@ -194,7 +196,7 @@ class DNNEstimator(CallbackSupport, BaseEstimator, Estimator, metaclass=ABCMeta)
         return labelled(checked, targets, learner.targets, given), targets
 
     def _adopt(self, trainer: Trainer, learner: RowsLearner) -> None:
-        """Become the model that is to be trained."""
+        """Take over the network, the trainer and the learned targets before training."""
         if learner.moments is not None:
             trainer.network.adopt_moments(learner.moments)
         self._adopt_trainer(trainer)
@@ -211,7 +213,7 @@ class DNNEstimator(CallbackSupport, BaseEstimator, Estimator, metaclass=ABCMeta)
         validate: Callable[[], Validation] | None,
         rows: LabelledRows | None,
     ) -> None:
-        """All epochs, and the warnings about how they ended."""
+        """Run all epochs, and warn if training did not converge."""
         try:
             with epoch_calls(self, rows) as callback:
                 end = self._trainer.fit_source(
@@ -244,11 +246,12 @@ class DNNEstimator(CallbackSupport, BaseEstimator, Estimator, metaclass=ABCMeta)
         return self._targets(self._learnt()).encode(name, y, dtype)
 
     def freeze(self) -> Predictor:
-        """A copy of the fitted model for scoring: one row in microseconds, in the units of `y`.
+        """Return a copy of the fitted model for scoring: one row in microseconds.
 
         Returns
         -------
         dnncore.predictor.Predictor
+            Predictor with outputs in the units of `y`.
         """
         check_is_fitted(self)
         return self.network_.freeze(**self._learnt().freeze_options)
@@ -259,9 +262,11 @@ class DNNEstimator(CallbackSupport, BaseEstimator, Estimator, metaclass=ABCMeta)
         Parameters
         ----------
         path : str or path-like
-        solver_state : bool
-            Whether training is to go on after loading (by `partial_fit`, or `fit` with
-            `warm_start`) with the same bits as without; see :func:`dnncore.modelfile.save`.
+            File to write.
+        solver_state : bool, default=False
+            Whether to store the solver's state, so that training (by `partial_fit`, or `fit` with
+            `warm_start`) can resume bit for bit after loading; see
+            :func:`dnncore.modelfile.save`.
         """
         from ..modelfile import save
 

@@ -1,4 +1,4 @@
-"""Rows that come in blocks, checked as they are read."""
+"""Blocks of rows, checked as they are read."""
 
 from __future__ import annotations
 
@@ -19,13 +19,14 @@ from .targets import TargetLearner, Targets
 
 
 class BlockRows:
-    """The blocks of a user as checked rows; every iteration reads them anew.
+    """The blocks given by the user as checked rows; every iteration reads them again.
 
     Parameters
     ----------
-    blocks : iterable
-        Of (X, y) or (X, y, sample_weight).
+    blocks : iterable of (X, y) or (X, y, sample_weight)
+        Blocks of rows.
     checker : RowChecker
+        Checker of each block.
     """
 
     def __init__(self, blocks: Iterable[Any], checker: RowChecker) -> None:
@@ -37,7 +38,7 @@ class BlockRows:
 
     def _checked(self, block: Block) -> CheckedRows:
         checker = self._checker
-        # An array of floats is looked through here, so that the error can name the row.
+        # Arrays of floats are checked for NaN and infinity here, so that the error names the row.
         ours = isinstance(block.X, np.ndarray) and block.X.dtype.kind == "f"
         with block.faults():
             X, y = checker.X_y(block.X, block.y, finite=not ours)
@@ -54,14 +55,16 @@ def _weight(block: Block, dtype: np.dtype[Any]) -> NDArray[Any] | None:
 
 
 class LabelledBlocks:
-    """Blocks of rows to train on, when all has been learnt of their targets.
+    """Blocks of training rows with encoded targets.
 
     Parameters
     ----------
     rows : BlockRows
+        Checked rows.
     targets : Targets
+        Encoding of the targets.
     learner : TargetLearner
-        Which has the class weights.
+        Source of the class weights.
     """
 
     def __init__(self, rows: BlockRows, targets: Targets, learner: TargetLearner) -> None:
@@ -72,18 +75,18 @@ class LabelledBlocks:
             yield labelled(rows, self._targets, self._learner)
 
     def source(self, network: Network) -> BlockSource:
-        """As the trainer of a network takes them."""
+        """Return the blocks as a source for the trainer of a network."""
         return BlockSource(_Pairs(self, network))
 
 
 class _Pairs:
-    """X and labels of each block."""
+    """Pairs of X and labels, one per block."""
 
     def __init__(self, blocks: LabelledBlocks, network: Network) -> None:
         self._blocks, self._network = blocks, network
 
     def __iter__(self) -> Iterator[tuple[Matrix, Labels]]:
         for rows in self._blocks:
-            # Weights are left out of the check: they may be all zero in a block.
+            # Weights are omitted from this check because they may all be zero in a block.
             labels = self._network.check_labels(rows.labels, None, rows.n_rows)
             yield rows.X, replace(labels, weight=rows.weight)

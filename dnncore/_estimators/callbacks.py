@@ -1,7 +1,6 @@
-"""What is called after each epoch: the user's callback, a progress bar, scikit-learn's callbacks.
+"""Calls after each epoch: the user's callback, the progress bar, scikit-learn's callbacks.
 
-scikit-learn has these from its version 1.9 on; they are supported as far as the installed one has
-them.
+scikit-learn's callbacks require version 1.9; with older versions, they are not available.
 """
 
 from __future__ import annotations
@@ -30,7 +29,7 @@ Function = TypeVar("Function", bound=Callable[..., Any])
 
 
 def fit_with_callbacks(fit: Function) -> Function:
-    """Decorate a fit method: the callbacks are torn down when it is over."""
+    """Decorate a fit method so that its callbacks are torn down when it ends."""
     return fit if with_callbacks is None else with_callbacks(fit)
 
 
@@ -38,9 +37,9 @@ def fit_with_callbacks(fit: Function) -> Function:
 def epoch_calls(
     estimator: Any, rows: LabelledRows | None
 ) -> Iterator[Callable[[EpochInfo], bool] | None]:
-    """What is to be called after each epoch, if anything is; it is told when training is over.
+    """Give the function to call after each epoch, or None; the callbacks end with the context.
 
-    `rows` are those to train on, if they are in memory.
+    `rows` are the training rows, if they are in memory.
     """
     with ExitStack() as stack:
         calls: list[Callable[[EpochInfo], object]] = []
@@ -53,20 +52,20 @@ def epoch_calls(
         hooks = EpochHooks.of(estimator, *data)
         if hooks is not None:
             calls.append(stack.enter_context(hooks))
-        # All are called, whatever one answers.
+        # All of them are called, even if one asks to stop.
         yield (lambda info: any([bool(call(info)) for call in calls])) if calls else None
 
 
 class EpochHooks:
-    """Tells the callbacks of an estimator about each epoch, which is a subtask of the fit.
+    """Runs the callbacks of an estimator for each epoch, as a subtask of the fit.
 
-    Used in a `with` statement, that brackets all epochs; called after each of them, returns
-    whether a callback wants the fit to end.
+    An instance is a context manager around all epochs. Called after each epoch, it returns whether
+    a callback asks to stop.
     """
 
     @classmethod
     def of(cls, estimator: Any, X: Any, y: Any, sample_weight: Any) -> EpochHooks | None:
-        """None if the estimator has no callbacks, so that they cost nothing."""
+        """Return the hooks, or None (at no cost) if the estimator has no callbacks."""
         if with_callbacks is None:
             return None
         if not (hasattr(estimator, "_skl_callbacks") or hasattr(estimator, "_parent_callback_ctx")):
@@ -87,7 +86,7 @@ class EpochHooks:
 
     def __exit__(self, *error: object) -> None:
         if error[0] is None:
-            if self._epoch is not None:  # has begun, but was not run
+            if self._epoch is not None:  # begun, but not run
                 self._epoch.call_on_fit_task_end(estimator=self._estimator)
             self._context.call_on_fit_task_end(
                 estimator=self._estimator, **self._data, reconstruction_attributes=self._fitted()
@@ -107,5 +106,5 @@ class EpochHooks:
         self._epoch.call_on_fit_task_begin(estimator=self._estimator, **self._data)
 
     def _fitted(self) -> dict[str, Any]:
-        """What makes a copy of the estimator ready to predict, as it is now."""
+        """Return the attributes that a copy of the estimator needs to predict as it does now."""
         return {name: deepcopy(getattr(self._estimator, name)) for name in ("network_", "history_")}

@@ -1,4 +1,4 @@
-"""The fitted attributes of an estimator that its network and its history have."""
+"""The fitted attributes of an estimator that its network and its history provide."""
 
 from __future__ import annotations
 
@@ -11,12 +11,14 @@ from ..network import Network
 
 
 class FittedAttributes:
-    """Attributes as scikit-learn's multilayer perceptrons have them.
+    """The fitted attributes of scikit-learn's multilayer perceptrons.
 
     Attributes
     ----------
     network_ : Network
+        The trained network.
     history_ : History
+        The history of its training.
     """
 
     network_: Network

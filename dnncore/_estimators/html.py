@@ -1,4 +1,4 @@
-"""What notebooks show of a fitted estimator: its network drawn, and how its training went."""
+"""HTML of a fitted estimator for notebooks: a drawing of its network and a training summary."""
 
 from __future__ import annotations
 
@@ -10,12 +10,12 @@ from ..network import Network
 
 
 def estimator_html(model: Any) -> str:
-    """A fitted estimator as HTML: its network drawn, and how the training went.
+    """Return a drawing of the network and a training summary of a fitted estimator as HTML.
 
     Returns
     -------
     str
-        Empty if the estimator is not fitted.
+        HTML; empty if the estimator is not fitted.
     """
     network: Network | None = getattr(model, "network_", None)
     if network is None:
@@ -36,7 +36,7 @@ def estimator_html(model: Any) -> str:
 
 
 def training_facts(history: History) -> dict[str, str]:
-    """What is to be said of a training, as pairs of name and value."""
+    """Summarise a training as pairs of name and value."""
     if not history.loss_curve:
         return {}
     facts = {"Epochs": f"{history.n_iter:,}", "Last loss": f"{history.loss_curve[-1]:.4g}"}
@@ -45,7 +45,7 @@ def training_facts(history: History) -> dict[str, str]:
     scores = history.validation_scores
     if scores:
         best = history.best_validation_score
-        # The scores may be those of the last epochs only.
+        # There may be scores for the last epochs only.
         epoch = history.n_iter - len(scores) + scores.index(best) + 1 if best in scores else None
         facts["Best held-out score"] = f"{best:.4g}" + (f" (epoch {epoch})" if epoch else "")
     return facts

@@ -1,8 +1,9 @@
-"""What other packages may use of an estimator, beside its public attributes.
+"""The internal interface of the estimators for the other packages of dnncore.
 
-:class:`Estimator` is the type of :class:`dnncore.DNNClassifier` and :class:`dnncore.DNNRegressor`
-for ``isinstance``, and the functions are all that is internal and needed elsewhere: by files of
-models, exports, reports, displays and the command line. To import it needs no scikit-learn.
+:class:`Estimator` is the common type of :class:`dnncore.DNNClassifier` and
+:class:`dnncore.DNNRegressor` for ``isinstance``. The functions give model files, exports, reports,
+displays and the command line everything they need beyond the public attributes. Importing this
+module does not require scikit-learn.
 """
 
 from __future__ import annotations
@@ -27,12 +28,12 @@ Learnt = LearntLabels | LearntNumbers
 
 
 class Estimator(FittedAttributes, ABC):
-    """A DNNClassifier or DNNRegressor. What is abstract here is behind the functions below."""
+    """A DNNClassifier or DNNRegressor; the functions below call its abstract methods."""
 
     n_features_in_: int
     feature_names_in_: NDArray[Any]
 
-    # parameters that both have
+    # parameters of both classes
     solver: str
     max_iter: int
     warm_start: bool
@@ -67,61 +68,63 @@ class Estimator(FittedAttributes, ABC):
 
 
 def check_params(model: Estimator) -> None:
-    """Raise TypeError or ValueError if a parameter does not fit."""
+    """Raise TypeError or ValueError if a parameter is invalid."""
     model._check_params()
 
 
 def is_fitted(model: Estimator) -> bool:
-    """Whether the model has a network."""
+    """Return whether the model has a network."""
     return hasattr(model, "network_")
 
 
 def learnt_of(model: Estimator) -> Any:
-    """What a fitted model has learnt of its targets: LearntLabels or LearntNumbers."""
+    """Return what a fitted model has learned about its targets: LearntLabels or LearntNumbers."""
     return model._learnt()
 
 
 def trainer_of(model: Estimator) -> Trainer | None:
-    """The trainer, with the solver's state; None if the model was not trained since it was loaded
-    or converted."""
+    """Return the trainer, which holds the solver's state.
+
+    None if the model has not been trained since it was loaded or converted.
+    """
     return getattr(model, "_trainer", None)
 
 
 def encoded_targets(model: Estimator, name: str, y: Any, dtype: np.dtype[Any]) -> NDArray[Any]:
-    """The targets of some rows as the network of a fitted model is trained on them.
+    """Encode targets as the network of a fitted model is trained on them.
 
     Parameters
     ----------
-    model : fitted Estimator
+    model : Estimator
+        Fitted model.
     name : str
-        Of `y`, in errors.
+        Name of `y` in errors.
     y : array
-        As `fit` takes it, but not sparse.
+        Targets in the form that `fit` takes, but not sparse.
     dtype : numpy.dtype
-        Of the result, where it is not indices.
+        Dtype of the result, unless it contains class indices.
 
     Returns
     -------
     array
-        Indices of classes (n,); 0 and 1, or probabilities (n, n_classes), without label
-        smoothing; or targets (n, n_outputs), standardised with `norm_target`.
+        Class indices of shape (n,); indicators or probabilities of shape (n, n_classes), without
+        label smoothing; or targets of shape (n, n_outputs), standardised with `norm_target`.
 
     Raises
     ------
     ValueError
-        If the targets are not of the form that the model was trained on.
+        If the form of the targets differs from that in training.
     """
     return model._encode(name, y, dtype)
 
 
 def checked_rows(model: Estimator, X: Any) -> Matrix:
-    """X (n, n_features), as `predict` takes it, in the form that the network of a fitted model
-    takes: checked."""
+    """Check X of shape (n, n_features), as passed to `predict`, and convert it for the network."""
     return model._check_X(X)
 
 
 def loss_options_of(model: Estimator) -> dict[str, Any]:
-    """Arguments of :meth:`dnncore.Network.loss`, by which a model is trained."""
+    """Return the arguments of :meth:`dnncore.Network.loss` that the model is trained with."""
     return model._loss_options()
 
 
@@ -138,9 +141,9 @@ def restore(
     t: int,
     metrics: dict[str, list[float]] | None = None,
 ) -> None:
-    """Make a model that is not fitted the one that a file, or another library, describes.
+    """Give an unfitted model the fitted attributes read from a file or from another library.
 
-    It has no trainer: without :func:`adopt_trainer` the solver starts afresh.
+    The model has no trainer: without :func:`adopt_trainer`, the solver starts afresh.
     """
     model.network_ = network
     model.history_ = History(
@@ -149,7 +152,7 @@ def restore(
         validation_losses,
         metrics or {},
         best_loss=min(loss_curve, default=np.inf),
-        best_validation_score=reduce(max, validation_scores, -np.inf),  # past any NaN
+        best_validation_score=reduce(max, validation_scores, -np.inf),  # ignores NaN
         n_iter=n_iter,
         t=t,
     )
@@ -160,15 +163,15 @@ def restore(
 
 
 def adopt_trainer(model: Estimator, trainer: Trainer) -> None:
-    """Let a model go on in its training with this trainer, its network and its history."""
+    """Let the model resume training with this trainer, its network and its history."""
     model._adopt_trainer(trainer)
 
 
 @contextmanager
 def without_feature_names(model: Estimator) -> Iterator[None]:
-    """Meanwhile the model takes arrays whose columns are known to be in order.
+    """Let the model accept arrays with columns that are known to be in order.
 
-    scikit-learn would warn of each one that it has no names, though the model has.
+    Otherwise, scikit-learn would warn about each array without feature names.
     """
     names = model.__dict__.pop("feature_names_in_", None)
     try:

@@ -1,4 +1,4 @@
-"""What is learnt of class labels: their kind, the classes, how often they come, their weights."""
+"""Learning of class labels: their kind, the classes, and their frequencies and weights."""
 
 from __future__ import annotations
 
@@ -16,18 +16,19 @@ from .targets import TargetLearner
 
 
 class LabelLearner(TargetLearner):
-    """Learns labels.
+    """Learner of class labels.
 
     Parameters
     ----------
     known : LearntLabels or None
-        Of the model, when training goes on: kind and classes must be the same.
-    classes : array (n_classes,) or None
-        The classes, in order, if there are to be no others; not all need come. With one label a
-        row.
+        Labels of the previous training when training resumes: kind and classes must be the same.
+    classes : array of shape (n_classes,) or None
+        Sorted classes, if no others are allowed; not all of them need occur. Only with one label
+        per row.
     class_weight : mapping, 'balanced' or None
+        Weights of the classes.
     accumulates : bool
-        Whether the totals of the classes are added to those that are known.
+        Whether the class totals are added to those of `known`.
     """
 
     def __init__(
@@ -42,16 +43,16 @@ class LabelLearner(TargetLearner):
         self.weighs = class_weight is not None
         self._named = classes is not None
         self._kind = None if known is None else known.kind
-        self._fixed = self._named or self._kind == SINGLE  # no other classes may come
+        self._fixed = self._named or self._kind == SINGLE  # no other classes are allowed
         if classes is None and known is not None:
             classes = known.classes
         self._classes = classes
         n_classes = 0 if classes is None else len(classes)
-        self._counts = np.zeros(n_classes, np.intp)  # rows that have the class
+        self._counts = np.zeros(n_classes, np.intp)  # number of rows of each class
         self._totals = np.zeros(n_classes)
         self._weighed = False
         self._n_rows = 0
-        self._may_be_soft = known is None  # so far
+        self._may_be_soft = known is None  # for the rows so far
 
     # ---------------------------------------------------------------------------- all rows
 
@@ -74,18 +75,18 @@ class LabelLearner(TargetLearner):
         if self._known is not None:
             kind = kind_as_before(self._known.kind, y)
             if kind != before:
-                raise ValueError(f"the model was trained on {before} labels, got {kind} ones")
+                raise ValueError(f"the model was trained on {before} labels, got {kind} labels")
         else:
             kind = kind_of_labels(y)
             self._may_be_soft &= could_be_soft(kind, y)
         if self._named and kind != SINGLE:
-            raise ValueError(f"classes goes with one label a row, got {kind} labels")
+            raise ValueError(f"classes needs one label per row, got {kind} labels")
         if before is None:
             self._kind = kind
         elif {kind, before} == {MULTILABEL, SOFT} and self._may_be_soft:
             self._kind = SOFT  # some probabilities happen to be 0 and 1
         elif kind != before:
-            raise ValueError(f"y has {kind} labels, but {before} ones came before")
+            raise ValueError(f"y must have {before} labels as before, got {kind} labels")
 
     def _adopt_columns(self, n_columns: int) -> None:
         if self._classes is None:
@@ -109,7 +110,7 @@ class LabelLearner(TargetLearner):
             self._set_classes(np.union1d(before, found))
 
     def _set_classes(self, classes: NDArray[Any]) -> None:
-        """Take other classes, in order, with 0 for the new ones."""
+        """Replace the classes by a sorted superset; new classes have count and total 0."""
         counts, totals = np.zeros(len(classes), np.intp), np.zeros(len(classes))
         if self._classes is not None:
             old = np.searchsorted(classes, self._classes)
@@ -132,24 +133,24 @@ class LabelLearner(TargetLearner):
     def _class_weights(
         self, class_weight: Mapping[Any, float] | str, classes: NDArray[Any]
     ) -> NDArray[np.float64]:
-        """What `class_weight` means, as scikit-learn's ``compute_sample_weight`` has it.
+        """Compute class weights as in scikit-learn's ``compute_sample_weight``.
 
-        Weights of the classes (n_classes,); for labels of several outputs (n_classes, 2), of a 0
-        and a 1 in each column, to be multiplied.
+        Returns the weights of the classes, of shape (n_classes,). For multi-label targets, the
+        shape is (n_classes, 2), for 0 and 1 in each column; the weight of a row is a product.
         """
         if self._kind == SOFT:
-            raise ValueError("class_weight needs labels, not rows of probabilities")
+            raise ValueError("class_weight needs class labels, got soft labels")
         if class_weight == "balanced" and self._kind == SINGLE:
             return _balanced(self._counts)
         if class_weight == "balanced":
             columns = np.stack([self._n_rows - self._counts, self._counts], axis=1)
             return np.array([_balanced(counts) for counts in columns])
         if self._kind == MULTILABEL:
-            raise ValueError("class_weight must be 'balanced' for labels of several outputs")
-        came = self._counts > 0
-        found = classes[came]
-        weights = np.ones(len(came))
-        weights[came] = compute_class_weight(class_weight, classes=found, y=found)
+            raise ValueError("class_weight must be 'balanced' for multi-label targets")
+        present = self._counts > 0
+        found = classes[present]
+        weights = np.ones(len(present))
+        weights[present] = compute_class_weight(class_weight, classes=found, y=found)
         return weights
 
     def row_weight(self, y: Any) -> NDArray[np.float64] | None:
@@ -167,12 +168,12 @@ class LabelLearner(TargetLearner):
         indices: NDArray[np.intp] = np.searchsorted(self._classes, np.ravel(y))
         return indices
 
-    # ------------------------------------------------------------------- rows to train on
+    # ---------------------------------------------------------------------- training rows
 
     def add_totals(self, y: Any, weight: NDArray[Any] | None) -> None:
         self._weighed = True
         if self._kind == SINGLE:
-            # One after another, so that blocks give the sums that all rows at once would.
+            # Added one by one, so that blocks give the same sums as all rows at once.
             w = 1.0 if weight is None else weight.astype(np.float64)
             np.add.at(self._totals, self._indices(y), w)
         elif self._kind == SOFT or self._may_be_soft:
@@ -191,8 +192,8 @@ class LabelLearner(TargetLearner):
 
 def _balanced(counts: NDArray[np.intp]) -> NDArray[np.float64]:
     weights = np.ones(len(counts))
-    there = counts > 0
-    weights[there] = counts.sum() / (there.sum() * counts[there].astype(np.float64))
+    present = counts > 0
+    weights[present] = counts.sum() / (present.sum() * counts[present].astype(np.float64))
     return weights
 
 

@@ -1,4 +1,4 @@
-"""Class labels of known kind and classes: how the trainer takes them."""
+"""Class labels of known kind and classes, encoded for the trainer."""
 
 from __future__ import annotations
 
@@ -14,19 +14,19 @@ from .targets import Targets
 
 
 def kind_of_labels(y: Any) -> str:
-    """One label a row, several labels a row (an indicator), or rows of probabilities."""
+    """Return the kind of labels: one label per row, multi-label indicators, or soft labels."""
     kind = type_of_target(y, input_name="y")
     y = np.asarray(y)
     several = kind == "multilabel-indicator"
     if several and not np.isin(y, (0, 1)).all():
-        raise ValueError(f"y of two dimensions must be an indicator of 0 and 1, got {np.unique(y)}")
+        raise ValueError(f"a two-dimensional y must be an indicator of 0 and 1, got {np.unique(y)}")
     if several:
         return MULTILABEL
     if y.ndim == 2 and y.shape[1] > 1 and y.dtype.kind == "f":
         if not ((y >= 0).all() and np.allclose(y.sum(axis=1), 1.0, atol=1e-3)):
             raise ValueError(
-                "y of two dimensions must be an indicator of 0 and 1, or rows of probabilities "
-                "that add up to 1"
+                "a two-dimensional y must be an indicator of 0 and 1, or soft labels: "
+                "probabilities that sum to 1 in each row"
             )
         return SOFT
     if kind not in ("binary", "multiclass"):
@@ -35,24 +35,25 @@ def kind_of_labels(y: Any) -> str:
 
 
 def could_be_soft(kind: str, y: NDArray[Any]) -> bool:
-    """Whether labels are rows of probabilities, or an indicator that may as well be that."""
+    """Return whether labels are soft, or an indicator that could also be soft labels."""
     return kind == SOFT or (kind == MULTILABEL and bool((np.sum(y, axis=1) == 1).all()))
 
 
 def kind_as_before(before: str, y: Any) -> str:
-    """Kind of labels that come after others: probabilities may happen to be 0 and 1."""
+    """Return the kind of labels that follow others: soft labels may happen to be all 0 and 1."""
     kind = kind_of_labels(y)
     return SOFT if before == SOFT and could_be_soft(kind, y) else kind
 
 
 class LabelTargets(Targets):
-    """Labels of known kind and classes.
+    """Encoding of labels of known kind and classes.
 
     Parameters
     ----------
     learnt : LearntLabels
+        Kind and classes.
     smoothing : float in [0, 1)
-        Share of each label to train on that is spread evenly over all classes.
+        Fraction of each training label that is spread evenly over all classes.
     """
 
     def __init__(self, learnt: LearntLabels, smoothing: float) -> None:
@@ -75,7 +76,7 @@ class LabelTargets(Targets):
             shaped = rows.ndim == 2 and rows.shape[1] == n_classes
             if not shaped or kind_as_before(self._kind, y) != self._kind:
                 raise ValueError(
-                    f"{name} must be {self._kind} labels of {n_classes} classes, "
+                    f"{name} must have {self._kind} labels of {n_classes} classes, "
                     f"got shape {rows.shape}"
                 )
         mean = 0.5 if self._kind == MULTILABEL else 1.0 / n_classes
@@ -103,7 +104,7 @@ class LabelTargets(Targets):
 
 
 def check_known(name: str, y: NDArray[Any], classes: NDArray[Any]) -> None:
-    """Raise ValueError if there are labels that are none of the classes."""
+    """Raise ValueError if a label is not one of the classes."""
     known = np.isin(y, classes)
     if not known.all():
         raise ValueError(f"{name} has classes {np.unique(y[~known])} that are not among {classes}")

@@ -1,8 +1,8 @@
-"""What is learnt of rows before training: their targets, and the moments of X.
+"""Learning from the rows before training: their targets, and the moments of X.
 
-Rows in memory are one block of rows. A reading of all rows learns what targets there are. With
-the weights that the rows to train on have in the end, another learns the totals of the classes
-and the moments of X. Blocks without class weights are read once for both.
+Rows in memory are a single block. A first pass over all rows learns the targets. A second pass over
+the training rows, with their final weights, learns the class totals and the moments of X. For
+blocks without class weights, one pass does both.
 """
 
 from __future__ import annotations
@@ -22,27 +22,29 @@ from .targets import TargetLearner
 
 
 class RowsLearner:
-    """Learns from rows in memory, which are one block, or from blocks that are read.
+    """Learner from rows in memory, which are a single block, or from several blocks.
 
     Parameters
     ----------
     targets : TargetLearner
+        Learner of the targets.
     norm : bool
-        Whether the moments of X are wanted.
+        Whether to compute the moments of X.
     missing_values : {'error', 'mean', 'indicator'}
-        What NaN in X is; for indicators the features that have it are sought.
+        Treatment of NaN in X; 'indicator' requires the features that contain it.
     in_blocks : bool
-        Whether the rows are read, and come in several blocks.
+        Whether the rows come in several blocks that are read.
 
     Attributes
     ----------
     targets : TargetLearner
+        Learner of the targets.
     moments : Moments or None
-        Of X, once the rows to train on have been read; None if they are not wanted.
+        Moments of X over the training rows, once these have been read; None without `norm`.
     features_with_nan : intp array
-        Of all rows, known once these have been read, as is `dtype`.
+        Features that contain NaN, once all rows have been read.
     dtype : numpy.dtype
-        Of X.
+        Dtype of X, once all rows have been read.
     """
 
     def __init__(
@@ -61,11 +63,12 @@ class RowsLearner:
         self._may_miss, self._seeks_nan = missing_values != "error", missing_values == "indicator"
 
     def learn(self, rows: Iterable[CheckedRows]) -> NDArray[Any] | None:
-        """Learn what targets there are in all rows.
+        """Learn the targets of all rows.
 
-        Returns those of the last block, checked: of rows in memory, which are one block, all.
+        Returns the checked targets of the last block, which are all targets for rows in memory.
 
-        Of blocks without class weights all is then learnt. Rows in memory may yet be split.
+        For blocks without class weights, learning is then complete. Rows in memory may still be
+        split.
         """
         y = None
         at_once = self._learns_at_once
@@ -95,13 +98,11 @@ class RowsLearner:
 
     @property
     def _learns_at_once(self) -> bool:
-        """Whether all is learnt in one reading: the rows are those to train on, and their weights
-        are known."""
+        """Whether one pass suffices: all rows are training rows, and their weights are known."""
         return self._in_blocks and not self.targets.weighs
 
     def learn_weighted(self, rows: Iterable[LabelledRows]) -> None:
-        """Learn from the rows to train on, with the weights that they have in the end, what has not
-        been learnt yet."""
+        """Learn what remains to be learned, from the training rows with their final weights."""
         if self._learns_at_once:
             return
         total = 0.0
@@ -120,7 +121,10 @@ class RowsLearner:
             check_total(total)
 
     def _pieces(self, parts: Iterable[Arrays]) -> Iterable[Arrays]:
-        """In pieces that give the moments of all rows at once, while the next block is read."""
+        """Divide blocks into pieces that give the same moments as all rows at once.
+
+        The next block is read meanwhile.
+        """
         if not self._in_blocks:
             return parts
         return (piece for piece, _ in rechunk(read_ahead(parts), MOMENTS_ROWS))

@@ -1,4 +1,4 @@
-"""What an estimator has learnt of its targets: plain values, which the model file holds."""
+"""What an estimator has learned about its targets: plain values, stored in the model file."""
 
 from __future__ import annotations
 
@@ -13,19 +13,19 @@ SINGLE, MULTILABEL, SOFT = "single", "multilabel", "soft"  # kinds of labels
 
 @dataclass(frozen=True)
 class LearntLabels:
-    """What a classifier has learnt.
+    """What a classifier has learned about its labels.
 
     Attributes
     ----------
     kind : {'single', 'multilabel', 'soft'}
-        One label a row, labels of several outputs, or rows of probabilities.
-    classes : array (n_classes,)
-        In order; of labels of several outputs 0, 1, ...
-    prior : array (n_classes,) or None
-        Shares of the classes; None for labels of several outputs.
-    totals : array (n_classes,) or None
-        Sums of the weights of the rows of each class, or of probabilities times weights; None
-        for labels of several outputs.
+        One label per row, multi-label indicators, or soft labels.
+    classes : array of shape (n_classes,)
+        Sorted classes; 0, 1, ... for multi-label targets.
+    prior : array of shape (n_classes,) or None
+        Class frequencies; None for multi-label targets.
+    totals : array of shape (n_classes,) or None
+        Sum of the row weights of each class, or of probabilities times weights; None for
+        multi-label targets.
     """
 
     kind: str
@@ -41,14 +41,15 @@ class LearntLabels:
 
 @dataclass(frozen=True)
 class LearntNumbers:
-    """What a regressor has learnt.
+    """What a regressor has learned about its targets.
 
     Attributes
     ----------
     ndim : int
-        Of y: 1, or 2 if there are several outputs.
-    mean, scale : array (n_outputs,)
-        By which targets are standardised for training; 0 and 1 if they are not.
+        Number of dimensions of y: 1, or 2 for several outputs.
+    mean, scale : array of shape (n_outputs,)
+        Mean and scale of the targets, which standardise them for training; 0 and 1 if they are
+        not standardised.
     """
 
     ndim: int

@@ -1,4 +1,4 @@
-"""Targets of a regression: one number a row, or several."""
+"""Targets of a regression: one or more numbers per row."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from .targets import TargetLearner, Targets
 
 
 class NumberTargets(Targets):
-    """Numbers of known shape, mean and scale."""
+    """Encoding of numeric targets of known shape, mean and scale."""
 
     min_score_rows: ClassVar[int] = 2  # R2 needs a variance
 
@@ -44,21 +44,21 @@ class NumberTargets(Targets):
         return float(r2_score(encoded, logits, sample_weight=weight))
 
     def in_units_of_y(self, outputs: NDArray[Any]) -> NDArray[Any]:
-        """Predictions, shaped as y was, from outputs (n, n_outputs), which are overwritten."""
+        """Convert outputs of shape (n, n_outputs), in place, to predictions in the form of y."""
         outputs *= self._learnt.scale.astype(outputs.dtype)
         outputs += self._learnt.mean.astype(outputs.dtype)
         return outputs.ravel() if self._learnt.ndim == 1 else outputs
 
 
 class NumberLearner(TargetLearner):
-    """Learns shape, mean and scale.
+    """Learner of the shape, mean and scale of numeric targets.
 
     Parameters
     ----------
     known : LearntNumbers or None
-        Of the model, when training goes on: it keeps its mean and scale.
+        Targets of the previous training when training resumes: mean and scale stay the same.
     norm : bool
-        Whether mean and scale are wanted.
+        Whether to compute mean and scale.
     """
 
     def __init__(self, known: LearntNumbers | None, norm: bool) -> None:
@@ -89,7 +89,7 @@ class NumberLearner(TargetLearner):
     def learnt(self) -> LearntNumbers:
         if self._known is not None:
             return self._known
-        assert self._form is not None  # finish() comes after the rows
+        assert self._form is not None  # there were rows
         ndim, n_outputs = self._form
         if self.moments is None:
             return LearntNumbers(ndim, np.zeros(n_outputs), np.ones(n_outputs))

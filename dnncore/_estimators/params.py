@@ -1,4 +1,4 @@
-"""The parameters of an estimator: what each may be, and what they make of the trainer."""
+"""The parameters of an estimator: their constraints, and the trainer settings they define."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ from .interface import loss_options_of
 from .progress import check_progress_bar
 from .validation import scorers_of
 
-Constraint = Callable[[str, Any], object]  # of name and value; raises TypeError or ValueError
+Constraint = Callable[[str, Any], object]  # takes name and value; raises TypeError or ValueError
 
 SOLVERS = ("adam", "sgd", "lbfgs")
 MISSING_VALUES = ("error", "mean", "indicator")
@@ -43,16 +43,16 @@ def _or_none(constraint: Constraint) -> Constraint:
 
 
 def hidden_sizes(name: str, sizes: Any) -> tuple[int, ...]:
-    """Units of the hidden layers."""
+    """Return the number of units in each hidden layer."""
     if isinstance(sizes, numbers.Integral):
         sizes = (int(sizes),)
     elif isinstance(sizes, str) or not isinstance(sizes, Iterable):
-        raise TypeError(f"{name} must be an int or ints, got {sizes!r}")
+        raise TypeError(f"{name} must be an int or a sequence of ints, got {sizes!r}")
     return tuple(check.integer(name, size, low=1) for size in sizes)
 
 
 def batch_size(name: str, rows: Any) -> int:
-    """Rows of a mini-batch."""
+    """Return the number of rows per mini-batch."""
     return check.integer(name, DEFAULT_BATCH_SIZE if rows == "auto" else rows, low=1)
 
 
@@ -69,7 +69,7 @@ def _class_weight(name: str, value: Any) -> None:
         check.choice(name, value, ("balanced",))
 
 
-# Those of the solver are checked where it is made: only those that it uses must fit.
+# The solver checks its own parameters: only those that it uses must be valid.
 CONSTRAINTS: dict[str, Constraint] = {
     "hidden_layer_sizes": hidden_sizes,
     "solver": _choice(*SOLVERS),
@@ -90,7 +90,7 @@ CONSTRAINTS: dict[str, Constraint] = {
     "n_threads": _or_none(_integer(low=1, high=MAX_THREADS)),
     "engine": _choice(*ENGINES),
     "callback": _callback,
-    # of one of the two estimators
+    # parameters of only one of the two estimators
     "label_smoothing": _number(low=0.0, high=1.0, high_open=True),
     "class_weight": _class_weight,
     "loss": _choice(*LOSSES["identity"]),
@@ -99,12 +99,12 @@ CONSTRAINTS: dict[str, Constraint] = {
 
 
 def check_params(estimator: Any) -> None:
-    """Check every parameter, whether or not this fit uses it.
+    """Check all parameters, even those that this fit does not use.
 
     Raises
     ------
     TypeError, ValueError
-        If one does not fit, by itself or with the others.
+        If a parameter is invalid, or does not go with the others.
     """
     params = vars(estimator)
     for name, constraint in CONSTRAINTS.items():
@@ -119,7 +119,7 @@ def check_params(estimator: Any) -> None:
 
 
 def solver_of(estimator: Any) -> SGD | Adam | LBFGS:
-    """The solver that the parameters describe."""
+    """Return the solver that the parameters describe."""
     if estimator.solver == "lbfgs":
         return LBFGS(estimator.max_fun)
     schedule = estimator.learning_rate
@@ -131,7 +131,7 @@ def solver_of(estimator: Any) -> SGD | Adam | LBFGS:
             schedule,
             estimator.power_t,
         )
-    # As in scikit-learn, the schedules that are for 'sgd' only do not apply to 'adam'.
+    # As in scikit-learn, 'adam' ignores the schedules that apply to 'sgd' only.
     return Adam(
         estimator.learning_rate_init,
         estimator.beta_1,
@@ -142,7 +142,7 @@ def solver_of(estimator: Any) -> SGD | Adam | LBFGS:
 
 
 def trainer_settings(estimator: Any) -> dict[str, Any]:
-    """Arguments of :class:`dnncore.training.Trainer` that may change from fit to fit."""
+    """Return the arguments of :class:`dnncore.training.Trainer` that may change between fits."""
     return {
         "solver": solver_of(estimator),
         "alpha": estimator.alpha,

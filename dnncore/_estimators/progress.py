@@ -1,4 +1,4 @@
-"""A progress bar over epochs, on a terminal or in a notebook, by tqdm."""
+"""A progress bar over epochs, on a terminal or in a notebook, drawn by tqdm."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ def check_progress_bar() -> None:
 
 @contextmanager
 def progress_bar(title: str, epochs: int) -> Iterator[Callable[[EpochInfo], None]]:
-    """What shows an epoch when it is over.
+    """Give a function that updates the progress bar after an epoch.
 
     Raises
     ------

@@ -1,4 +1,4 @@
-"""Rows that are checked: X, y and weights in memory, as the network takes them."""
+"""Checked rows: X, y and weights in memory, in the form the network takes."""
 
 from __future__ import annotations
 
@@ -19,20 +19,20 @@ from .._training.sources import ArraySource
 from ..network import Network
 from .targets import TargetLearner, Targets
 
-DTYPES = (np.float64, np.float32)  # float32 stays that, all else becomes float64
+DTYPES = (np.float64, np.float32)  # float32 stays float32, anything else becomes float64
 
 
 @dataclass(frozen=True)
 class CheckedRows:
-    """Some rows, checked, as they were given otherwise.
+    """Checked rows, otherwise as given by the user.
 
     Attributes
     ----------
-    X : array or CSR matrix (n, n_features)
+    X : array or CSR matrix of shape (n, n_features)
     y : array
-    sample_weight : array (n,) or None
+    sample_weight : array of shape (n,) or None
     block : Block or None
-        What they come from.
+        Block that contains the rows.
     """
 
     X: check.Matrix
@@ -41,26 +41,27 @@ class CheckedRows:
     block: Block | None = None
 
     def faults(self) -> AbstractContextManager[None]:
-        """Say of an error which block it is about."""
+        """Add to an error which block caused it."""
         return nullcontext() if self.block is None else self.block.faults()
 
 
 @dataclass(frozen=True)
 class LabelledRows:
-    """Rows to train on or to judge by, checked.
+    """Checked training or validation rows.
 
     Attributes
     ----------
-    X : array or CSR matrix (n, n_features)
+    X : array or CSR matrix of shape (n, n_features)
     y : array
-        As the user gave it, for scorers.
+        Targets as given by the user, for scorers.
     labels : array
-        Class indices (n,), or label rows or targets (n, n_outputs), as the trainer takes them.
-    weight : array (n,) or None
-        Sample weights, times class weights for rows to train on.
-    sample_weight : array (n,) or None
+        Targets encoded for the trainer: class indices of shape (n,), or label rows or targets of
+        shape (n, n_outputs).
+    weight : array of shape (n,) or None
+        Sample weights, multiplied by class weights for training rows.
+    sample_weight : array of shape (n,) or None
     given : object
-        X as the user gave it, for scorers.
+        X as given by the user, for scorers.
     """
 
     X: check.Matrix
@@ -75,11 +76,11 @@ class LabelledRows:
         return int(self.X.shape[0])
 
     def source(self, network: Network) -> ArraySource:
-        """As the trainer of a network takes them."""
+        """Return the rows as a source for the trainer of a network."""
         return ArraySource(self.X, network.check_labels(self.labels, self.weight, self.n_rows))
 
     def take(self, rows: NDArray[np.intp]) -> LabelledRows:
-        """Some of the rows; weights that are all zero there are refused."""
+        """Select rows; weights that are all zero are rejected."""
         weight, sample_weight = (
             None if w is None else weights(w[rows], len(rows), self.X.dtype)
             for w in (self.weight, self.sample_weight)
@@ -89,30 +90,31 @@ class LabelledRows:
             _safe_indexing(self.given, rows),
         )  # fmt: skip
 
-    def to_judge_by(self, targets: Targets) -> LabelledRows:
-        """The same as validation rows, without class weights and label smoothing."""
+    def for_validation(self, targets: Targets) -> LabelledRows:
+        """Return the rows as a validation set, without class weights and label smoothing."""
         labels = targets.encode("y", self.y, self.X.dtype)
         return replace(self, labels=labels, weight=self.sample_weight)
 
 
 class RowChecker:
-    """Checks X and y once, where they come in; the first rows settle what the others must be.
+    """Checker of the X and y given by the user; the first rows define what later ones must match.
 
     Parameters
     ----------
     owner : estimator
-        Whose `n_features_in_` and `feature_names_in_` the first rows set, and the others must go
-        with.
+        The first rows set its `n_features_in_` and `feature_names_in_`; later rows must match
+        them.
     dtype : numpy.dtype or None
-        Of the network; None if there is none yet, and these are the first rows.
+        Dtype of the network; None if there is no network yet, so that these are the first rows.
     may_miss : bool
-        Whether NaN stands for a missing value.
+        Whether NaN represents a missing value.
 
     Attributes
     ----------
     dtype : numpy.dtype
-        Known once rows have been checked.
+        Dtype of X, known once rows have been checked.
     may_miss : bool
+        Whether NaN represents a missing value.
     """
 
     def __init__(self, owner: Any, dtype: np.dtype[Any] | None, may_miss: bool) -> None:
@@ -121,12 +123,14 @@ class RowChecker:
         self.may_miss = may_miss
 
     def X(self, name: str, X: Any) -> check.Matrix:
-        """X of rows that come after others."""
+        """Check the X of rows after the first ones."""
         return self._as_taken(name, validate_data(self._owner, X, **self._options()))
 
     def X_y(self, X: Any, y: Any, *, finite: bool = True) -> tuple[check.Matrix, Any]:
-        """X and y of rows to train on; y is not sparse. Without `finite` the caller looks for NaN
-        and infinity in X, in an array of floats."""
+        """Check X and y of training rows; the returned y is dense.
+
+        With `finite=False`, X is an array of floats that the caller checks for NaN and infinity.
+        """
         options = self._options()
         if not finite:
             options["ensure_all_finite"] = False
@@ -135,7 +139,7 @@ class RowChecker:
         return self._as_taken("X", X), y.toarray() if issparse(y) else y  # type: ignore[attr-defined]
 
     def _options(self) -> dict[str, Any]:
-        """How scikit-learn is to check X."""
+        """Return the options of scikit-learn's check of X."""
         first = self.dtype is None
         return {
             "dtype": DTYPES if first else self.dtype, "reset": first, "order": "C",
@@ -146,10 +150,10 @@ class RowChecker:
     def _as_taken(name: str, X: Any) -> check.Matrix:
         return check.csr(name, X) if issparse(X) else X
 
-    # ------------------------------------------------------------------- all that goes with X
+    # ---------------------------------------------------------------- X, y and their weights
 
     def training_rows(self, X: Any, y: Any, sample_weight: ArrayLike | None) -> CheckedRows:
-        """Rows in memory to train on."""
+        """Check training rows in memory."""
         X, y = self.X_y(X, y)
         weight = None
         if sample_weight is not None:
@@ -159,7 +163,7 @@ class RowChecker:
     def validation_rows(
         self, X: Any, y: Any, sample_weight: ArrayLike | None, targets: Targets
     ) -> LabelledRows | None:
-        """Rows to judge by, if there are any."""
+        """Check the validation set, if there is one."""
         if (X is None) != (y is None):
             raise ValueError("X_val and y_val must be given together")
         if X is None:
@@ -178,16 +182,16 @@ class RowChecker:
 
 
 def indexable_rows(given: Any, X: check.Matrix) -> Any:
-    """X as the user gave it, or, if it was sparse, in a form of which rows can be taken."""
+    """Return X as given by the user or, if it was sparse, as an indexable matrix."""
     return X if issparse(given) else given
 
 
 def labelled(
     rows: CheckedRows, targets: Targets, learner: TargetLearner, given: Any = None
 ) -> LabelledRows:
-    """Rows to train on, with labels as the trainer takes them and the weights of their classes.
+    """Return training rows with encoded labels and class weights.
 
-    Weights may be all zero in a block, as others may have some.
+    The weights of a block may all be zero because other blocks may have positive weights.
     """
     n, dtype = rows.X.shape[0], rows.X.dtype
     weight = rows.sample_weight

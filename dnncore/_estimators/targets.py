@@ -1,4 +1,4 @@
-"""Targets, as an estimator sees them: what is learnt of them, and how the trainer takes them."""
+"""The interface of targets: how an estimator learns them and encodes them for the trainer."""
 
 from __future__ import annotations
 
@@ -12,12 +12,12 @@ from .._core.moments import Moments
 
 
 class Targets(ABC):
-    """Targets of which all has been learnt.
+    """Encoding of targets after they have been learned.
 
     Attributes
     ----------
     min_score_rows : int
-        Rows that a score needs at least.
+        Minimum number of rows for a score.
     """
 
     min_score_rows: ClassVar[int] = 1
@@ -26,40 +26,40 @@ class Targets(ABC):
     def encode(
         self, name: str, y: Any, dtype: np.dtype[Any], *, training: bool = False
     ) -> NDArray[Any]:
-        """Targets of n rows as the trainer takes them: class indices (n,), or (n, n_outputs).
+        """Encode the targets of n rows for the trainer.
 
-        `name` is that of y in errors; labels to train on are smoothed.
+        The result contains class indices of shape (n,), or has shape (n, n_outputs). `name` is the
+        name of y in errors. Training labels are smoothed.
         """
 
     @abstractmethod
     def output(self) -> tuple[int, str]:
-        """Number of outputs of the network, and which output it has."""
+        """Return the number of outputs of the network, and its output activation."""
 
     @abstractmethod
     def strata(self, y: NDArray[Any]) -> NDArray[Any] | None:
-        """Labels by which rows are divided evenly, if there are any."""
+        """Return the labels for a stratified split, if there are any."""
 
     @abstractmethod
     def score(
         self, logits: NDArray[Any], encoded: NDArray[Any], weight: NDArray[Any] | None
     ) -> float:
-        """Accuracy or R2 of logits (n, n_outputs)."""
+        """Return the accuracy or R2 of logits of shape (n, n_outputs)."""
 
 
 class TargetLearner(ABC):
-    """Learns targets from rows that come in blocks; rows in memory are one block.
+    """Learner of targets from blocks of rows; rows in memory are a single block.
 
-    `learn` takes in all rows. `finish` then settles what classes and numbers there are, and with
-    them `row_weight`, the class weights. `add_totals` takes in the rows to train on, with the
-    weights that they have in the end; without class weights it may be called block by block after
-    `learn`.
+    `learn` is called with all rows. `finish` then determines the classes and the class weights,
+    which `row_weight` uses. `add_totals` is called with the training rows and their final weights;
+    without class weights, it may be called for each block after `learn`.
 
     Attributes
     ----------
     weighs : bool
         Whether there are class weights.
     moments : Moments or None
-        Of the numbers that `learn` returns, if they are wanted.
+        Moments of the numbers that `learn` returns; None if they are not needed.
     """
 
     weighs: bool = False
@@ -67,26 +67,25 @@ class TargetLearner(ABC):
 
     @abstractmethod
     def learn(self, y: Any) -> NDArray[Any]:
-        """Take in the targets of a block.
+        """Learn the targets of a block.
 
         Returns
         -------
         array
-            The same, checked: labels as they came, a single column as (n,); or float64.
+            Checked targets: labels of the given type, a single column with shape (n,); or float64.
         """
 
     @abstractmethod
     def finish(self) -> None:
-        """To be called when all rows have been taken in; raises ValueError if it is not all that
-        there must be."""
+        """End the pass over all rows; raise ValueError if required classes are absent."""
 
     @abstractmethod
     def learnt(self) -> Any:
-        """What has been learnt so far: LearntLabels or LearntNumbers."""
+        """Return what has been learned so far: LearntLabels or LearntNumbers."""
 
     def row_weight(self, y: Any) -> NDArray[np.float64] | None:
-        """What the sample weights of rows are to be multiplied by, if by anything."""
+        """Return the factors of the sample weights of rows, if there are any."""
         return None
 
     def add_totals(self, y: Any, weight: NDArray[Any] | None) -> None:  # noqa: B027
-        """Take in the weights of the classes in some rows to train on."""
+        """Add the weights of some training rows to the class totals."""

@@ -1,4 +1,4 @@
-"""The trainer of a fit: that of the last one where training goes on, else a new one."""
+"""The trainer of a fit: the previous one if training resumes, otherwise a new one."""
 
 from __future__ import annotations
 
@@ -22,18 +22,20 @@ def prepare_trainer(
     learner: RowsLearner,
     random: np.random.RandomState,
 ) -> Trainer:
-    """A trainer with the parameters of the estimator.
+    """Return a trainer with the parameters of the estimator.
 
     Parameters
     ----------
     estimator : Estimator
+        Estimator to train.
     before : Network or None
-        With which training goes on.
+        Network that training resumes from, if any.
     targets : Targets
+        Encoding of the targets.
     learner : RowsLearner
-        Which has learnt of all rows.
+        Learner that has read all rows.
     random : RandomState
-        Of a new network and a new trainer.
+        Source of the seeds of a new network and a new trainer.
     """
     settings = trainer_settings(estimator)
     if before is None:
@@ -52,10 +54,10 @@ def prepare_trainer(
 def _new_network(
     estimator: Any, targets: Targets, learner: RowsLearner, random: np.random.RandomState
 ) -> Network:
-    way = estimator.missing_values
+    mode = estimator.missing_values
     missing: NDArray[np.intp] | None = None
-    if way != "error":
-        missing = learner.features_with_nan if way == "indicator" else np.zeros(0, np.intp)
+    if mode != "error":
+        missing = learner.features_with_nan if mode == "indicator" else np.zeros(0, np.intp)
     return Network(
         _layer_sizes(estimator, missing, targets), dtype=learner.dtype, seed=random,
         activation=estimator.activation, output=targets.output()[1], missing=missing,
@@ -71,17 +73,17 @@ def _layer_sizes(
 
 
 def _check_network(estimator: Any, network: Network, targets: Targets) -> None:
-    """Raise ValueError if the parameters ask for another network."""
-    way, missing = estimator.missing_values, network.missing
-    if (missing is None) != (way == "error") or (way == "mean" and missing.size > 0):  # type: ignore[union-attr]
+    """Raise ValueError if the parameters require another network."""
+    mode, missing = estimator.missing_values, network.missing
+    if (missing is None) != (mode == "error") or (mode == "mean" and missing.size > 0):  # type: ignore[union-attr]
         raise ValueError(
-            f"missing_values must be as it was when the model was fitted first, got {way!r}"
+            f"missing_values must be the same as in the first call to fit, got {mode!r}"
         )
     has = (network.layer_sizes, network.activation, network.output)
     sizes = _layer_sizes(estimator, missing, targets)
     wanted = (sizes, estimator.activation, targets.output()[1])
     if has != wanted:
         raise ValueError(
-            "the model has layer sizes {}, activation {!r} and output {!r}, and cannot go "
-            "on with {}, {!r} and {!r}".format(*has, *wanted)
+            "the model has layer sizes {}, activation {!r} and output {!r}, and cannot "
+            "resume training with {}, {!r} and {!r}".format(*has, *wanted)
         )

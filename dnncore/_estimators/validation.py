@@ -1,4 +1,4 @@
-"""What is found on held-out rows after each epoch: their loss, and scores."""
+"""The loss and scores on the validation set after each epoch."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from .targets import Targets
 
 
 def scorers_of(estimator: Any) -> dict[str, Any]:
-    """The scorers of the parameter scoring, by name."""
+    """Return the scorers of the parameter `scoring` by name."""
     scoring = estimator.scoring
     if scoring is None:
         return {}
@@ -30,40 +30,43 @@ def scorers_of(estimator: Any) -> dict[str, Any]:
     if isinstance(scoring, Iterable) and all(isinstance(name, str) for name in scoring):
         return {name: get_scorer(name) for name in scoring}
     raise TypeError(
-        f"scoring must be a scorer, its name, several names, or a mapping, got {scoring!r}"
+        f"scoring must be a scorer, a name, a sequence of names or a mapping, got {scoring!r}"
     )
 
 
 def split(
     rows: LabelledRows, targets: Targets, fraction: float, random: np.random.RandomState
 ) -> tuple[LabelledRows, LabelledRows]:
-    """Training and validation rows; these without class weights and label smoothing."""
+    """Split rows into a training and a validation set.
+
+    The validation set has no class weights and no label smoothing.
+    """
     train, held_out = train_test_split(
         np.arange(rows.n_rows),
         test_size=fraction,
         stratify=targets.strata(rows.y),
         random_state=random,
     )
-    return rows.take(train), rows.take(held_out).to_judge_by(targets)
+    return rows.take(train), rows.take(held_out).for_validation(targets)
 
 
 def require_rows(name: str, held_out: LabelledRows | None, targets: Targets) -> None:
-    """Raise ValueError if there are held-out rows, but too few for a score."""
-    least = targets.min_score_rows
-    if held_out is not None and held_out.n_rows < least:
+    """Raise ValueError if there is a validation set with too few rows for a score."""
+    min_rows = targets.min_score_rows
+    if held_out is not None and held_out.n_rows < min_rows:
         raise ValueError(
-            f"{name} must be at least {least} rows for the score, got {held_out.n_rows}"
+            f"{name} must have at least {min_rows} rows for the score, got {held_out.n_rows}"
         )
 
 
 def validation(
     estimator: Any, held_out: LabelledRows | None, targets: Targets
 ) -> Callable[[], Validation] | None:
-    """What looks at the held-out rows after each epoch of an estimator, if there are any."""
+    """Return the function that scores the validation set after each epoch, if there is one."""
     scorers = scorers_of(estimator)
     if held_out is None:
         if scorers:
-            raise ValueError("scoring needs validation rows: X_val and y_val, or early_stopping")
+            raise ValueError("scoring needs a validation set: X_val and y_val, or early_stopping")
         return None
     rows = held_out
     network: Network = estimator.network_

@@ -1,1 +1,1 @@
-"""The trainer: its loop over epochs, solvers, schedules and history."""
+"""The trainer: the loop over epochs, solvers, schedules and the history."""

@@ -1,4 +1,4 @@
-"""What training leaves behind: the history of its epochs."""
+"""The history of the epochs of a training."""
 
 from __future__ import annotations
 
@@ -14,16 +14,16 @@ from .._core.public import set_module
 
 @set_module("dnncore.training")
 class Validation(NamedTuple):
-    """What is found on held-out rows after an epoch.
+    """Score, loss and metrics on the validation set after an epoch.
 
     Attributes
     ----------
     score : float or None
-        Larger is better; early stopping goes by it.
+        Score that early stopping monitors; larger is better.
     loss : float or None
-        The schedule 'newbob' goes by it.
+        Loss that the schedule 'newbob' monitors.
     metrics : mapping of str to float
-        What else was asked for.
+        Other metrics, by name.
     """
 
     score: float | None = None
@@ -33,20 +33,24 @@ class Validation(NamedTuple):
 
 @set_module("dnncore.training")
 class EpochInfo(NamedTuple):
-    """What a callback is told after an epoch.
+    """Information passed to a callback after an epoch.
 
     Attributes
     ----------
     epoch : int
-        1 for the first of this fit.
+        Number of the epoch; the first of this fit is 1.
     max_iter : int
+        Maximum number of epochs of this fit.
     loss : float
-        Mean over the epoch's rows of the loss before each update.
+        Mean loss over the rows of the epoch, before each update.
     validation_score : float or None
+        Score on the validation set.
     learning_rate : float
-        Of the next epoch.
+        Learning rate of the next epoch.
     validation_loss : float or None
+        Loss on the validation set.
     metrics : mapping of str to float, or None
+        Other metrics on the validation set.
     """
 
     epoch: int
@@ -61,24 +65,26 @@ class EpochInfo(NamedTuple):
 @set_module("dnncore.training")
 @dataclass
 class History:
-    """What training has left behind, over all epochs of a trainer.
+    """History of all epochs of a trainer.
 
     Attributes
     ----------
     loss_curve : list of float
-        Loss of every epoch.
+        Loss of each epoch.
     validation_scores, validation_losses : list of float
-        Score and loss on the validation rows after every epoch that had them.
+        Score and loss on the validation set after each epoch that had one.
     metrics : dict of str to list of float
-        What else was asked for, after every epoch.
+        Other metrics after each epoch.
     best_loss : float
+        Lowest loss of an epoch.
     best_validation_score : float
+        Best score on the validation set.
     n_iter : int
-        Epochs.
+        Number of epochs.
     t : int
-        Samples trained on.
+        Number of samples seen in training.
     no_improvement : int
-        Epochs in a row, up to the last, in which nothing improved.
+        Number of consecutive epochs without improvement, up to the last epoch.
     """
 
     loss_curve: list[float] = field(default_factory=list)
@@ -92,9 +98,10 @@ class History:
     no_improvement: int = 0
 
     def add(self, loss: float, rows: int, found: Validation, tol: float, by_score: bool) -> bool:
-        """Write down an epoch; whether its score is the best so far.
+        """Record an epoch; return whether its score is the best so far.
 
-        It counts as an improvement if the loss, or the score, is better by `tol`.
+        An epoch counts as an improvement if the loss (with `by_score`, the score) is better than
+        the best one by at least `tol`.
         """
         self.n_iter += 1
         self.t += rows

@@ -1,4 +1,4 @@
-"""L-BFGS: SciPy's, on the loss of all rows at once."""
+"""L-BFGS from SciPy, on the loss of all rows at once."""
 
 from __future__ import annotations
 
@@ -14,15 +14,15 @@ from .monitor import Monitor
 from .optimizer import Optimizer
 from .solvers import LBFGS
 
-MAX_ELEMENTS = 2**20  # of the activations of the rows that are taken together
+MAX_ELEMENTS = 2**20  # of the activations of a block of rows
 
 
 def fit_lbfgs(
     optimizer: Optimizer, solver: LBFGS, X: Matrix, labels: Labels, monitor: Monitor
 ) -> str:
-    """Train on all rows; how that ended, as in :meth:`dnncore.training.Trainer.fit`.
+    """Train on all rows; return how training ended, as :meth:`dnncore.training.Trainer.fit` does.
 
-    An epoch is an iteration.
+    One iteration counts as one epoch.
     """
     from scipy.optimize import minimize
 
@@ -44,9 +44,9 @@ def fit_lbfgs(
         found = monitor.record(loss, X.shape[0])
         if monitor.callback_ends(epoch, loss, found, optimizer.learning_rate):
             ended = "stopped"
-        elif monitor.time_is_over:
+        elif monitor.time_is_up:
             ended = "max_time"
-        elif not (settings.early_stopping and monitor.patience_is_over):
+        elif not (settings.early_stopping and monitor.patience_is_exhausted):
             return
         raise StopIteration
 
@@ -57,7 +57,7 @@ def fit_lbfgs(
         )  # fmt: skip
     finally:
         network.parameters[...] = accepted
-    if epoch == 0:  # Nothing was to be improved: that is an epoch too.
+    if epoch == 0:  # There was nothing to improve, which also counts as an epoch.
         monitor.record(float(result.fun), X.shape[0])
     if ended == "converged" and result.status == 1:
         return "max_iter" if result.nit >= settings.max_iter else "max_fun"
@@ -67,7 +67,7 @@ def fit_lbfgs(
 def loss_and_gradient(
     optimizer: Optimizer, X: Matrix, labels: Labels
 ) -> tuple[float, NDArray[np.float64]]:
-    """Of all rows, a block of them at a time, so that memory is bounded."""
+    """Compute loss and gradient of all rows, block by block to limit memory."""
     network = optimizer.network
     rows = max(1, MAX_ELEMENTS // sum(network.layer_sizes))
     blocks = [slice(start, start + rows) for start in range(0, X.shape[0], rows)]

@@ -1,4 +1,4 @@
-"""The loop over epochs: what the schedule decides is carried out, and training stops."""
+"""The loop over epochs, which carries out the decisions of the schedule and stops training."""
 
 from __future__ import annotations
 
@@ -23,18 +23,20 @@ logger = logging.getLogger("dnncore")
 
 @set_module("dnncore.training")
 class DivergenceWarning(UserWarning):
-    """Training met a loss or a parameter that is not finite, and went back an epoch."""
+    """Training diverged: the loss or a parameter is not finite. The last epoch is undone."""
 
 
 class EpochLoop:
-    """All epochs of one fit.
+    """The epochs of one fit.
 
     Parameters
     ----------
     optimizer : Optimizer
+        Optimizer that trains for one epoch.
     source : Source
-        The rows.
+        Training rows.
     monitor : Monitor
+        Monitor that records the epochs.
     """
 
     def __init__(self, optimizer: Optimizer, source: Source, monitor: Monitor) -> None:
@@ -43,7 +45,7 @@ class EpochLoop:
         self._kept: Snapshot | None = None
 
     def run(self) -> str:
-        """Train; how that ended, as in :meth:`dnncore.training.Trainer.fit`."""
+        """Train; return how training ended, as :meth:`dnncore.training.Trainer.fit` does."""
         self._carry_out(self._schedule.begin(self._progress(0, 0, np.nan, self._current_loss)))
         for epoch in range(1, self._monitor.settings.max_iter + 1):
             end = self._epoch(epoch)
@@ -52,12 +54,12 @@ class EpochLoop:
         return "max_iter"
 
     def _epoch(self, epoch: int) -> str | None:
-        """Train on all rows once; how training ended if it did."""
+        """Train for one epoch; return how training ended, or None if it continues."""
         optimizer, monitor, schedule = self._optimizer, self._monitor, self._schedule
         before = optimizer.snapshot()
         try:
             loss, rows = optimizer.train_epoch(self._source, monitor.end)
-        except Exception:  # of reading a block
+        except Exception:  # raised by reading a block
             optimizer.restore(before)
             raise
         steps = optimizer.steps - before.steps
@@ -72,9 +74,9 @@ class EpochLoop:
             return "stopped"
         if decision.end:
             return "converged"
-        if monitor.time_is_over:
+        if monitor.time_is_up:
             return "max_time"
-        if monitor.patience_is_over:
+        if monitor.patience_is_exhausted:
             progress = self._progress(epoch, steps, loss, current_loss)
             return self._after_plateau(epoch, schedule.on_plateau(progress))
         return None
@@ -91,7 +93,7 @@ class EpochLoop:
 
     def _after_plateau(self, epoch: int, decision: Decision) -> str | None:
         if decision.end:
-            logger.info("epoch %d: no improvement, training stops", epoch)
+            logger.info("epoch %d: no improvement, stopping", epoch)
         elif decision.learning_rate != self._optimizer.learning_rate:
             self._monitor.history.no_improvement = 0
             logger.info("epoch %d: learning rate set to %g", epoch, decision.learning_rate)
@@ -102,9 +104,11 @@ class EpochLoop:
         self._optimizer.learning_rate = decision.learning_rate
         if decision.go_back:
             if self._kept is None:
-                raise RuntimeError(f"{type(self._schedule).__name__} goes back, but kept nothing")
+                raise RuntimeError(
+                    f"{type(self._schedule).__name__} goes back, but has kept nothing"
+                )
             self._optimizer.restore(self._kept)
-            logger.info("no improvement, learning rate %g", decision.learning_rate)
+            logger.info("best parameters restored, learning rate set to %g", decision.learning_rate)
         if decision.keep:
             self._kept = self._optimizer.snapshot()
 
@@ -121,22 +125,22 @@ class EpochLoop:
         return self._loss_of(self._monitor.validation())
 
     def _loss_of(self, found: Validation) -> float:
-        """Loss of the present parameters: on the held-out rows, or on those of the training."""
+        """Return the loss of the current parameters, on the validation set or the training rows."""
         return self._optimizer.loss_of(self._source) if found.loss is None else found.loss
 
 
 def warn_of_divergence(epoch: int, learning_rate: float) -> None:
     warnings.warn(
         f"training diverged in epoch {epoch}: the loss or a parameter is not finite. The "
-        f"parameters from before that epoch are kept. A learning_rate_init below "
-        f"{learning_rate:g}, or norm, may help.",
+        f"parameters before that epoch are kept. Try a learning_rate_init below "
+        f"{learning_rate:g}, or input standardisation (norm).",
         DivergenceWarning,
         stacklevel=_level_of_caller(),
     )
 
 
 def _level_of_caller() -> int:
-    """The stacklevel at which a warning of the calling function shows the package's caller."""
+    """Return the stacklevel at which a warning of the calling function shows the user's code."""
     level, frame = 1, sys._getframe(1)
     while frame.f_back is not None and frame.f_globals.get("__name__", "").startswith("dnncore."):
         level, frame = level + 1, frame.f_back

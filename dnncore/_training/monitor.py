@@ -1,4 +1,4 @@
-"""What goes with the epochs of a fit: held-out rows, history, best parameters, callback, time."""
+"""Monitoring of a fit: validation set, history, best parameters, callback, time budget."""
 
 from __future__ import annotations
 
@@ -14,19 +14,21 @@ from .settings import StopSettings
 
 
 class Monitor:
-    """Looks on at one fit.
+    """Monitor of one fit.
 
     Parameters
     ----------
     network : Network
+        Network that is trained.
     history : History
-        Gets the epochs.
+        History that the epochs are added to.
     settings : StopSettings
+        Stopping criteria and callbacks.
 
     Attributes
     ----------
     end : float
-        When `max_time` is over, in seconds of ``time.monotonic``; infinite without it.
+        Time at which `max_time` ends, in seconds of ``time.monotonic``; infinite without it.
     """
 
     def __init__(self, network: Network, history: History, settings: StopSettings) -> None:
@@ -36,7 +38,7 @@ class Monitor:
 
     @contextmanager
     def best_kept(self) -> Iterator[None]:
-        """However training ends, the network gets the parameters of the best score."""
+        """Restore the parameters of the best score when training ends, even by an exception."""
         try:
             yield
         finally:
@@ -44,12 +46,12 @@ class Monitor:
                 self.network.parameters[...] = self._best
 
     def validation(self) -> Validation:
-        """What is found on the held-out rows, if there are any."""
+        """Evaluate the validation set, if there is one."""
         validate = self.settings.validate
         return Validation() if validate is None else validate()
 
     def record(self, loss: float, rows: int) -> Validation:
-        """Look at the held-out rows after an epoch that went well, and write it down."""
+        """Evaluate the validation set after an epoch with a finite loss, and record the epoch."""
         found, settings = self.validation(), self.settings
         best = self.history.add(loss, rows, found, settings.tol, settings.early_stopping)
         if best and self._best is not None:
@@ -59,7 +61,7 @@ class Monitor:
     def callback_ends(
         self, epoch: int, loss: float, found: Validation, learning_rate: float
     ) -> bool:
-        """Tell the callback of an epoch; whether it wants training to end."""
+        """Call the callback after an epoch; return whether it asks to stop."""
         settings = self.settings
         info = EpochInfo(
             epoch, settings.max_iter, loss, found.score, learning_rate, found.loss,
@@ -68,10 +70,10 @@ class Monitor:
         return settings.callback is not None and bool(settings.callback(info))
 
     @property
-    def time_is_over(self) -> bool:
+    def time_is_up(self) -> bool:
         return time.monotonic() >= self.end
 
     @property
-    def patience_is_over(self) -> bool:
-        """Whether nothing has improved for more than `n_iter_no_change` epochs."""
+    def patience_is_exhausted(self) -> bool:
+        """Whether there was no improvement for more than `n_iter_no_change` epochs."""
         return self.history.no_improvement > self.settings.n_iter_no_change

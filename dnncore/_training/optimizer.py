@@ -1,4 +1,4 @@
-"""What takes the steps: a network, its solver, and the solver's state."""
+"""The optimizer: a network, its solver, and the solver's state."""
 
 from __future__ import annotations
 
@@ -20,39 +20,40 @@ from .solvers import LBFGS, N_STATES, SGD, Adam
 from .sources import Piece, Source
 
 DEFAULT_BATCH_SIZE = 200
-MAX_COUNT = 2**63 - 1  # of a C integer
-LOSS_ROWS = 4096  # scored together for the loss of the training rows
+MAX_COUNT = 2**63 - 1  # largest C integer
+LOSS_ROWS = 4096  # rows scored at a time for the loss of the training rows
 
 
 class Snapshot(NamedTuple):
-    """Parameters and the solver's state, and how many steps have led to them."""
+    """Parameters, the solver's state, and the number of steps that led to them."""
 
     arrays: list[NDArray[Any]]
     steps: int
 
 
 class Optimizer:
-    """Takes the steps of a solver on a network, over all rows of a source at a time.
+    """Trains a network with a solver, one epoch at a time.
 
-    The part of a :class:`dnncore.training.Trainer` that the loops of a fit work with. Rows have
-    been checked.
+    This is the part of a :class:`dnncore.training.Trainer` that the loops of a fit use. It expects
+    checked rows.
 
     Parameters
     ----------
     network : Network
-        Changed in place.
+        Network to train, in place.
     solver : SGD, Adam or LBFGS
+        Solver for the weights.
     seed : int, SeedSequence, Generator or None
-        Of the order of the rows, and of dropout.
+        Seed of the order of rows and of dropout.
     **settings
-        As of :meth:`configure`.
+        Arguments of :meth:`configure`.
 
     Attributes
     ----------
     learning_rate : float
-        Of the next step, before Adam's bias correction.
+        Learning rate of the next step, before Adam's bias correction.
     steps : int
-        So far.
+        Number of steps so far.
     """
 
     def __init__(
@@ -82,9 +83,9 @@ class Optimizer:
         huber_delta: float = 1.0,
         dropout: float = 0.0,
     ) -> None:
-        """Change settings (as in the constructor) between epochs.
+        """Change settings of the constructor between epochs.
 
-        The learning rate starts anew if the solver changes, and the solver's state if the new
+        The learning rate is reset if the solver changes. The solver's state is reset if the new
         solver has another kind of state.
         """
         solver = solver if solver is not None else Adam()
@@ -115,17 +116,16 @@ class Optimizer:
     # ------------------------------------------------------------------------------ steps
 
     def train_epoch(self, source: Source, end: float = np.inf) -> tuple[float, int]:
-        """Train on every row once, or until it is `end` by ``time.monotonic``.
+        """Train on every row once, or until ``time.monotonic`` reaches `end`.
 
         Returns
         -------
         float
-            Mean over the rows that were trained on of the loss of their mini-batch before its
-            update.
+            Mean over the rows seen of the loss of their mini-batch before its update.
         int
-            How many rows these are.
+            Number of rows seen.
         """
-        engine = self._engine(source.most_rows)
+        engine = self._engine(source.max_rows)
         loss, rows = 0.0, 0
         with closing(source.pieces(self.batch_size, self._rng if self.shuffle else None)) as pieces:
             for piece in pieces:
@@ -138,7 +138,7 @@ class Optimizer:
     def _train_on(
         self, engine: Engine, piece: Piece, loss_before: float, time_left: float
     ) -> tuple[float, int]:
-        """The sum of the losses, and the number of rows."""
+        """Train on a piece; return the sum of the losses and the number of rows seen."""
         unused = self.network.parameters
         state1, state2 = (*self._state, unused, unused)[:2]
         with blas_for(self.engine):
@@ -153,11 +153,11 @@ class Optimizer:
         self.steps += -(-rows // min(self.batch_size, piece.n_rows))
         return loss, rows
 
-    def _engine(self, most_rows: int) -> Engine:
-        """The engine of the last call if it fits this one: its buffers are in the cache."""
+    def _engine(self, max_rows: int) -> Engine:
+        """Return the engine of the previous call if it fits, as its buffers are in the cache."""
         network = self.network
         arrays = network.parameters, network.mean_, network.scale_
-        options = min(self.batch_size, most_rows), self.n_threads
+        options = min(self.batch_size, max_rows), self.n_threads
         builtin = use_builtin(self.engine)
         key = (*map(id, arrays), *options, builtin)  # the engine keeps the arrays alive
         if self._kept is None or self._kept[0] != key:
@@ -168,7 +168,7 @@ class Optimizer:
         return self._kept[1]
 
     def loss_of(self, source: Source) -> float:
-        """Loss of the present parameters, with the penalty, on all rows."""
+        """Return the loss of the current parameters on all rows, including the penalty."""
         loss, total = 0.0, 0.0
         with closing(source.pieces(LOSS_ROWS, None)) as pieces:
             for piece in pieces:
@@ -183,11 +183,11 @@ class Optimizer:
     # ------------------------------------------------------------------------------ state
 
     def snapshot(self) -> Snapshot:
-        """A copy of the parameters and of the solver's state, for :meth:`restore`."""
+        """Return a copy of the parameters and the solver's state, for :meth:`restore`."""
         return Snapshot([x.copy() for x in (self.network.parameters, *self._state)], self.steps)
 
     def restore(self, snapshot: Snapshot) -> None:
-        """Give the network and the solver back what they had."""
+        """Restore the parameters and the solver's state of a snapshot."""
         self.steps = snapshot.steps
         for array, copy in zip(
             (self.network.parameters, *self._state), snapshot.arrays, strict=True
@@ -195,14 +195,14 @@ class Optimizer:
             array[...] = copy
 
     def state_dict(self) -> dict[str, Any]:
-        """What the next steps depend on, beside the network, the settings and the history.
+        """Return the state that further steps need besides network, settings and history.
 
         Returns
         -------
         dict
-            ``solver``; ``vectors``, a copy of what it keeps; ``steps`` so far;
-            ``learning_rate``; ``dropout_seed``; ``random``, the state of the generator of the
-            order of rows, as NumPy has it.
+            ``solver``; ``vectors``, a copy of the solver's vectors; ``steps``, the number of steps
+            so far; ``learning_rate``; ``dropout_seed``; ``random``, the state of NumPy's generator
+            of the order of rows.
         """
         return {
             "solver": self.solver,
@@ -214,12 +214,12 @@ class Optimizer:
         }
 
     def load_state_dict(self, state: Mapping[str, Any]) -> None:
-        """Go on from what :meth:`state_dict` gave.
+        """Restore the state that :meth:`state_dict` returned.
 
         Raises
         ------
         TypeError, ValueError
-            If the state does not fit; nothing has been changed.
+            If the state is invalid; the optimizer is unchanged.
         """
         solver, vectors = state["solver"], state["vectors"]
         shapes = [(self.network.n_parameters,)] * N_STATES[solver.update]

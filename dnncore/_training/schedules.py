@@ -1,8 +1,8 @@
-"""Learning-rate schedules: what becomes of the rate in the course of one fit.
+"""Learning-rate schedules: how the learning rate changes during one fit.
 
-A schedule is a class with the hooks of :class:`Schedule` that it needs, and an entry in
-`SCHEDULES`. It is told how far training has come and answers with a :class:`Decision`; the loop
-over epochs carries that out. It never sees the trainer.
+A schedule is a class that overrides some of the hooks of :class:`Schedule`, and an entry in
+`SCHEDULES`. Each hook receives the :class:`Progress` of training and returns a :class:`Decision`,
+which the loop over epochs carries out. A schedule has no access to the trainer.
 """
 
 from __future__ import annotations
@@ -10,36 +10,38 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any, ClassVar, NamedTuple
 
-ADAPTIVE_DIVISOR = 5.0  # as in scikit-learn: the adaptive rate is divided by this ...
-MIN_ADAPTIVE_RATE = 1e-6  # ... until it is this low
-MAX_HALVINGS = 20  # in a row, by which a diverging training may look for a rate
-MIN_STEPS = 10  # between two looks at the loss: that of one or two steps says little
+ADAPTIVE_DIVISOR = 5.0  # as in scikit-learn: 'adaptive' divides the rate by this ...
+MIN_ADAPTIVE_RATE = 1e-6  # ... until it is at most this
+MAX_HALVINGS = 20  # maximum number of consecutive halvings when training diverges
+MIN_STEPS = 10  # between two evaluations of the loss: one or two steps are too noisy
 
 
 class Progress(NamedTuple):
-    """How far a fit has come.
+    """Progress of a fit.
 
     Attributes
     ----------
     learning_rate : float
-        Of the last steps; before the first epoch, the one that the last fit ended with.
+        Learning rate of the last steps; before the first epoch, that at the end of the previous
+        fit.
     epoch : int
-        Epochs of this fit that are over; 0 before the first.
+        Number of completed epochs of this fit; 0 before the first.
     max_iter : int
-        Epochs of this fit at most.
+        Maximum number of epochs of this fit.
     steps : int
-        Mini-batches of the last epoch; 0 before the first.
+        Number of mini-batches of the last epoch; 0 before the first.
     t : int
-        Samples trained on, in this fit and those before.
+        Number of samples seen in training, in this fit and previous ones.
     no_improvement : int
-        Epochs in a row, up to the last, in which nothing improved.
+        Number of consecutive epochs without improvement, up to the last epoch.
     tol : float
-        Improvement that counts.
+        Smallest change of the loss or score that counts as an improvement.
     epoch_loss : float
-        Mean loss of the last epoch, of the parameters on the way; NaN before the first.
+        Mean loss during the last epoch, while the parameters changed; NaN before the first.
     loss : callable
-        Returns the loss of the present parameters: of the held-out rows, which is known after
-        an epoch, or else of the rows that are trained on, which takes a pass over them.
+        Function that returns the loss of the current parameters: on the validation set, where it
+        is known after an epoch, or otherwise on the training rows, which requires a pass over
+        them.
     """
 
     learning_rate: float
@@ -54,18 +56,18 @@ class Progress(NamedTuple):
 
 
 class Decision(NamedTuple):
-    """What is to happen before training goes on.
+    """Actions before training continues.
 
     Attributes
     ----------
     learning_rate : float
-        Of all steps of the next epoch; it stays with the trainer after the fit.
+        Learning rate of the next epoch; the trainer keeps it after the fit.
     keep : bool
-        Remember the parameters and the solver's state of this moment.
+        Keep a copy of the current parameters and the solver's state.
     go_back : bool
-        Go back to what was kept last.
+        Restore the last kept copy.
     end : bool
-        End the training.
+        End training.
     """
 
     learning_rate: float
@@ -75,19 +77,19 @@ class Decision(NamedTuple):
 
 
 class Schedule:
-    """The rate stays as it is; the base class of all others.
+    """Constant learning rate; the base class of all schedules.
 
-    An object lives for one fit.
+    Each fit creates a new instance.
 
     Parameters
     ----------
     solver : SGD or Adam
-        With the settings of the schedule.
+        Solver, which has the settings of the schedule.
 
     Attributes
     ----------
     solvers : tuple of str
-        Those that the schedule goes with.
+        Solvers that support the schedule.
     """
 
     solvers: ClassVar[tuple[str, ...]] = ("SGD", "Adam")
@@ -96,25 +98,25 @@ class Schedule:
         self.solver = solver
 
     def begin(self, now: Progress) -> Decision:
-        """Before the first epoch."""
+        """Decide before the first epoch."""
         return Decision(now.learning_rate)
 
     def after_epoch(self, now: Progress) -> Decision:
-        """After each epoch whose loss and parameters are finite; `end` means convergence."""
+        """Decide after each epoch with finite loss and parameters; `end` means convergence."""
         return Decision(now.learning_rate)
 
     def on_plateau(self, now: Progress) -> Decision:
-        """After more than `n_iter_no_change` epochs in a row without improvement.
+        """Decide after more than `n_iter_no_change` consecutive epochs without improvement.
 
-        With another rate these are forgotten, and counted from 0.
+        If the learning rate changes, the count of these epochs restarts at 0.
         """
         return Decision(now.learning_rate, end=True)
 
     def on_divergence(self, now: Progress) -> Decision:
-        """After an epoch whose loss or parameters are not finite.
+        """Decide after an epoch whose loss or parameters are not finite.
 
-        They are undone in any case: training goes back to where that epoch began, or to what was
-        kept. With `end` the fit ends there, and warns.
+        The epoch is undone in any case: training returns to the state before it, or with `go_back`
+        to the kept copy. With `end`, the fit ends there with a warning.
         """
         return Decision(now.learning_rate, end=True)
 
@@ -130,7 +132,7 @@ class InverseScaling(Schedule):
 
 
 class Adaptive(Schedule):
-    """Divided by 5 whenever training would otherwise stop for lack of improvement."""
+    """Divides the rate by 5 whenever training would otherwise stop for lack of improvement."""
 
     solvers = ("SGD",)
 
@@ -141,7 +143,7 @@ class Adaptive(Schedule):
 
 
 class Newbob(Schedule):
-    """Halved when the loss stalls, by going back to the best parameters; ends on its own."""
+    """Halves the rate and restores the best parameters when the loss stalls; ends by itself."""
 
     def begin(self, now: Progress) -> Decision:
         self._start = self._lowest = now.loss()
@@ -153,13 +155,13 @@ class Newbob(Schedule):
         if self._steps < MIN_STEPS:
             return Decision(now.learning_rate)
         self._steps = 0
-        # The loss of an epoch would not do: it is that of the parameters on the way.
+        # The loss of the epoch is not suitable: the parameters changed while it was computed.
         loss = now.loss()
         if loss < self._lowest - now.tol:
             self._lowest = loss
             self._stalls = self._halvings = 0
             return Decision(now.learning_rate, keep=True)
-        # Worse than before the first epoch: the rate is far too large, and says nothing more.
+        # A loss above that before the first epoch only shows that the rate is far too large.
         self._stalls += loss <= self._start
         decision = self._halve(now)
         return decision._replace(end=self._stalls >= 2 or self._halvings >= MAX_HALVINGS)
@@ -187,5 +189,5 @@ SCHEDULES: dict[str, type[Schedule]] = {
 
 
 def schedules_of(solver: str) -> tuple[str, ...]:
-    """Names of the schedules that go with a solver."""
+    """Return the names of the schedules that a solver supports."""
     return tuple(name for name, schedule in SCHEDULES.items() if solver in schedule.solvers)

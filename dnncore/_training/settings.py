@@ -1,4 +1,4 @@
-"""When training stops, and who is told of its epochs."""
+"""The stopping criteria and callbacks of a fit."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from .history import EpochInfo, Validation
 
 @dataclass(frozen=True)
 class StopSettings:
-    """The settings of one fit, checked; see :meth:`dnncore.training.Trainer.fit`."""
+    """The checked settings of one fit; see :meth:`dnncore.training.Trainer.fit`."""
 
     max_iter: int = 200
     tol: float = 1e-4
@@ -34,11 +34,11 @@ class StopSettings:
         if self.max_time is not None:
             checked["max_time"] = check.number("max_time", self.max_time, low=0.0, low_open=True)
         for name, value in checked.items():
-            object.__setattr__(self, name, value)  # which is how a frozen dataclass converts
+            object.__setattr__(self, name, value)  # the dataclass is frozen
 
 
 def check_patience(n_iter_no_change: object) -> float:
-    """`n_iter_no_change`, which may be infinite."""
+    """Check `n_iter_no_change`, which may be infinite."""
     if isinstance(n_iter_no_change, float) and n_iter_no_change == np.inf:
         return np.inf
     return check.integer("n_iter_no_change", n_iter_no_change, low=1)

@@ -1,4 +1,4 @@
-"""What turns gradients into steps: SGD, Adam, and L-BFGS on all rows at once."""
+"""Solvers: SGD, Adam, and L-BFGS on all rows at once."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from .._core import checks as check
 from .._core.public import set_module
 from .schedules import schedules_of
 
-# Vectors that each update keeps: the velocity, or Adam's two moments.
+# Number of vectors that each update keeps: the velocity, or Adam's two moments.
 N_STATES = {"sgd": 0, "momentum": 1, "nesterov": 1, "adam": 2, "lbfgs": 0}
 
 
@@ -20,20 +20,28 @@ class SGD:
 
     Parameters
     ----------
-    learning_rate_init : float
-    momentum : float in [0, 1]
-    nesterov : bool
-        Step by ``momentum v - rate g`` instead, v being the new one.
-    schedule : {'constant', 'invscaling', 'adaptive', 'newbob'}
-        'invscaling': rate = learning_rate_init / (t + 1)^power_t after t samples, set at
-        the end of each epoch. 'adaptive': divided by 5 whenever training would otherwise
-        stop for lack of improvement, down to 1e-6. 'newbob': when the held-out loss (or,
-        without held-out rows, the loss of the training rows) after an epoch is not lower by
-        `tol` than the lowest, training goes back to the parameters of the lowest with half the
-        rate, and stops the second time in a row. Epochs of fewer than 10 steps are judged
-        together with the next ones, when they have as many. An epoch whose loss is not finite, or
-        higher than before training, only halves the rate, 20 times in a row at most.
-    power_t : float
+    learning_rate_init : float, default=0.001
+        Initial learning rate.
+    momentum : float in [0, 1], default=0.9
+        Momentum.
+    nesterov : bool, default=True
+        Whether the step is ``momentum v - rate g`` with the new v instead.
+    schedule : {'constant', 'invscaling', 'adaptive', 'newbob'}, default='constant'
+        Learning-rate schedule.
+
+        - 'constant': the rate is learning_rate_init.
+        - 'invscaling': the rate is learning_rate_init / (t + 1)^power_t after t samples, set at
+          the end of each epoch.
+        - 'adaptive': the rate is divided by 5 whenever training would otherwise stop for lack of
+          improvement, until it is at most 1e-6.
+        - 'newbob': monitors the validation loss after each epoch, or the loss of the training rows
+          without a validation set. If it is not lower than the lowest loss by `tol`, training
+          returns to the parameters of the lowest loss with half the rate; the second time in a
+          row, it stops. Epochs of fewer than 10 steps are combined until they have at least 10. If
+          the loss is not finite, or is higher than before training, the rate is only halved, at
+          most 20 times in a row.
+    power_t : float, default=0.5
+        Exponent of 'invscaling'.
     """
 
     learning_rate_init: float = 0.001
@@ -50,7 +58,7 @@ class SGD:
 
     @property
     def update(self) -> str:
-        """Which update of the engine this is."""
+        """Name of the update in the engine."""
         if self.momentum == 0.0:
             return "sgd"
         return "nesterov" if self.nesterov else "momentum"
@@ -64,18 +72,21 @@ class SGD:
 @set_module("dnncore.training")
 @dataclass(frozen=True)
 class Adam:
-    """Adam (Kingma and Ba 2014) with both bias corrections in the rate.
+    """Adam (Kingma and Ba 2014) with both bias corrections in the learning rate.
 
     ``m = beta_1 m + (1 - beta_1) g; v = beta_2 v + (1 - beta_2) g^2``;
     ``w -= rate sqrt(1 - beta_2^t) / (1 - beta_1^t) m / (sqrt(v) + epsilon)``
 
     Parameters
     ----------
-    learning_rate_init : float
-    beta_1, beta_2 : float in [0, 1)
-    epsilon : float
-    schedule : {'constant', 'newbob'}
-        As of :class:`SGD`.
+    learning_rate_init : float, default=0.001
+        Initial learning rate.
+    beta_1, beta_2 : float in [0, 1), default=0.9, 0.999
+        Decay rates of the first and second moments.
+    epsilon : float, default=1e-8
+        Constant added to the square root of the second moment.
+    schedule : {'constant', 'newbob'}, default='constant'
+        Learning-rate schedule, as in :class:`SGD`.
     """
 
     learning_rate_init: float = 0.001
@@ -102,14 +113,14 @@ class Adam:
 @set_module("dnncore.training")
 @dataclass(frozen=True)
 class LBFGS:
-    """Limited-memory BFGS (SciPy's L-BFGS-B) on the loss of all rows: for small data sets.
+    """Limited-memory BFGS (SciPy's L-BFGS-B) on the loss of all rows, for small data sets.
 
-    An epoch is an iteration. Mini-batches, learning rates and shuffling do not apply.
+    One iteration counts as one epoch. Mini-batches, learning rates and shuffling do not apply.
 
     Parameters
     ----------
-    max_fun : int
-        Evaluations of the loss at most.
+    max_fun : int, default=15000
+        Maximum number of loss evaluations.
     """
 
     max_fun: int = 15000
@@ -123,5 +134,5 @@ class LBFGS:
 
     @property
     def constants(self) -> dict[str, float]:
-        """Arguments of the engine, which this solver does not use."""
+        """Arguments of the engine; empty, because this solver does not use it."""
         return {}

@@ -1,4 +1,4 @@
-"""Where the trainer takes its rows from: arrays in memory, or blocks that are read one by one."""
+"""The sources of training rows: arrays in memory, or blocks that are read one by one."""
 
 from __future__ import annotations
 
@@ -15,15 +15,16 @@ from .._data.blocks import permutation, read_ahead, rechunk
 
 
 class Piece(NamedTuple):
-    """Rows to go through, in an order.
+    """Rows to train on, in a given order.
 
     Attributes
     ----------
-    X : array or CSR matrix (n, n_features)
+    X : array or CSR matrix of shape (n, n_features)
+        Rows in memory.
     label, L, weight : arrays or None
         As in :class:`dnncore._core.labels.Labels`.
-    order : intp array (n_rows,) or None
-        Which rows, one after another; None: all, from the first to the last.
+    order : intp array of shape (n_rows,) or None
+        Indices of the rows to train on; None for all rows from the first to the last.
     """
 
     X: Matrix
@@ -37,8 +38,10 @@ class Piece(NamedTuple):
         return int(self.X.shape[0] if self.order is None else self.order.shape[0])
 
     def chunks(self, rows: int) -> Iterator[tuple[Matrix, Labels]]:
-        """Rows of X from the first to the last, so many at a time, and their labels; passing over
-        those that have no weight."""
+        """Iterate over chunks of `rows` rows of X, in order, and their labels.
+
+        Chunks with a total weight of zero are skipped.
+        """
         labels = Labels(self.label, self.L, self.weight, 0.0)
         for start in range(0, self.X.shape[0], rows):
             chunk = slice(start, start + rows)
@@ -51,52 +54,53 @@ Pieces = Generator[Piece, None, None]
 
 
 class Source(Protocol):
-    """Rows to train on.
+    """Interface of a source of training rows.
 
     Attributes
     ----------
-    most_rows : int
-        How many there can be.
+    max_rows : int
+        Upper limit of the number of rows.
     """
 
-    most_rows: int
+    max_rows: int
 
     def pieces(self, multiple: int, rng: np.random.Generator | None) -> Pieces:
-        """All rows once, in pieces that are a multiple of so many rows, but for the last.
+        """Iterate over all rows once, in pieces.
 
-        With `rng` the rows that lie together in memory are shuffled.
+        The number of rows of each piece but the last is a multiple of `multiple`. With `rng`, rows
+        that are in memory together are shuffled.
         """
         ...
 
 
 class ArraySource:
-    """All rows at once, in memory.
+    """Source of rows that are all in memory.
 
     Parameters
     ----------
     X, labels
-        Checked; see :meth:`dnncore.Network.check_rows` and ``check_labels``.
+        Checked rows and labels; see :meth:`dnncore.Network.check_rows` and ``check_labels``.
     """
 
     def __init__(self, X: Matrix, labels: Labels) -> None:
         self.X, self.labels = X, labels
-        self.most_rows: int = X.shape[0]
+        self.max_rows: int = X.shape[0]
 
     def pieces(self, multiple: int, rng: np.random.Generator | None) -> Pieces:
-        yield Piece(self.X, *_arrays(self.labels), permutation(self.most_rows, rng))
+        yield Piece(self.X, *_arrays(self.labels), permutation(self.max_rows, rng))
 
 
 class BlockSource:
-    """Rows that come in blocks, the next of which is read while one is trained on.
+    """Source of rows in blocks; the next block is read while the current one is trained on.
 
     Parameters
     ----------
-    blocks : iterable
-        Each iteration gives ``(X, labels)``, checked, block by block, the same rows every time.
-        What goes through them again and again is the source; what checks them is the iterable.
+    blocks : iterable of (X, labels)
+        Checked blocks. Every iteration must give the same rows; the iterable checks them again
+        each time.
     """
 
-    most_rows = sys.maxsize
+    max_rows = sys.maxsize
 
     def __init__(self, blocks: Iterable[tuple[Matrix, Labels]]) -> None:
         self._blocks = blocks

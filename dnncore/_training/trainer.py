@@ -1,13 +1,13 @@
 """The trainer: its public methods, which check their arguments.
 
-Other packages of dnncore use, beside what is public, these members of a :class:`Trainer`, and no
-others:
+Besides the public interface, other packages of dnncore use only these members of a
+:class:`Trainer`:
 
-- ``fit_source(source, settings)``: train on rows that have been checked;
-- ``state_dict()`` and ``load_state_dict(state)``: what the next steps depend on, as it is stored
+- ``fit_source(source, settings)``: train on checked rows;
+- ``state_dict()`` and ``load_state_dict(state)``: the state that further steps depend on, as stored
   in model files;
 - ``snapshot()`` and ``restore(snapshot)``: parameters and the solver's state, kept in memory;
-- ``history``, which may be set, so that a trainer goes on with another's.
+- ``history``, which may be set so that a trainer continues the history of another.
 """
 
 from __future__ import annotations
@@ -32,41 +32,43 @@ from .sources import ArraySource, BlockSource, Source
 
 @set_module("dnncore.training")
 class Trainer(Optimizer):
-    """Trains a network; keeps the solver's state from one call to the next.
+    """Trainer of a network; keeps the solver's state between calls.
 
     Parameters
     ----------
     network : Network
-        Changed in place.
-    solver : SGD, Adam or LBFGS
-    alpha : float
-        L2 penalty of the weights: ``alpha / (2 sum w) sum W^2`` is added to the loss of each
+        Network to train, in place.
+    solver : SGD, Adam or LBFGS, default=Adam()
+        Solver for the weights.
+    alpha : float, default=1e-4
+        Strength of the L2 penalty: ``alpha / (2 sum w) sum W^2`` is added to the loss of each
         mini-batch.
-    batch_size : int
-        Rows of a mini-batch. The last, shorter one of an epoch is trained on too.
-    shuffle : bool
-        Whether every epoch takes the rows in a new order.
-    seed : int, SeedSequence, Generator or None
-        Of the order, through ``numpy.random.default_rng``.
-    n_threads : int, optional
-        Default: as many as the work of a step occupies.
-    engine : {'auto', 'builtin', 'blas'}
-        Whose matrix products: dnncore's own, which give the same bits for any number of
-        threads and on any instruction set, or those of SciPy's BLAS. 'auto' takes the
-        faster.
-    loss : str, optional
-        One that goes with the output of the network; see :meth:`dnncore.Network.loss`.
-    huber_delta : float
-        Residual from which the loss 'huber' is linear.
-    dropout : float in [0, 1)
-        Probability with which each output of a hidden layer is left out of a step; the others
-        are multiplied by ``1 / (1 - dropout)``. Scoring uses all. Not with LBFGS.
+    batch_size : int, default=200
+        Number of rows per mini-batch. The last mini-batch of an epoch may be smaller.
+    shuffle : bool, default=True
+        Whether to shuffle the rows in each epoch.
+    seed : int, SeedSequence, Generator or None, default=None
+        Seed of the order of rows and of dropout, for ``numpy.random.default_rng``.
+    n_threads : int, default=None
+        Number of threads. The default depends on the amount of work per step.
+    engine : {'auto', 'builtin', 'blas'}, default='auto'
+        Implementation of the matrix products. 'builtin' is dnncore's own, which gives the same
+        bits for any number of threads and on any instruction set; 'blas' is SciPy's BLAS; 'auto'
+        selects the faster one.
+    loss : str, default=None
+        Loss that goes with the output of the network; see :meth:`dnncore.Network.loss`.
+    huber_delta : float, default=1.0
+        Residual at which the loss 'huber' becomes linear.
+    dropout : float in [0, 1), default=0.0
+        Probability that an output of a hidden layer is dropped in a step; the others are
+        multiplied by ``1 / (1 - dropout)``. Scoring uses all outputs. Must be 0 with LBFGS.
 
     Attributes
     ----------
     history : History
+        Losses, scores and metrics of all epochs.
     learning_rate : float
-        The rate of the next step, before Adam's bias correction.
+        Learning rate of the next step, before Adam's bias correction.
 
     Examples
     --------
@@ -112,16 +114,17 @@ class Trainer(Optimizer):
         )
 
     def run_epoch(self, X: Any, y: ArrayLike, sample_weight: ArrayLike | None = None) -> float:
-        """Train on every row once.
+        """Train for one epoch.
 
         Parameters
         ----------
-        X : array or sparse matrix (n, n_features), of the dtype of the network
-        y : integer array (n,) or array (n, n_outputs) of the dtype of the network
-            Class indices, or a row of label probabilities for each sample; targets, if the
-            output of the network is not softmax.
-        sample_weight : array (n,), optional
-            Not negative and not all zero.
+        X : array or sparse matrix of shape (n, n_features)
+            Training rows, in the dtype of the network.
+        y : integer array of shape (n,) or array of shape (n, n_outputs)
+            Class indices, or soft labels in the dtype of the network; targets in that dtype if
+            the output of the network is not softmax.
+        sample_weight : array of shape (n,), optional
+            Sample weights, non-negative and not all zero.
 
         Returns
         -------
@@ -131,9 +134,9 @@ class Trainer(Optimizer):
         Raises
         ------
         TypeError, ValueError
-            If an argument does not fit; nothing has been changed.
+            If an argument is invalid; the network is unchanged.
         KeyboardInterrupt
-            On Ctrl-C, after the step under way; the network stays usable.
+            On Ctrl-C, after the current step; the network remains usable.
         """
         if isinstance(self.solver, LBFGS):
             raise TypeError("run_epoch needs SGD or Adam; LBFGS trains in fit")
@@ -159,42 +162,44 @@ class Trainer(Optimizer):
         ----------
         X, y, sample_weight
             As in :meth:`run_epoch`.
-        max_iter : int
-            Epochs at most.
-        tol : float
-            Improvement that counts.
-        n_iter_no_change : int or numpy.inf
-            Training stops after more than so many epochs in a row without improvement.
+        max_iter : int, default=200
+            Maximum number of epochs.
+        tol : float, default=1e-4
+            Smallest change of the loss or score that counts as an improvement.
+        n_iter_no_change : int or numpy.inf, default=10
+            Training stops after more than this number of consecutive epochs without improvement.
         validate : callable, optional
-            Called after each epoch; returns a :class:`Validation`. Its loss is what the schedule
-            'newbob' goes by.
-        early_stopping : bool
-            Judge by the score that `validate` finds instead of the loss, and leave the network
-            with the parameters of the best score.
+            Function called after each epoch that returns a :class:`Validation`. The schedule
+            'newbob' monitors its loss.
+        early_stopping : bool, default=False
+            Whether to monitor the score of `validate` instead of the loss, and to restore the
+            parameters of the best score at the end.
         max_time : float, optional
-            Seconds. When they are over, training ends after the mini-batch under way.
+            Maximum duration in seconds. When it has passed, training ends after the current
+            mini-batch.
         callback : callable, optional
-            Called with an :class:`EpochInfo` after each epoch; returns True to end training.
+            Function called with an :class:`EpochInfo` after each epoch; training ends if it
+            returns True.
 
         Returns
         -------
         {'converged', 'max_iter', 'max_fun', 'max_time', 'stopped', 'diverged'}
-            How training ended; 'converged': nothing improved any more; 'stopped': by the
+            How training ended. 'converged': there was no further improvement; 'stopped': by the
             callback; 'max_fun': by the limit of :class:`LBFGS`.
 
         Raises
         ------
         TypeError, ValueError
-            If an argument does not fit; nothing has been changed.
+            If an argument is invalid; the network is unchanged.
         KeyboardInterrupt
-            On Ctrl-C. The network has the parameters it had reached, or, with
-            `early_stopping`, the best ones.
+            On Ctrl-C. The network has the current parameters or, with `early_stopping`, the best
+            ones.
 
         Warns
         -----
         DivergenceWarning
-            If loss or parameters cease to be finite. Training ends with the parameters and
-            the solver's state from before that epoch.
+            If the loss or a parameter is no longer finite. Training ends with the parameters and
+            the solver's state before that epoch.
         """
         return self.fit_source(
             ArraySource(*check_rows(self.network, X, y, sample_weight)),
@@ -215,35 +220,36 @@ class Trainer(Optimizer):
         max_time: float | None = None,
         callback: Callable[[EpochInfo], object] | None = None,
     ) -> str:
-        """As :meth:`fit`, on rows that come block by block.
+        """Train as in :meth:`fit`, on rows that come block by block.
 
         Parameters
         ----------
-        blocks : iterable
-            Each iteration gives (X, y) or (X, y, sample_weight), block by block, the same rows
-            every time; X and y as in :meth:`run_epoch`. Weights may be all zero in a block. While
-            a block is trained on, a thread gets the next; no others are in memory.
+        blocks : iterable of (X, y) or (X, y, sample_weight)
+            Blocks of rows; X and y are as in :meth:`run_epoch`. Every iteration must give the same
+            rows. The weights of a block may all be zero. While a block is trained on, a thread
+            reads the next; no others are in memory.
         max_iter, tol, n_iter_no_change, validate, early_stopping, max_time, callback
             As in :meth:`fit`.
 
         Returns
         -------
         {'converged', 'max_iter', 'max_time', 'stopped', 'diverged'}
+            How training ended, as in :meth:`fit`.
 
         Raises
         ------
         TypeError, ValueError
-            If an argument or a block does not fit. The network and the solver's state are as
-            before the epoch in which that was found.
+            If an argument or a block is invalid. The network and the solver's state are those
+            before the epoch in which the error was found.
         KeyboardInterrupt
             As in :meth:`fit`.
 
         Notes
         -----
-        Rows that are left over from the last mini-batch of a block begin the first one of the
-        next. So without `shuffle` the parameters are, with dnncore's own products to the last bit,
-        those of :meth:`fit` with all rows. With `shuffle` the rows of each block are shuffled, and
-        the blocks stay in their order.
+        Rows left over at the end of a block start the first mini-batch of the next. Without
+        `shuffle`, the parameters are therefore the same as those of :meth:`fit` on all rows (bit
+        for bit with dnncore's own matrix products). With `shuffle`, the rows within each block are
+        shuffled and the blocks keep their order.
         """
         return self.fit_source(
             BlockSource(CheckedBlocks(self.network, blocks)),
@@ -253,29 +259,31 @@ class Trainer(Optimizer):
         )
 
     def fit_source(self, source: Source, settings: StopSettings) -> str:
-        """Train on rows that have been checked; :meth:`fit` and :meth:`fit_blocks` end here.
+        """Train on checked rows; :meth:`fit` and :meth:`fit_blocks` call this method.
 
-        For callers inside the package that check their rows themselves: nothing is checked again.
+        It is for callers inside the package that check their rows: nothing is checked again.
 
         Parameters
         ----------
         source : Source
             An :class:`~dnncore._training.sources.ArraySource` of checked (X, labels), or a
-            :class:`~dnncore._training.sources.BlockSource` of what can be iterated again and
-            again and gives such pairs.
+            :class:`~dnncore._training.sources.BlockSource` of an iterable of such pairs that can be
+            iterated repeatedly.
         settings : StopSettings
+            Stopping criteria and callbacks.
 
         Returns
         -------
         {'converged', 'max_iter', 'max_fun', 'max_time', 'stopped', 'diverged'}
+            How training ended, as in :meth:`fit`.
 
         Raises
         ------
         TypeError
             If the solver is :class:`LBFGS` and the rows are not all in memory.
         Exception
-            Whatever reading a block raises. The network and the solver's state are as before the
-            epoch in which that happened.
+            Any exception raised while reading a block. The network and the solver's state are
+            those before the epoch in which it occurred.
         """
         monitor = Monitor(self.network, self.history, settings)
         with monitor.best_kept():

@@ -58,12 +58,15 @@ def test_table_of_a_model(tmp_path):
 @pytest.mark.parametrize(
     ("table", "message"),
     [
-        ((), "must give 5 features, as many as the model takes, got 0"),
-        (COLUMNS[:2], "must give 5 features, as many as the model takes, got 4"),
+        ((), "must give 5 features, like the model, got 0"),
+        (COLUMNS[:2], "must give 5 features, like the model, got 4"),
         ((*COLUMNS[:2], Column("length")), "different names, got ['length', 'colour', 'length']"),
         ((*COLUMNS, TARGET, Column("b", is_target=True)), "at most one column that is the target"),
         ((*COLUMNS, Column("empty", ())), "column 'empty' must have one or more values"),
-        ((Column("a", ("b", "c", "b")), *COLUMNS[:2]), "each of them once, got ('b', 'c', 'b')"),
+        (
+            (Column("a", ("b", "c", "b")), *COLUMNS[:2]),
+            "values, all different, got ('b', 'c', 'b')",
+        ),
     ],
 )
 def test_table_that_does_not_fit(tmp_path, table, message):

@@ -47,8 +47,8 @@ def test_unknown_values_are_counted():
         (["1", None], ["red", "red"], "column 'size' has missing values, the first on line 9"),
         (["1", "2"], ["red", None], "column 'colour' has missing values, the first on line 9"),
         (["1", "x"], ["red", "red"], "column 'size' must be numeric, got 'x' on line 9"),
-        (["1", "1e99"], ["red", "red"], "column 'size' must hold finite float32 numbers, got 1e99 "
-         "on line 9"),
+        (["1", "1e99"], ["red", "red"], "column 'size' must contain finite float32 numbers, got "
+         "1e99 on line 9"),
     ],
 )  # fmt: skip
 def test_cells_that_do_not_do(sizes, colours, message):
@@ -86,5 +86,5 @@ def test_classes_of_a_model(classes, cells, expected):
     with pytest.raises(CellError) as caught:
         class_reader(classes)("y", pa.array([cells[0], "tulip"]))
     assert caught.value.at("on line 3") == (
-        "column 'y' has the label 'tulip' on line 3, which is no class of the model"
+        "column 'y' has the label 'tulip' on line 3, which is not a class of the model"
     )

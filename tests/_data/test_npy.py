@@ -66,7 +66,7 @@ def test_a_file_that_changes_is_noticed(path):
     pieces = file.pieces(20)
     next(pieces)
     os.truncate(path, file.start + 800)
-    with pytest.raises(FileError, match=rf"^{path} has become shorter while it was read$"):
+    with pytest.raises(FileError, match=rf"^{path} was truncated while it was read$"):
         list(pieces)
     np.save(path, X)
     touch(path)

@@ -157,7 +157,7 @@ def test_several_labels_smoothed(several):
 
 def test_class_weight_needs_labels():
     X, _ = learnable_classes()
-    with pytest.raises(ValueError, match="class_weight needs labels"):
+    with pytest.raises(ValueError, match="class_weight needs class labels, got soft labels"):
         DNNClassifier(class_weight={0: 1, 1: 1, 2: 2}).fit(X, probabilities())
 
 

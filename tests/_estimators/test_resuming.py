@@ -183,5 +183,5 @@ def test_another_network_on_resume_is_refused(iris):
     for change in ({"hidden_layer_sizes": (6,)}, {"activation": "tanh"}):
         model.set_params(hidden_layer_sizes=(5,), activation="logistic").set_params(**change)
         for resume in (model.fit, model.partial_fit):
-            with pytest.raises(ValueError, match="cannot go on with"):
+            with pytest.raises(ValueError, match="cannot resume training with"):
                 resume(X, y)

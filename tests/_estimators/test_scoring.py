@@ -106,9 +106,9 @@ def test_weights_of_a_split_go_with_its_rows(iris):
 def test_too_few_rows_to_judge_by_are_called_by_their_parameter():
     X, y = learnable_classes(10)
     model = DNNRegressor(early_stopping=True, validation_fraction=0.1)
-    with pytest.raises(ValueError, match=r"validation_fraction=0.1 of the rows must be at least 2"):
+    with pytest.raises(ValueError, match=r"validation_fraction=0.1 must have at least 2 rows"):
         model.fit(X, y)
-    with pytest.raises(ValueError, match="X_val must be at least 2 rows for the score, got 1"):
+    with pytest.raises(ValueError, match="X_val must have at least 2 rows for the score, got 1"):
         model.fit(X, y, X_val=X[:1], y_val=y[:1])
     assert not hasattr(model, "network_")
 

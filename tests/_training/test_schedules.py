@@ -94,7 +94,7 @@ def test_keep_go_back_and_end(monkeypatch):
 
 def test_going_back_needs_something_kept(monkeypatch):
     own = scripted(monkeypatch, after_epoch=lambda now: Decision(0.1, go_back=True))
-    with pytest.raises(RuntimeError, match="Scripted goes back, but kept nothing"):
+    with pytest.raises(RuntimeError, match="Scripted goes back, but has kept nothing"):
         own.fit(X, Y)
 
 

@@ -155,7 +155,7 @@ def test_unknown_values_count_as_none_and_are_told(dnncore_command):
         (pa.array([1.0, None]), "column 'a' has missing values, the first in row 2"),
         (pa.array(["x", None]), "column 'a' has missing values, the first in row 2"),
         (pa.array([1.0, float("nan")]), "column 'a' has missing values, the first in row 2"),
-        (pa.array([1.0, float("inf")]), "must hold finite float64 numbers, got inf in row 2"),
+        (pa.array([1.0, float("inf")]), "must contain finite float64 numbers, got inf in row 2"),
         (pa.array([str(i) for i in range(300)]), "has 300 different values, such as"),
     ],
 )

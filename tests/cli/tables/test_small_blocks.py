@@ -75,14 +75,16 @@ def test_errors_far_into_a_file(small_blocks, path, place):
         training_data(write(path, colours=colours), "y", dtype=DTYPE)
     numbers[400, 1] = np.inf
     data = training_data(write(path, numbers), "y", dtype=DTYPE)
-    with pytest.raises(TableError, match=f"'b' must hold finite float32 numbers, got inf {place}$"):
+    with pytest.raises(
+        TableError, match=f"'b' must contain finite float32 numbers, got inf {place}$"
+    ):
         whole(data)
     labels[400] = 7
     data = scoring_data(
         write(path, labels=labels), table=data.table, n_features=10, dtype=DTYPE,
         with_target=True, classes=np.arange(3),
     )  # fmt: skip
-    with pytest.raises(TableError, match=f"'y' has the label '7' {place}, which is no class"):
+    with pytest.raises(TableError, match=f"'y' has the label '7' {place}, which is not a class"):
         whole(data)
 
 
