@@ -8,16 +8,16 @@ import numpy as np
 from Cython.Build import cythonize
 from setuptools import Extension, setup
 
-# DNNCORE_DEBUG=1: bounds-checked Cython, assertions in C, symbols for gdb.
+# DNNCORE_DEBUG=1: Cython with bounds checks, C with assertions and debug symbols.
 DEBUG = os.environ.get("DNNCORE_DEBUG", "0") not in ("", "0")
 
-# Results must not depend on the instruction set, so multiply-adds are never contracted
-# silently. errno and floating-point traps are not used; ignoring them frees the vectoriser
-# and changes no value.
+# Results must not depend on the instruction set, so the compiler must not contract multiply-adds.
+# errno and floating-point traps are not used; ignoring them enables vectorisation without
+# changing any value.
 C_FLAGS = ["-std=c11", "-ffp-contract=off", "-fno-math-errno", "-fno-trapping-math"]
 C_FLAGS += ["-O1", "-g", "-UNDEBUG"] if DEBUG else ["-O3", "-g0", "-DNDEBUG"]
 
-# Two per instruction set, for float and for double; those of other processors compile to nothing.
+# Two files per instruction set, for float and double; empty on other architectures.
 ISA_SOURCES = sorted(glob("csrc/isa/*.c"))
 HEADERS = glob("csrc/**/*.h", recursive=True)
 

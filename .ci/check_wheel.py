@@ -1,4 +1,4 @@
-"""Check what a wheel ships: no sources, all declarations and stubs, a small size."""
+"""Check the contents of a wheel: no sources, all declarations and stubs, a small size."""
 
 import pathlib
 import sys
@@ -27,7 +27,7 @@ faults += [
     f"source: {name}" for name in sorted(shipped) if name.endswith((".pyx", ".c", ".h", ".cpp"))
 ]
 if wheel.stat().st_size > MAX_BYTES:
-    faults.append(f"{wheel.stat().st_size} bytes, more than {MAX_BYTES}")
+    faults.append(f"size: {wheel.stat().st_size} bytes, the limit is {MAX_BYTES}")
 if faults:
     sys.exit("\n".join([wheel.name, *faults]))
 print(f"{wheel.name}: {wheel.stat().st_size} bytes, {len(shipped)} files")  # noqa: T201

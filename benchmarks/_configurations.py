@@ -1,6 +1,6 @@
-"""Models in many configurations, each a function of the number of threads that gives arrays.
+"""Model configurations for digests.py: functions of the number of threads that return arrays.
 
-They use the public interface only, so that any two versions of dnncore can be compared.
+They use only the public interface, so that any two versions of dnncore can be compared.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ CONFIGURATIONS: dict[str, Callable[[int], list[Any]]] = {}
 
 
 def configuration(function: Callable[[int], list[Any]]) -> Callable[[int], list[Any]]:
-    """Register a function of the number of threads that returns the arrays to digest."""
+    """Register a configuration: a function of the number of threads that returns arrays."""
     CONFIGURATIONS[function.__name__] = function
     return function
 
@@ -66,7 +66,7 @@ def model_arrays(model: Any, X: Any) -> list[Any]:
 
 
 def estimator(name: str, kind: str, *, data: Callable[[], dict[str, Any]], **options: Any) -> None:
-    """A configuration that fits an estimator."""
+    """Register a configuration that fits an estimator."""
 
     def run(n_threads: int) -> list[Any]:
         import dnncore

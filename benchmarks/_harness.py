@@ -1,4 +1,4 @@
-"""Worker processes that take turns, medians and spread, the machine, the options."""
+"""Worker processes that take turns, summaries, machine description, command-line options."""
 
 from __future__ import annotations
 
@@ -24,27 +24,29 @@ PACKAGES = (
     "skorch", "thinc",
 )  # fmt: skip
 
-# Threads of OpenMP, OpenBLAS, Eigen and others go on spinning after a call, for up to 0.2 s.
+# Threads of OpenMP, OpenBLAS, Eigen and others continue to spin for up to 0.2 s after a call.
 PAUSE = 0.3
-ANSWER_WITHIN = 1200  # seconds, compilation included
+ANSWER_WITHIN = 1200  # seconds, including compilation
 
 
 class WorkerError(Exception):
-    """The task cannot be had or has failed; the message says how."""
+    """The task is not available or has failed; the message gives the reason."""
 
 
 class Worker:
-    """A process with one task.
+    """A process that runs one task.
 
     Parameters
     ----------
     maker : str
-        "module:function". Called in the process with `arguments`, it returns the task.
-    arguments : tuple
-    threads : int
-        Threads allowed, and processors the process is kept on.
-    python : str
-        The interpreter, by default this one.
+        "module:function". The function is called in the process with `arguments`, and returns
+        the task.
+    arguments : tuple, default=()
+        Arguments of the function.
+    threads : int, default=1
+        Number of threads, and number of processors to which the process is pinned.
+    python : str, optional
+        The interpreter; default: this one.
     """
 
     def __init__(
@@ -97,36 +99,36 @@ class Worker:
 
 
 def available_cpus() -> list[int]:
-    """The processors that this process may use."""
+    """Return the processors that this process may use."""
     if hasattr(os, "sched_getaffinity"):
         return sorted(os.sched_getaffinity(0))
     return list(range(os.cpu_count() or 1))
 
 
 def environment(threads: int) -> dict[str, str]:
-    """What tells libraries the number of threads, read when they are loaded."""
+    """Return environment variables that set the number of threads of libraries at load time."""
     names = (
         "OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS", "BLIS_NUM_THREADS",
         "VECLIB_MAXIMUM_THREADS", "NUMEXPR_NUM_THREADS",
-        "NPROC",  # XLA's; where processes can be kept on processors, it counts those anyway
+        "NPROC",  # XLA; if the process is pinned, XLA counts its processors anyway
     )  # fmt: skip
     return dict.fromkeys(names, str(threads)) | {
         "JAX_PLATFORMS": "cpu",
-        # PyTorch's compiler would keep a pool of processes.
+        # PyTorch's compiler would otherwise keep a pool of processes.
         "TORCHINDUCTOR_COMPILE_THREADS": "1",
     }
 
 
 @dataclass
 class Outcome:
-    """Of `take_turns`: each name is in one of the two.
+    """The outcome of `take_turns`; each name is in one of the two dictionaries.
 
     Attributes
     ----------
     results : dict from name to list
-        What the task returned in each round.
+        Results of the task in each round.
     absent : dict from name to str
-        Why there is no result.
+        Reason why there is no result.
     """
 
     results: dict[str, list[Any]]
@@ -140,18 +142,19 @@ def take_turns(
     threads: int,
     pythons: Mapping[str, str] | None = None,
 ) -> Outcome:
-    """Run every task once a round, one after the other, each in a process of its own.
+    """Run every task once per round, one after another, each in its own process.
 
-    What disturbs the machine for a while thus hits all alike. Who begins changes from round to
-    round.
+    Disturbances of the machine then affect all tasks alike. Each round starts with a different
+    task.
 
     Parameters
     ----------
-    tasks : mapping from name to (maker, its arguments)
-        As for `Worker`.
+    tasks : mapping from name to (maker, arguments)
+        See `Worker`.
     rounds : iterable of sequences
-        For each round the arguments that all tasks are called with.
+        Arguments of the tasks in each round.
     threads : int
+        Number of threads of each task.
     pythons : mapping from name to str, optional
         Interpreters of the tasks that do not run in this one.
     """
@@ -189,7 +192,7 @@ def take_turns(
 
 
 def run_once(maker: str, arguments: Sequence[object] = (), *, threads: int = 1) -> Any:
-    """The result of one call of a task, in a process of its own."""
+    """Return the result of one call of a task, in its own process."""
     worker = Worker(maker, arguments, threads=threads)
     try:
         worker.wait_until_ready()
@@ -199,16 +202,16 @@ def run_once(maker: str, arguments: Sequence[object] = (), *, threads: int = 1) 
 
 
 def summary(values: Iterable[float]) -> dict[str, float]:
-    """Median and extremes."""
+    """Return median, minimum and maximum."""
     values = list(values)
     return {"median": statistics.median(values), "low": min(values), "high": max(values)}
 
 
-# -------------------------------------------------------------------------------- the machine
+# ------------------------------------------------------------------------------------ machine
 
 
 def describe_machine() -> dict[str, Any]:
-    """Processor, operating system, versions, and how busy the machine is."""
+    """Return processor, operating system, versions and load average."""
     return {
         "processor": _processor(),
         "available_cpus": len(available_cpus()),
@@ -238,13 +241,13 @@ def _versions() -> dict[str, str]:
 
 
 def configuration_task():
-    """In the worker: instruction set and BLAS that dnncore has chosen here."""
+    """In the worker: return the instruction set and the BLAS that dnncore uses."""
     from dnncore import show_config
 
     def task() -> dict[str, Any]:
         config = show_config("dicts")
         for library in config["blas"]:
-            del library["file"]  # a path of this machine
+            del library["file"]  # a local path
         return config
 
     return task
@@ -253,24 +256,24 @@ def configuration_task():
 def warn_if_busy() -> None:
     load = os.getloadavg()[0]
     if load > 0.5:
-        print(f"warning: the load average is {load:.1f}; times on a busy machine mean little")
+        print(f"warning: the load average is {load:.1f}; times on a busy machine are unreliable")
 
 
-# -------------------------------------------------------------------------------- the options
+# ------------------------------------------------------------------------------------ options
 
 
 @dataclass(frozen=True)
 class Options:
-    """What the command lines of all benchmarks have in common.
+    """The common command-line options of the benchmarks.
 
     Attributes
     ----------
     quick : bool
-        Few rounds of little work: shows that everything works; the times mean little.
+        Whether to run only a smoke test: few rounds and little work, with unreliable times.
     contenders : tuple of str or None
-        Only these.
+        Contenders to measure; None for all.
     threads : tuple of int
-        Thread counts to measure with.
+        Numbers of threads to measure.
     """
 
     quick: bool
@@ -282,14 +285,14 @@ class Options:
         return 2 if self.quick else 7
 
     def choose(self, contenders: Iterable[str]) -> list[str]:
-        """Those of the names that are wanted."""
+        """Return the selected contenders."""
         return [c for c in contenders if self.contenders is None or c in self.contenders]
 
 
 def parse(
     description: str | None, contenders: Iterable[str], argv: Sequence[str] | None = None
 ) -> tuple[Options, Path | None]:
-    """The options of a command line, and where to write the results."""
+    """Return the options of a command line, and the output file or None."""
     parser = option_parser(description, contenders)
     parser.add_argument("--output", type=Path, help="write the results to this JSON file")
     arguments = parser.parse_args(argv)
@@ -302,14 +305,14 @@ def option_parser(description: str | None, contenders: Iterable[str]) -> argpars
         description=description, formatter_class=argparse.RawDescriptionHelpFormatter
     )
     parser.add_argument(
-        "--quick", action="store_true", help="few rounds, little work: the times mean little"
+        "--quick", action="store_true", help="smoke test: few rounds, little work, unreliable times"
     )
     parser.add_argument(
         "--contenders",
         nargs="+",
         choices=sorted(contenders),
         metavar="NAME",
-        help=f"only these: {', '.join(contenders)} (default: all that are installed)",
+        help=f"contenders to measure: {', '.join(contenders)} (default: all installed ones)",
     )
     parser.add_argument(
         "--threads",
@@ -318,7 +321,7 @@ def option_parser(description: str | None, contenders: Iterable[str]) -> argpars
         choices=range(1, n_cpus + 1),
         metavar="N",
         default=sorted({1, n_cpus}),
-        help=f"thread counts (default: 1 and all processors, here {n_cpus})",
+        help=f"numbers of threads (default: 1 and the number of processors, here {n_cpus})",
     )
     return parser
 
@@ -334,13 +337,13 @@ def write_json(path: Path, results: Mapping[str, Any]) -> None:
 
 
 def markdown_table(header: Sequence[str], rows: Iterable[Sequence[object]]) -> str:
-    """A Markdown table; the first column left-aligned, the others right-aligned."""
+    """Return a Markdown table, with the first column left-aligned and the others right-aligned."""
     lines = [header, [":--"] + ["--:"] * (len(header) - 1), *rows]
     return "\n".join("| " + " | ".join(map(str, line)) + " |" for line in lines)
 
 
 def microseconds(value: float) -> str:
-    """With three significant digits or more."""
+    """Format a number with at least three significant digits (at least one decimal below 100)."""
     return f"{value:,.0f}" if value >= 100 else f"{value:.1f}"
 
 
@@ -349,11 +352,11 @@ def count(n: int, noun: str) -> str:
 
 
 def absences(rows: Iterable[tuple[str, Mapping[str, str]]]) -> str:
-    """A Markdown list of what has no result, and why; each contender and reason once.
+    """Return a Markdown list of missing results and their reasons, each only once.
 
     Parameters
     ----------
-    rows : iterable of (name of the row, reason of each absent contender)
+    rows : iterable of (name of the row, reason for each absent contender)
     """
     rows = list(rows)
     where: dict[tuple[str, str], list[str]] = {}

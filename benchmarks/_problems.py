@@ -1,4 +1,4 @@
-"""What is timed: networks, data and initial weights, the same for every contender."""
+"""The benchmark problems: networks, data and initial weights, the same for all contenders."""
 
 from __future__ import annotations
 
@@ -10,8 +10,8 @@ from numpy.typing import NDArray
 
 LEARNING_RATE = {"momentum": 0.01, "adam": 0.001}
 MOMENTUM = 0.9
-# Smaller than the usual 1e-8: PyTorch adds epsilon elsewhere in the formula than the others, and
-# with the usual one that is seen in the losses.
+# Smaller than the usual 1e-8: PyTorch adds epsilon at a different place in the formula, which is
+# visible in the losses with the usual value.
 BETA_1, BETA_2, EPSILON = 0.9, 0.999, 1e-10
 
 
@@ -22,10 +22,14 @@ class Problem:
     Attributes
     ----------
     layer_sizes : tuple of int
+        Numbers of inputs, hidden units of each layer, and outputs.
     dtype : {'float32', 'float64'}
+        Data type of weights and rows.
     threads : int
+        Number of threads.
     weight_scale : float
-        Times the bound of Glorot and Bengio for the logistic function.
+        Range of the initial weights, as a multiple of the bound of Glorot and Bengio for the
+        logistic function.
     """
 
     layer_sizes: tuple[int, ...]
@@ -35,9 +39,9 @@ class Problem:
 
     @property
     def name(self) -> str:
-        """The layer sizes, as in ``440-1024x3-1936``."""
+        """The layer sizes, for example ``440-1024x3-1936``."""
         runs = [(size, len(list(run))) for size, run in groupby(self.layer_sizes)]
-        # Two equal layers are as short written out.
+        # Two equal layers are written out, which is no longer.
         return "-".join(f"{s}x{n}" if n > 2 else "-".join([str(s)] * n) for s, n in runs)
 
     @property
@@ -45,7 +49,7 @@ class Problem:
         return sum(k * m for k, m in pairwise(self.layer_sizes))
 
     def weights(self) -> tuple[list[NDArray], list[NDArray]]:
-        """Weights (n_in, n_out) and biases (n_out,). float64 ones hold the float32 values."""
+        """Return weights (n_in, n_out) and biases (n_out,), with the same values in both dtypes."""
         random = np.random.default_rng(1)
         coefs, intercepts = [], []
         for k, m in pairwise(self.layer_sizes):
@@ -56,25 +60,27 @@ class Problem:
         return coefs, intercepts
 
     def rows(self, n: int) -> NDArray:
-        """Standardised features (n, n_features)."""
+        """Return standardised features (n, n_features)."""
         X = np.random.default_rng(2).standard_normal((n, self.layer_sizes[0]), np.float32)
         return X.astype(self.dtype)
 
 
 @dataclass(frozen=True, kw_only=True)
 class Training(Problem):
-    """Epochs of mini-batches, in the order of the rows.
+    """Training epochs of mini-batches, in the order of the rows.
 
     Attributes
     ----------
     batch_size : int
+        Number of rows per mini-batch.
     steps : int
-        Mini-batches an epoch, all of them full.
+        Number of mini-batches per epoch, all of them full.
     solver : {'momentum', 'adam'}
+        SGD with momentum, or Adam.
     alpha : float
-        L2 penalty; 0 wherever contenders are compared.
+        L2 penalty; 0 in comparisons of contenders.
     sample_weight : bool
-        Whether rows are weighted; not where contenders are compared.
+        Whether rows are weighted; False in comparisons of contenders.
     """
 
     batch_size: int
@@ -89,24 +95,23 @@ class Training(Problem):
 
     @property
     def flop_per_step(self) -> int:
-        """Of the matrix products: two a weight and row forward, four backward.
-
-        The first layer needs no gradient of its input.
+        """Floating-point operations of the matrix products: per weight and row, two in the forward
+        and four in the backward pass, except that the first layer needs no gradient of its input.
         """
         first = self.layer_sizes[0] * self.layer_sizes[1]
         return 2 * self.batch_size * (3 * self.n_weights - first)
 
     def data(self) -> tuple[NDArray, NDArray[np.int64]]:
-        """Rows X (steps * batch_size, n_features) and labels y: a noisy linear teacher's."""
+        """Return rows X (steps * batch_size, n_features) and labels y of a noisy linear teacher."""
         X = self.rows(self.steps * self.batch_size)
         random = np.random.default_rng(3)
         teacher = random.standard_normal((X.shape[1], self.layer_sizes[-1]))
-        # In float64, so that no process's BLAS decides differently between two near classes.
+        # In float64, so that rounding by different BLAS libraries cannot change a label.
         scores = X.astype(np.float64) @ teacher / np.sqrt(X.shape[1])
         return X, (scores + random.gumbel(size=scores.shape)).argmax(axis=1)
 
     def row_weights(self) -> NDArray | None:
-        """Weights (n,) of the rows, if they are weighted."""
+        """Return the weights (n,) of the rows, or None."""
         if not self.sample_weight:
             return None
         n = self.steps * self.batch_size
@@ -115,7 +120,7 @@ class Training(Problem):
 
 @dataclass(frozen=True, kw_only=True)
 class Scoring(Problem):
-    """Class probabilities of `n_rows` rows a call."""
+    """Class probabilities of `n_rows` rows per call."""
 
     n_rows: int
 

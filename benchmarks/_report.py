@@ -1,4 +1,4 @@
-"""The results of run.py as a Markdown page and as charts."""
+"""Write the results of run.py as a Markdown page and charts."""
 
 from __future__ import annotations
 
@@ -19,14 +19,14 @@ if TYPE_CHECKING:
 SECTIONS = {
     "train": (train, "Training"),
     "score": (score, "Scoring"),
-    "grow": (grow, "How cost grows"),
+    "grow": (grow, "Scaling"),
     "footprint": (footprint, "Footprint"),
     "accuracy": (accuracy, "Accuracy"),
 }
 
 
 def write(results: dict[str, Any], path: Path) -> None:
-    """Beside the JSON file at `path`: the page, and the charts if matplotlib is installed."""
+    """Write the page next to the JSON file at `path`, and the charts if matplotlib is installed."""
     page = path.with_suffix(".md")
     page.write_text(markdown(results, path.stem))
     print(f"written: {page}")
@@ -49,20 +49,20 @@ def markdown(results: dict[str, Any], name: str) -> str:
         f"{machine['load_average']:.2f}.",
     ]
     if results["quick"]:
-        parts.append("**A quick run: it shows that everything works, and its times mean little.**")
+        parts.append("**This was a smoke test (`--quick`): its times are unreliable.**")
     if "train" in results or "score" in results:
-        parts.append(f"![Ratios to dnncore, and shares of the GEMM rate]({name}.png)")
+        parts.append(f"![Time relative to dnncore, and share of the GEMM rate]({name}.png)")
     for section, (module, title) in SECTIONS.items():
         if section in results:
             parts.append(f"## {title}")
             if section == "grow":
-                parts.append(f"![Time of an epoch along each sweep]({name}-growth.png)")
+                parts.append(f"![Time per epoch for each sweep]({name}-growth.png)")
             parts.append(module.markdown(results[section]))
     return "\n\n".join(parts) + "\n"
 
 
 def chart(results: dict[str, Any], path: Path) -> None:
-    """Training: ratio to dnncore and share of the GEMM rate; scoring: ratio to dnncore."""
+    """Plot the time relative to dnncore, and for training the share of the GEMM rate."""
     from matplotlib.figure import Figure
 
     panels = []
@@ -81,7 +81,7 @@ def chart(results: dict[str, Any], path: Path) -> None:
     grid = figure.subplots(len(panels), 2, squeeze=False, height_ratios=heights)
     for (left, right), (title, rows, label, field) in zip(grid, panels, strict=True):
         _ratios(left, rows, field)
-        left.set_title(f"Time of a {title}, dnncore = 1")
+        left.set_title(f"Time per {title}, relative to dnncore")
         _label(left, [label(row) for row in rows])
         if field == "us_per_step":
             _shares(right, rows)
@@ -98,7 +98,7 @@ def chart(results: dict[str, Any], path: Path) -> None:
 
 
 def growth_chart(results: dict[str, Any], path: Path) -> None:
-    """Time of an epoch against each quantity that was swept, both logarithmic."""
+    """Plot the time per epoch against each swept quantity, on logarithmic axes."""
     points = results.get("grow", {}).get("points", [])
     if not points:
         return
@@ -111,7 +111,7 @@ def growth_chart(results: dict[str, Any], path: Path) -> None:
         some = [point for point in points if point["quantity"] == quantity]
         _growth(axes, some)
         axes.set_xlabel(quantity)
-    panels[0].set_ylabel("seconds an epoch")
+    panels[0].set_ylabel("seconds per epoch")
     figure.legend(*panels[0].get_legend_handles_labels(), loc="outside lower center", ncols=6)
     figure.savefig(path, dpi=120)
     print(f"written: {path}")
@@ -135,7 +135,7 @@ def _growth(axes: Axes, points: list[dict[str, Any]]) -> None:
         axes.plot(
             [point["value"] for point in points],
             [base["median"] * point["flop"] / first["flop"] for point in points],
-            color="grey", linestyle=":", label="the arithmetic, from dnncore's first point on",
+            color="grey", linestyle=":", label="proportional to the arithmetic",
         )  # fmt: skip
     if first["quantity"] == "threads":
         axes.set_ylim(0, None)
@@ -176,7 +176,7 @@ def _shares(axes: Axes, rows: list[dict[str, Any]]) -> None:
 
 
 def _points(axes: Axes, rows: list[dict[str, Any] | None], value: Any) -> None:
-    """One line a row, one colour a contender."""
+    """Plot one line per row, one colour per contender."""
     names = dict.fromkeys([*TRAINERS, *SCORERS])
     for number, name in enumerate(names):
         points = [

@@ -1,7 +1,7 @@
-"""A worker process: makes one task, then runs it as often as it is asked to.
+"""A worker process: creates one task, then runs it on request.
 
-Started by `_harness.Worker`. Arguments: the file descriptor of the connection, and the
-processors to stay on.
+Started by `_harness.Worker`. Arguments: the file descriptor of the connection, and the processors
+to which the process is pinned.
 """
 
 import importlib
@@ -11,7 +11,7 @@ import sys
 import traceback
 from multiprocessing.connection import Connection
 
-# Errors that are no fault: a library that is not installed, a job it has no means for.
+# Expected errors: a library is not installed, or cannot perform a task.
 KINDS = {"ModuleNotFoundError": "not installed", "Unavailable": "unavailable"}
 
 
@@ -20,7 +20,7 @@ def main() -> None:
     # Before any import that counts processors.
     if hasattr(os, "sched_setaffinity"):
         os.sched_setaffinity(0, map(int, sys.argv[2].split(",")))
-    signal.signal(signal.SIGINT, signal.SIG_IGN)  # the parent hears it and ends its workers
+    signal.signal(signal.SIGINT, signal.SIG_IGN)  # the parent handles it and ends its workers
     maker, arguments = connection.recv()
     try:
         task = resolve(maker)(*arguments)
@@ -33,12 +33,12 @@ def main() -> None:
         kind = KINDS.get(type(error).__name__)
         if kind is None:
             traceback.print_exc()
-        # The traceback has been shown; what is stored must not name this machine's files.
+        # The traceback is only printed, because stored results must not contain local paths.
         connection.send((kind or "failed", str(error) if kind else type(error).__name__))
 
 
 def resolve(name: str):
-    """The function that "module:function" means."""
+    """Import the function given as "module:function"."""
     module, function = name.split(":")
     return getattr(importlib.import_module(module), function)
 

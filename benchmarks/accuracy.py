@@ -1,14 +1,14 @@
-"""Accuracy, and the time it takes to get there, against scikit-learn's networks.
+"""Accuracy and training time, compared with scikit-learn's networks.
 
-First, on data sets that scikit-learn ships or generates: log-loss and accuracy, or R2, on held-out
-rows, and processor time of the fit, over seeded splits of three quarters to one. DNNClassifier and
-DNNRegressor against MLPClassifier and MLPRegressor, all with their default settings, with the
-fewest threads of the options. The latter two get the features as they are and, in a row of their
-own, standardised by a StandardScaler.
+The first part compares DNNClassifier and DNNRegressor with MLPClassifier and MLPRegressor, all with
+default settings and the smallest selected number of threads, on data sets that scikit-learn ships
+or generates: log-loss and accuracy, or R2, on held-out rows, and CPU time of the fit, over seeded
+splits with a quarter of the rows held out. The scikit-learn networks are also run with features
+standardised by a StandardScaler.
 
-Then, with equal settings, epochs and time until a held-out accuracy is reached, on digits and on a
-larger generated set: MLPClassifier(activation='logistic') behind a StandardScaler, and
-DNNClassifier, which standardises by itself.
+The second part compares the number of epochs and the time until a held-out accuracy is reached, on
+digits and on a larger generated data set, for MLPClassifier(activation='logistic') with a
+StandardScaler and DNNClassifier, which standardises its input, with otherwise equal settings.
 """
 
 from __future__ import annotations
@@ -36,12 +36,12 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
 CONTENDERS = ("dnncore", "sklearn")
-# Rows of the tables, and whose they are.
+# Rows of the tables, and their contenders.
 MODELS = {"dnncore": "dnncore", "sklearn": "sklearn", "sklearn, standardised": "sklearn"}
 SPLITS, QUICK_SPLITS = 10, 2
-QUICK_STRIDE = 4  # of the data sets, a quick run takes every fourth
+QUICK_STRIDE = 4  # a quick run uses every fourth data set
 
-# Data sets: a function of sklearn.datasets, or of this file, and its arguments.
+# Data sets: a function of sklearn.datasets or of this file, and its arguments.
 SHIPPED = {"return_X_y": True}
 CLASSIFICATION: dict[str, tuple[str, dict[str, Any]]] = {
     "iris": ("load_iris", SHIPPED),
@@ -141,7 +141,7 @@ def dataset(name: str) -> tuple[NDArray[Any], NDArray[Any]]:
 
 
 def make_sines(n_samples: int, random_state: int) -> tuple[NDArray[Any], NDArray[Any]]:
-    """Five features: waves of three, a product of waves of two, and noise."""
+    """Return rows of five features, and targets: a sum of three sines, a product of two, noise."""
     import numpy as np
 
     random = np.random.default_rng(random_state)
@@ -169,7 +169,7 @@ def large_dataset() -> tuple[NDArray[Any], NDArray[Any]]:
 
 
 def default_model(model: str, threads: int, classify: bool, **settings: object) -> Any:
-    """The estimator with its default settings, but for the seed and the threads."""
+    """Return an estimator with default settings, except for `settings` and the threads."""
     if model == "dnncore":
         from dnncore import DNNClassifier, DNNRegressor
 
@@ -183,13 +183,13 @@ def default_model(model: str, threads: int, classify: bool, **settings: object) 
 
 
 def processor_time() -> float:
-    """Seconds, of this process with all its threads and of its children."""
+    """Return the CPU time in seconds of this process, with all its threads, and its children."""
     usages = [resource.getrusage(who) for who in (resource.RUSAGE_SELF, resource.RUSAGE_CHILDREN)]
     return sum(usage.ru_utime + usage.ru_stime for usage in usages)
 
 
 def fit_task(model: str, threads: int, name: str, splits: int) -> Callable[[int], dict[str, Any]]:
-    """Fits the data set, less the held-out rows of one of the splits."""
+    """Return a task that fits the data set, except for the held-out rows of a split."""
     from sklearn.metrics import log_loss
     from sklearn.model_selection import ShuffleSplit, StratifiedShuffleSplit
 
@@ -199,7 +199,7 @@ def fit_task(model: str, threads: int, name: str, splits: int) -> Callable[[int]
         splits, test_size=0.25, random_state=0
     )
     parts = list(splitter.split(X, y))
-    # Once beforehand, so that the first split does not pay for what is loaded lazily.
+    # A first fit, so that lazy loading is not included in the time of the first split.
     default_model(model, threads, classify, max_iter=2, random_state=0).fit(X, y)
 
     def task(split: int) -> dict[str, Any]:
@@ -221,7 +221,7 @@ def fit_task(model: str, threads: int, name: str, splits: int) -> Callable[[int]
 
 
 def classifier(contender: str, threads: int, **settings: object) -> Any:
-    """The contender's classifier, with scikit-learn's names of the settings."""
+    """Return the contender's classifier; `settings` have scikit-learn's names."""
     if contender == "dnncore":
         from dnncore import DNNClassifier
 
@@ -234,7 +234,7 @@ def classifier(contender: str, threads: int, **settings: object) -> Any:
 
 
 def race_task(contender: str, threads: int, name: str) -> Callable[[int], dict[str, Any]]:
-    """Trains epoch by epoch until the target is reached; scoring takes no time."""
+    """Return a task that trains until the target accuracy is reached; scoring is not timed."""
     import numpy as np
     from sklearn.model_selection import train_test_split
     from sklearn.preprocessing import StandardScaler
@@ -245,7 +245,7 @@ def race_task(contender: str, threads: int, name: str) -> Callable[[int], dict[s
     classifier(contender, threads, random_state=0).partial_fit(X[:200], y[:200], classes=classes)
 
     def task(seed: int) -> dict[str, Any]:
-        # scikit-learn would take the rows in the same order every epoch if it got the number.
+        # With an integer, scikit-learn would use the same order of rows in every epoch.
         model = classifier(contender, threads, random_state=np.random.RandomState(seed))
         accuracy, epochs, seconds, cpu = 0.0, 0, 0.0, 0.0
         rows, test_rows = X, X_test
@@ -269,7 +269,7 @@ def race_task(contender: str, threads: int, name: str) -> Callable[[int], dict[s
 
 
 def measure(options: Options) -> dict[str, Any]:
-    """Results of both questions; of the second for every thread count."""
+    """Return the results of both parts; of the second part for each number of threads."""
     results: dict[str, Any] = {"datasets": [], "races": []}
     chosen = options.choose(CONTENDERS)
     models = [model for model, library in MODELS.items() if library in chosen]
@@ -322,7 +322,7 @@ def print_row(row: dict[str, Any]) -> None:
 
 
 def markdown(results: dict[str, Any]) -> str:
-    """A table for the classifiers, one for the regressors, and one for the races."""
+    """Return tables for the classifiers, the regressors, and the second part."""
     parts = []
     for kind, scores in (("classification", ["log_loss", "accuracy"]), ("regression", ["r2"])):
         rows = [row for row in results["datasets"] if row["kind"] == kind]
@@ -330,12 +330,12 @@ def markdown(results: dict[str, Any]) -> str:
         parts += [_datasets_table(rows, scores)]
         missing = absences((row["dataset"], row["absent"]) for row in rows)
         parts += [missing] if missing else []
-    parts += ["### Until a held-out accuracy is reached", _races_table(results["races"])]
+    parts += ["### Time to reach a held-out accuracy", _races_table(results["races"])]
     return "\n\n".join(parts)
 
 
 def _datasets_table(rows: list[dict[str, Any]], scores: list[str]) -> str:
-    """Means over the splits; last of all, means over the data sets that every model has."""
+    """Return a table of means over splits, then over the data sets with results of all models."""
     names = {"log_loss": "held-out log-loss", "accuracy": "accuracy", "r2": "held-out R2"}
     keys = [*scores, "epochs", "cpu"]
     lines, means = [], []
@@ -355,7 +355,7 @@ def _datasets_table(rows: list[dict[str, Any]], scores: list[str]) -> str:
         title = f"**mean of {count(len(means), 'data set')}**"
         lines += [_datasets_line(title, model, over_all, keys) for model in over_all]
     header = ["data", "model", *(names[score] for score in scores), "epochs", "CPU s"]
-    return markdown_table([*header, "times dnncore's"], lines)
+    return markdown_table([*header, "relative to dnncore"], lines)
 
 
 def _datasets_line(
@@ -369,7 +369,7 @@ def _datasets_line(
 
 def _races_table(rows: list[dict[str, Any]]) -> str:
     return markdown_table(
-        ["classifier", "data, accuracy", "threads", "epochs", "CPU s", "times dnncore's",
+        ["classifier", "data, accuracy", "threads", "epochs", "CPU s", "relative to dnncore",
          "median s", "low", "high"],
         [
             [
@@ -390,11 +390,11 @@ def _mean(runs: list[dict[str, Any]], key: str) -> float:
 
 
 def _costs(row: dict[str, Any], name: str) -> list[str]:
-    """Epochs, processor time, and its ratio to dnncore's."""
+    """Return the number of epochs, the CPU time, and its ratio to dnncore's."""
     runs, own = row["contenders"][name], row["contenders"].get("dnncore")
     missed = sum(run["epochs"] == MAX_EPOCHS for run in runs)
     return [
-        f"{_mean(runs, 'epochs'):.0f}" + (f" ({missed} ended by the limit)" if missed else ""),
+        f"{_mean(runs, 'epochs'):.0f}" + (f" ({missed} reached the limit)" if missed else ""),
         f"{_mean(runs, 'cpu'):.3f}",
         f"{_mean(runs, 'cpu') / _mean(own, 'cpu'):.2f}" if own else "",
     ]

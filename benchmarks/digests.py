@@ -1,10 +1,10 @@
-"""SHA-256 digests of trained models in many configurations: proof that a change keeps every bit.
+"""SHA-256 digests of trained models, to verify that a change preserves all results bit for bit.
 
     python benchmarks/digests.py before.json        # with the version before the change installed
     python benchmarks/digests.py after.json --compare before.json
 
-Each digest covers the parameters, norm, the loss curve and predictions of a model. Every
-configuration is run on each instruction set that the processor has, with one thread and with two.
+Each digest covers the parameters, input standardisation, loss curve and predictions of a model.
+Every configuration runs on each instruction set of the processor, with one and with two threads.
 """
 
 from __future__ import annotations
@@ -43,7 +43,7 @@ def run_here(n_threads: int) -> dict[str, str]:
 
 
 def every_instruction_set() -> list[str]:
-    """What to switch off, one value of DNNCORE_DISABLE_CPU_FEATURES for each instruction set."""
+    """Return the value of DNNCORE_DISABLE_CPU_FEATURES that selects each instruction set."""
     import dnncore
 
     sets = dnncore.show_config("dicts")["cpu"]["instruction_sets"]  # type: ignore[index]

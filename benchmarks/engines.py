@@ -1,8 +1,8 @@
-"""dnncore's own products against BLAS, over batch and layer width: what engine='auto' rests on.
+"""dnncore's matrix products compared with BLAS: the basis for the choice of engine='auto'.
 
-For each batch b and width w, the time of a training step of a network w-w-w (momentum, one
-thread) with engine='blas' over that with engine='builtin'. Both run in this process in turns,
-which is fair because neither leaves threads behind; medians over the rounds.
+For each batch size b and width w, the ratio of the time of a training step with engine='blas' to
+that with engine='builtin', for a network w-w-w with momentum on one thread. Both take turns in one
+process, which is fair because neither leaves threads behind. Times are medians over the rounds.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ ROUND_SECONDS = 0.05
 
 
 def ratio(batch: int, width: int, dtype: str, rounds: int) -> float:
-    """Time with BLAS over time with the builtin products."""
+    """Return the time with BLAS divided by the time with the builtin products."""
     steps = max(1, int(ROUND_SECONDS * 5e10 / (6 * batch * 2 * width**2 + 1e5)))
     rng = np.random.default_rng(0)
     X = rng.normal(size=(batch * min(steps, 50), width)).astype(dtype)
@@ -39,7 +39,7 @@ def ratio(batch: int, width: int, dtype: str, rounds: int) -> float:
         for engine in ("blas", "builtin")
     }
     times: dict[str, list[float]] = {engine: [] for engine in trainers}
-    for _ in range(rounds + 1):  # the first warms up
+    for _ in range(rounds + 1):  # the first round is a warm-up
         for engine, trainer in trainers.items():
             start = time.perf_counter()
             trainer.run_epoch(X, y)

@@ -1,4 +1,4 @@
-"""Import time, sizes on disk and as wheels, and peak memory of a training run."""
+"""Import time, size on disk and of the wheel, and peak memory of a training run."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ from _problems import Training
 from _worker import resolve
 from contenders import TRAINERS
 
-# For each contender what a user imports, and the distributions that are its own.
+# For each library, the modules that a user imports, and its distributions.
 IMPORTS = {
     "numpy": ("numpy", ["numpy"]),
     "dnncore": ("dnncore, dnncore.training", ["dnncore"]),
@@ -46,7 +46,7 @@ IMPORT_AND_TIME = "import time; t = time.perf_counter(); import {}; print(time.p
 
 
 def measure(options: Options) -> dict[str, Any]:
-    """Import time and sizes of each library, and memory of each contender in training."""
+    """Return import time and sizes of each library, and peak memory of each contender."""
     libraries = []
     for name, (modules, distributions) in IMPORTS.items():
         if options.contenders is not None and name not in options.contenders:
@@ -94,7 +94,7 @@ def measure_library(modules: str, own: list[str], options: Options) -> dict[str,
 
 
 def import_seconds(modules: str, rounds: int) -> float:
-    """Median of the time of the import statement in new processes, after a first one."""
+    """Return the median time of the import statement in new processes, after a warm-up."""
     command = [sys.executable, "-c", IMPORT_AND_TIME.format(modules)]
     seconds = [
         float(subprocess.run(command, capture_output=True, text=True, check=True).stdout)
@@ -107,7 +107,7 @@ def import_seconds(modules: str, rounds: int) -> float:
 
 
 def installed_files(name: str) -> list[Path]:
-    """The files of a distribution, without byte code, which is made on the machine."""
+    """Return the files of a distribution, without byte code, which is generated locally."""
     distribution = importlib.metadata.distribution(name)
     origin = json.loads(distribution.read_text("direct_url.json") or "{}")
     if origin.get("dir_info", {}).get("editable"):
@@ -117,7 +117,8 @@ def installed_files(name: str) -> list[Path]:
 
 
 def closure(own: list[str]) -> set[str]:
-    """The distributions that `own` need, and what those need, without optional ones."""
+    """Return the direct and indirect requirements of the distributions `own`, except optional
+    ones."""
     from packaging.requirements import Requirement
     from packaging.utils import canonicalize_name
 
@@ -140,7 +141,7 @@ def size_mb(files: list[Path]) -> float:
 
 
 def zipped_mb(files: list[Path]) -> float:
-    """Size of the files as a wheel, which is a deflated zip: the same measure for everyone."""
+    """Return the size of the files as a deflated zip, the format of a wheel."""
     buffer = io.BytesIO()
     with zipfile.ZipFile(buffer, "w", zipfile.ZIP_DEFLATED) as archive:
         for number, path in enumerate(files):
@@ -152,7 +153,7 @@ def zipped_mb(files: list[Path]) -> float:
 
 
 def memory_task(contender: str) -> Callable[[], float]:
-    """In the worker: peak memory of the process after two epochs, in bytes."""
+    """In the worker: return the peak memory of the process after two epochs, in bytes."""
     epoch = resolve(TRAINERS[contender])(PROBLEM)
 
     def task() -> float:
@@ -166,7 +167,7 @@ def memory_task(contender: str) -> Callable[[], float]:
 def peak_bytes() -> float:
     status = Path("/proc/self/status")
     if status.exists():
-        # Not ru_maxrss: on Linux it starts with the memory of the process that forked this one.
+        # Not ru_maxrss: on Linux its initial value is the memory of the process that forked.
         line = next(line for line in status.read_text().splitlines() if "VmHWM" in line)
         return float(line.split()[1]) * 1024
     return float(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss)
@@ -176,12 +177,12 @@ def peak_bytes() -> float:
 
 
 def markdown(results: dict[str, Any]) -> str:
-    """A table of the libraries, and one of memory."""
+    """Return tables of the libraries and of peak memory."""
     columns = {
         "import_s": "import, s",
         "installed_mb": "installed, MB",
         "installed_with_requirements_mb": "with requirements, MB",
-        "wheel_mb": "as a wheel, MB",
+        "wheel_mb": "wheel, MB",
     }
     libraries = [entry for entry in results["libraries"] if "absent" not in entry]
     memory = [entry for entry in results["memory"] if "absent" not in entry]
@@ -194,7 +195,7 @@ def markdown(results: dict[str, Any]) -> str:
                 for entry in libraries
             ],
         ),
-        f"### Peak memory of a process that trains {PROBLEM.name}",
+        f"### Peak memory of a process training {PROBLEM.name}",
         markdown_table(
             ["contender", "MB"], [[entry["name"], f"{entry['peak_mb']:,.0f}"] for entry in memory]
         ),
@@ -205,7 +206,7 @@ def markdown(results: dict[str, Any]) -> str:
         if "absent" in entry
     }
     if missing:
-        parts += ["Without a result:", absences([("", missing)])]
+        parts += ["No result:", absences([("", missing)])]
     return "\n\n".join(parts)
 
 

@@ -1,8 +1,8 @@
-"""How the cost of training grows with rows, width, depth, batch and threads.
+"""Scaling of the cost of training with rows, width, depth, batch size and threads.
 
-Each is swept over two decades (threads: up to all processors), everything else being fixed. The
-exponent is the slope between the ends of a sweep in the double-logarithmic plane: 1 means that
-ten times as much takes ten times as long. All but the sweep of threads run on one thread.
+Each quantity is swept over two decades (threads: up to all processors), with all others fixed. The
+exponent is the slope between the ends of a sweep in a log-log plot: 1 means that the time is
+proportional to the quantity. All sweeps except that of threads use one thread.
 """
 
 from __future__ import annotations
@@ -29,15 +29,15 @@ from train import TURN_FLOP
 
 SCALE = (1, 3, 10, 30, 100)
 BASE = Training(layer_sizes=(64, 100, 10), batch_size=100, steps=10)
-# With Glorot's weights the deltas of a hundred sigmoid layers shrink to subnormal numbers, whose
-# arithmetic is slow, and that is not what this sweep asks about.
+# With Glorot initialisation, the deltas of a hundred sigmoid layers become subnormal. Arithmetic on
+# subnormal numbers is slow, which would distort the sweep.
 DEEP_WEIGHTS = 8.0
-# Contenders without --contenders: the others take minutes to compile some of these.
+# Contenders unless --contenders is given: others take minutes to compile some of these problems.
 DEFAULT = ("dnncore", "numpy")
 
 
 def sweeps() -> dict[str, dict[int, Training]]:
-    """For each quantity the problems, by its value."""
+    """Return the problems of each sweep, by quantity and value."""
     threads = sorted({n for n in (1, 2, 4, 8, 16, 32, 64, 128) if n < len(available_cpus())})
     return {
         "rows": {1000 * s: replace(BASE, steps=10 * s) for s in SCALE},
@@ -55,7 +55,7 @@ def sweeps() -> dict[str, dict[int, Training]]:
 
 
 def measure(options: Options) -> dict[str, Any]:
-    """Seconds an epoch, along every sweep."""
+    """Return the seconds per epoch for every point of every sweep."""
     points = []
     chosen = [name for name in options.choose(TRAINERS) if options.contenders or name in DEFAULT]
     for quantity, problems in sweeps().items():
@@ -97,7 +97,7 @@ def measure_point(problem: Training, contenders: list[str], options: Options) ->
 
 
 def exponent(points: list[dict[str, Any]], name: str, field: str) -> float | None:
-    """Slope between the first and the last point; of the time, or of the arithmetic."""
+    """Return the exponent of the time ('seconds') or the arithmetic ('flop'), or None."""
     ends = [
         point[field] if field == "flop" else point[field][name]["median"]
         for point in (points[0], points[-1])
@@ -110,7 +110,7 @@ def exponent(points: list[dict[str, Any]], name: str, field: str) -> float | Non
 
 
 def markdown(results: dict[str, Any]) -> str:
-    """A table for each sweep."""
+    """Return a table for each sweep."""
     parts = []
     for quantity in dict.fromkeys(point["quantity"] for point in results["points"]):
         points = [point for point in results["points"] if point["quantity"] == quantity]
@@ -126,7 +126,7 @@ def markdown(results: dict[str, Any]) -> str:
         slopes = [exponent(points, name, "seconds") for name in names]
         slopes.append(exponent(points, "", "flop"))
         if all(slope is not None for slope in slopes):
-            rows.append(["exponent of an epoch", *(f"{slope:.2f}" for slope in slopes)])
+            rows.append(["exponent, per epoch", *(f"{slope:.2f}" for slope in slopes)])
         parts += [
             f"### Microseconds per step, by {quantity}",
             markdown_table([quantity, *names, "MFLOP per step"], rows),
@@ -135,7 +135,7 @@ def markdown(results: dict[str, Any]) -> str:
         (f"{point['quantity']} {point['value']}", point["absent"]) for point in results["points"]
     )
     if without:
-        parts += ["Without a result:", without]
+        parts += ["No result:", without]
     return "\n\n".join(parts)
 
 

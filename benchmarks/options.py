@@ -1,10 +1,11 @@
-"""What each option costs, as a ratio to plain training: 784-256-10, batch 128, float32, one thread.
+"""Cost of each training option relative to plain training, in float32 on one thread.
 
-Plain is SGD with momentum, logistic units, no penalty. First options of a trainer, an epoch at a
-time; then options of DNNClassifier, whole fits of several epochs; then the losses of a network
-784-256-1 with numbers as output. The jobs of a table take turns in this process, in a new order
-each round; medians over the rounds. What happens once an epoch weighs the less, the more rows it
-has, and what happens once a fit (norm) the less, the more epochs.
+The network is 784-256-10 with batch size 128. Plain training uses SGD with momentum and logistic
+units, without a penalty. The tables contain options of a trainer, per epoch; options of
+DNNClassifier, for fits of several epochs; and the losses for regression with a network 784-256-1.
+The jobs of a table take turns in one process, in a new random order in each round. Times are
+medians over the rounds. Work done once per epoch matters less for more rows, and work done once
+per fit, such as input standardisation, matters less for more epochs.
 """
 
 from __future__ import annotations
@@ -24,8 +25,8 @@ from dnncore import DNNClassifier, Network, show_config
 from dnncore.training import SGD, Adam, Trainer
 
 FEATURES, HIDDEN, CLASSES, BATCH = 784, 256, 10, 128
-STEPS = 40  # an epoch
-EPOCHS = 5  # a fit
+STEPS = 40  # per epoch
+EPOCHS = 5  # per fit
 RATE = 0.01
 PLAIN = SGD(RATE, nesterov=False)
 
@@ -34,7 +35,7 @@ Jobs = dict[str, Callable[[], object]]
 
 @functools.cache
 def data() -> tuple[Any, Any]:
-    """Standardised rows and labels, the same arrays for all."""
+    """Return standardised rows and labels, the same arrays for all jobs."""
     rng = np.random.default_rng(0)
     X = rng.standard_normal((STEPS * BATCH, FEATURES), np.float32)
     return X, rng.integers(0, CLASSES, len(X))
@@ -50,7 +51,7 @@ def epoch(
     output: str = "softmax",
     **settings: Any,
 ) -> Callable[[], object]:
-    """An epoch of a trainer of its own."""
+    """Return a job that runs an epoch of a new trainer."""
     X, _ = data()
     network = Network(
         (FEATURES, HIDDEN, outputs), dtype="float32", seed=0, activation=activation, output=output
@@ -73,8 +74,8 @@ def trainer_jobs() -> Jobs:
         "Adam": epoch(y, Adam()),
         "tanh": epoch(y, activation="tanh"),
         "relu": epoch(y, activation="relu"),
-        "label rows (smoothing, soft labels)": epoch(smoothed),
-        "several labels a row (logistic outputs)": epoch(smoothed, output="logistic"),
+        "soft labels (label smoothing)": epoch(smoothed),
+        "multi-label (logistic outputs)": epoch(smoothed, output="logistic"),
         "dropout 0.5": epoch(y, dropout=0.5),
     }
 
@@ -84,7 +85,7 @@ def classifier_jobs() -> Jobs:
     held_out = {"X_val": X[: len(X) // 10], "y_val": y[: len(X) // 10]}
 
     def fit(arguments: dict[str, Any] | None = None, **settings: Any) -> Callable[[], object]:
-        # As the trainer's plain epoch, without an end before the last one.
+        # The settings of the trainer's plain epoch, without early termination.
         model = DNNClassifier(
             (HIDDEN,), solver="sgd", learning_rate_init=RATE, nesterovs_momentum=False, alpha=0.0,
             batch_size=BATCH, max_iter=EPOCHS, n_iter_no_change=EPOCHS, shuffle=False, norm=False,
@@ -97,28 +98,28 @@ def classifier_jobs() -> Jobs:
         "norm": fit(norm=True),
         "class_weight='balanced'": fit(class_weight="balanced"),
         "label_smoothing=0.1": fit(label_smoothing=0.1),
-        "callback each epoch": fit(callback=lambda info: False),
-        "validation each epoch (a tenth more rows)": fit(held_out),
-        "the same with scoring='neg_log_loss'": fit(held_out, scoring="neg_log_loss"),
-        "early_stopping on these rows": fit(held_out, early_stopping=True),
+        "callback": fit(callback=lambda info: False),
+        "validation set (10% of the rows)": fit(held_out),
+        "validation set, scoring='neg_log_loss'": fit(held_out, scoring="neg_log_loss"),
+        "validation set, early_stopping=True": fit(held_out, early_stopping=True),
     }
 
 
 def regression_jobs() -> Jobs:
     y = np.random.default_rng(2).standard_normal(STEPS * BATCH, np.float32)
-    numbers: dict[str, Any] = {"outputs": 1, "output": "identity"}
+    regression: dict[str, Any] = {"outputs": 1, "output": "identity"}
     return {
-        "squared_error": epoch(y, **numbers),
-        "huber": epoch(y, loss="huber", **numbers),
+        "squared_error": epoch(y, **regression),
+        "huber": epoch(y, loss="huber", **regression),
     }
 
 
 def medians(jobs: Jobs, rounds: int) -> dict[str, float]:
-    """Seconds of each job."""
+    """Return the median time of each job in seconds."""
     times: dict[str, list[float]] = {name: [] for name in jobs}
     rng = np.random.default_rng(0)
-    for _ in range(rounds + 1):  # the first warms up
-        for name in rng.permutation(list(jobs)):  # so that what a job leaves behind hits all alike
+    for _ in range(rounds + 1):  # the first round is a warm-up
+        for name in rng.permutation(list(jobs)):  # after-effects of a job affect all others alike
             start = time.perf_counter()
             jobs[name]()
             times[name].append(time.perf_counter() - start)
@@ -132,13 +133,13 @@ def main() -> None:
     warnings.simplefilter("ignore", ConvergenceWarning)
     print(f"instruction set {show_config('dicts')['cpu']['selected']}\n")
     for title, jobs, steps in (
-        ("Trainer, an epoch", trainer_jobs(), STEPS),
+        ("Trainer, 1 epoch", trainer_jobs(), STEPS),
         (f"DNNClassifier, {EPOCHS} epochs", classifier_jobs(), STEPS * EPOCHS),
-        ("Trainer, 784-256-1, an epoch", regression_jobs(), STEPS),
+        ("Trainer, 784-256-1, 1 epoch", regression_jobs(), STEPS),
     ):
         seconds = medians(jobs, arguments.rounds)
         plain = next(iter(seconds.values()))
-        print(f"| {title} of {STEPS} steps | us per step | times {next(iter(jobs))} |")
+        print(f"| {title} of {STEPS} steps | us per step | relative to {next(iter(jobs))} |")
         print("| :-- | --: | --: |")
         for name, value in seconds.items():
             print(f"| {name} | {value / steps * 1e6:,.0f} | {value / plain:.2f} |")

@@ -1,6 +1,6 @@
-"""Run all benchmarks, and write results/NAME.json, a Markdown page and a chart beside it.
+"""Run all benchmarks, and write results/NAME.json with a Markdown page and a chart.
 
-NAME says what the machine is; --output chooses another. Takes about an hour.
+NAME describes the machine; --output selects a different file. A complete run takes about an hour.
 """
 
 from __future__ import annotations
@@ -35,10 +35,10 @@ def main() -> None:
         nargs="+",
         choices=SECTIONS,
         default=list(SECTIONS),
-        help="only these; the file keeps the others that it has",
+        help="sections to run; the file keeps its other sections",
     )
     parser.add_argument(
-        "--redraw", type=Path, metavar="JSON", help="measure nothing; page and chart of this file"
+        "--redraw", type=Path, metavar="JSON", help="only recreate the page and chart of this file"
     )
     arguments = parser.parse_args()
     if arguments.redraw:
@@ -51,15 +51,15 @@ def main() -> None:
     path = arguments.output or default_path(machine)
     results: dict[str, Any] = {}
     if path.exists() and len(arguments.sections) < len(SECTIONS):
-        results = json.loads(path.read_text())  # the other sections stay
+        results = json.loads(path.read_text())  # keep the other sections
     results |= {"machine": machine, "quick": options.quick}
     for section in arguments.sections:
         module, title = SECTIONS[section]
         print(f"\n===== {title}")
         results[section] = module.measure(options)
-        write_json(path, results)  # after every section, so that a failure loses only its own
+        write_json(path, results)  # after every section, so that a failure loses only that section
     print(f"\nwritten: {path}")
-    # As read back: what is stored, and what --redraw sees.
+    # From the stored file, as with --redraw.
     write(json.loads(path.read_text()), path)
 
 

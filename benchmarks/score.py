@@ -1,7 +1,7 @@
-"""Latency of class probabilities for 1, 32 and 1024 rows, called from Python, on one thread.
+"""Latency of predicting class probabilities for 1, 32 and 1024 rows from Python, on one thread.
 
-Every contender takes and returns NumPy arrays. A result whose probabilities differ from those of
-a float64 referee is refused.
+All contenders accept and return NumPy arrays. Results are rejected if the probabilities differ from
+those of a float64 reference.
 """
 
 from __future__ import annotations
@@ -28,8 +28,8 @@ from contenders import SCORERS
 
 NETWORKS = ((64, 100, 10), (784, 256, 10), (440, 1024, 1024, 1024, 1936))
 N_ROWS = (1, 32, 1024)
-TOLERANCE = 1e-6  # of a probability; computed in float32
-CALLS_FOR_P99 = 100  # fewer calls have no 99th percentile worth the name
+TOLERANCE = 1e-6  # absolute, for probabilities computed in float32
+CALLS_FOR_P99 = 100  # fewer calls do not give a meaningful 99th percentile
 MOST_CALLS = 20_000
 
 
@@ -43,7 +43,7 @@ def problems(options: Options) -> Iterator[Scoring]:
 
 
 def calls_task(contender: str, problem: Scoring) -> Callable[[float], dict[str, Any]]:
-    """Calls again and again for so many seconds."""
+    """Return a task that calls the contender repeatedly for a number of seconds."""
     predict_proba = resolve(SCORERS[contender])(problem)
     X = problem.data()
 
@@ -70,10 +70,10 @@ def calls_task(contender: str, problem: Scoring) -> Callable[[float], dict[str, 
 
 
 def measure(options: Options) -> dict[str, Any]:
-    """Results of all problems."""
+    """Return the results of all problems."""
     rows = []
     for problem in problems(options):
-        print(f"\n{problem.name}, {problem.n_rows} rows a call")
+        print(f"\n{problem.name}, {problem.n_rows} rows per call")
         row = measure_row(problem, options)
         rows.append(row)
         print_row(row)
@@ -81,15 +81,15 @@ def measure(options: Options) -> dict[str, Any]:
 
 
 def measure_row(problem: Scoring, options: Options) -> dict[str, Any]:
-    """Latencies of all contenders for one problem."""
-    tasks = {"referee": ("score:calls_task", ("numpy", replace(problem, dtype="float64")))} | {
+    """Return the latencies of all contenders for one problem."""
+    tasks = {"reference": ("score:calls_task", ("numpy", replace(problem, dtype="float64")))} | {
         name: ("score:calls_task", (name, problem)) for name in options.choose(SCORERS)
     }
     seconds = 0.05 if options.quick else 0.5
     outcome = take_turns(tasks, [(seconds,)] * (1 + options.rounds), threads=problem.threads)
-    if "referee" in outcome.absent:
-        raise RuntimeError(f"{problem.name}: referee {outcome.absent['referee']}")
-    expected = outcome.results.pop("referee")[-1]["p"]
+    if "reference" in outcome.absent:
+        raise RuntimeError(f"{problem.name}: reference {outcome.absent['reference']}")
+    expected = outcome.results.pop("reference")[-1]["p"]
     row = {
         "network": problem.name,
         "layer_sizes": problem.layer_sizes,
@@ -101,10 +101,10 @@ def measure_row(problem: Scoring, options: Options) -> dict[str, Any]:
     }
     for name, turns in outcome.results.items():
         difference = float(abs(turns[-1]["p"] - expected).max())
-        if not difference <= TOLERANCE:  # true for NaN, too
+        if not difference <= TOLERANCE:  # also true for NaN
             row["absent"][name] = (
-                f"refused: a probability is {difference:.1g} from the float64 referee's; at most "
-                f"{TOLERANCE:.0e} may lie between"
+                f"rejected: a probability differs by {difference:.1g} from the float64 reference, "
+                f"the tolerance is {TOLERANCE:.0e}"
             )
             continue
         timed = turns[1:]  # the first was the warm-up
@@ -133,7 +133,7 @@ def print_row(row: dict[str, Any]) -> None:
 
 
 def markdown(results: dict[str, Any]) -> str:
-    """A table of p50 and p99."""
+    """Return a table of p50 and p99."""
     rows = results["rows"]
     names = [name for name in SCORERS if any(name in row["contenders"] for row in rows)]
 
@@ -153,7 +153,7 @@ def markdown(results: dict[str, Any]) -> str:
     ]
     without = absences((f"{row['network']}, {row['n_rows']} rows", row["absent"]) for row in rows)
     if without:
-        parts += ["Without a result:", without]
+        parts += ["No result:", without]
     return "\n\n".join(parts)
 
 

@@ -1,10 +1,10 @@
-"""Sparse rows against dense ones and against scikit-learn: time and peak memory.
+"""Time and peak memory on sparse input, compared with dense input and with scikit-learn.
 
-A matrix like TF-IDF of a collection of texts, and DNNClassifier and MLPClassifier with the same
-settings: one hidden layer, Adam, batches of 200, no norm but where the name says so. Every fit runs
-in a process of its own, which prints its own peak memory; the processes take turns. An epoch takes
-the difference of two fits over the difference of their epochs. What a process has when the data
-is there is subtracted from its peak.
+The data resembles the TF-IDF matrix of a collection of texts. DNNClassifier and MLPClassifier have
+the same settings: one hidden layer, Adam, batch size 200, and no input standardisation except in
+the job "norm". Every job runs in its own process, and the processes take turns. The time per epoch
+is the difference between two fits divided by the difference of their epochs. The memory is the
+peak minus the memory in use after loading the data.
 """
 
 from __future__ import annotations
@@ -28,7 +28,7 @@ JOBS = ("dnncore", "dnncore, norm", "dnncore, dense", "scikit-learn", "scikit-le
 
 
 def texts(n: int, features: int, density: float, dtype: str) -> tuple[Any, Any]:
-    """Words of which some are frequent, and classes that depend on them."""
+    """Return rows of word counts, with some frequent words, and classes that depend on them."""
     rng = np.random.default_rng(0)
     frequency = 1.0 / np.arange(10, features + 10)
     n_values = int(n * features * density)
@@ -41,13 +41,13 @@ def texts(n: int, features: int, density: float, dtype: str) -> tuple[Any, Any]:
 
 
 def peak() -> float:
-    """MiB."""
+    """Return the peak memory of the process in MiB."""
     unit = 1 if sys.platform == "darwin" else 1024
     return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * unit / 2**20
 
 
 def run(job: str, arguments: argparse.Namespace) -> dict[str, float]:
-    """In a process of its own."""
+    """Run a job, in its own process."""
     from sklearn.neural_network import MLPClassifier
 
     from dnncore import DNNClassifier
@@ -115,7 +115,7 @@ def main() -> None:
     dense = next(iter(median.values()))["dense"]
     print(
         f"{arguments.rows} x {arguments.features}, density {arguments.density:.2%}, "
-        f"{arguments.dtype} ({dense:.0f} MiB if it were dense), {arguments.hidden} units, "
+        f"{arguments.dtype} ({dense:.0f} MiB if dense), {arguments.hidden} hidden units, "
         f"threads: {arguments.threads}\n"
     )
     print("| | epoch, s | first fit, one epoch, s | scoring, s | memory, MiB | loss |")

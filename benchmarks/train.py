@@ -1,8 +1,7 @@
-"""Time of a training step, in microseconds, against the contenders and the machine's GEMM rate.
+"""Microseconds per training step, compared with other libraries and the machine's GEMM rate.
 
-Every contender starts from the same weights and sees the same rows in the same order. A result
-whose losses differ from those of a float64 referee is refused. For the fairness rules see
-README.md.
+All contenders start from the same weights, and see the same rows in the same order. Results are
+rejected if the losses differ from those of a float64 reference. See README.md for the rules.
 """
 
 from __future__ import annotations
@@ -29,14 +28,14 @@ from _worker import resolve
 from contenders import TRAINERS
 
 NETWORKS = (
-    Training(layer_sizes=(64, 100, 10), batch_size=32, steps=56),  # rows as many as digits has
+    Training(layer_sizes=(64, 100, 10), batch_size=32, steps=56),  # the size of the digits data set
     Training(layer_sizes=(54, 128, 128, 7), batch_size=256, steps=100),
     Training(layer_sizes=(784, 256, 10), batch_size=128, steps=100),
     Training(layer_sizes=(440, 1024, 1024, 1024, 1936), batch_size=256, steps=10),
 )
 SMALL, WIDE = NETWORKS[0], NETWORKS[2]
 
-# What dnncore's own options cost, against plain momentum.
+# The cost of dnncore's options is measured relative to plain momentum.
 OPTIONS = {
     "momentum": WIDE,
     "momentum, sample_weight": replace(WIDE, sample_weight=True),
@@ -45,18 +44,19 @@ OPTIONS = {
     "adam, sample_weight, alpha": replace(WIDE, solver="adam", sample_weight=True, alpha=1e-4),
 }
 
-# Largest time that is accepted, as a share of NumPy's, for float32, momentum and one thread.
+# Largest permitted time as a fraction of NumPy's, in float32 with momentum on one thread.
 REQUIRED = {WIDE: 1.0, SMALL: 1 / 3}
 
-# Largest difference from the referee's loss in any epoch, as a share of its first loss.
+# Largest permitted difference from the loss of the reference in any epoch, relative to its first
+# loss.
 TOLERANCE = {"float32": 1e-5, "float64": 1e-9}
 
-TURN_FLOP = 2e9  # of the epochs in one turn, at least one epoch
+TURN_FLOP = 2e9  # floating-point operations per turn, at least one epoch
 GEMM_SIZES = (1024, 2048)
 
 
 def problems(options: Options) -> Iterator[Training]:
-    """All combinations that are measured."""
+    """Yield all combinations to measure."""
     variants = [(network, "float32", "momentum") for network in NETWORKS]
     variants += [(network, "float32", "adam") for network in NETWORKS]
     if options.quick:
@@ -68,7 +68,7 @@ def problems(options: Options) -> Iterator[Training]:
 
 
 def n_epochs(problem: Training, options: Options) -> int:
-    """Epochs in a turn."""
+    """Return the number of epochs per turn."""
     turn_flop = TURN_FLOP / 10 if options.quick else TURN_FLOP
     return max(1, round(turn_flop / (problem.flop_per_step * problem.steps)))
 
@@ -77,7 +77,7 @@ def n_epochs(problem: Training, options: Options) -> int:
 
 
 def epochs_task(contender: str, problem: Training) -> Callable[[int], dict[str, Any]]:
-    """Trains for n epochs, and measures wall-clock and processor time."""
+    """Return a task that trains for n epochs and measures wall-clock and CPU time."""
     epoch = resolve(TRAINERS[contender])(problem)
 
     def task(n: int) -> dict[str, Any]:
@@ -90,7 +90,8 @@ def epochs_task(contender: str, problem: Training) -> Callable[[int], dict[str, 
 
 
 def gemm_task(dtype: str, sizes: tuple[int, ...]) -> Callable[..., float]:
-    """The best rate of large square products, in GFLOP/s, of NumPy's and SciPy's BLAS."""
+    """Return a task that measures the best rate of large square products with NumPy's and SciPy's
+    BLAS, in GFLOP/s."""
     import numpy as np
     from scipy.linalg import blas
 
@@ -117,7 +118,7 @@ def gemm_task(dtype: str, sizes: tuple[int, ...]) -> Callable[..., float]:
 
 
 def measure(options: Options) -> dict[str, Any]:
-    """Results of all problems, and of dnncore's own options."""
+    """Return the results of all problems, and of dnncore's options."""
     rows = []
     for problem in problems(options):
         print(f"\n{describe(problem)}")
@@ -138,16 +139,16 @@ def describe(problem: Training) -> str:
 
 
 def measure_row(problem: Training, options: Options) -> dict[str, Any]:
-    """Times of all contenders for one problem."""
-    referee = replace(problem, dtype="float64")
+    """Return the times of all contenders for one problem."""
+    reference = replace(problem, dtype="float64")
     sizes = GEMM_SIZES[:1] if options.quick else GEMM_SIZES
     tasks = {
         "GEMM": ("train:gemm_task", (problem.dtype, sizes)),
-        "referee": ("train:epochs_task", ("numpy", referee)),
+        "reference": ("train:epochs_task", ("numpy", reference)),
     } | {name: ("train:epochs_task", (name, problem)) for name in options.choose(TRAINERS)}
     n = n_epochs(problem, options)
     outcome = take_turns(tasks, [(n,)] * (1 + options.rounds), threads=problem.threads)
-    for name in ("GEMM", "referee"):
+    for name in ("GEMM", "reference"):
         if name in outcome.absent:
             raise RuntimeError(f"{describe(problem)}: {name} {outcome.absent[name]}")
     row = {
@@ -162,13 +163,13 @@ def measure_row(problem: Training, options: Options) -> dict[str, Any]:
         "contenders": {},
         "absent": outcome.absent,
     }
-    expected = losses_of(outcome.results.pop("referee"))
+    expected = losses_of(outcome.results.pop("reference"))
     for name, turns in outcome.results.items():
-        refusal = disagreement(losses_of(turns), expected, TOLERANCE[problem.dtype])
-        if refusal is None:
+        fault = disagreement(losses_of(turns), expected, TOLERANCE[problem.dtype])
+        if fault is None:
             row["contenders"][name] = summarise(turns, problem, n, row["gemm_gflops"])
         else:
-            row["absent"][name] = f"refused: {refusal}"
+            row["absent"][name] = f"rejected: {fault}"
     return row
 
 
@@ -177,13 +178,13 @@ def losses_of(turns: list[dict[str, Any]]) -> list[float]:
 
 
 def disagreement(losses: list[float], expected: list[float], tolerance: float) -> str | None:
-    """In which epoch the losses differ first, if they do."""
+    """Describe the first epoch in which the losses differ, or return None."""
     allowed = tolerance * expected[0]
     for epoch, (loss, reference) in enumerate(zip(losses, expected, strict=True), start=1):
-        if not abs(loss - reference) <= allowed:  # true for NaN, too
+        if not abs(loss - reference) <= allowed:  # also true for NaN
             return (
-                f"loss {loss:.9g} in epoch {epoch}, where the float64 referee has "
-                f"{reference:.9g}; at most {allowed:.1g} may lie between"
+                f"loss {loss:.9g} in epoch {epoch} differs from {reference:.9g}, that of the "
+                f"float64 reference; the tolerance is {allowed:.1g}"
             )
     return None
 
@@ -202,7 +203,7 @@ def summarise(
 
 
 def measure_options(threads: int, options: Options) -> dict[str, Any]:
-    """dnncore's own options on one network."""
+    """Return the times of dnncore's options for one network."""
     variants = {name: replace(problem, threads=threads) for name, problem in OPTIONS.items()}
     n = n_epochs(variants["momentum"], options)
     outcome = take_turns(
@@ -241,7 +242,7 @@ def print_row(row: dict[str, Any]) -> None:
 
 
 def markdown(results: dict[str, Any]) -> str:
-    """Tables of times, of shares of the GEMM rate, of dnncore's options; the requirement."""
+    """Return tables of times, shares of the GEMM rate and options, and the requirement."""
     rows = results["rows"]
     names = [name for name in TRAINERS if any(name in row["contenders"] for row in rows)]
     head = ["network, batch", "dtype", "solver", "threads"]
@@ -263,7 +264,7 @@ def markdown(results: dict[str, Any]) -> str:
         )
 
     parts = [
-        "### Microseconds per training step, and times dnncore's",
+        "### Microseconds per training step (relative to dnncore)",
         table(_time_and_ratio),
         "### Share of the machine's GEMM rate",
         table(lambda row, name: f"{row['contenders'][name]['share_of_gemm']:.0%}", "GFLOP/s"),
@@ -274,7 +275,7 @@ def markdown(results: dict[str, Any]) -> str:
             f"### dnncore's options, {option['network']}, batch {option['batch_size']}, "
             f"{count(option['threads'], 'thread')}",
             markdown_table(
-                ["option", "us per step", "times plain momentum"],
+                ["option", "us per step", "relative to plain momentum"],
                 [
                     (name, microseconds(t["median"]), f"{t['median'] / base:.2f}")
                     for name, t in option["us_per_step"].items()
@@ -285,8 +286,8 @@ def markdown(results: dict[str, Any]) -> str:
         (f"{row['network']}, {row['dtype']}, {row['solver']}", row["absent"]) for row in rows
     )
     if without:
-        parts += ["Without a result:", without]
-    parts += ["Required of dnncore:", "\n".join(requirement(rows))]
+        parts += ["No result:", without]
+    parts += ["Requirement:", "\n".join(requirement(rows))]
     return "\n\n".join(parts)
 
 
@@ -297,7 +298,7 @@ def _time_and_ratio(row: dict[str, Any], name: str) -> str:
 
 
 def requirement(rows: list[dict[str, Any]]) -> list[str]:
-    """Lines that say whether dnncore is as fast as it has to be."""
+    """Return lines that state whether dnncore meets its speed requirement."""
     lines = []
     for problem, limit in REQUIRED.items():
         for row in rows:
@@ -306,14 +307,14 @@ def requirement(rows: list[dict[str, Any]]) -> list[str]:
                 continue
             head = f"- {describe(problem)}: "
             if not {"dnncore", "numpy"} <= row["contenders"].keys():
-                lines.append(head + "not measured, needs dnncore and numpy")
+                lines.append(head + "not measured, requires dnncore and numpy")
                 continue
             own, theirs = (
                 row["contenders"][name]["us_per_step"]["median"] for name in ("dnncore", "numpy")
             )
             lines.append(
                 head + f"{own:.1f} us, NumPy {theirs:.1f} us, ratio {own / theirs:.2f} "
-                f"(at most {limit:.2f}): {'holds' if own <= limit * theirs else 'FAILS'}"
+                f"(at most {limit:.2f}): {'met' if own <= limit * theirs else 'NOT MET'}"
             )
     return lines
 

@@ -1,10 +1,11 @@
-"""Largest error of the float32 exp, log, sigmoid and tanh, over every float32 bit pattern.
+"""Largest error of the float32 functions exp, log, sigmoid and tanh, over all float32 bit patterns.
 
-The error is the distance, in representable numbers (ULP), from the correctly rounded result,
-for which float64 rounded to float32 stands. Infinity counts as the number after the largest one;
-NaN where a number is right, or the reverse, is an error of billions. Of the inputs with the largest
-error, the one whose result is farthest from the exact one is shown. A whole scan takes 2 to 3
-minutes a function on one core of a 2020s x86-64 machine; --stride 97 takes seconds.
+The error is the distance from the correctly rounded result in representable numbers (ULP); the
+correctly rounded result is the float64 result rounded to float32. Infinity counts as the number
+after the largest one; NaN instead of a number, or a number instead of NaN, is an error of billions.
+Among the inputs with the largest error, the one with the result farthest from the exact one is
+shown. A complete scan takes 2 to 3 minutes per function on one core of a 2020s x86-64 machine;
+--stride 97 takes seconds.
 """
 
 import argparse
@@ -33,23 +34,24 @@ FLOAT64: dict[str, Callable[[NDArray[np.float64]], NDArray[np.float64]]] = {
 
 
 def float32_blocks(stride: int) -> Iterator[NDArray[np.float32]]:
-    """Every `stride`-th float32, in the order of the bit patterns."""
+    """Yield every `stride`-th float32 in the order of the bit patterns."""
     for start in range(0, N_PATTERNS, BLOCK * stride):
         stop = min(start + BLOCK * stride, N_PATTERNS)
         yield np.arange(start, stop, stride, dtype=np.uint32).view(np.float32)
 
 
 def ordinal(x: NDArray[np.float32]) -> NDArray[np.int64]:
-    """Number of the float32 in increasing order: neighbours differ by 1, -0 is +0.
+    """Return the index of float32 numbers in increasing order.
 
-    All NaN share one number, far beyond infinity.
+    Neighbours differ by 1, and -0 equals +0. All NaN have the same index, far beyond that of
+    infinity.
     """
     i = x.view(np.int32).astype(np.int64)
     return np.where(np.isnan(x), 2 * N_PATTERNS, np.where(i < 0, -(2**31) - i, i))
 
 
 def largest_error(name: str, stride: int) -> tuple[int, float, np.float32]:
-    """Largest ULP error of the function, that before the exact result is rounded, and its input."""
+    """Return the largest error of a function in ULP, the unrounded error, and the input."""
     function = getattr(csrc, name)
     worst = (-1, 0.0, np.float32(np.nan))
     for x in float32_blocks(stride):
@@ -75,13 +77,13 @@ def main() -> None:
         "--function",
         choices=[*FLOAT64, "all"],
         default="all",
-        help="what to scan (default: all)",
+        help="function to scan (default: all)",
     )
     parser.add_argument(
         "--stride",
         type=int,
         default=1,
-        help="scan every STRIDE-th pattern only; a prime meets all exponents (default: 1)",
+        help="scan every STRIDE-th pattern; a prime number covers all exponents (default: 1)",
     )
     arguments = parser.parse_args()
     if arguments.stride < 1:

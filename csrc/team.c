@@ -10,9 +10,10 @@
 
 enum { MAX_THREADS = 256, SPINS_BEFORE_YIELD = 2000 };
 
-/* A call may be over before the scheduler has spread its new threads over the processors; some
- * virtual machines even keep them where the caller runs. So each begins on a processor of its
- * own, out of those that the caller may use, and is then left to the scheduler. */
+/* A call may end before the scheduler has distributed its new threads over the processors; some
+ * virtual machines even keep them on the processor of the caller. Each thread is therefore started
+ * on a different processor, among those available to the caller, and may then be moved by the
+ * scheduler. */
 #ifdef __GLIBC__
 typedef cpu_set_t processors;
 
@@ -22,7 +23,7 @@ static void find_processors(processors *allowed)
     if (sched_getaffinity(0, sizeof *allowed, allowed)) CPU_ZERO(allowed);
 }
 
-/* The n-th allowed processor, counted round from the caller's own, which is number 0. */
+/* Start on the n-th allowed processor, counted cyclically from the caller's, which is number 0. */
 static void begin_on(pthread_attr_t *attributes, const processors *allowed, int n)
 {
     const int count = CPU_COUNT(allowed);
@@ -57,8 +58,8 @@ struct dnn_team {
     int size;
     processors allowed;
     pthread_mutex_t gate; /* held by the caller until `size` is known */
-    /* The thread that arrives last starts the next round. Apart from the fields above,
-     * because every waiting thread reads `round` all the time. */
+    /* The thread that arrives last starts the next round. On separate cache lines, because
+     * waiting threads read `round` continuously. */
     _Alignas(64) atomic_int arrived;
     _Alignas(64) atomic_uint round;
 };
@@ -104,7 +105,7 @@ static void *enter(void *member_)
     return NULL;
 }
 
-/* Starts the next thread of the team; whether that was possible. */
+/* Starts the next thread of the team; returns whether this succeeded. */
 static int start(pthread_t *thread, member *self, dnn_team *team)
 {
     pthread_attr_t attributes;
@@ -126,7 +127,7 @@ void dnn_team_run(int n_threads, dnn_team_work work, void *arg)
 
     if (n_threads > MAX_THREADS) n_threads = MAX_THREADS;
     if (n_threads > 1) {
-        /* Signals belong to the caller, which is the one to look for Ctrl-C. */
+        /* Signals are left to the caller, which checks for Ctrl-C. */
         sigfillset(&all);
         pthread_sigmask(SIG_SETMASK, &all, &before);
         find_processors(&team.allowed);

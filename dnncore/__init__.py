@@ -1,8 +1,8 @@
 """Dense neural networks on a CPU, trained and served at the speed of the hardware.
 
-``DNNClassifier`` and ``DNNRegressor`` are scikit-learn estimators, ``Network`` and
-``training.Trainer`` are what they are made of, ``kernels`` are the forward and backward
-functions of each layer, and ``reference`` is the same in plain NumPy.
+``DNNClassifier`` and ``DNNRegressor`` are scikit-learn estimators, built on ``Network`` and
+``training.Trainer``. ``kernels`` contains the forward and backward functions of each layer, and
+``reference`` the same functions in plain NumPy.
 """
 
 from __future__ import annotations
@@ -12,18 +12,18 @@ from typing import TYPE_CHECKING, Any
 try:
     from . import kernels
 except (ImportError, TypeError) as error:
-    # Cython compares the C functions of SciPy's BLAS with those it was compiled for; builds of
-    # SciPy with 64-bit BLAS integers have others.
+    # Cython compares the signatures of SciPy's BLAS functions with those at compile time; they
+    # differ in builds of SciPy with 64-bit BLAS integers.
     if "cython_blas" in str(error):
         raise ImportError(
             "this build of dnncore cannot call the BLAS of the installed SciPy, which was built "
-            "with another BLAS interface (64-bit integers?); install an ordinary build of SciPy, "
-            f"or build dnncore against this one: {error}"
+            "with a different BLAS interface (64-bit integers?); install a standard build of "
+            f"SciPy, or build dnncore against this one: {error}"
         ) from error
     if getattr(error, "name", None) in (__name__, f"{__name__}.kernels"):
         raise ImportError(
-            "the compiled modules of dnncore are missing; in a source tree run "
-            "'pip install .' and leave its folder, or 'pip install -e .'"
+            "the compiled modules of dnncore are missing; in a source tree, run "
+            "'pip install .' and change to another folder, or run 'pip install -e .'"
         ) from error
     raise
 
@@ -73,7 +73,7 @@ __all__ = [
 
 
 def __getattr__(name: str) -> Any:
-    """Import what needs an optional package, or is rarely needed, at its first use."""
+    """Import names on first use that need an optional package or are rarely needed."""
     from importlib import import_module
 
     if name in _LAZY_MODULES:

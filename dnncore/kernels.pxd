@@ -1,10 +1,11 @@
-"""Forward and backward kernels for your own nogil code.
+"""Forward and backward kernels for use in nogil code.
 
     from dnncore.kernels cimport c_affine, c_sigmoid
 
-All matrices are row-major and contiguous; outputs come last and are written whole.
-Nothing is checked, allocated or raised. Row and column counts must fit a C int, and
-columns must be at least 1. float and double are both served; the types must not be mixed.
+All matrices are row-major and contiguous. Outputs are the last arguments, and are overwritten.
+Arguments are not validated, no memory is allocated, and no exceptions are raised. The numbers of
+rows and columns must fit in a C int; there must be at least one column. The functions accept float
+or double, but not a mixture.
 """
 
 ctypedef fused real:
@@ -21,7 +22,7 @@ cdef void c_norm_backward(Py_ssize_t n, Py_ssize_t m, const real* da, const real
 # z = a W + b                                     a (n, k); W (k, m); b (m,); z (n, m)
 cdef void c_affine(Py_ssize_t n, Py_ssize_t k, Py_ssize_t m, const real* a, const real* W,
                    const real* b, real* z) noexcept nogil
-# da = dz W^T, dW = a^T dz, db = column sums of dz; an output that is NULL is left out
+# da = dz W^T, dW = a^T dz, db = column sums of dz; outputs that are NULL are omitted
 cdef void c_affine_backward(Py_ssize_t n, Py_ssize_t k, Py_ssize_t m, const real* dz,
                             const real* a, const real* W, real* da, real* dW,
                             real* db) noexcept nogil
@@ -45,23 +46,23 @@ cdef void c_log_softmax(Py_ssize_t n, Py_ssize_t m, const real* z, real* log_p) 
 cdef void c_softmax_backward(Py_ssize_t n, Py_ssize_t m, const real* dp, const real* p,
                              real* dz) noexcept nogil
 
-# Cross-entropy. Labels: label[r] in [0, m), or, if label is NULL, the rows of L (n, m).
-# Row r counts with scale * weight[r] (weight NULL: ones); row_loss has n elements, whose
-# sum is the loss. For a mean over n rows, scale = 1 / n.
+# Cross-entropy. Labels: class indices label[r] in [0, m) or, if label is NULL, the rows of
+# L (n, m). The loss of row r is multiplied by scale * weight[r] (weight NULL: ones) and written
+# to row_loss (n,); the total loss is its sum. For a mean over n rows, scale = 1 / n.
 cdef void c_cross_entropy(Py_ssize_t n, Py_ssize_t m, const real* p, const Py_ssize_t* label,
                           const real* L, double scale, const real* weight,
                           double* row_loss) noexcept nogil
 cdef void c_cross_entropy_backward(Py_ssize_t n, Py_ssize_t m, const real* p,
                                    const Py_ssize_t* label, const real* L, double scale,
                                    const real* weight, real* dp) noexcept nogil
-# From logits, stable for any: row_loss as above, dz = scale * weight[r] * (p sum_i L_i - L).
-# dz may be z.
+# Cross-entropy from logits, numerically stable: row_loss as above, and
+# dz = scale * weight[r] * (p sum_i L_i - L). dz may be z.
 cdef void c_softmax_cross_entropy(Py_ssize_t n, Py_ssize_t m, const real* z,
                                   const Py_ssize_t* label, const real* L, double scale,
                                   const real* weight, double* row_loss,
                                   real* dz) noexcept nogil
 
-# Losses that are a sum over the outputs, with targets Y (n, m): row_loss as above, and
+# Losses that are sums over the outputs, with targets Y (n, m): row_loss as above, and
 # dz = scale * weight[r] times the derivative of the sum. dz may be z.
 # -(Y log p + (1 - Y) log(1 - p)), p = 1 / (1 + exp(-z)), Y in [0, 1]
 cdef void c_sigmoid_cross_entropy(Py_ssize_t n, Py_ssize_t m, const real* z, const real* Y,
@@ -71,7 +72,7 @@ cdef void c_sigmoid_cross_entropy(Py_ssize_t n, Py_ssize_t m, const real* z, con
 cdef void c_squared_error(Py_ssize_t n, Py_ssize_t m, const real* z, const real* Y,
                           double scale, const real* weight, double* row_loss,
                           real* dz) noexcept nogil
-# The same where |z - Y| <= delta, else delta * (|z - Y| - delta / 2)
+# (z - Y)^2 / 2 where |z - Y| <= delta, else delta * (|z - Y| - delta / 2)
 cdef void c_huber_error(Py_ssize_t n, Py_ssize_t m, const real* z, const real* Y,
                         double delta, double scale, const real* weight, double* row_loss,
                         real* dz) noexcept nogil

@@ -1,9 +1,9 @@
-"""Forward and backward kernels of the layers, checked against :mod:`dnncore.reference`.
+"""Forward and backward kernels of the layers, tested against :mod:`dnncore.reference`.
 
-Rows are samples and every matrix is row-major. float32 and float64 are computed each in its
-own precision and never mixed. Inputs of any layout are accepted (others than contiguous ones
-are copied); ``out`` must be contiguous. For Cython, ``kernels.pxd`` declares the same
-functions on pointers, without the GIL, under the prefix ``c_``.
+Rows are samples, and matrices are row-major. float32 and float64 input is computed in its own
+precision; the two cannot be mixed. Inputs may have any memory layout (non-contiguous arrays are
+copied); ``out`` must be contiguous. For Cython, ``kernels.pxd`` declares the same functions for
+pointers, without the GIL, with the prefix ``c_``.
 """
 
 import numpy as np
@@ -134,7 +134,7 @@ cdef void c_huber_error(Py_ssize_t n, Py_ssize_t m, const real* z, const real* Y
 # ------------------------------------------------------------------- Python functions
 
 cdef inline const real* _data(const real[::1] x) noexcept:
-    """The address of the first element, NULL for none."""
+    """Return the address of the first element, or NULL if there is none."""
     return &x[0] if x is not None and x.shape[0] > 0 else NULL
 
 
@@ -142,7 +142,7 @@ cdef const Py_ssize_t* _index_data(const Py_ssize_t[::1] x) noexcept:
     return &x[0] if x is not None and x.shape[0] > 0 else NULL
 
 
-# Each has a fused part `_name` that turns flat views into pointers.
+# Each function has a fused part `_name` that converts flat views to pointers.
 
 def _norm(Py_ssize_t n, Py_ssize_t m, const real[::1] x, const real[::1] mean,
           const real[::1] scale, real[::1] out):
@@ -156,10 +156,11 @@ def norm(x, mean, scale, *, out=None):
     Parameters
     ----------
     x : array (n, m) of float32 or float64
+        Input rows.
     mean, scale : array (m,), same dtype
-        `scale` must not contain zeros.
+        Mean and scale of each feature; `scale` must not contain zeros.
     out : array (n, m), same dtype, optional
-        Written and returned; may be `x`.
+        Array to store the result in; may be `x`.
 
     Returns
     -------
@@ -168,7 +169,7 @@ def norm(x, mean, scale, *, out=None):
     Raises
     ------
     TypeError, ValueError
-        If a dtype or a shape does not fit. So in every function of this module.
+        If a dtype or shape is invalid, as in every function of this module.
     """
     x = matrix("x", x)
     n, m = x.shape
@@ -187,15 +188,16 @@ def _norm_backward(Py_ssize_t n, Py_ssize_t m, const real[::1] da, const real[::
 
 
 def norm_backward(da, scale, *, out=None):
-    """Gradient of :func:`norm` with respect to x: ``da / scale``.
+    """Compute the gradient of :func:`norm` with respect to x: ``da / scale``.
 
     Parameters
     ----------
     da : array (n, m) of float32 or float64
-        Gradient of the loss with respect to the output of norm.
+        Gradient of the loss with respect to the output of :func:`norm`.
     scale : array (m,), same dtype
+        Scale of each feature.
     out : array (n, m), same dtype, optional
-        Written and returned; may be `da`.
+        Array to store the result in; may be `da`.
 
     Returns
     -------
@@ -217,15 +219,18 @@ def _affine(Py_ssize_t n, Py_ssize_t k, Py_ssize_t m, const real[::1] a, const r
 
 
 def affine(a, W, b, *, out=None):
-    """``z = a W + b``, the bias being added to every row.
+    """Compute ``z = a W + b``, where the bias is added to every row.
 
     Parameters
     ----------
     a : array (n, k) of float32 or float64
+        Inputs of the layer.
     W : array (k, m), same dtype
+        Weights.
     b : array (m,), same dtype
+        Biases.
     out : array (n, m), same dtype, optional
-        Written and returned; must not overlap an input.
+        Array to store the result in; must not overlap an input.
 
     Returns
     -------
@@ -251,16 +256,20 @@ def _affine_backward(Py_ssize_t n, Py_ssize_t k, Py_ssize_t m, const real[::1] d
 
 
 def affine_backward(dz, a, W, *, out=None):
-    """Gradients of :func:`affine`: ``da = dz W^T``, ``dW = a^T dz``, ``db = sum_rows dz``.
+    """Compute the gradients of :func:`affine` with respect to a, W and b.
+
+    ``da = dz W^T``, ``dW = a^T dz``, ``db = sum_rows dz``.
 
     Parameters
     ----------
     dz : array (n, m) of float32 or float64
         Gradient of the loss with respect to z.
     a : array (n, k), same dtype
+        Inputs of the layer.
     W : array (k, m), same dtype
+        Weights.
     out : tuple of three arrays (n, k), (k, m), (m,), same dtype, optional
-        Written and returned; each may be None, and none may overlap another array.
+        Arrays to store the results in. Each may be None; none may overlap another array.
 
     Returns
     -------
@@ -324,13 +333,14 @@ cdef object _activated_backward(int activation, da, a, out):
 
 
 def sigmoid(z, *, out=None):
-    """``1 / (1 + exp(-z))``, elementwise, to 2 ULP in float32.
+    """Compute ``1 / (1 + exp(-z))`` elementwise, to within 2 ULP in float32.
 
     Parameters
     ----------
     z : array of float32 or float64, any shape
+        Input values.
     out : array, same shape and dtype, optional
-        Written and returned; may be `z`.
+        Array to store the result in; may be `z`.
 
     Returns
     -------
@@ -340,14 +350,16 @@ def sigmoid(z, *, out=None):
 
 
 def sigmoid_backward(da, a, *, out=None):
-    """Gradient of :func:`sigmoid` from its output a: ``dz = da * a * (1 - a)``.
+    """Compute the gradient of :func:`sigmoid` from its output a: ``dz = da * a * (1 - a)``.
 
     Parameters
     ----------
     da : array of float32 or float64, any shape
+        Gradient of the loss with respect to a.
     a : array, same shape and dtype
+        Output of the forward function.
     out : array, same shape and dtype, optional
-        Written and returned; may be `da`.
+        Array to store the result in; may be `da`.
 
     Returns
     -------
@@ -357,13 +369,14 @@ def sigmoid_backward(da, a, *, out=None):
 
 
 def tanh(z, *, out=None):
-    """``tanh z``, elementwise, to 2 ULP in float32.
+    """Compute ``tanh(z)`` elementwise, to within 2 ULP in float32.
 
     Parameters
     ----------
     z : array of float32 or float64, any shape
+        Input values.
     out : array, same shape and dtype, optional
-        Written and returned; may be `z`.
+        Array to store the result in; may be `z`.
 
     Returns
     -------
@@ -373,14 +386,16 @@ def tanh(z, *, out=None):
 
 
 def tanh_backward(da, a, *, out=None):
-    """Gradient of :func:`tanh` from its output a: ``dz = da * (1 - a^2)``.
+    """Compute the gradient of :func:`tanh` from its output a: ``dz = da * (1 - a^2)``.
 
     Parameters
     ----------
     da : array of float32 or float64, any shape
+        Gradient of the loss with respect to a.
     a : array, same shape and dtype
+        Output of the forward function.
     out : array, same shape and dtype, optional
-        Written and returned; may be `da`.
+        Array to store the result in; may be `da`.
 
     Returns
     -------
@@ -390,13 +405,14 @@ def tanh_backward(da, a, *, out=None):
 
 
 def relu(z, *, out=None):
-    """``max(z, 0)``, elementwise; NaN stays NaN.
+    """Compute ``max(z, 0)`` elementwise; NaN is propagated.
 
     Parameters
     ----------
     z : array of float32 or float64, any shape
+        Input values.
     out : array, same shape and dtype, optional
-        Written and returned; may be `z`.
+        Array to store the result in; may be `z`.
 
     Returns
     -------
@@ -406,14 +422,16 @@ def relu(z, *, out=None):
 
 
 def relu_backward(da, a, *, out=None):
-    """Gradient of :func:`relu` from its output a: ``dz = da`` where ``a > 0``, else 0.
+    """Compute the gradient of :func:`relu` from its output a: ``da`` where ``a > 0``, else 0.
 
     Parameters
     ----------
     da : array of float32 or float64, any shape
+        Gradient of the loss with respect to a.
     a : array, same shape and dtype
+        Output of the forward function.
     out : array, same shape and dtype, optional
-        Written and returned; may be `da`.
+        Array to store the result in; may be `da`.
 
     Returns
     -------
@@ -428,13 +446,14 @@ def _softmax(Py_ssize_t n, Py_ssize_t m, const real[::1] z, real[::1] out):
 
 
 def softmax(z, *, out=None):
-    """``p_i = exp(z_i) / sum_j exp(z_j)`` in every row, finite for any finite z.
+    """Compute ``p_i = exp(z_i) / sum_j exp(z_j)`` in every row; finite for any finite z.
 
     Parameters
     ----------
     z : array (n, m) of float32 or float64
+        Logits.
     out : array (n, m), same dtype, optional
-        Written and returned; may be `z`.
+        Array to store the result in; may be `z`.
 
     Returns
     -------
@@ -454,13 +473,14 @@ def _log_softmax(Py_ssize_t n, Py_ssize_t m, const real[::1] z, real[::1] out):
 
 
 def log_softmax(z, *, out=None):
-    """``z_i - log sum_j exp(z_j)`` in every row, finite for any finite z.
+    """Compute ``z_i - log sum_j exp(z_j)`` in every row; finite for any finite z.
 
     Parameters
     ----------
     z : array (n, m) of float32 or float64
+        Logits.
     out : array (n, m), same dtype, optional
-        Written and returned; may be `z`.
+        Array to store the result in; may be `z`.
 
     Returns
     -------
@@ -481,16 +501,19 @@ def _softmax_backward(Py_ssize_t n, Py_ssize_t m, const real[::1] dp, const real
 
 
 def softmax_backward(dp, p, *, out=None):
-    """Gradient of :func:`softmax` from its output p: ``dz_i = p_i (dp_i - sum_j dp_j p_j)``.
+    """Compute the gradient of :func:`softmax` from its output p.
 
-    This is dp times the whole Jacobian ``diag(p) - p p^T``, not its diagonal alone.
+    ``dz_i = p_i (dp_i - sum_j dp_j p_j)``: dp times the full Jacobian ``diag(p) - p p^T``, not
+    only its diagonal.
 
     Parameters
     ----------
     dp : array (n, m) of float32 or float64
+        Gradient of the loss with respect to p.
     p : array (n, m), same dtype
+        Output of :func:`softmax`.
     out : array (n, m), same dtype, optional
-        Written and returned; may be `dp`.
+        Array to store the result in; may be `dp`.
 
     Returns
     -------
@@ -520,24 +543,25 @@ def _cross_entropy(Py_ssize_t n, Py_ssize_t m, const real[::1] p,
 
 
 def cross_entropy(p, L, *, sample_weight=None):
-    """Mean cross-entropy ``-(1 / sum w) sum_rows w sum_i L_i log p_i``.
+    """Compute the mean cross-entropy ``-(1 / sum w) sum_rows w sum_i L_i log p_i``.
 
-    A probability below the smallest normal number of its type counts as that number, so that
-    the loss stays finite. From logits, :func:`softmax_cross_entropy` is exact.
+    Probabilities below the smallest normal number of their type are replaced by that number, so
+    that the loss is finite. If logits are available, :func:`softmax_cross_entropy` has no such
+    limit.
 
     Parameters
     ----------
     p : array (n, m) of float32 or float64
         Probabilities.
     L : integer array (n,) or array (n, m) of the dtype of p
-        Class indices, or a row of label probabilities for each sample.
+        Class indices, or soft labels: a row of class probabilities for each sample.
     sample_weight : array (n,), optional
-        Weights w of the rows, not negative and not all zero.
+        Weights w of the rows, non-negative and not all zero. By default, all are 1.
 
     Returns
     -------
     float
-        0.0 for no rows.
+        The mean loss; 0.0 if there are no rows.
     """
     p = matrix("p", p)
     n, m = p.shape
@@ -561,14 +585,14 @@ def _cross_entropy_backward(Py_ssize_t n, Py_ssize_t m, const real[::1] p,
 
 
 def cross_entropy_backward(p, L, *, sample_weight=None, out=None):
-    """Gradient of :func:`cross_entropy` with respect to p: ``-(w / sum w) L / p``.
+    """Compute the gradient of :func:`cross_entropy` with respect to p: ``-(w / sum w) L / p``.
 
     Parameters
     ----------
     p, L, sample_weight
         As in :func:`cross_entropy`.
     out : array (n, m), same dtype, optional
-        Written and returned; may be `p`.
+        Array to store the result in; may be `p`.
 
     Returns
     -------
@@ -596,10 +620,10 @@ def _softmax_cross_entropy(Py_ssize_t n, Py_ssize_t m, const real[::1] z,
 
 
 def softmax_cross_entropy(z, L, *, sample_weight=None, out=None):
-    """Mean cross-entropy of ``p = softmax(z)`` and its gradient, in one pass from the logits.
+    """Compute the mean cross-entropy of ``p = softmax(z)`` and its gradient in one pass.
 
-    ``dz = (w / sum w) (p sum_i L_i - L)``. Finite for any finite z: the logarithm is taken of
-    a sum of exponentials that is at least 1, never of p.
+    ``dz = (w / sum w) (p sum_i L_i - L)``. Both are finite for any finite z: the logarithm is
+    that of a sum of exponentials, which is at least 1, and never that of p.
 
     Parameters
     ----------
@@ -608,13 +632,14 @@ def softmax_cross_entropy(z, L, *, sample_weight=None, out=None):
     L, sample_weight
         As in :func:`cross_entropy`.
     out : array (n, m), same dtype, optional
-        Gets dz; may be `z`.
+        Array to store dz in; may be `z`.
 
     Returns
     -------
     loss : float
-        0.0 for no rows.
+        The mean loss; 0.0 if there are no rows.
     dz : array (n, m)
+        Gradient of the loss with respect to z.
     """
     z = matrix("z", z)
     n, m = z.shape
@@ -643,9 +668,9 @@ def _elementwise_loss(int loss, double delta, Py_ssize_t n, Py_ssize_t m, const 
 
 
 cdef object _elementwise_loss_of(int loss, double delta, z, Y, sample_weight, out):
-    """Loss and dz from a matrix z that has been checked."""
+    """Return the loss and dz for a validated matrix z."""
     n, m = z.shape
-    # A matrix of targets passes for one of label rows.
+    # `labels` accepts targets as soft labels.
     Y = array_like("Y", Y, (n, m), "z", z.dtype)
     y = labels("Y", Y, sample_weight, (n, m), "z", z.dtype)
     if loss == DNN_BINARY_CROSS_ENTROPY:
@@ -664,28 +689,29 @@ cdef object _elementwise_loss_of(int loss, double delta, z, Y, sample_weight, ou
 
 
 def sigmoid_cross_entropy(z, Y, *, sample_weight=None, out=None):
-    """Mean cross-entropy of ``p = sigmoid(z)``, each output for itself, and its gradient.
+    """Compute the mean binary cross-entropy of ``p = sigmoid(z)`` and its gradient.
 
     The loss is ``-(1 / sum w) sum_rows w sum_i (Y_i log p_i + (1 - Y_i) log(1 - p_i))``, and
-    ``dz = (w / sum w) (p - Y)``. Finite for any finite z (in float64, as far as the sum over a row
-    is): the logarithm is taken of ``1 + exp(-|z|)``, never of p.
+    ``dz = (w / sum w) (p - Y)``. Both are finite for any finite z (in float64, unless the sum over
+    a row overflows): the logarithm is that of ``1 + exp(-|z|)``, and never that of p.
 
     Parameters
     ----------
     z : array (n, m) of float32 or float64
         Logits.
     Y : array (n, m), same dtype
-        Targets, in [0, 1].
+        Targets in [0, 1].
     sample_weight : array (n,), optional
-        Weights w of the rows, not negative and not all zero.
+        Weights w of the rows, non-negative and not all zero. By default, all are 1.
     out : array (n, m), same dtype, optional
-        Gets dz; may be `z`.
+        Array to store dz in; may be `z`.
 
     Returns
     -------
     loss : float
-        0.0 for no rows.
+        The mean loss; 0.0 if there are no rows.
     dz : array (n, m)
+        Gradient of the loss with respect to z.
     """
     return _elementwise_loss_of(
         DNN_BINARY_CROSS_ENTROPY, 0.0, matrix("z", z), Y, sample_weight, out
@@ -693,14 +719,15 @@ def sigmoid_cross_entropy(z, Y, *, sample_weight=None, out=None):
 
 
 def squared_error(z, Y, *, sample_weight=None, out=None):
-    """Mean of half the squared error of the rows, and its gradient.
+    """Compute half the mean squared error and its gradient.
 
     The loss is ``(1 / sum w) sum_rows w sum_i (z_i - Y_i)^2 / 2``, and
-    ``dz = (w / sum w) (z - Y)``. A square beyond the largest number of the type is infinite.
+    ``dz = (w / sum w) (z - Y)``. Squares that overflow are infinite.
 
     Parameters
     ----------
     z : array (n, m) of float32 or float64
+        Predictions.
     Y : array (n, m), same dtype
         Targets.
     sample_weight, out
@@ -709,33 +736,36 @@ def squared_error(z, Y, *, sample_weight=None, out=None):
     Returns
     -------
     loss : float
-        0.0 for no rows.
+        The mean loss; 0.0 if there are no rows.
     dz : array (n, m)
+        Gradient of the loss with respect to z.
     """
     return _elementwise_loss_of(DNN_SQUARED_ERROR, 0.0, matrix("z", z), Y, sample_weight, out)
 
 
 def huber_error(z, Y, *, delta=1.0, sample_weight=None, out=None):
-    """Mean Huber loss and its gradient: :func:`squared_error` that is linear from delta on.
+    """Compute the mean Huber loss and its gradient.
 
-    With ``d = z - Y`` an output counts ``d^2 / 2`` where ``|d| <= delta``, else
-    ``delta (|d| - delta / 2)``; ``dz`` is ``w / sum w`` times d clipped to +-delta.
+    With ``d = z - Y``, the loss of an output is ``d^2 / 2`` where ``|d| <= delta``, else
+    ``delta (|d| - delta / 2)``; ``dz`` is ``w / sum w`` times d clipped to [-delta, delta].
 
     Parameters
     ----------
     z : array (n, m) of float32 or float64
+        Predictions.
     Y : array (n, m), same dtype
         Targets.
     delta : float, default 1.0
-        A positive, normal number in the type of z.
+        Residual at which the loss becomes linear; a positive, normal number in the dtype of z.
     sample_weight, out
         As in :func:`sigmoid_cross_entropy`.
 
     Returns
     -------
     loss : float
-        0.0 for no rows.
+        The mean loss; 0.0 if there are no rows.
     dz : array (n, m)
+        Gradient of the loss with respect to z.
     """
     z = matrix("z", z)
     info = np.finfo(z.dtype)

@@ -1,4 +1,4 @@
-"""A dense network: its parameters in one flat vector, forward, loss and gradients."""
+"""Dense networks: parameters in one flat vector, forward pass, loss and gradients."""
 
 from __future__ import annotations
 
@@ -21,24 +21,24 @@ from ._core.parameters import ParameterLayout
 from ._core.threads import blas_for, threads_for_scoring, use_builtin
 from .predictor import Predictor
 
-# Inputs of the rows that a thread scores together: with very many features, the rows of a
-# sparse matrix take less memory as they are than when they are made dense.
+# Largest number of inputs (rows times columns) that a thread scores together. It limits the memory
+# for sparse matrices with very many features, whose rows are made dense.
 MAX_GATHERED = 2**23
 
 
 @dataclass(frozen=True)
 class Forward:
-    """Every quantity of a forward pass over n rows.
+    """All quantities of a forward pass over n rows.
 
     Attributes
     ----------
     a : list of arrays
-        ``a[0]`` is the normalised input (n, n_features), ``a[l]`` the output of hidden
+        ``a[0]`` is the standardised input (n, layer_sizes[0]), and ``a[l]`` the output of hidden
         layer l, ``activation(z[l - 1])``.
     z : list of arrays
-        ``z[l] = a[l] W[l] + b[l]``; the last are the logits.
+        ``z[l] = a[l] W[l] + b[l]``; the last array contains the logits.
     p : array (n, n_outputs)
-        ``output(z[-1])``.
+        Outputs, ``output(z[-1])``.
     """
 
     a: list[NDArray[Any]]
@@ -48,19 +48,20 @@ class Forward:
 
 @dataclass(frozen=True)
 class Gradients:
-    """The loss over n rows, and its derivatives.
+    """The loss over n rows, and its gradients.
 
     Attributes
     ----------
     loss : float
+        Mean loss, including the L2 penalty.
     flat : array (n_parameters,)
-        Derivatives with respect to ``Network.parameters``, in the same order.
+        Gradient with respect to ``Network.parameters``, in the same order.
     coefs, intercepts : list of arrays
-        Views of `flat`, shaped like ``Network.coefs_`` and ``Network.intercepts_``.
+        Views of `flat` with the shapes of ``Network.coefs_`` and ``Network.intercepts_``.
     deltas : list of arrays
-        ``deltas[l]``: derivative with respect to ``Forward.z[l]``.
+        ``deltas[l]`` is the gradient with respect to ``Forward.z[l]``.
     dx : array (n, n_features)
-        Derivative with respect to the input rows, through norm.
+        Gradient with respect to the input rows, before standardisation.
     """
 
     loss: float
@@ -72,51 +73,63 @@ class Gradients:
 
 
 class Network:
-    """Norm, then (Affine, Sigmoid) for every hidden layer, then Affine, Softmax.
+    """A dense network: input standardisation, hidden layers, and an output layer.
+
+    A hidden layer is an affine transformation followed by the activation function, the output
+    layer an affine transformation followed by the output function.
 
     Parameters
     ----------
     layer_sizes : sequence of int
-        (n_features, hidden sizes ..., n_outputs); at least two entries.
-    dtype : {numpy.float64, numpy.float32}
-        Of the parameters and of all arrays given and returned. The two are never mixed.
-    seed : int, optional
-        Of the initial weights. Without it they differ from one network to the next.
-    activation : {'logistic', 'tanh', 'relu', 'identity'}
-        Of the hidden layers.
-    output : {'softmax', 'logistic', 'identity'}
-        What the last layer ends in, and with it the loss: one class out of several
-        (cross-entropy), a probability for each output by itself (binary cross-entropy), or
-        numbers (squared error, or Huber's).
+        (n_inputs, hidden layer sizes ..., n_outputs); at least two entries. There is one input
+        for each feature, and one for each feature in `missing`.
+    dtype : {numpy.float64, numpy.float32}, default=numpy.float64
+        Data type of the parameters and of all array arguments and results. The two are never
+        mixed.
+    seed : int, RandomState instance or None, default=None
+        Seed of the initial weights. If None, they differ from network to network.
+    activation : {'logistic', 'tanh', 'relu', 'identity'}, default='logistic'
+        Activation function of the hidden layers.
+    output : {'softmax', 'logistic', 'identity'}, default='softmax'
+        Output function, which also determines the loss: 'softmax' for the probabilities of
+        mutually exclusive classes (cross-entropy), 'logistic' for an independent probability per
+        output (binary cross-entropy), 'identity' for regression (squared error or Huber loss).
     missing : sequence of int, optional
-        Without it NaN in a row is an error. With it NaN stands for a missing value, which norm
-        turns into 0, as it does the feature's mean. Each feature named has one more input, after
-        those of the features, that is 1 where its value is missing, and else 0.
+        If given, NaN denotes a missing value, which is replaced by 0 after standardisation, that
+        is, by the mean of the feature. Each of these features has a missing indicator: an
+        additional input, after the features, that is 1 if the value is missing and 0 otherwise.
+        By default, rows with NaN raise an error.
 
     Attributes
     ----------
     layer_sizes : tuple of int
+        Numbers of inputs, hidden units of each layer, and outputs.
     dtype : numpy.dtype
+        Data type of the parameters.
     activation, output : str
+        Activation function of the hidden layers, and output function.
     missing : intp array or None
+        Features with a missing indicator; None if NaN is not allowed.
     parameters : array (n_parameters,)
-        All parameters, ``W_1`` (row by row), ``b_1``, ``W_2``, ...; 64-byte aligned.
+        All parameters: ``W_1`` (row-major), ``b_1``, ``W_2``, ...; aligned to 64 bytes.
     coefs_, intercepts_ : list of arrays (n_in, n_out) and (n_out,)
-        Views of `parameters`.
+        Weights and biases of each layer, as views of `parameters`.
     mean_, scale_ : array (n_features,) or None
-        Of norm; None where the network has no norm.
+        Input standardisation; None if there is none.
     moments_ : Moments or None
-        What `mean_` and `scale_` come from, if :meth:`update_norm` made them.
+        The moments that `mean_` and `scale_` were computed from; None unless computed by
+        :meth:`update_norm`.
 
     Notes
     -----
-    Rows come as arrays or as sparse matrices of scipy.sparse, which are taken as CSR. They are
-    made dense a mini-batch, or a block of rows, at a time, and give the same bits.
+    Rows can be arrays or sparse matrices of scipy.sparse, which are converted to CSR. Sparse rows
+    are made dense one mini-batch or block of rows at a time, and give the same bits.
 
-    Weights and biases of a layer start uniform in +-sqrt(6 / (n_in + n_out)), or
-    +-sqrt(2 / (n_in + n_out)) for the logistic function (Glorot and Bengio 2010), drawn from
-    ``numpy.random.RandomState(seed)`` in the order in which scikit-learn's ``MLPClassifier``
-    draws them, so that both start from the same weights. That stream is frozen in NumPy.
+    The initial weights and biases of a layer are uniform in +-sqrt(6 / (n_in + n_out)), or
+    +-sqrt(2 / (n_in + n_out)) for the logistic function (Glorot and Bengio 2010). They are drawn
+    from ``numpy.random.RandomState(seed)`` in the same order as in scikit-learn's
+    ``MLPClassifier``, so that both start from the same weights. NumPy guarantees that this
+    stream does not change.
 
     Examples
     --------
@@ -167,13 +180,13 @@ class Network:
         self._layout.initialise(self.parameters, activation, seed)
 
     def _adopt(self, parameters: NDArray[Any]) -> None:
-        """Make `parameters` the vector that the views show."""
+        """Store `parameters`, and create its views."""
         self.parameters = parameters
         self.coefs_, self.intercepts_ = self._layout.views(parameters)
 
     @property
     def n_features(self) -> int:
-        """Number of columns of the rows that come in."""
+        """Number of columns of the input rows."""
         return self.layer_sizes[0] - (0 if self.missing is None else self.missing.size)
 
     @property
@@ -196,7 +209,7 @@ class Network:
         return network_html(self)
 
     def __getstate__(self) -> dict[str, Any]:
-        # Without the dtype, which the parameters have: skops does not know it as a harmless type.
+        # The dtype is restored from the parameters: skops does not trust the type numpy.dtype.
         names = ("layer_sizes", "activation", "output", "missing", "parameters")
         return {name: getattr(self, name) for name in (*names, "mean_", "scale_", "moments_")}
 
@@ -211,17 +224,18 @@ class Network:
     # ------------------------------------------------------------------------------ norm
 
     def set_norm(self, mean: ArrayLike | None, scale: ArrayLike | None) -> None:
-        """Give norm its mean and scale, or take norm away (None, None).
+        """Set the mean and scale of the input standardisation, or remove it.
 
         Parameters
         ----------
         mean, scale : array (n_features,) or None
-            Converted to the dtype of the network. Finite; `scale` positive.
+            Finite mean and positive, finite scale of each feature, converted to the dtype of the
+            network. If both are None, the standardisation is removed.
 
         Raises
         ------
         ValueError
-            If only one is None, a shape is wrong or a value is not allowed.
+            If only one of them is None, or a shape or value is invalid.
         """
         if mean is None or scale is None:
             if mean is not scale:
@@ -240,20 +254,22 @@ class Network:
         self.mean_, self.scale_, self.moments_ = mean, scale, None
 
     def update_norm(self, X: Any, sample_weight: NDArray[Any] | None = None) -> None:
-        """Let norm standardise the rows of X together with those of earlier calls.
+        """Update the mean and scale of the input standardisation with the rows of X.
 
-        Missing values do not count; a feature without any value has mean 0 and scale 1.
+        Mean and scale are those of the rows of all calls together. Missing values are ignored; a
+        feature without values has mean 0 and scale 1.
 
         Parameters
         ----------
         X : array or sparse matrix (n, n_features), of the dtype of the network
+            Input rows.
         sample_weight : array (n,), optional
-            A weight counts as so many repetitions of the row.
+            Weights of the rows. A row of weight w counts as w rows.
 
         Notes
         -----
-        A constant feature gets scale 1. Mean and scale that :meth:`set_norm` gave are
-        forgotten: it does not say how many rows they stand for.
+        Constant features have scale 1. A mean and scale set by :meth:`set_norm` are discarded,
+        because the number of rows that they represent is unknown.
         """
         X = self.check_rows("X", X)
         missing = self.missing is not None
@@ -264,13 +280,14 @@ class Network:
     # --------------------------------------------------------------------------- scoring
 
     def predict_proba(self, X: Any, *, n_threads: int | None = None) -> NDArray[Any]:
-        """Outputs of the rows of X: probabilities, unless the output is 'identity'.
+        """Compute the outputs for the rows of X: probabilities, unless the output is 'identity'.
 
         Parameters
         ----------
         X : array or sparse matrix (n, n_features), of the dtype of the network
+            Input rows.
         n_threads : int, optional
-            Default: as many as the work occupies.
+            Number of threads. By default, it depends on the amount of work.
 
         Returns
         -------
@@ -279,12 +296,12 @@ class Network:
         Raises
         ------
         TypeError, ValueError
-            If X has another dtype or number of columns, or is not finite.
+            If X has the wrong dtype or number of columns, or is not finite.
         """
         return self._score(self.check_rows("X", X), False, n_threads)
 
     def decision_function(self, X: Any, *, n_threads: int | None = None) -> NDArray[Any]:
-        """Logits (n, n_outputs) of the rows of X; otherwise as :meth:`predict_proba`."""
+        """Compute the logits (n, n_outputs) for the rows of X; see :meth:`predict_proba`."""
         return self._score(self.check_rows("X", X), True, n_threads)
 
     def _score(self, X: check.Matrix, as_logits: bool, n_threads: int | None) -> NDArray[Any]:
@@ -308,15 +325,15 @@ class Network:
         target_mean: ArrayLike | None = None,
         target_scale: ArrayLike | None = None,
     ) -> Predictor:
-        """A copy for scoring, with norm folded into the first layer.
+        """Create a predictor: a copy for scoring, with the standardisation folded in.
 
         Parameters
         ----------
         classes : array (n_outputs,), optional
-            Labels of the outputs; default: 0, 1, ...
+            Labels of the outputs. By default, 0, 1, ...
         target_mean, target_scale : array (n_outputs,), optional
-            Outputs are multiplied by the scale and added to the mean, by the last layer; only
-            where the output is 'identity'.
+            Mean and scale of the targets: the outputs become ``z * target_scale + target_mean``.
+            They are folded into the last layer. Only allowed if the output is 'identity'.
 
         Returns
         -------
@@ -325,7 +342,7 @@ class Network:
         Raises
         ------
         ValueError
-            If a parameter is not finite, or an argument does not fit.
+            If a parameter is not finite, or an argument is invalid.
         """
         parameters = self.parameters.copy()
         n = self.n_features
@@ -336,7 +353,7 @@ class Network:
             coefs[0][:n], intercepts[0][...] = W, b
         if target_mean is not None or target_scale is not None:
             if self.output != "identity":
-                raise ValueError("target_mean and target_scale need output='identity'")
+                raise ValueError("target_mean and target_scale require output='identity'")
             coefs, intercepts = self.views(parameters)
             mean = self._of_outputs("target_mean", target_mean, 0.0)
             scale = self._of_outputs("target_scale", target_scale, 1.0)
@@ -356,17 +373,18 @@ class Network:
         shape = (self.layer_sizes[-1],)
         array = np.full(shape, default) if x is None else np.asarray(x, np.float64)
         if array.shape != shape or not np.isfinite(array).all():
-            raise ValueError(f"{name} must be {shape[0]} finite numbers, got {x!r:.80}")
+            raise ValueError(f"{name} must contain {shape[0]} finite numbers, got {x!r:.80}")
         return array
 
     # -------------------------------------------------------------- forward and backward
 
     def forward(self, X: Any) -> Forward:
-        """Every quantity of the forward pass, layer by layer.
+        """Compute all quantities of the forward pass, layer by layer.
 
         Parameters
         ----------
         X : array or sparse matrix (n, n_features), of the dtype of the network
+            Input rows.
 
         Returns
         -------
@@ -384,29 +402,30 @@ class Network:
         loss: str | None = None,
         huber_delta: float = 1.0,
     ) -> float:
-        """Mean loss of the rows, and L2 penalty.
+        """Compute the mean loss of the rows, plus the L2 penalty.
 
         ``(1 / sum w) sum_rows w loss(row) + alpha / (2 sum w) sum W^2``
 
-        where the loss of a row is ``-sum_i L_i log p_i`` for softmax, ``-sum_i (Y_i log p_i +
-        (1 - Y_i) log(1 - p_i))`` for logistic outputs, and ``sum_i (z_i - Y_i)^2 / 2``, or
-        Huber's, for numbers.
+        where the loss of a row is ``-sum_i L_i log p_i`` for output 'softmax',
+        ``-sum_i (Y_i log p_i + (1 - Y_i) log(1 - p_i))`` for 'logistic', and
+        ``sum_i (z_i - Y_i)^2 / 2`` or the Huber loss for 'identity'.
 
         Parameters
         ----------
         X : array or sparse matrix (n, n_features), of the dtype of the network
+            Input rows.
         y : integer array (n,) or array (n, n_outputs) of the dtype of the network
-            For softmax class indices, or a row of label probabilities for each sample; else the
-            targets Y, which may be (n,) for one output.
+            For output 'softmax', class indices or soft labels (class probabilities of each row).
+            Otherwise, the targets Y, of shape (n, n_outputs) or, for one output, (n,).
         sample_weight : array (n,), optional
-            Weights w, not negative and not all zero.
-        alpha : float
+            Weights w of the rows, non-negative and not all zero. By default, all are 1.
+        alpha : float, default=0.0
             L2 penalty of the weights (not of the biases).
         loss : str, optional
-            'cross_entropy' with softmax, 'binary_cross_entropy' with logistic outputs,
-            'squared_error' (the default) or 'huber' with numbers.
-        huber_delta : float
-            Residual from which Huber's loss is linear.
+            Loss function: 'cross_entropy' for output 'softmax', 'binary_cross_entropy' for
+            'logistic', 'squared_error' (the default) or 'huber' for 'identity'.
+        huber_delta : float, default=1.0
+            Residual at which the Huber loss becomes linear.
 
         Returns
         -------
@@ -427,7 +446,7 @@ class Network:
         loss: str | None = None,
         huber_delta: float = 1.0,
     ) -> Gradients:
-        """Loss and its derivatives by back-propagation, layer by layer.
+        """Compute the loss and its gradients by back-propagation, layer by layer.
 
         Parameters
         ----------
@@ -446,36 +465,36 @@ class Network:
     # ---------------------------------------------------------------------------- saving
 
     def save(self, path: str | os.PathLike[str]) -> None:
-        """Write the network to a safetensors file; :func:`dnncore.load` reads it."""
+        """Save the network as a safetensors file, which :func:`dnncore.load` reads."""
         from .modelfile import save
 
         save(self, path)
 
     # ------------------------------------------------------------------ internal interface
     #
-    # What the other modules of the package use beside the public methods: they check rows and
-    # labels once, by check_rows and check_labels, and hand them on to the others, which check
-    # nothing again.
+    # For the other modules of the package, in addition to the public methods. They validate rows
+    # and labels once, with check_rows and check_labels. The other methods do not validate their
+    # arguments again.
 
     def check_rows(self, name: str, X: Any) -> check.Matrix:
-        """Rows in the form that the compiled code takes.
+        """Return validated rows in the form required by the compiled code.
 
         Raises
         ------
         TypeError, ValueError
-            If they have another dtype or number of columns, are not finite, or have NaN where
-            it does not stand for a missing value.
+            If they have the wrong dtype or number of columns, or contain infinity, or NaN where
+            it does not denote a missing value.
         """
         missing = self.missing is not None
         return check.input_matrix(name, X, self.n_features, self.dtype, missing=missing)
 
     def check_labels(self, y: ArrayLike, sample_weight: ArrayLike | None, n: int) -> Labels:
-        """Labels or targets of n rows in the form that the compiled code takes.
+        """Return validated labels or targets of n rows in the form required by the compiled code.
 
         Raises
         ------
         TypeError, ValueError
-            If they do not fit the output of the network, or the weights are not allowed.
+            If they do not match the output of the network, or the weights are invalid.
         """
         arguments = (y, sample_weight, (n, self.layer_sizes[-1]), "X and the network", self.dtype)
         if self.output == "softmax":
@@ -483,21 +502,21 @@ class Network:
         return targets("y", *arguments, probabilities=self.output == "logistic")
 
     def adopt_moments(self, moments: Moments) -> None:
-        """Let norm standardise by the mean and scale of the rows in `moments`."""
+        """Set the mean and scale of the input standardisation to those of `moments`."""
         self.mean_ = moments.mean.astype(self.dtype)
         self.scale_ = moments.scale(self.dtype)
         self.moments_ = moments
 
     def views(self, flat: NDArray[Any]) -> tuple[list[NDArray[Any]], list[NDArray[Any]]]:
-        """Weights and biases as views of a vector that is laid out like `parameters`."""
+        """Return the weights and biases as views of a vector with the layout of `parameters`."""
         return self._layout.views(flat)
 
     def penalty(self, decay: float) -> float:
-        """``decay / 2`` times the sum of the squared weights."""
+        """Return ``decay / 2`` times the sum of the squared weights."""
         return 0.5 * decay * sum(float(np.vdot(W, W)) for W in self.coefs_)
 
     def logits(self, X: check.Matrix, *, n_threads: int | None = None) -> NDArray[Any]:
-        """As :meth:`decision_function`, from rows that have been checked."""
+        """Compute the logits as :meth:`decision_function` does, for validated rows."""
         return self._score(X, True, n_threads)
 
     def mean_loss(
@@ -509,7 +528,10 @@ class Network:
         loss: str | None = None,
         huber_delta: float = 1.0,
     ) -> float:
-        """As :meth:`loss`, from labels that have been checked and logits, which are overwritten."""
+        """Compute the loss as :meth:`loss` does, from validated labels and logits.
+
+        The logits are overwritten.
+        """
         value, _ = self._loss_and_delta(logits, labels, loss, huber_delta, out=logits)
         return value + self.penalty(alpha * labels.inverse_total)
 
@@ -522,7 +544,7 @@ class Network:
         loss: str | None,
         huber_delta: float,
     ) -> Gradients:
-        """As :meth:`gradients`, from rows and labels that have been checked."""
+        """Compute the gradients as :meth:`gradients` does, for validated rows and labels."""
         forward = self._forward(X)
         logits = forward.z[-1]
         decay = alpha * labels.inverse_total
@@ -540,7 +562,7 @@ class Network:
         dx = self._inputs_backward(da, X)
         return Gradients(value + self.penalty(decay), flat, coefs, intercepts, deltas, dx)
 
-    # ----------------------------------------------------------------- layer after layer
+    # -------------------------------------------------------------------- layer by layer
 
     def _forward(self, X: check.Matrix) -> Forward:
         a: list[NDArray[Any]] = [input_rows(X, self.mean_, self.scale_, self.missing)]
@@ -559,7 +581,7 @@ class Network:
         huber_delta: float,
         out: NDArray[Any] | None = None,
     ) -> tuple[float, NDArray[Any]]:
-        """The mean loss, and its derivative with respect to the logits."""
+        """Return the mean loss and its gradient with respect to the logits."""
         options: dict[str, Any] = {"sample_weight": labels.weight, "out": out}
         loss = check_loss(loss, self.output)
         huber_delta = check.number("huber_delta", huber_delta, low=0.0, low_open=True)

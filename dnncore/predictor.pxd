@@ -1,4 +1,4 @@
-"""Scoring from your own nogil code.
+"""Scoring in nogil code.
 
     from dnncore.predictor cimport Predictor
 
@@ -16,16 +16,16 @@ cdef class Predictor:
     cdef Py_ssize_t[::1] _sizes, _weights, _biases
     cdef const void* _ops  # const dnn_ops *, which is private
     cdef const char* _parameter_data
-    cdef const void* _fill_data  # NULL: NaN does not stand for a missing value
+    cdef const void* _fill_data  # NULL: NaN does not denote a missing value
     cdef const Py_ssize_t* _missing_data
     cdef char* _packed_data
     cdef Py_ssize_t _width, _itemsize
     cdef int _typenum, _activation, _output
 
-    # Outputs (n, n_outputs) of n contiguous rows x (n, n_features): probabilities, unless the
-    # output is 'identity'. Call the one for the dtype of the predictor. Any number of threads
-    # may call at once. Returns 0, or -1 if there is no memory, which only wide layers or many
-    # rows need.
+    # Compute the outputs (n, n_outputs) for n contiguous rows x (n, n_features): probabilities,
+    # unless the output is 'identity'. Call the function for the dtype of the predictor. It may be
+    # called from any number of threads at the same time. Returns 0, or -1 if memory allocation
+    # fails; only wide layers or many rows need memory.
     cdef int score_f32(self, Py_ssize_t n, const float* x, float* out) noexcept nogil
     cdef int score_f64(self, Py_ssize_t n, const double* x, double* out) noexcept nogil
     cdef int _score(self, Py_ssize_t n, const void* x, void* out) noexcept nogil

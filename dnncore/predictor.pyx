@@ -1,4 +1,4 @@
-"""A frozen network that scores: one row in microseconds, many rows in bounded memory."""
+"""A frozen network: scores one row in microseconds, and many rows in bounded memory."""
 
 import numpy as np
 
@@ -19,12 +19,12 @@ from ._core.names import ACTIVATIONS, OUTPUTS
 cnp.import_array()
 
 cdef enum:
-    STACK_BYTES = 32768  # activations of two layers that fit need no allocation
-    MAX_ROWS = 192  # scored together: enough to use a packed weight often
+    STACK_BYTES = 32768  # nothing is allocated if the activations of two layers fit
+    MAX_ROWS = 192  # rows scored together, enough to reuse packed weights often
 
 
 cdef bint _fit_together(x, out) noexcept:
-    """Whether two contiguous arrays have as many rows, and no memory in common."""
+    """Return whether two contiguous arrays have an equal number of rows and do not overlap."""
     cdef int ndim = cnp.PyArray_NDIM(x)
     cdef const char* a = <const char*> cnp.PyArray_DATA(x)
     cdef const char* b = <const char*> cnp.PyArray_DATA(out)
@@ -38,7 +38,7 @@ cdef bint _fit_together(x, out) noexcept:
 cdef void _fill_rows(Py_ssize_t n, Py_ssize_t n_features, Py_ssize_t n_indicators,
                      const Py_ssize_t* indicators, const real* fill, const real* x,
                      real* out) noexcept nogil:
-    """Inputs of the first layer, from rows in which values may be missing."""
+    """Compute the inputs of the first layer from rows with missing values."""
     cdef Py_ssize_t r
     for r in range(n):
         fill_missing(n_features, n_indicators, indicators, fill, x, out)
@@ -47,42 +47,50 @@ cdef void _fill_rows(Py_ssize_t n, Py_ssize_t n_features, Py_ssize_t n_indicator
 
 
 cdef class Predictor:
-    """The outputs of a network, laid out for scoring.
+    """A frozen network, optimised for scoring.
 
-    Made by :meth:`dnncore.Network.freeze`, :meth:`dnncore.DNNClassifier.freeze` or
-    :meth:`Predictor.load`. It is a copy: training the model further does not change it.
-    Norm is folded into the first layer. Any number of threads may call it at once; it runs in
-    the calling thread, without the GIL.
+    Predictors are created by :meth:`dnncore.Network.freeze`,
+    :meth:`dnncore.DNNClassifier.freeze` or :meth:`Predictor.load`. A predictor is a copy: further
+    training of the model does not change it. The input standardisation is folded into the first
+    layer. A predictor can be called from any number of threads at the same time; it runs in the
+    calling thread, without the GIL.
 
     Parameters
     ----------
     layer_sizes : tuple of int
+        Numbers of inputs, hidden units of each layer, and outputs.
     parameters : array (n_parameters,) of float32 or float64
-        As ``Network.parameters``, norm folded in. Copied.
+        Weights and biases in the order of ``Network.parameters``, with the input standardisation
+        folded in. Copied.
     classes : array (n_outputs,), optional
-        Labels that :meth:`predict` returns; default: the class indices.
-    activation : {'logistic', 'tanh', 'relu', 'identity'}
-        Of the hidden layers.
-    output : {'softmax', 'logistic', 'identity'}
-        As of :class:`dnncore.Network`.
+        Labels returned by :meth:`predict`. By default, the class indices.
+    activation : {'logistic', 'tanh', 'relu', 'identity'}, default='logistic'
+        Activation function of the hidden layers.
+    output : {'softmax', 'logistic', 'identity'}, default='softmax'
+        Output function, as in :class:`dnncore.Network`.
     fill : array (n_features,), optional
-        What takes the place of missing values (NaN) of each feature. Without it NaN in gives NaN
-        out.
+        Values that replace missing values (NaN) of each feature. By default, rows with NaN give
+        NaN.
     missing : sequence of int, optional
-        With `fill`: the features that have an input, after those of the features, that is 1 where
-        the value is missing and else 0; as of :class:`dnncore.Network`.
+        Features with a missing indicator, as in :class:`dnncore.Network`: an additional input,
+        after the features, that is 1 if the value is missing and 0 otherwise. Requires `fill`.
 
     Attributes
     ----------
     layer_sizes : tuple of int
+        Numbers of inputs, hidden units of each layer, and outputs.
     n_features : int
-        Columns of the rows taken.
+        Number of columns of the rows to score.
     fill : array (n_features,) or None
+        Values that replace missing values.
     missing : intp array or None
+        Features with a missing indicator.
     dtype : numpy.dtype
-        Of the rows taken and the outputs returned.
+        Data type of the rows and of the outputs.
     activation, output : str
+        Activation function of the hidden layers, and output function.
     classes_ : array (n_outputs,)
+        Labels of the outputs.
 
     Examples
     --------
@@ -106,7 +114,9 @@ cdef class Predictor:
             raise TypeError(f"parameters must be float32 or float64, got {self.dtype}")
         sizes = np.array(self.layer_sizes, dtype=np.intp)
         if len(sizes) < 2 or (sizes < 1).any():
-            raise ValueError(f"layer_sizes must be 2 or more positive ints, got {layer_sizes!r}")
+            raise ValueError(
+                f"layer_sizes must be at least 2 positive ints, got {layer_sizes!r}"
+            )
         ends = np.cumsum((sizes[:-1] + 1) * sizes[1:])
         if self._parameters.shape != (ends[-1],):
             raise ValueError(
@@ -131,25 +141,27 @@ cdef class Predictor:
         self._pack()
 
     cdef object _adopt_fill(self, fill, missing):
-        """Checked, what stands for missing values, and which features have an input for them."""
+        """Validate and store `fill` and `missing`."""
         self.n_features = self._sizes[0]
         self.fill = self.missing = None
         self._fill_data = NULL
         if fill is None:
             if missing is not None:
-                raise ValueError("missing needs fill")
+                raise ValueError("missing requires fill")
             return
         self.missing = indicators(() if missing is None else missing, self._sizes[0])
         self.n_features -= self.missing.size
         self.fill = np.array(fill, self.dtype, order="C")
         if self.fill.shape != (self.n_features,) or not all_finite(self.fill):
-            raise ValueError(f"fill must be {self.n_features} finite numbers, got {fill!r:.80}")
+            raise ValueError(
+                f"fill must contain {self.n_features} finite numbers, got {fill!r:.80}"
+            )
         self.fill.flags.writeable = self.missing.flags.writeable = False
         self._fill_data = cnp.PyArray_DATA(self.fill)
         self._missing_data = <const Py_ssize_t*> cnp.PyArray_DATA(self.missing)
 
     cdef object _pack(self):
-        """Weights in panels; `_weights` is where each layer's begin."""
+        """Pack the weights into panels; `_weights` contains the offset of each layer's weights."""
         cdef const dnn_ops* ops = <const dnn_ops*> self._ops
         cdef Py_ssize_t l, k, m
         cols = [ops.packed_cols(size) for size in self.layer_sizes[1:]]
@@ -166,12 +178,12 @@ cdef class Predictor:
 
     @classmethod
     def load(cls, path):
-        """The predictor of a model file, without scikit-learn.
+        """Load a predictor from a model file. Does not need scikit-learn.
 
         Parameters
         ----------
         path : str or path-like
-            Written by :meth:`save` of a predictor, a network or an estimator.
+            Model file written by :meth:`save` of a predictor, a network or an estimator.
 
         Returns
         -------
@@ -187,11 +199,12 @@ cdef class Predictor:
         return load_predictor(path)
 
     def save(self, path):
-        """Write the predictor to a safetensors file; :meth:`load` reads it.
+        """Save the predictor as a safetensors file, which :meth:`load` reads.
 
         Parameters
         ----------
         path : str or path-like
+            File to write.
 
         Raises
         ------
@@ -204,7 +217,7 @@ cdef class Predictor:
 
     @property
     def parameters(self):
-        """The parameters scored with, array (n_parameters,) that is not writeable."""
+        """Weights and biases, a read-only array of shape (n_parameters,)."""
         return self._parameters
 
     def __reduce__(self):
@@ -232,7 +245,7 @@ cdef class Predictor:
         cdef Py_ssize_t itemsize = self._itemsize
         cdef Py_ssize_t n_layers = self._weights.shape[0], l, r, rows, k, m, ld_a, start
         cdef Py_ssize_t row_bytes = self._width * itemsize
-        # Two layers, and the inputs where they are not the rows themselves.
+        # Two layers, and the inputs if they differ from the rows.
         cdef Py_ssize_t needed = 2 * row_bytes + (
             self._sizes[0] * itemsize if self._fill_data != NULL else 0)
         cdef Py_ssize_t block = min(n, STACK_BYTES // needed)
@@ -285,7 +298,8 @@ cdef class Predictor:
                        <const double*> x, <double*> out)
 
     cdef bint _ready(self, object x, Py_ssize_t n_columns, bint writeable):
-        """Whether x is an array of this dtype with rows of so many numbers, to use as it is."""
+        """Return whether x can be used without conversion: an aligned, C-contiguous array of this
+        dtype with `n_columns` columns."""
         cdef int ndim
         if not cnp.PyArray_CheckExact(x) or cnp.PyArray_TYPE(x) != self._typenum:
             return False
@@ -297,7 +311,7 @@ cdef class Predictor:
         )
 
     cdef object _call(self, object x, object out):
-        """Score rows that are known to be contiguous, aligned and of this dtype."""
+        """Score rows that are contiguous, aligned and of this dtype."""
         cdef cnp.npy_intp shape[2]
         cdef int ndim = cnp.PyArray_NDIM(x)
         cdef Py_ssize_t n = 1 if ndim == 1 else cnp.PyArray_DIM(x, 0)
@@ -312,19 +326,20 @@ cdef class Predictor:
         with nogil:
             status = self._score(n, source, target)
         if status:
-            raise MemoryError(f"no memory to score {n} rows")
+            raise MemoryError(f"not enough memory to score {n} rows")
         return out
 
     def __call__(self, x, out=None):
-        """Outputs of one row or many: probabilities, unless the output is 'identity'.
+        """Compute the outputs for one or more rows: probabilities, unless the output is 'identity'.
 
         Parameters
         ----------
         x : array (n_features,) or (n, n_features), of the predictor's dtype
-            Not checked to be finite: NaN in gives NaN out, unless it stands for a missing value.
-        out : array (n_outputs,) or (n, n_outputs), of that dtype, optional
-            Written and returned. With it a call allocates nothing, unless layers are so wide
-            or rows so many that their activations exceed 32 KiB.
+            Rows to score. They are not checked to be finite: unless NaN denotes a missing value,
+            rows with NaN give NaN.
+        out : array (n_outputs,) or (n, n_outputs), same dtype, optional
+            Array to store the outputs in. With `out`, nothing is allocated unless the activations
+            of wide layers or many rows exceed 32 KiB.
 
         Returns
         -------
@@ -333,7 +348,7 @@ cdef class Predictor:
         Raises
         ------
         TypeError, ValueError
-            If a dtype or a shape does not fit.
+            If a dtype or shape is invalid.
         """
         if self._ready(x, self.n_features, False) and (
             out is None
@@ -342,7 +357,7 @@ cdef class Predictor:
         ):
             return self._call(x, out)
         if is_sparse(x):
-            raise TypeError("x must be dense, got a sparse matrix; x.toarray() makes it so")
+            raise TypeError("x must be dense, got a sparse matrix; use x.toarray()")
         x = np.require(x, requirements=("C", "A"))
         if x.dtype != self.dtype:
             raise TypeError(f"x must have dtype {self.dtype}, like the predictor, got {x.dtype}")
@@ -354,24 +369,27 @@ cdef class Predictor:
         return self._call(x, output_array("out", out, shape, self.dtype, apart=(x,)))
 
     def predict_proba(self, X):
-        """As calling the predictor, for rows (n, n_features) that are checked to be finite."""
+        """Compute the outputs for rows (n, n_features), as calling the predictor does, but check
+        that the rows are finite."""
         if is_sparse(X):
-            raise TypeError("X must be dense, got a sparse matrix; X.toarray() makes it so")
+            raise TypeError("X must be dense, got a sparse matrix; use X.toarray()")
         missing = self.fill is not None
         return self(finite_matrix("X", X, self.n_features, self.dtype, missing=missing))
 
     def predict(self, x):
-        """What is predicted for one row, or for each of many.
+        """Predict the class or the targets of one or more rows.
 
         Parameters
         ----------
         x : array (n_features,) or (n, n_features), of the predictor's dtype
+            Rows to score.
 
         Returns
         -------
-        label, or array (n,) of labels
-            The most probable class. For output 'logistic' instead an indicator of 0 and 1 for
-            each output, (n_outputs,) or (n, n_outputs); for 'identity' the outputs themselves.
+        label or array (n,) of labels
+            The most probable class. If the output is 'logistic', multi-label indicators of shape
+            (n_outputs,) or (n, n_outputs): 1 where the probability exceeds 0.5, else 0. If the
+            output is 'identity', the outputs.
         """
         outputs = self(x)
         if self.output == "softmax":
@@ -380,6 +398,6 @@ cdef class Predictor:
 
 
 def _restore(layer_sizes, parameters, classes, activation, output, fill, missing):
-    """For pickle, which calls with positional arguments."""
+    """Create a predictor from positional arguments, for pickle."""
     return Predictor(layer_sizes, parameters, classes, activation=activation, output=output,
                      fill=fill, missing=missing)

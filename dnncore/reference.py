@@ -1,8 +1,8 @@
 """The kernels in plain NumPy: the formulas of back-propagation, one line each.
 
-Rows are samples. A function and its ``_backward`` belong together: if the loss depends on the
-output y of ``f(x)``, then ``f_backward`` turns d loss / d y into d loss / d x. Following
-the chain of layers forward, and then backward, is all there is to back-propagation::
+Rows are samples. Functions come in pairs: if the loss depends on the output y of ``f(x)``, then
+``f_backward`` computes d loss / d x from d loss / d y. Back-propagation applies the functions of
+all layers forward, and then their counterparts backward::
 
     x0 = norm(x, mean, scale)
     z1 = affine(x0, W1, b1)
@@ -15,12 +15,12 @@ the chain of layers forward, and then backward, is all there is to back-propagat
     dx0, dW1, db1 = affine_backward(dz1, x0, W1)
     dx = norm_backward(dx0, scale)
 
-Names and signatures are those of :mod:`dnncore.kernels`, which the tests compare with this
-module. Everything is computed in the type of the arguments, float32 or float64. The activations,
-softmax and the cross-entropies are finite for any finite logits, and for probabilities that are 0.
+Names and signatures are those of :mod:`dnncore.kernels`, which is tested against this module.
+Everything is computed in the dtype of the arguments, float32 or float64. The activations, softmax
+and the cross-entropies are finite for any finite logits, and for probabilities of 0.
 
-A wrong dtype raises `TypeError`, a wrong shape or value `ValueError`. Results go to `out` if
-it is given, and are returned.
+An invalid dtype raises `TypeError`, an invalid shape or value `ValueError`. Results are returned,
+and stored in `out` if it is given.
 """
 
 import numbers
@@ -67,7 +67,9 @@ def norm(
     Parameters
     ----------
     x : array (n, m)
+        Input rows.
     mean, scale : array (m,)
+        Mean and scale of each feature.
     out : array (n, m), optional
 
     Returns
@@ -83,13 +85,14 @@ def norm(
 def norm_backward(
     da: NDArray[Real], scale: NDArray[Real], *, out: NDArray[Real] | None = None
 ) -> NDArray[Real]:
-    """``dx = da / scale``.
+    """Compute ``dx = da / scale``.
 
     Parameters
     ----------
     da : array (n, m)
         Gradient with respect to the output of :func:`norm`.
     scale : array (m,)
+        Scale of each feature.
     out : array (n, m), optional
 
     Returns
@@ -104,13 +107,16 @@ def norm_backward(
 def affine(
     a: NDArray[Real], W: NDArray[Real], b: NDArray[Real], *, out: NDArray[Real] | None = None
 ) -> NDArray[Real]:
-    """``z = a W + b``.
+    """Compute ``z = a W + b``.
 
     Parameters
     ----------
     a : array (n, k)
+        Inputs of the layer.
     W : array (k, m)
+        Weights.
     b : array (m,)
+        Biases.
     out : array (n, m), optional
 
     Returns
@@ -130,14 +136,16 @@ def affine_backward(
     *,
     out: tuple[NDArray[Real] | None, NDArray[Real] | None, NDArray[Real] | None] | None = None,
 ) -> tuple[NDArray[Real], NDArray[Real], NDArray[Real]]:
-    """``da = dz W^T``, ``dW = a^T dz``, ``db = sum_rows dz``.
+    """Compute ``da = dz W^T``, ``dW = a^T dz``, ``db = sum_rows dz``.
 
     Parameters
     ----------
     dz : array (n, m)
         Gradient with respect to the output of :func:`affine`.
     a : array (n, k)
+        Inputs of the layer.
     W : array (k, m)
+        Weights.
     out : tuple of three arrays, optional
         Each may be None.
 
@@ -162,11 +170,12 @@ def affine_backward(
 
 
 def sigmoid(z: NDArray[Real], *, out: NDArray[Real] | None = None) -> NDArray[Real]:
-    """``a = 1 / (1 + exp(-z))``, which is ``exp(z) / (1 + exp(z))``.
+    """Compute ``a = 1 / (1 + exp(-z))``, which equals ``exp(z) / (1 + exp(z))``.
 
     Parameters
     ----------
     z : array, any shape
+        Input values.
     out : array, same shape, optional
 
     Returns
@@ -174,21 +183,21 @@ def sigmoid(z: NDArray[Real], *, out: NDArray[Real] | None = None) -> NDArray[Re
     a : array, same shape
     """
     z = _array("z", z)
-    # The first form for z >= 0 and the second for z < 0: exp of a positive number can overflow.
+    # The first form for z >= 0, the second for z < 0: exp of a positive number can overflow.
     return _result(np.exp(np.minimum(z, 0)) / (1 + np.exp(-np.abs(z))), out)
 
 
 def sigmoid_backward(
     da: NDArray[Real], a: NDArray[Real], *, out: NDArray[Real] | None = None
 ) -> NDArray[Real]:
-    """``dz = da * a * (1 - a)``.
+    """Compute ``dz = da * a * (1 - a)``.
 
     Parameters
     ----------
     da : array, any shape
         Gradient with respect to the output of :func:`sigmoid`.
     a : array, same shape
-        That output.
+        Output of :func:`sigmoid`.
     out : array, same shape, optional
 
     Returns
@@ -201,11 +210,12 @@ def sigmoid_backward(
 
 
 def tanh(z: NDArray[Real], *, out: NDArray[Real] | None = None) -> NDArray[Real]:
-    """``a = tanh z``, which is ``2 sigmoid(2 z) - 1``.
+    """Compute ``a = tanh(z)``, which equals ``2 sigmoid(2 z) - 1``.
 
     Parameters
     ----------
     z : array, any shape
+        Input values.
     out : array, same shape, optional
 
     Returns
@@ -218,14 +228,14 @@ def tanh(z: NDArray[Real], *, out: NDArray[Real] | None = None) -> NDArray[Real]
 def tanh_backward(
     da: NDArray[Real], a: NDArray[Real], *, out: NDArray[Real] | None = None
 ) -> NDArray[Real]:
-    """``dz = da * (1 - a^2)``.
+    """Compute ``dz = da * (1 - a^2)``.
 
     Parameters
     ----------
     da : array, any shape
         Gradient with respect to the output of :func:`tanh`.
     a : array, same shape
-        That output.
+        Output of :func:`tanh`.
     out : array, same shape, optional
 
     Returns
@@ -234,16 +244,17 @@ def tanh_backward(
     """
     da = _array("da", da)
     a = _like("a", a, da.shape, "da", da)
-    # Next to -1 and 1 the difference of a rounded square would be nothing but its error.
+    # Near -1 and 1, 1 - a^2 with a rounded square would consist of rounding error only.
     return _result(da * ((1 - a) * (1 + a)), out)
 
 
 def relu(z: NDArray[Real], *, out: NDArray[Real] | None = None) -> NDArray[Real]:
-    """``a = max(z, 0)``.
+    """Compute ``a = max(z, 0)``.
 
     Parameters
     ----------
     z : array, any shape
+        Input values.
     out : array, same shape, optional
 
     Returns
@@ -256,14 +267,14 @@ def relu(z: NDArray[Real], *, out: NDArray[Real] | None = None) -> NDArray[Real]
 def relu_backward(
     da: NDArray[Real], a: NDArray[Real], *, out: NDArray[Real] | None = None
 ) -> NDArray[Real]:
-    """``dz = da`` where ``a > 0``, else 0.
+    """Compute ``dz = da`` where ``a > 0``, else 0.
 
     Parameters
     ----------
     da : array, any shape
         Gradient with respect to the output of :func:`relu`.
     a : array, same shape
-        That output.
+        Output of :func:`relu`.
     out : array, same shape, optional
 
     Returns
@@ -276,11 +287,12 @@ def relu_backward(
 
 
 def softmax(z: NDArray[Real], *, out: NDArray[Real] | None = None) -> NDArray[Real]:
-    """``p_i = exp(z_i) / sum_j exp(z_j)`` in every row.
+    """Compute ``p_i = exp(z_i) / sum_j exp(z_j)`` in every row.
 
     Parameters
     ----------
     z : array (n, m)
+        Logits.
     out : array (n, m), optional
 
     Returns
@@ -292,11 +304,12 @@ def softmax(z: NDArray[Real], *, out: NDArray[Real] | None = None) -> NDArray[Re
 
 
 def log_softmax(z: NDArray[Real], *, out: NDArray[Real] | None = None) -> NDArray[Real]:
-    """``log p_i = z_i - log sum_j exp(z_j)`` in every row.
+    """Compute ``log p_i = z_i - log sum_j exp(z_j)`` in every row.
 
     Parameters
     ----------
     z : array (n, m)
+        Logits.
     out : array (n, m), optional
 
     Returns
@@ -310,9 +323,9 @@ def log_softmax(z: NDArray[Real], *, out: NDArray[Real] | None = None) -> NDArra
 def softmax_backward(
     dp: NDArray[Real], p: NDArray[Real], *, out: NDArray[Real] | None = None
 ) -> NDArray[Real]:
-    """``dz_i = p_i (dp_i - sum_j dp_j p_j)`` in every row.
+    """Compute ``dz_i = p_i (dp_i - sum_j dp_j p_j)`` in every row.
 
-    This is dp times the Jacobian ``d p_i / d z_j = p_i (delta_ij - p_j)``: every logit moves
+    This is dp times the Jacobian ``d p_i / d z_j = p_i (delta_ij - p_j)``: every logit affects
     every probability.
 
     Parameters
@@ -320,7 +333,7 @@ def softmax_backward(
     dp : array (n, m)
         Gradient with respect to the output of :func:`softmax`.
     p : array (n, m)
-        That output.
+        Output of :func:`softmax`.
     out : array (n, m), optional
 
     Returns
@@ -335,16 +348,16 @@ def softmax_backward(
 def cross_entropy(
     p: NDArray[Real], L: Labels[Real], *, sample_weight: ArrayLike | None = None
 ) -> float:
-    """``-(1 / sum w) sum_rows w sum_i L_i log p_i``, 0 for no rows.
+    """Compute ``-(1 / sum w) sum_rows w sum_i L_i log p_i``; 0 if there are no rows.
 
     Parameters
     ----------
     p : array (n, m)
-        Probabilities. Those below the smallest normal number count as that number.
-    L : array (n,) of integers, or array (n, m)
-        The class of each row, or its distribution over the classes.
+        Probabilities. Values below the smallest normal number are replaced by that number.
+    L : integer array (n,) or array (n, m)
+        Class indices, or soft labels: a row of class probabilities for each sample.
     sample_weight : array (n,), optional
-        The weights w >= 0, not all zero; ones if not given.
+        Weights w of the rows, non-negative and not all zero. By default, all are 1.
 
     Returns
     -------
@@ -362,7 +375,7 @@ def cross_entropy_backward(
     sample_weight: ArrayLike | None = None,
     out: NDArray[Real] | None = None,
 ) -> NDArray[Real]:
-    """``dp = -(w / sum w) L / p``.
+    """Compute ``dp = -(w / sum w) L / p``.
 
     Parameters
     ----------
@@ -386,10 +399,10 @@ def softmax_cross_entropy(
     sample_weight: ArrayLike | None = None,
     out: NDArray[Real] | None = None,
 ) -> tuple[float, NDArray[Real]]:
-    """Loss of ``p = softmax(z)`` and its gradient ``dz = (w / sum w) (p sum_i L_i - L)``.
+    """Compute the loss of ``p = softmax(z)``, and ``dz = (w / sum w) (p sum_i L_i - L)``.
 
-    The division by p in :func:`cross_entropy_backward` cancels the p in front of
-    :func:`softmax_backward`, so that nothing is lost where p underflows.
+    The division by p in :func:`cross_entropy_backward` cancels the factor p in
+    :func:`softmax_backward`, so that nothing is lost if p underflows.
 
     Parameters
     ----------
@@ -398,7 +411,7 @@ def softmax_cross_entropy(
     L, sample_weight
         As in :func:`cross_entropy`.
     out : array (n, m), optional
-        Gets dz.
+        Array to store dz in.
 
     Returns
     -------
@@ -418,7 +431,7 @@ def sigmoid_cross_entropy(
     sample_weight: ArrayLike | None = None,
     out: NDArray[Real] | None = None,
 ) -> tuple[float, NDArray[Real]]:
-    """Loss of ``p = sigmoid(z)``, each output for itself, and its gradient.
+    """Compute the binary cross-entropy of ``p = sigmoid(z)`` and its gradient.
 
     The loss is ``-(1 / sum w) sum_rows w sum_i (Y_i log p_i + (1 - Y_i) log(1 - p_i))``, and
     ``dz = (w / sum w) (p - Y)``.
@@ -428,11 +441,11 @@ def sigmoid_cross_entropy(
     z : array (n, m)
         Logits.
     Y : array (n, m)
-        Targets, in [0, 1].
+        Targets in [0, 1].
     sample_weight : array (n,), optional
-        The weights w >= 0, not all zero; ones if not given.
+        Weights w of the rows, non-negative and not all zero. By default, all are 1.
     out : array (n, m), optional
-        Gets dz.
+        Array to store dz in.
 
     Returns
     -------
@@ -441,7 +454,7 @@ def sigmoid_cross_entropy(
     """
     z = _matrix("z", z)
     Y, w = _probabilities("Y", _like("Y", Y, z.shape, "z", z)), _weights(sample_weight, z)
-    # log(1 + exp(-z)) + (1 - Y) z, without exp of a positive number, which can overflow.
+    # log(1 + exp(-z)) + (1 - Y) z, without the exp of a positive number, which can overflow.
     losses = np.maximum(z, 0) - Y * z + np.log1p(np.exp(-np.abs(z)))
     dz = w[:, np.newaxis].astype(z.dtype) * (sigmoid(z) - Y)
     return _weighted_loss(w, losses), _result(dz, out)
@@ -454,11 +467,12 @@ def squared_error(
     sample_weight: ArrayLike | None = None,
     out: NDArray[Real] | None = None,
 ) -> tuple[float, NDArray[Real]]:
-    """``(1 / sum w) sum_rows w sum_i (z_i - Y_i)^2 / 2`` and ``dz = (w / sum w) (z - Y)``.
+    """Compute ``(1 / sum w) sum_rows w sum_i (z_i - Y_i)^2 / 2``; ``dz = (w / sum w) (z - Y)``.
 
     Parameters
     ----------
     z : array (n, m)
+        Predictions.
     Y : array (n, m)
         Targets.
     sample_weight, out
@@ -485,18 +499,19 @@ def huber_error(
     sample_weight: ArrayLike | None = None,
     out: NDArray[Real] | None = None,
 ) -> tuple[float, NDArray[Real]]:
-    """:func:`squared_error` that is linear where ``|z - Y| > delta``.
+    """Compute the Huber loss, which is linear where ``|z - Y| > delta``, and its gradient.
 
-    With ``d = z - Y`` that is ``delta (|d| - delta / 2)`` instead of ``d^2 / 2``; ``dz`` is
-    ``w / sum w`` times d clipped to +-delta.
+    With ``d = z - Y``, the loss of an output is ``d^2 / 2`` where ``|d| <= delta``, else
+    ``delta (|d| - delta / 2)``; ``dz`` is ``w / sum w`` times d clipped to [-delta, delta].
 
     Parameters
     ----------
     z : array (n, m)
+        Predictions.
     Y : array (n, m)
         Targets.
     delta : float, default 1.0
-        A positive, normal number in the type of z.
+        Residual at which the loss becomes linear; a positive, normal number in the dtype of z.
     sample_weight, out
         As in :func:`sigmoid_cross_entropy`.
 
@@ -519,11 +534,11 @@ def huber_error(
 
 
 def _shift(z: NDArray[Real]) -> NDArray[Real]:
-    """``s = z - max(z)``: the same softmax, of numbers whose exp cannot overflow."""
+    """Return ``s = z - max(z)``, which has the same softmax, and whose exp cannot overflow."""
     top: NDArray[Real] = z.max(axis=1, keepdims=True)
     with np.errstate(over="ignore"):  # the difference of two finite numbers can overflow
         s = z - top
-    return s.clip(min=np.finfo(z.dtype).min / 2)  # half the range is left to sums of these
+    return s.clip(min=np.finfo(z.dtype).min / 2)  # half the range remains for sums of these
 
 
 def _positive(p: NDArray[Real]) -> NDArray[Real]:
@@ -535,14 +550,14 @@ def _weighted_loss(w: NDArray[np.float64], losses: NDArray[Real]) -> float:
 
 
 def _label_rows(L: Labels[Real], p: NDArray[Real], other: str) -> NDArray[Real]:
-    """Label rows as they are, classes as one-hot rows."""
+    """Return soft labels unchanged, and class indices as one-hot rows."""
     labels = np.asarray(L)
     if labels.ndim == 2:
         return _like("L", labels, p.shape, other, p)
     if labels.dtype.kind not in "iu":
         raise TypeError(
-            f"L must be integers (n,) or rows (n, m) of {p.dtype}, got {labels.dtype}"
-            f" of shape {labels.shape}"
+            f"L must be integer class indices of shape (n,) or soft labels of shape (n, m) and "
+            f"dtype {p.dtype}, got {labels.dtype} of shape {labels.shape}"
         )
     n, m = p.shape
     if labels.shape != (n,):
@@ -556,7 +571,7 @@ def _label_rows(L: Labels[Real], p: NDArray[Real], other: str) -> NDArray[Real]:
 
 
 def _weights(sample_weight: ArrayLike | None, p: NDArray[Real]) -> NDArray[np.float64]:
-    """``w / sum w``."""
+    """Return ``w / sum w``."""
     n = p.shape[0]
     w = np.ones(n) if sample_weight is None else np.asarray(sample_weight)
     if w.dtype.kind not in "fiub":
@@ -566,10 +581,10 @@ def _weights(sample_weight: ArrayLike | None, p: NDArray[Real]) -> NDArray[np.fl
     with np.errstate(over="ignore"):
         w = w.astype(p.dtype).astype(np.float64)
     if not np.all((w >= 0) & np.isfinite(w)):
-        raise ValueError("sample_weight must be finite and not negative")
+        raise ValueError("sample_weight must be finite and non-negative")
     if n > 0 and not w.any():
         raise ValueError("sample_weight must not be all zero")
-    w /= w.max(initial=0)  # so that the sum neither overflows nor is subnormal
+    w /= w.max(initial=0)  # the sum can then neither overflow nor be subnormal
     w /= w.sum()
     return w
 
@@ -587,7 +602,9 @@ def _array(name: str, x: ArrayLike) -> NDArray[Any]:
 def _matrix(name: str, x: ArrayLike) -> NDArray[Any]:
     x = _array(name, x)
     if x.ndim != 2 or x.shape[1] == 0:
-        raise ValueError(f"{name} must have shape (rows, columns > 0), got {x.shape}")
+        raise ValueError(
+            f"{name} must have shape (n_rows, n_columns) with at least 1 column, got {x.shape}"
+        )
     return x
 
 
@@ -598,7 +615,7 @@ def _like(
     if x.dtype != array.dtype:
         raise TypeError(f"{name} must have dtype {array.dtype}, like {other}, got {x.dtype}")
     if x.shape != shape:
-        raise ValueError(f"{name} must have shape {shape} to go with {other}, got {x.shape}")
+        raise ValueError(f"{name} must have shape {shape} to match {other}, got {x.shape}")
     return x
 
 
@@ -613,7 +630,7 @@ def _probabilities(name: str, x: NDArray[Real]) -> NDArray[Real]:
 
 
 def _positive_number(name: str, value: float, array: NDArray[Real]) -> Real:
-    """`value` in the type of `array`, where it must be a normal number."""
+    """Return `value` in the dtype of `array`, in which it must be a positive normal number."""
     if isinstance(value, (bool, np.bool_)) or not isinstance(value, numbers.Real):
         raise TypeError(f"{name} must be a number, got {value!r}")
     info = np.finfo(array.dtype)

@@ -1,4 +1,4 @@
-"""Draws docs/architecture.svg from the contracts in pyproject.toml: run it after they change.
+"""Draw docs/architecture.svg from the contract in pyproject.toml. Run it after changing that.
 
 python docs/architecture.py
 """
@@ -13,25 +13,25 @@ from html import escape
 DOCS = pathlib.Path(__file__).parent
 PICTURE = DOCS / "architecture.svg"
 
-# Compiled modules, which import-linter does not see, stand on the floor of their oracle.
+# import-linter does not see compiled modules; they are drawn on the level of the reference.
 COMPILED = {"reference": ("kernels", "predictor", "reference")}
 ABOUT = {
-    "cli": "the command line: a file for each command, tables",
+    "cli": "the command line: one file per command, tables",
     "report": "one HTML page about a model",
     "display": "plots of training, weights and layers",
     "convert": "ONNX, C, PyTorch, scikit-learn",
     "modelfile": "save and load: safetensors",
     "classifier": "DNNClassifier",
     "regressor": "DNNRegressor",
-    "_estimators": "what the two share: checked rows, targets, parameters, fit, scoring",
+    "_estimators": "shared by both: validation, targets, parameters, fit, scoring",
     "training": "public names of the trainer",
     "blocks": "NPY and Parquet files for fit_blocks",
     "_training": "trainer, epochs, solvers, schedules, history",
     "_data": "NPY, Parquet, CSV; columns and their encoding; blocks of rows",
     "network": "Network: one parameter vector, forward, loss, gradients",
     "kernels": "forward and backward kernels",
-    "predictor": "a frozen network that scores",
-    "reference": "the same in plain NumPy",
+    "predictor": "a frozen network for scoring",
+    "reference": "the kernels in plain NumPy",
     "_core": "engine, layers, threads, checks, names",
     "_html": "networks drawn as SVG",
     "csrc": "plain C11: vector mathematics and matrix products for each instruction set",
@@ -41,7 +41,7 @@ WIDTH, FLOOR, GAP, MARGIN = 860, 46, 8, 16
 
 
 def floors() -> list[tuple[str, ...]]:
-    """The rooms of each floor, from the top one down."""
+    """Return the modules of each level, from top to bottom."""
     project = tomllib.loads((DOCS.parent / "pyproject.toml").read_text())
     layers = project["tool"]["importlinter"]["contracts"][0]["layers"]
     rooms = [tuple(re.split(r" [|:] ", floor)) for floor in layers if floor != "__main__"]
@@ -49,7 +49,7 @@ def floors() -> list[tuple[str, ...]]:
 
 
 def box(room: str, x: float, y: float, width: float) -> str:
-    """A room: its name, and what it is for."""
+    """Return a box with the name and the purpose of a module."""
     about = escape(ABOUT[room])
     colour = INTERNAL if room.startswith("_") or room == "csrc" else PUBLIC
     return (
@@ -60,7 +60,7 @@ def box(room: str, x: float, y: float, width: float) -> str:
 
 
 def picture() -> str:
-    """The architecture as SVG."""
+    """Return the architecture as SVG."""
     parts, y = [], MARGIN + 26
     for rooms in floors():
         width = (WIDTH - 2 * MARGIN - GAP * (len(rooms) - 1)) / len(rooms)
@@ -71,12 +71,12 @@ def picture() -> str:
     height = y + MARGIN - GAP
     return (
         f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {WIDTH} {height}" width="{WIDTH}" '
-        f'height="{height}" role="img" aria-label="The rooms of dnncore, floor by floor" '
+        f'height="{height}" role="img" aria-label="The modules of dnncore, level by level" '
         f'font-family="sans-serif" font-size="14" fill="#1c1e21">'
         f'<rect width="{WIDTH}" height="{height}" rx="8" fill="#ffffff"/>'
         f'<text x="{MARGIN}" y="{MARGIN + 10}" font-size="12" fill="#444">'
-        "A room imports only from the floors below it; save, load and from_sklearn are the only "
-        "doors upwards. Public rooms are blue.</text>" + "".join(parts) + "</svg>\n"
+        "Modules import only from lower levels; save, load and from_sklearn also import upwards, "
+        "when they are called. Public modules are blue.</text>" + "".join(parts) + "</svg>\n"
     )
 
 

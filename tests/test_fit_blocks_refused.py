@@ -51,7 +51,7 @@ REFUSED = [
     ([(1, 2)], TypeError, "must contain arrays, got 1"),
     ([BLOCKS[0], (X, LABEL[:5])], ValueError, r"row 300 \(block 1\): y must have 700 rows"),
     ([(X, LABEL, WEIGHT[:5])], ValueError, r"sample_weight must have shape \(700,\)"),
-    ([(X, LABEL, -WEIGHT)], ValueError, "block 0.*not negative"),
+    ([(X, LABEL, -WEIGHT)], ValueError, "block 0.*non-negative"),
     ([(X, LABEL, 0 * WEIGHT)], ValueError, "must not be all zero"),
     ([(X, LABEL, WEIGHT * 1e-310)], ValueError, "must have a sum between 1e-300"),
     ([(X, LABEL, WEIGHT), BLOCKS[0]], ValueError, "only some blocks have sample_weight; block 1"),

@@ -141,10 +141,10 @@ def test_gradients():
 @pytest.mark.parametrize(
     ("missing", "words"),
     [
-        ([0, 0], "missing must name different features"),
+        ([0, 0], "missing must name distinct features"),
         ([2], r"missing must lie in \[0, 2\), got \[2\]"),
         ([-1], r"missing must lie in \[0, 2\), got \[-1\]"),
-        ([0, 1, 2], "missing must name different features, fewer than"),
+        ([0, 1, 2], "missing must name distinct features, fewer than"),
     ],
 )
 def test_bad_indicators(missing, words):
@@ -163,7 +163,7 @@ def test_repr_and_norm():
     assert repr(network).endswith("with norm, 2 inputs for missing values)")
     with pytest.raises(ValueError, match=r"mean must have shape \(3,\)"):
         network.set_norm(np.zeros(5), np.ones(5))
-    with pytest.raises(ValueError, match="fill must be 3 finite numbers"):
+    with pytest.raises(ValueError, match="fill must contain 3 finite numbers"):
         Predictor((5, 2), np.zeros(12), fill=np.zeros(5), missing=[0, 1])
-    with pytest.raises(ValueError, match="missing needs fill"):
+    with pytest.raises(ValueError, match="missing requires fill"):
         Predictor((5, 2), np.zeros(12), missing=[0, 1])

@@ -180,7 +180,7 @@ def test_target_mean_and_scale(sizes, dtype, norm, given):
 @pytest.mark.parametrize("output", ["softmax", "logistic"])
 @pytest.mark.parametrize("units", [{"target_mean": [0.0, 0.0]}, {"target_scale": [1.0, 1.0]}])
 def test_target_mean_and_scale_are_for_numbers(output, units):
-    with pytest.raises(ValueError, match="target_mean and target_scale need output='identity'"):
+    with pytest.raises(ValueError, match="target_mean and target_scale require output='identity'"):
         Network((3, 2), seed=0, output=output).freeze(**units)
 
 
@@ -196,7 +196,7 @@ def test_target_mean_and_scale_are_for_numbers(output, units):
 )
 def test_bad_target_mean_and_scale(units, name):
     network = Network((4, 5, 3), seed=0, output="identity")
-    with pytest.raises(ValueError, match=f"{name} must be 3 finite numbers"):
+    with pytest.raises(ValueError, match=f"{name} must contain 3 finite numbers"):
         network.freeze(**units)
 
 
@@ -284,8 +284,8 @@ def test_nan_goes_through_and_is_refused_by_predict_proba():
 @pytest.mark.parametrize(
     ("arguments", "error", "words"),
     [
-        (((3,), np.zeros(4)), ValueError, "layer_sizes must be 2 or more positive ints"),
-        (((3, 0), np.zeros(4)), ValueError, "layer_sizes must be 2 or more positive ints"),
+        (((3,), np.zeros(4)), ValueError, "layer_sizes must be at least 2 positive ints"),
+        (((3, 0), np.zeros(4)), ValueError, "layer_sizes must be at least 2 positive ints"),
         (((3, 2), np.zeros(7)), ValueError, r"parameters must have shape \(8,\)"),
         (((3, 2), np.full(8, np.nan)), ValueError, "parameters must be finite"),
         (((3, 2), np.zeros(8, int)), TypeError, "parameters must be float32 or float64"),

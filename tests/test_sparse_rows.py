@@ -252,10 +252,10 @@ def put(at, value):
     [
         (broken(indices=put(5, FEATURES)), r"indices in \[0, 23\)"),
         (broken(indices=put(5, -1)), r"indices in \[0, 23\)"),
-        (broken(indptr=put(0, 1)), "ascends from 0"),
-        (broken(indptr=put(4, 10**6)), "ascends from 0"),
+        (broken(indptr=put(0, 1)), "starts at 0"),
+        (broken(indptr=put(4, 10**6)), "starts at 0"),
         (broken(indptr=put(-1, 10**6)), "1000000 indices and values"),
-        (broken(indptr=lambda x: x[:-1]), "one for each row"),
+        (broken(indptr=lambda x: x[:-1]), "one entry more than rows"),
         (broken(data=lambda x: x[:-4]), "indices and values"),
         (broken(data=put(0, np.inf)), "X must be finite"),
         (broken(data=put(-1, np.nan)), "X must be finite"),

@@ -210,7 +210,7 @@ def test_divergence_goes_back_to_the_last_finite_epoch(dtype):
         (
             {"sample_weight": -np.ones(203)},
             ValueError,
-            "sample_weight must be finite and not negative",
+            "sample_weight must be finite and non-negative",
         ),
         ({"sample_weight": np.ones(3)}, ValueError, "sample_weight must have shape"),
         ({"sample_weight": np.full(203, "a")}, TypeError, "sample_weight must be real numbers"),

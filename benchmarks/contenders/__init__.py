@@ -1,10 +1,10 @@
-"""The contenders, one file for each library.
+"""The contenders, one file per library.
 
-A trainer is a function ``(Training) -> (() -> float)``: it sets everything up and returns a
-function that trains for one epoch and returns the epoch's mean loss. A scorer is a function
-``(Scoring) -> ((X) -> p)``, from a NumPy array to a NumPy array. Each is called in a process of
-its own, so a contender may change settings of its process. A library that is not installed ends
-in the ImportError of its file, a job that it has no means for in `Unavailable`.
+A trainer is a function ``(Training) -> (() -> float)``: it prepares training, and returns a
+function that trains for one epoch and returns the mean loss of the epoch. A scorer is a function
+``(Scoring) -> ((X) -> p)``, where X and p are NumPy arrays. Each is called in its own process, so
+that contenders may change process-wide settings. If a library is not installed, importing its file
+raises ImportError; if it cannot perform a task, the function raises `Unavailable`.
 """
 
 TRAINERS = {
@@ -32,4 +32,4 @@ SCORERS = {
 
 
 class Unavailable(Exception):
-    """The library is there, but cannot do this job."""
+    """The library is installed, but cannot perform the task."""

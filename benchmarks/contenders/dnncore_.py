@@ -19,7 +19,7 @@ def train(problem: Training) -> Callable[[], float]:
         solver = SGD(problem.learning_rate, MOMENTUM, nesterov=False)
     else:
         solver = Adam(problem.learning_rate, BETA_1, BETA_2, EPSILON)
-    # All threads may be used, but need not be: the other libraries decide by the work, too.
+    # With all processors, dnncore chooses the number of threads, as the other libraries do.
     n_threads = None if problem.threads == len(available_cpus()) else problem.threads
     trainer = Trainer(
         _network(problem),

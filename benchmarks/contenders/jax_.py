@@ -1,4 +1,4 @@
-"""JAX: one compiled function scans the whole epoch, its parameter buffers donated."""
+"""JAX: the epoch is a single compiled scan, with donated parameter buffers."""
 
 import math
 from collections.abc import Callable
@@ -69,7 +69,7 @@ def _adam(problem: Training) -> tuple[Callable, Callable]:
         t = t + 1
         m = jax.tree.map(lambda m, g: BETA_1 * m + (1 - BETA_1) * g, m, gradient)
         v = jax.tree.map(lambda v, g: BETA_2 * v + (1 - BETA_2) * g * g, v, gradient)
-        # 1 - beta^t, which float32 would spoil by cancellation.
+        # 1 - beta^t, without cancellation in float32.
         correction_1, correction_2 = (-jnp.expm1(t * math.log(b)) for b in (BETA_1, BETA_2))
         rate = problem.learning_rate * jnp.sqrt(correction_2) / correction_1
         parameters = jax.tree.map(

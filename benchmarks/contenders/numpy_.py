@@ -1,6 +1,6 @@
-"""NumPy written with care: no array is made in the loop, and all updates are in place.
+"""NumPy, carefully written: no arrays are allocated in the loop, and all updates are in place.
 
-This is also the referee of the training losses, in float64.
+In float64, this is also the reference for the training losses.
 """
 
 from collections.abc import Callable
@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 
 class Layers:
-    """Parameters in one flat vector, and the buffers of a forward pass over n rows."""
+    """Parameters in a flat vector, and the buffers of a forward pass over n rows."""
 
     def __init__(self, problem: Problem, n: int) -> None:
         coefs, intercepts = problem.weights()
@@ -42,7 +42,7 @@ class Layers:
         return x
 
     def exp_and_total(self, z: NDArray) -> None:
-        """exp(z) in place of the logits, less their row maximum, and its row sums."""
+        """Replace shifted logits z by exp(z), and compute the row sums."""
         np.exp(z, out=z)
         np.add.reduce(z, axis=1, keepdims=True, out=self.total)
 
@@ -52,7 +52,8 @@ class Layers:
 
 
 def sigmoid(z: NDArray) -> None:
-    # (1 + tanh(z / 2)) / 2 takes as many passes as 1 / (1 + exp(-z)) and cannot overflow.
+    # (1 + tanh(z / 2)) / 2 needs the same number of passes as 1 / (1 + exp(-z)), and cannot
+    # overflow.
     np.multiply(z, 0.5, out=z)
     np.tanh(z, out=z)
     np.multiply(z, 0.5, out=z)
@@ -68,7 +69,7 @@ def train(problem: Training) -> Callable[[], float]:
     deltas = [np.empty_like(a) for a in layers.a[:-1]]
     complements = [np.empty_like(a) for a in layers.a[:-1]]
     row = np.arange(n)
-    ones = np.ones(n, X.dtype)  # BLAS sums columns faster than add.reduce does
+    ones = np.ones(n, X.dtype)  # BLAS sums columns faster than add.reduce
     update, factor = UPDATES[problem.solver](layers.parameters, gradient, problem)
     factor = X.dtype.type(factor / n)
 
@@ -116,7 +117,7 @@ def _momentum(
         np.subtract(velocity, gradient, out=velocity)
         np.add(parameters, velocity, out=parameters)
 
-    # The rate is multiplied into the logits' deltas: that saves a pass over the gradient.
+    # The deltas of the logits include the learning rate, which saves a pass over the gradient.
     return update, problem.learning_rate
 
 

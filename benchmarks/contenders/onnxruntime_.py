@@ -7,7 +7,7 @@ from _problems import Problem, Scoring
 from numpy.typing import NDArray
 from onnx import TensorProto, helper, numpy_helper
 
-OPSET, IR_VERSION = 17, 8  # of 2022: every runtime of today reads them
+OPSET, IR_VERSION = 17, 8  # from 2022: supported by all current runtimes
 
 
 def score(problem: Scoring) -> Callable[[NDArray], NDArray]:

@@ -38,8 +38,8 @@ def score(problem: Scoring) -> Callable[[NDArray], NDArray]:
 
 def _model(problem: Problem, **settings: Any) -> MLPClassifier:
     model = MLPClassifier(problem.layer_sizes[1:-1], activation="logistic", **settings)
-    # The arrays come into being in a first call. Then they get their values, and the
-    # optimizer's state is made anew in the next call.
+    # A first call creates the arrays, which are then overwritten. The next call creates a new
+    # optimizer.
     classes = np.arange(problem.layer_sizes[-1])
     n = max(len(classes), settings.get("batch_size", 1))
     model.partial_fit(problem.rows(n), np.resize(classes, n), classes=classes)

@@ -30,7 +30,7 @@ def train(problem: Training) -> Callable[[], float]:
     def step(x: NDArray, label: NDArray) -> float:
         p, backward = model.begin_update(x)
         loss = -float(np.log(p[row, label]).sum()) / n
-        # Its Softmax takes p - L, divided by the rows, as the derivative of the loss.
+        # Thinc's Softmax expects (p - L) / n as the derivative of the loss.
         p[row, label] -= 1
         p /= n
         backward(p)

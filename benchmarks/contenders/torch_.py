@@ -1,4 +1,4 @@
-"""PyTorch: the usual loop, eager; a training step compiled as a whole; inference mode."""
+"""PyTorch: the usual eager training loop, a fully compiled training step, and inference mode."""
 
 import itertools
 import math
@@ -13,7 +13,7 @@ Tensors = list[torch.Tensor]
 
 
 def network(problem: Problem) -> torch.nn.Sequential:
-    """The logits, with the initial weights."""
+    """Return a network with the initial weights that computes the logits."""
     torch.set_num_threads(problem.threads)
     layers: list[torch.nn.Module] = []
     for W, b in zip(*problem.weights(), strict=True):
@@ -30,7 +30,8 @@ def optimizer_class_and_settings(problem: Training) -> tuple[type, dict[str, obj
         settings: dict[str, object] = {"momentum": MOMENTUM}
         optimizer: type = torch.optim.SGD
     else:
-        # Adds epsilon after the correction of v, the others before: the losses differ a little.
+        # PyTorch adds epsilon after the bias correction of v, the others before it, so the losses
+        # differ slightly.
         settings = {"betas": (BETA_1, BETA_2), "eps": EPSILON}
         optimizer = torch.optim.Adam
     return optimizer, settings | {"lr": problem.learning_rate, "fused": True}
@@ -52,7 +53,8 @@ def train(problem: Training) -> Callable[[], float]:
 
 
 def train_compiled(problem: Training) -> Callable[[], float]:
-    """Loss, derivatives and update in one graph: a third of the time of compiling the loss."""
+    """Train with loss, derivatives and update compiled as one graph, which takes a third of the
+    time of compiling only the loss."""
     torch.set_num_threads(problem.threads)
     parameters = [
         torch.from_numpy(x) for pair in zip(*problem.weights(), strict=True) for x in pair

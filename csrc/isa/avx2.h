@@ -1,5 +1,4 @@
-/* x86-64 with AVX2 and FMA (Haswell, Zen and later). What it defines is described in
- * ops/table.h. */
+/* x86-64 with AVX2 and FMA (Haswell, Zen and later). See ops/table.h for the definitions. */
 #include "isa.h"
 
 #ifdef DNN_X86
@@ -18,7 +17,7 @@
 #define VEC_FMA _mm256_fmadd_pd
 #endif
 #define VEC_BYTES 32
-#define TILE_ROWS 6 /* 12 of 16 registers are sums */
+#define TILE_ROWS 6 /* 12 of 16 registers hold sums */
 #define FOR_TILE_ROWS(X) X(1) X(2) X(3) X(4) X(5) X(6)
 
 #include "ops/table.h"

@@ -1,5 +1,5 @@
-/* x86-64 with AVX-512 F, DQ, BW and VL (Skylake-SP, Zen 4 and later). What it defines is
- * described in ops/table.h. */
+/* x86-64 with AVX-512 F, DQ, BW and VL (Skylake-SP, Zen 4 and later). See ops/table.h for the
+ * definitions. */
 #include "isa.h"
 
 #ifdef DNN_X86
@@ -21,8 +21,8 @@
 #define HALF_FMA _mm256_fmadd_pd
 #endif
 #define VEC_BYTES 64
-#define HALF_BYTES 32 /* half the work where 512 bits take two turns (Zen 4) */
-#define TILE_ROWS 8   /* more rows would need more addresses than there are registers */
+#define HALF_BYTES 32 /* half the work on processors that split 512-bit operations (Zen 4) */
+#define TILE_ROWS 8   /* more rows would need more address registers than there are */
 #define FOR_TILE_ROWS(X) X(1) X(2) X(3) X(4) X(5) X(6) X(7) X(8)
 
 #include "ops/table.h"

@@ -1,5 +1,4 @@
-/* What the compiler may assume of every processor of the target. What it defines is described
- * in ops/table.h. */
+/* The baseline instruction set of the compilation target. See ops/table.h for the definitions. */
 #include "isa.h"
 #include "ops/real.h"
 
@@ -13,7 +12,7 @@
 #define TILE_ROWS 4
 #define FOR_TILE_ROWS(X) X(1) X(2) X(3) X(4)
 
-/* One multiply-add a lane, by the processor or by the C library. */
+/* One multiply-add per lane, by the processor or by the C library. */
 typedef real generic_vec __attribute__((vector_size(VEC_BYTES)));
 INLINE generic_vec generic_fma(generic_vec a, generic_vec b, generic_vec c)
 {

@@ -13,7 +13,7 @@ const dnn_isa *dnn_isa_available(int i)
     const dnn_isa *found[3];
     int n = 0;
 #ifdef DNN_X86
-    /* The compiler's check includes that the operating system saves the registers. */
+    /* This also checks that the operating system saves the registers. */
     __builtin_cpu_init();
     if (__builtin_cpu_supports("avx512f") && __builtin_cpu_supports("avx512dq") &&
         __builtin_cpu_supports("avx512bw") && __builtin_cpu_supports("avx512vl"))

@@ -1,4 +1,4 @@
-/* The instruction sets that are compiled in, and the operations compiled for each. */
+/* The instruction sets, and the operations compiled for each. */
 #ifndef DNN_ISA_H
 #define DNN_ISA_H
 

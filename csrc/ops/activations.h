@@ -4,8 +4,8 @@
 
 #include "exp_log.h"
 
-/* For |x| < 5/8, x + x^3 P(x^2) with a minimax polynomial P (float: relative error 2^-30, double:
- * 2^-59); else (1 - e) / (1 + e) with e = exp(-2 |x|). */
+/* tanh(x) is x + x^3 P(x^2) for |x| < 5/8, with a minimax polynomial P (relative error 2^-30 for
+ * float, 2^-59 for double), else (1 - e) / (1 + e) with e = exp(-2 |x|), with the sign of x. */
 INLINE real tanh_one(real x)
 {
     const real size = FABS(x), z = x * x;
@@ -36,7 +36,7 @@ INLINE real tanh_one(real x)
     return COPYSIGN(size < REAL(0.625) ? near : far, x);
 }
 
-/* `activation` is a constant where this is inlined. NaN passes through. */
+/* `activation` is a constant after inlining. NaN is propagated. */
 INLINE real activate_one(dnn_activation activation, real z)
 {
     switch (activation) {
@@ -47,7 +47,7 @@ INLINE real activate_one(dnn_activation activation, real z)
     }
 }
 
-INLINE real slope_one(dnn_activation activation, real a)
+INLINE real derivative_one(dnn_activation activation, real a)
 {
     switch (activation) {
     case DNN_LOGISTIC: return a * (REAL(1.0) - a);
@@ -57,7 +57,7 @@ INLINE real slope_one(dnn_activation activation, real a)
     }
 }
 
-/* CALL with each activation as a constant. */
+/* Invokes CALL with the activation as a constant. */
 #define FOR_ACTIVATION(activation, CALL)                 \
     switch (activation) {                                \
     case DNN_IDENTITY: CALL(DNN_IDENTITY); break;        \
@@ -85,7 +85,7 @@ INLINE void activate_backward_as(dnn_activation activation, ptrdiff_t n, const r
                                  const real *a, real *dz)
 {
     ELEMENTWISE
-    for (ptrdiff_t i = 0; i < n; i++) dz[i] = da[i] * slope_one(activation, a[i]);
+    for (ptrdiff_t i = 0; i < n; i++) dz[i] = da[i] * derivative_one(activation, a[i]);
 }
 
 static void activate_backward(dnn_activation activation, ptrdiff_t n, const void *da,

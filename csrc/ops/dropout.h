@@ -1,11 +1,11 @@
-/* Dropout by random numbers that depend on the position alone. */
+/* Dropout, with random numbers determined by key and position. */
 #ifndef DNN_DROPOUT_H
 #define DNN_DROPOUT_H
 
 #include "real.h"
 
-/* A finaliser whose steps are all invertible ("lowbias32", C. Wellons 2018). The random number of
- * `key` and a position is the hash of their sum, the position being hashed before. */
+/* A bijective hash of 32-bit integers ("lowbias32", C. Wellons 2018). The random number of `key`
+ * and a position is hash(hash(position) + key). */
 INLINE uint32_t hash(uint32_t x)
 {
     x ^= x >> 16;

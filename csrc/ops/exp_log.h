@@ -1,17 +1,17 @@
-/* exp, log, log1p and sigmoid. ops.h states their largest errors. */
+/* exp, log, log1p and sigmoid. See ops.h for their largest errors. */
 #ifndef DNN_EXP_LOG_H
 #define DNN_EXP_LOG_H
 
 #include "real.h"
 
-/* exp(x) = 2^n exp(r), |r| <= ln(2) / 2, with exp(r) = 1 + r + r^2 Q(r); Q is a minimax
- * polynomial (float: relative error 2^-29 of exp(r), double: 2^-59).
+/* exp(x) = 2^n exp(r) with |r| <= ln(2) / 2, and exp(r) = 1 + r + r^2 Q(r) with a minimax
+ * polynomial Q (relative error of exp(r): 2^-29 for float, 2^-59 for double).
  *
- * Adding 1.5 * 2^MANTISSA_BITS to n rounds it to an integer, which then stands in the low bits;
- * with EXPONENT_BIAS and HALF_WAY added too, a shift of these bits makes 2^(n + HALF_WAY). The
- * rest of the power is a constant factor, so that a subnormal result is rounded once. For
- * positive x the sign of HALF_WAY is the other one; `negative`, a constant, says that there
- * are none. NaN passes through, because comparisons with it are false. */
+ * Adding 1.5 * 2^MANTISSA_BITS to x / ln(2) rounds it to an integer n, stored in the low bits. With
+ * EXPONENT_BIAS and half_way also added, shifting these bits to the exponent gives
+ * 2^(n + half_way). The factor 2^-half_way is applied last, so that a subnormal result is rounded
+ * only once. For positive x, half_way is subtracted instead. `negative`, a constant, asserts that
+ * there are no positive x. NaN is propagated, because comparisons with NaN are false. */
 INLINE real exp_one(real x, int negative)
 {
 #if REAL_IS_FLOAT
@@ -55,9 +55,9 @@ INLINE real exp_one(real x, int negative)
     return exp_r * power * (falls ? down : up);
 }
 
-/* log(x) = k ln(2) + log(1 + f), 1 + f in [sqrt(1/2), sqrt(2)), and with s = f / (2 + f)
- * log(1 + f) = 2 atanh(s) = f - f^2/2 + s (f^2/2 + R(s^2)). log(0) = -inf, log(x < 0) is
- * NaN. */
+/* log(x) = k ln(2) + log(1 + f) with 1 + f in [sqrt(1/2), sqrt(2)), and with s = f / (2 + f),
+ * log(1 + f) = 2 atanh(s) = f - f^2/2 + s (f^2/2 + R(s^2)). log(0) is -infinity, and log(x) is NaN
+ * for x < 0. */
 INLINE real log_one(real x)
 {
 #if REAL_IS_FLOAT
@@ -102,15 +102,15 @@ INLINE real log_one(real x)
     return x <= REAL_MAX ? y : x;
 }
 
-/* log(1 + e), 0 <= e <= 1: what rounding takes from 1 + e is put back to first order. 1 ULP: float
- * at 0x1.1a756ap-2, double at 0x1.9c2ae44be16cep-2. */
+/* log(1 + e) for 0 <= e <= 1. The rounding error of 1 + e is corrected to first order. 1 ULP:
+ * float at 0x1.1a756ap-2, double at 0x1.9c2ae44be16cep-2. */
 INLINE real log1p_one(real e)
 {
     const real u = REAL(1.0) + e;
     return log_one(u) + (e - (u - REAL(1.0))) / u;
 }
 
-/* With e = exp(-|x|) <= 1 nothing overflows: 1 / (1 + e), or e / (1 + e) for x < 0. */
+/* 1 / (1 + e), or e / (1 + e) for x < 0, with e = exp(-|x|) <= 1, which cannot overflow. */
 INLINE real sigmoid_one(real x)
 {
     real e = exp_one(-FABS(x), 1);
@@ -126,7 +126,7 @@ static void exp_array(ptrdiff_t n, const void *x_, void *y_)
     for (ptrdiff_t i = 0; i < n; i++) y[i] = exp_one(x[i], 0);
 }
 
-/* The same for x <= 0. */
+/* y = exp(x) for x <= 0. */
 static void exp_negative(ptrdiff_t n, const real *x, real *y)
 {
     ELEMENTWISE

@@ -1,13 +1,13 @@
-/* Rows by their index: copied, or standardised on the way. */
+/* Gathering of rows by index, with or without standardisation. */
 #ifndef DNN_GATHER_H
 #define DNN_GATHER_H
 
 #include "real.h"
 
-/* How much of the rows to come is fetched meanwhile: rows in random order come from far away. */
+/* Bytes of the next rows to prefetch: rows in random order are not in the cache. */
 enum { FETCH_BYTES = 8192 };
 
-/* What gather_rows and norm take: rows of x by `index`, or in order. */
+/* The input of gather_rows and norm: rows of x by `index`, or in order. */
 typedef struct {
     const real *x;
     size_t row_bytes;
@@ -26,7 +26,7 @@ INLINE row_source rows_of(const void *x, ptrdiff_t rows, ptrdiff_t cols, const p
     return (row_source){x, bytes, cols, index, fetchable, ahead};
 }
 
-/* Row r, while one that will be asked for soon is fetched. */
+/* Returns row r, and prefetches a row that is needed soon. */
 INLINE const real *take_row(const row_source *from, ptrdiff_t r)
 {
     assert(!from->index || from->index[r] >= 0);

@@ -1,11 +1,11 @@
-/* Losses of rows and their derivatives: the cross-entropy of probabilities and of logits, and the
- * losses that are a sum over the outputs. */
+/* Losses of rows and their derivatives: cross-entropy from probabilities and from logits, and the
+ * losses that are sums over the outputs. */
 #ifndef DNN_LOSSES_H
 #define DNN_LOSSES_H
 
 #include "softmax.h"
 
-/* What row r counts with. */
+/* The factor of the loss of row r. */
 INLINE double row_factor(double scale, const real *weight, ptrdiff_t r)
 {
     return weight ? scale * (double)weight[r] : scale;
@@ -18,7 +18,7 @@ INLINE int are_classes(ptrdiff_t rows, const ptrdiff_t *label, ptrdiff_t cols)
     return 1;
 }
 
-/* A probability that has underflowed to 0 counts as the smallest normal number. */
+/* Replaces probabilities below the smallest normal number by that number. */
 INLINE real positive(real p)
 {
     return p < REAL_TINY ? REAL_TINY : p;
@@ -67,7 +67,7 @@ static void cross_entropy_backward(ptrdiff_t rows, ptrdiff_t cols, const void *p
     }
 }
 
-/* What softmax_cross_entropy is given, at the rows it has come to. */
+/* The remaining rows of softmax_cross_entropy. */
 typedef struct {
     const real *z;
     const ptrdiff_t *label;
@@ -77,8 +77,9 @@ typedef struct {
     real *dz;
 } labelled;
 
-/* log p_i = s_i - log(total), so -sum L_i log p_i = sum L_i log(total) - sum L_i s_i, where s is
- * the shifted row; the second sum is taken before exp overwrites s. */
+/* log p_i = s_i - log(total), where s is the shifted row, so
+ * -sum L_i log p_i = sum L_i log(total) - sum L_i s_i. The second sum is computed before exp
+ * overwrites s. */
 static void softmax_ce_rows(ptrdiff_t m, ptrdiff_t cols, const labelled *of)
 {
     real total[BLOCK], log_total[BLOCK];
@@ -110,7 +111,7 @@ static void softmax_ce_rows(ptrdiff_t m, ptrdiff_t cols, const labelled *of)
     }
 }
 
-/* The same in columns, for class indices. */
+/* The same for class indices, on the transposed block. */
 static void softmax_ce_short_rows(ptrdiff_t m, ptrdiff_t cols, const labelled *of)
 {
     real t[BLOCK], total[BLOCK], log_total[BLOCK], f[BLOCK];
@@ -150,8 +151,8 @@ static void softmax_cross_entropy(ptrdiff_t rows, ptrdiff_t cols, const void *z,
     }
 }
 
-/* Loss of one output; its residual d goes to *residual. `loss` is a constant. In double, because
- * the square of a float, or a sum of large losses, can be out of its range. */
+/* Returns the loss of one output, and writes its residual d to *residual. `loss` is a constant.
+ * The loss is a double, because squares of floats and sums of large losses can overflow. */
 INLINE double loss_one(dnn_loss loss, real delta, real z, real y, real *residual)
 {
     if (loss == DNN_BINARY_CROSS_ENTROPY) {
@@ -200,7 +201,7 @@ static void elementwise_loss(dnn_loss loss, double delta, ptrdiff_t rows, ptrdif
     while (rows > 0) {
         const ptrdiff_t m = rows_in_block(rows, cols), size = m * cols;
         for (ptrdiff_t r = 0; r < m; r++) row_loss[r] = 0.0;
-        for (ptrdiff_t start = 0; start < size; start += BLOCK) { /* twice only if m is 1 */
+        for (ptrdiff_t start = 0; start < size; start += BLOCK) { /* more than once only if m is 1 */
             const ptrdiff_t n = size - start < BLOCK ? size - start : BLOCK;
             const ptrdiff_t width = cols < n ? cols : n;
 #define CALL(constant)                                                                           \
@@ -218,7 +219,7 @@ static void elementwise_loss(dnn_loss loss, double delta, ptrdiff_t rows, ptrdif
         }
         for (ptrdiff_t r = 0; r < m; r++, dz += cols) {
             const double factor = row_factor(scale, weight, r);
-            row_loss[r] = factor == 0.0 ? 0.0 : factor * row_loss[r]; /* which may be infinite */
+            row_loss[r] = factor == 0.0 ? 0.0 : factor * row_loss[r]; /* the sum may be infinite */
             for (ptrdiff_t c = 0; c < cols; c++) dz[c] *= (real)factor;
         }
         rows -= m, z += size, Y += size, row_loss += m;

@@ -1,19 +1,21 @@
 /* Mean and variance of columns, in double, over rows of `real`.
  *
- * A chunk of rows is looked at twice: for its mean, then for the deviations from it, whose own
- * mean corrects the rounding of the first. Chunks are merged one after another (Chan, Golub and
- * LeVeque 1983). Neither cancels as the difference of two large sums would.
+ * There are two passes over a chunk of rows: one for the mean, and one for the deviations from it;
+ * the mean of the deviations corrects the rounding error of the first mean. Chunks are merged one
+ * after another (Chan, Golub and LeVeque 1983). Both steps avoid the cancellation of a difference
+ * between two large sums.
  */
 #ifndef DNN_MOMENTS_H
 #define DNN_MOMENTS_H
 
 #include "real.h"
 
-/* Columns of a chunk that are taken together: the second look finds them in the cache. */
+/* Columns of a chunk that are processed together, so that the second pass finds them in the
+ * cache. */
 enum { MOMENTS_COLS = 256 };
 
-/* At most MOMENTS_COLS columns of at most DNN_MOMENTS_ROWS rows, which are `stride` apart.
- * `missing` is a constant. */
+/* Processes at most MOMENTS_COLS columns of at most DNN_MOMENTS_ROWS rows, `stride` elements
+ * apart. `missing` is a constant. */
 INLINE void add_chunk(ptrdiff_t rows, ptrdiff_t cols, ptrdiff_t stride, const real *x,
                       const double *weight, int missing, double *count, double *mean,
                       double *variance)
@@ -27,9 +29,9 @@ INLINE void add_chunk(ptrdiff_t rows, ptrdiff_t cols, ptrdiff_t stride, const re
         total += w;
         ELEMENTWISE
         for (ptrdiff_t c = 0; c < cols; c++) {
-            const int there = !missing || row[c] == row[c];
-            if (missing) n[c] += there ? w : 0.0;
-            sum[c] += there ? w * (double)row[c] : 0.0;
+            const int present = !missing || row[c] == row[c];
+            if (missing) n[c] += present ? w : 0.0;
+            sum[c] += present ? w * (double)row[c] : 0.0;
         }
     }
     for (ptrdiff_t c = 0; c < cols; c++) {
@@ -42,8 +44,8 @@ INLINE void add_chunk(ptrdiff_t rows, ptrdiff_t cols, ptrdiff_t stride, const re
         const double w = weight ? weight[r] : 1.0;
         ELEMENTWISE
         for (ptrdiff_t c = 0; c < cols; c++) {
-            const int there = !missing || row[c] == row[c];
-            const double d = there ? (double)row[c] - centre[c] : 0.0, wd = w * d;
+            const int present = !missing || row[c] == row[c];
+            const double d = present ? (double)row[c] - centre[c] : 0.0, wd = w * d;
             sum[c] += wd;
             squares[c] += wd * d;
         }

@@ -1,8 +1,8 @@
-/* Products with weights that are packed once and for all, for scoring.
+/* Products with packed weights, for scoring.
  *
- * The weights W (k, m) are packed as panels of TILE_COLS columns, each (k, TILE_COLS), the last
- * one filled up with zeros, of which tiles take the columns that they need. Rows of the output are
- * `ld_out` apart, which is at least m rounded up to TILE_COLS: tiles are written whole.
+ * The weights W (k, m) are packed once, into panels (k, TILE_COLS) of TILE_COLS columns, the last
+ * one padded with zeros. Tiles use the columns that they need. The leading dimension `ld_out` of
+ * the output is at least m rounded up to TILE_COLS, because tiles are written whole.
  */
 #ifndef DNN_PACKED_PRODUCTS_H
 #define DNN_PACKED_PRODUCTS_H
@@ -30,8 +30,8 @@ static void pack_weights(ptrdiff_t k, ptrdiff_t m, const void *W_, void *packed_
                 *packed++ = j + c < m ? W[p * m + j + c] : 0;
 }
 
-/* out += one row a (k,) times `count` panels, a constant: enough sums at a time to hide the
- * latency of the multiply-add. */
+/* out += a row a (k,) times `count` panels. `count` is a constant; several panels at a time give
+ * enough sums to hide the latency of the multiply-add. */
 INLINE void multiply_row(int count, ptrdiff_t k, const real *a, const real *panel, real *out)
 {
     vec sum[4][2];

@@ -1,11 +1,11 @@
 /* Matrix products in tiles.
  *
- * C = A B is computed in tiles of at most TILE_ROWS rows and two vectors of columns, whose sums
- * stay in registers over the whole inner dimension ("depth"). Before that, the columns of B that a
- * tile needs are packed into a panel that is read in order.
+ * C = A B is computed in tiles of at most TILE_ROWS rows and two vectors of columns. The sums of a
+ * tile stay in registers over the whole inner dimension ("depth"). The columns of B that a tile
+ * needs are first packed into a panel, which is then read sequentially.
  *
- * Row i of a tile takes its factors from A at i * a_row + p * a_step, p = 0 .. depth - 1:
- * in place (a_step 1), or packed (a_row 1) where A is transposed.
+ * The factors of row i of a tile are the elements of A at i * a_row + p * a_step,
+ * p = 0 .. depth - 1: in place (a_step 1), or packed (a_row 1) if A is transposed.
  */
 #ifndef DNN_PANELS_H
 #define DNN_PANELS_H
@@ -17,8 +17,8 @@ enum {
     TILE_COLS = 2 * VEC_LANES,
 };
 
-/* out = start + A panel for a tile of so many rows; rows of the panel are p_step, rows of out ld
- * elements apart. Every sum begins with its column of the row `start`. */
+/* Computes out = start + A panel for one tile. The leading dimensions of the panel and of out are
+ * p_step and ld. Every sum begins with the element of the row `start` in its column. */
 typedef void (*multiply_function)(ptrdiff_t depth, const real *a, ptrdiff_t a_row,
                                   const real *panel, ptrdiff_t p_step,
                                   const real *start, real *out, ptrdiff_t ld);
@@ -41,7 +41,7 @@ typedef void (*multiply_function)(ptrdiff_t depth, const real *a, ptrdiff_t a_ro
 #undef TILE_FMA
 #endif
 
-/* By the rows of a tile and the kind of its panel. */
+/* Indexed by the number of rows of a tile, less 1, and the kind of its panel. */
 #ifdef HALF_BYTES
 #define KINDS 3
 #define OF_KIND(name, rows) {half_##name##_1_##rows, name##_1_##rows, name##_2_##rows},
@@ -54,8 +54,8 @@ typedef void (*multiply_function)(ptrdiff_t depth, const real *a, ptrdiff_t a_ro
 static const multiply_function multiply_in_place[TILE_ROWS][KINDS] = {FOR_TILE_ROWS(IN_PLACE)};
 static const multiply_function multiply_packed[TILE_ROWS][KINDS] = {FOR_TILE_ROWS(PACKED)};
 
-/* Rows are shared out evenly to tiles: a last tile of one or two rows would run at the latency of
- * the multiply-add. */
+/* Rows are divided evenly among tiles, because the speed of a last tile of one or two rows would be
+ * limited by the latency of the multiply-add. */
 INLINE ptrdiff_t tiles_of(ptrdiff_t n)
 {
     return (n + TILE_ROWS - 1) / TILE_ROWS;
@@ -65,21 +65,21 @@ typedef struct {
     ptrdiff_t first, count;
 } tile_rows;
 
-/* Rows of tile t of `tiles`, out of n. */
+/* The rows of tile t of `tiles`, for n rows in total. */
 INLINE tile_rows rows_of_tile(ptrdiff_t t, ptrdiff_t tiles, ptrdiff_t n)
 {
     const ptrdiff_t first = t * n / tiles;
     return (tile_rows){first, (t + 1) * n / tiles - first};
 }
 
-/* How wide a panel can be: two vectors (the last kind), one, and half a vector where there are
+/* The width of a kind of panel: two vectors (the last kind), one, or half a vector if there are
  * such tiles. */
 INLINE ptrdiff_t width_of(int kind)
 {
     return TILE_COLS >> (KINDS - 1 - kind);
 }
 
-/* The narrowest kind that holds the `cols` columns which are left, or the widest. */
+/* The narrowest kind that holds the `cols` remaining columns, or the widest kind. */
 INLINE int kind_for(ptrdiff_t cols)
 {
     int kind = 0;
@@ -87,8 +87,8 @@ INLINE int kind_for(ptrdiff_t cols)
     return kind;
 }
 
-/* Where a panel is: `cols` columns from `start`, which fill its width if the matrix is wide
- * enough. For that the last panel begins early: its first columns belong to the panel before. */
+/* The position of a panel: `cols` columns from `start`. They fill the width of the panel if the
+ * matrix is wide enough: the last panel then overlaps the previous one. */
 typedef struct {
     ptrdiff_t start, cols, width;
     int kind;
@@ -104,20 +104,20 @@ INLINE panel_place panel_at(ptrdiff_t j, ptrdiff_t m)
     return p;
 }
 
-/* `width` is a constant where this is inlined. */
+/* `width` is a constant after inlining. */
 INLINE void copy_rows(ptrdiff_t width, ptrdiff_t rows, const real *from, ptrdiff_t ld, real *to)
 {
     for (ptrdiff_t p = 0; p < rows; p++, from += ld, to += width)
         memcpy(to, from, (size_t)width * sizeof(real));
 }
 
-/* panel[p, c] = B[p, c], c < cols; the rest of the width is any numbers. Rows of B are `ld`
- * apart. */
+/* panel[p, c] = B[p, c] for c < cols; the remaining columns are arbitrary. `ld` is the leading
+ * dimension of B. */
 static void pack(ptrdiff_t depth, ptrdiff_t cols, ptrdiff_t width, const real *B, ptrdiff_t ld,
                  real *panel)
 {
     assert(0 < cols && cols <= width && cols <= ld);
-    /* The lanes past `cols` are not used: let them have what follows, while that is B. */
+    /* The lanes past `cols` are unused: they are copied from B as long as it has elements. */
     const ptrdiff_t size = (depth - 1) * ld + cols;
     const ptrdiff_t whole = size < width ? 0 : (size - width) / ld + 1;
     if (width == TILE_COLS) copy_rows(TILE_COLS, whole, B, ld, panel);
@@ -127,7 +127,7 @@ static void pack(ptrdiff_t depth, ptrdiff_t cols, ptrdiff_t width, const real *B
         for (ptrdiff_t c = 0; c < width; c++) panel[p * width + c] = c < cols ? B[p * ld + c] : 0;
 }
 
-/* panel[p, c] = B[c, p], c < cols; the rest of the width is zero. */
+/* panel[p, c] = B[c, p] for c < cols; the remaining columns are zero. */
 static void pack_transposed(ptrdiff_t depth, ptrdiff_t cols, ptrdiff_t width, const real *B,
                             ptrdiff_t ld, real *panel)
 {
@@ -136,7 +136,7 @@ static void pack_transposed(ptrdiff_t depth, ptrdiff_t cols, ptrdiff_t width, co
         for (ptrdiff_t c = cols; c < width; c++) panel[p * width + c] = 0;
 }
 
-/* to[p, i] = A[p, i], i < rows: the factors of a tile of A^T in the order of their use. */
+/* to[p, i] = A[p, i] for i < rows: the factors of a tile of A^T in the order of use. */
 INLINE void copy_factors(int rows, ptrdiff_t depth, const real *A, ptrdiff_t ld, real *to)
 {
     for (ptrdiff_t p = 0; p < depth; p++, A += ld, to += rows)

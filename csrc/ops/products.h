@@ -7,15 +7,15 @@
 #include "update.h"
 
 enum {
-    /* So few tiles are not worth a packed panel: they read B in place. */
+    /* Packing is not worthwhile for this number of tiles or fewer: they read B in place. */
     FEW_TILES = 4,
-    /* Weights of more bytes are not in the L1 cache when they are to be updated. */
+    /* Weights of more bytes are not in the L1 cache when they are updated. */
     NEAR_BYTES = 32768,
 };
 
-/* out (n, m) = start + a (n, depth) B, where B (depth, m), or B transposed (m, depth) if so said;
- * the row `start` (m,) is added to every row, NULL stands for zeros. `panel` has depth * TILE_COLS
- * elements. */
+/* out (n, m) = start + a (n, depth) B. B has shape (depth, m), or is stored as its transpose
+ * (m, depth) if `transposed`. The row `start` (m,) is added to every row; NULL stands for zeros.
+ * `panel` has depth * TILE_COLS elements. */
 INLINE void product(int transposed, ptrdiff_t n, ptrdiff_t depth, ptrdiff_t m, const real *a,
                     const real *B, const real *start, real *panel, real *out)
 {
@@ -38,8 +38,8 @@ INLINE void product(int transposed, ptrdiff_t n, ptrdiff_t depth, ptrdiff_t m, c
             const real *factors = a + rows.first * depth;
             multiply_function multiply = multiply_in_place[rows.count - 1][of.kind];
             real *corner = out + rows.first * m + of.start;
-            /* Where the matrix is narrower than a vector, what a row writes too much is written
-             * again by those that follow, if they are enough. */
+            /* If the matrix is narrower than a panel, a row is written past its end. This is
+             * allowed if there are enough following rows, which overwrite these elements. */
             if (of.cols == of.width || (n - rows.first - rows.count + 1) * m >= of.width) {
                 multiply(depth, factors, depth, b, b_step, first_sums, corner, m);
                 continue;
@@ -51,12 +51,12 @@ INLINE void product(int transposed, ptrdiff_t n, ptrdiff_t depth, ptrdiff_t m, c
     }
 }
 
-/* Columns of dz whose panels are made together in layer_update. For usual batches they stay in
- * the L2 cache while every row of W meets them. */
+/* Number of columns of dz that layer_update packs together. For usual batch sizes, their panels
+ * stay in the L2 cache while they are multiplied by all rows. */
 INLINE ptrdiff_t block_cols(ptrdiff_t m)
 {
-    const ptrdiff_t most = (ptrdiff_t)(1024 / sizeof(real));
-    return m < most ? m : most;
+    const ptrdiff_t limit = (ptrdiff_t)(1024 / sizeof(real));
+    return m < limit ? m : limit;
 }
 
 static size_t layer_scratch(ptrdiff_t n, ptrdiff_t k, ptrdiff_t m)
@@ -67,7 +67,8 @@ static size_t layer_scratch(ptrdiff_t n, ptrdiff_t k, ptrdiff_t m)
     return panel > updating ? panel : updating;
 }
 
-/* out (m,) = b + a (k,) W: every row of W is read once, in order, with the same chains. */
+/* out (m,) = b + a (k,) W. Every row of W is read once, in order. The chains of multiply-adds are
+ * the same as in `product`. */
 static void forward_one(ptrdiff_t k, ptrdiff_t m, const real *a, const real *W, const real *b,
                         real *restrict out)
 {
@@ -111,7 +112,7 @@ static void layer_update(const dnn_step *step, ptrdiff_t n, ptrdiff_t k, ptrdiff
     real *factors = g + TILE_ROWS * (block + TILE_COLS);
     const real zeros[TILE_COLS] = {0};
     const int far = k * m * (ptrdiff_t)sizeof(real) > NEAR_BYTES;
-    const dnn_step constants = *step; /* a copy that stores to W cannot change */
+    const dnn_step constants = *step; /* a local copy, which cannot alias W */
     assert(factors + slice * n <= panels + layer_scratch(n, k, m));
     for (ptrdiff_t t = 0; t < tiles; t++) {
         const tile_rows rows = rows_of_tile(t, tiles, slice);
@@ -132,7 +133,7 @@ static void layer_update(const dnn_step *step, ptrdiff_t n, ptrdiff_t k, ptrdiff
             panel = panels;
             for (ptrdiff_t j = 0; j < cols; j += TILE_COLS) {
                 const panel_place of = panel_at(j, cols);
-                /* What is updated after the products is fetched meanwhile, if it is far away. */
+                /* Prefetch the weights to be updated after the products, if they are not near. */
                 for (ptrdiff_t i = 0; far && i < rows.count; i++) {
                     __builtin_prefetch(W + corner + i * m + j, 1);
                     __builtin_prefetch(s1 + corner + i * m + j, 1);

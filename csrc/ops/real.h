@@ -1,8 +1,9 @@
-/* `real`, the type of this translation unit: float where REAL_IS_FLOAT is 1, double where it is 0.
+/* `real`, the type of this translation unit: float if REAL_IS_FLOAT is 1, double if it is 0.
  *
- * Loops over it are plain C that compilers vectorise: no branches, no calls but fma and sqrt, and
- * no dependence on the register width. Functions are static, and get their constants by being
- * inlined. Those of ops.h take `void *`, because both types share its table.
+ * Loops over `real` are plain C that compilers vectorise: without branches, without calls except
+ * fma and sqrt, and independent of the register width. Functions are static; arguments called
+ * constants are constants after inlining. The functions of ops.h take `void *`, because both types
+ * share its table.
  */
 #ifndef DNN_REAL_H
 #define DNN_REAL_H
@@ -42,8 +43,8 @@ typedef uint64_t bits_t;
 
 #define INLINE static inline __attribute__((always_inline))
 
-/* ELEMENTWISE promises that iterations are independent, which holds because an output is either
- * its input or apart from it. */
+/* ELEMENTWISE asserts that iterations are independent, which holds because outputs are identical to
+ * an input or do not overlap it. */
 #if defined(__clang__)
 #define UNROLL _Pragma("clang loop unroll(full)")
 #define ELEMENTWISE _Pragma("clang loop vectorize(assume_safety)")
@@ -54,11 +55,11 @@ typedef uint64_t bits_t;
 
 enum {
     LANES = DNN_LANE_BYTES / sizeof(real),
-    /* Elements treated together, so that the passes over them stay in the L1 cache. */
+    /* Elements processed together, so that they stay in the L1 cache between passes. */
     BLOCK = 2048,
 };
 
-/* Rows that make up a block: as many as fit, or one that does not. */
+/* Number of rows in a block: all that fit, but at least one. */
 INLINE ptrdiff_t rows_in_block(ptrdiff_t rows, ptrdiff_t cols)
 {
     ptrdiff_t fit = cols < BLOCK ? BLOCK / cols : 1;
@@ -79,7 +80,7 @@ INLINE real from_bits(bits_t b)
     return x;
 }
 
-/* What ops.h asks of an input x and an output out of n numbers: for assert. */
+/* Whether an input x and an output out of n elements satisfy the conventions of ops.h. */
 INLINE int same_or_apart(ptrdiff_t n, const void *x, const void *out)
 {
     const uintptr_t a = (uintptr_t)x, b = (uintptr_t)out, size = (uintptr_t)n * sizeof(real);

@@ -1,11 +1,11 @@
-/* Sums and largest elements of rows, sums of columns. */
+/* Sums, dot products and maxima of rows; sums of columns. */
 #ifndef DNN_ROWS_H
 #define DNN_ROWS_H
 
 #include "real.h"
 
-/* Element i goes to lane i % LANES; the lanes are then folded in halves. Rows that do not fill
- * the lanes are taken in order, which is faster for them. */
+/* Element i is added to lane i % LANES; the lanes are then folded in halves. Rows shorter than the
+ * lanes are summed in order, which is faster. */
 INLINE real fold_sum(real *lane)
 {
     for (int width = LANES / 2; width > 0; width /= 2)
@@ -68,7 +68,7 @@ static void column_sums(ptrdiff_t rows, ptrdiff_t cols, const void *x_, void *ou
     real *restrict out = out_;
     real sum[LANES] = {0};
     if (cols < LANES) {
-        /* Rows are read on into the next one, while there is one. */
+        /* Reads past the end of a row into the following ones, as long as there are any. */
         ptrdiff_t r = 0;
         for (; (r * cols) + LANES <= rows * cols; r++)
             for (int j = 0; j < LANES; j++) sum[j] += x[r * cols + j];
@@ -80,7 +80,7 @@ static void column_sums(ptrdiff_t rows, ptrdiff_t cols, const void *x_, void *ou
         return;
     }
     for (ptrdiff_t start = 0; start < cols; start += LANES) {
-        /* The last lanes go back over columns that are done. */
+        /* The last lanes overlap columns that are already done. */
         ptrdiff_t c = start + LANES <= cols ? start : cols - LANES;
         for (int j = 0; j < LANES; j++) sum[j] = 0;
         for (ptrdiff_t r = 0; r < rows; r++)
@@ -94,7 +94,7 @@ static double sum_squares(ptrdiff_t n, const void *x)
     return (double)row_dot(n, x, x);
 }
 
-/* x - x is 0, or NaN. Sums in several rows of lanes, because one would wait for each addition. */
+/* x - x is 0 if x is finite, else NaN. Several independent sums hide the latency of addition. */
 static int all_finite(ptrdiff_t n, const void *x_)
 {
     enum { SUMS = 4 * LANES };

@@ -6,8 +6,8 @@
 #include "rows.h"
 #include "transpose.h"
 
-/* s = z - max(z), kept finite: the difference of two finite numbers can overflow. Half the
- * range is left to the sums of such numbers. */
+/* s = z - max(z), limited to finite values: the difference of two finite numbers can overflow. Half
+ * the range remains for sums of such numbers. */
 INLINE void shift_row(ptrdiff_t cols, const real *z, real *s)
 {
     real top = row_max(cols, z);
@@ -18,8 +18,9 @@ INLINE void shift_row(ptrdiff_t cols, const real *z, real *s)
     }
 }
 
-/* Rows shorter than the lanes are treated in columns: a block of them is transposed, and all
- * lanes work on rows of their own. t (cols, m): t = z - max(z) as above; total[r] = sum_c t. */
+/* Rows shorter than the lanes are processed in transposed blocks t (cols, m), so that each lane
+ * processes a different row. shift_columns: t = z - max(z) as above; sum_of_columns:
+ * total[r] = sum_c t. */
 INLINE void shift_columns(ptrdiff_t m, ptrdiff_t cols, real *t)
 {
     real top[BLOCK];

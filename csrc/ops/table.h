@@ -1,14 +1,14 @@
 /* Defines `const dnn_ops OPS`, the operations for one type and one instruction set.
  *
- * The including file (isa/) has switched the instruction set on and defines
+ * The including file (isa/) enables the instruction set and defines
  *   REAL_IS_FLOAT      1 for float, 0 for double
  *   OPS                the name of the table
- *   VEC_BYTES          the bytes of a vector register
- *   VEC_FMA(a, b, c)   a * b + c of vectors
- *   TILE_ROWS          how many rows of a tile of a matrix product the registers hold
+ *   VEC_BYTES          the size of a vector register in bytes
+ *   VEC_FMA(a, b, c)   a * b + c for vectors
+ *   TILE_ROWS          the maximum number of rows of a tile of a matrix product
  *   FOR_TILE_ROWS(X)   X(1) X(2) ... X(TILE_ROWS)
- *   HALF_BYTES, HALF_FMA   the same of half a register, where the last columns of a matrix are
- *                          better computed in that
+ *   HALF_BYTES, HALF_FMA   (optional) the same for half a register, if this is faster for the last
+ *                          columns of a matrix
  */
 #include "activations.h"
 #include "dropout.h"

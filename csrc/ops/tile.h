@@ -1,5 +1,5 @@
-/* One tile of a matrix product in one kind of vector register. Included by panels.h once for each
- * kind, which defines TILE_VEC_BYTES, TILE_FMA, and TILE(x), the names of this copy.
+/* One tile of a matrix product, for one width of vector registers. panels.h includes this file once
+ * for each width, and defines TILE_VEC_BYTES, TILE_FMA, and TILE(x) for the names of this copy.
  */
 
 #define tile_vec TILE(vec)
@@ -8,8 +8,8 @@ typedef real tile_vec __attribute__((vector_size(TILE_VEC_BYTES)));
 typedef real unaligned_tile_vec
     __attribute__((vector_size(TILE_VEC_BYTES), aligned(sizeof(real)), may_alias));
 
-/* A multiply_function of `rows` rows and `vectors` vectors, which are constants where this is
- * inlined, so that the sums are registers. */
+/* The body of a multiply_function with `rows` rows and `vectors` vectors, which are constants after
+ * inlining, so that the sums are in registers. */
 INLINE void TILE(multiply)(int rows, int vectors, ptrdiff_t depth, const real *a, ptrdiff_t a_row,
                            ptrdiff_t a_step, const real *panel, ptrdiff_t p_step,
                            const real *start, real *out, ptrdiff_t ld)

@@ -1,10 +1,10 @@
-/* Transposes. */
+/* Matrix transposition. */
 #ifndef DNN_TRANSPOSE_H
 #define DNN_TRANSPOSE_H
 
 #include "real.h"
 
-/* A square of so many rows and columns is transposed in 16-byte registers. */
+/* Squares of SQUARE rows and columns are transposed in 16-byte registers. */
 enum { SQUARE = 16 / sizeof(real) };
 typedef real square_row __attribute__((vector_size(16), aligned(sizeof(real)), may_alias));
 
@@ -33,7 +33,7 @@ INLINE void transpose_square(const real *x, ptrdiff_t ld, real *out, ptrdiff_t l
 #endif
 }
 
-/* out[c, r] = x[r, c]; rows of x are ld, rows of out ld_out elements apart. */
+/* out[c, r] = x[r, c]; the leading dimensions of x and out are ld and ld_out. */
 static void transpose(ptrdiff_t rows, ptrdiff_t cols, const real *x, ptrdiff_t ld, real *out,
                       ptrdiff_t ld_out)
 {

@@ -1,10 +1,10 @@
-/* The updates of the solvers. */
+/* The update rules of the solvers. */
 #ifndef DNN_UPDATE_H
 #define DNN_UPDATE_H
 
 #include "real.h"
 
-/* `kind` is a constant where this is inlined. */
+/* `kind` is a constant after inlining. */
 INLINE void update_as(dnn_update kind, const dnn_step *step, double decay_, ptrdiff_t n,
                       const real *restrict g, real *restrict s1, real *restrict s2,
                       real *restrict w)

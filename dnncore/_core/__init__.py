@@ -1,1 +1,1 @@
-"""Compiled engine, and what every room shares: names, checks, memory, threads."""
+"""The compiled engine, and what all rooms share: names, checks, memory, threads."""

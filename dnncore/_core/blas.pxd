@@ -1,8 +1,8 @@
-"""BLAS on row-major matrices with scalars by value, for float and double.
+"""BLAS on row-major matrices, with scalars passed by value, for float and double.
 
-A row-major matrix is the transpose of the column-major one in the same memory, so
+A row-major matrix is the transpose of the column-major matrix in the same memory, so
 C = A B is computed as C^T = B^T A^T. A leading dimension `ld` is the distance between
-rows. One row goes to gemv, which does not pack the matrix.
+consecutive rows, in elements. A single row is passed to gemv, which does not pack the matrix.
 """
 
 from scipy.linalg.cython_blas cimport dgemm, dgemv, sgemm, sgemv
@@ -53,9 +53,9 @@ cdef inline void matmul_nt(int m, int n, int k, const real* A, const real* B,
 
 cdef inline void matmul_tn(int m, int n, int k, const real* A, int lda, const real* B,
                            real* C) noexcept nogil:
-    """C = A^T B for A (k, m) with rows lda apart, contiguous B (k, n) and C (m, n).
+    """C = A^T B for A (k, m) with leading dimension lda, contiguous B (k, n) and C (m, n).
 
-    k == 0 gives zeros.
+    The result is zero if k == 0.
     """
     if m > 0:
         _gemm("t", "n", m, n, k, <real> 1, A, lda, B, n, <real> 0, C, n)

@@ -1,8 +1,8 @@
-"""Checks of numbers, arrays and matrices at the Python boundary; below it nothing is checked again.
+"""Validation of numbers, arrays and matrices at the Python boundary, and only there.
 
-Each function returns the argument in the form that the compiled code takes (C-contiguous and
-aligned, copied only if it is not), or raises an error that names the argument, what came and
-what was expected. Labels and weights: :mod:`dnncore._core.labels`.
+Each function returns the argument in the form required by the compiled code (C-contiguous and
+aligned; copied only if necessary), or raises an error that names the argument, the value received
+and what was expected. Labels and weights are validated in :mod:`dnncore._core.labels`.
 """
 
 from __future__ import annotations
@@ -15,12 +15,12 @@ from numpy.typing import ArrayLike, DTypeLike, NDArray
 
 from .csrc import all_finite
 
-INT_MAX = 2**31 - 1  # BLAS counts in C ints
-Matrix: TypeAlias = Any  # an array (n_rows, n_columns), or such a CSR matrix of scipy.sparse
+INT_MAX = 2**31 - 1  # BLAS uses C ints for sizes
+Matrix: TypeAlias = Any  # an array or a scipy.sparse CSR matrix of shape (n_rows, n_columns)
 
 
 def floating_array(name: str, x: ArrayLike) -> NDArray[Any]:
-    """`x` as a float32 or float64 array of any shape and layout."""
+    """Return `x` as a float32 or float64 array of any shape and memory layout."""
     x = np.asarray(x)
     if x.dtype != np.float32 and x.dtype != np.float64:
         raise TypeError(f"{name} must be a float32 or float64 array, got {x.dtype}")
@@ -32,12 +32,12 @@ def _contiguous(x: NDArray[Any]) -> NDArray[Any]:
 
 
 def real_array(name: str, x: ArrayLike) -> NDArray[Any]:
-    """`x` as a contiguous float32 or float64 array of any shape."""
+    """Return `x` as a contiguous float32 or float64 array of any shape."""
     return _contiguous(floating_array(name, x))
 
 
 def matrix(name: str, x: ArrayLike) -> NDArray[Any]:
-    """`x` as a real array (n_rows, n_columns) with at least one column."""
+    """Return `x` as a float array of shape (n_rows, n_columns) with at least one column."""
     x = floating_array(name, x)
     if x.ndim != 2 or x.shape[1] == 0:
         raise ValueError(
@@ -51,21 +51,21 @@ def matrix(name: str, x: ArrayLike) -> NDArray[Any]:
 def array_like(
     name: str, x: ArrayLike, shape: tuple[int, ...], other: str, dtype: DTypeLike
 ) -> NDArray[Any]:
-    """`x` as an array of a given shape, and of the dtype of the argument `other`."""
+    """Return `x` as an array of the given shape and dtype, which match the argument `other`."""
     x = floating_array(name, x)
     if x.dtype != dtype:
         raise TypeError(f"{name} must have dtype {dtype}, like {other}, got {x.dtype}")
     if x.shape != shape:
-        raise ValueError(f"{name} must have shape {shape} to go with {other}, got {x.shape}")
+        raise ValueError(f"{name} must have shape {shape} to match {other}, got {x.shape}")
     return _contiguous(x)
 
 
 def finite_matrix(
     name: str, x: ArrayLike, n_columns: int, dtype: DTypeLike, *, missing: bool = False
 ) -> NDArray[Any]:
-    """`x` as a finite real array (n_rows, n_columns) of one dtype.
+    """Return `x` as a finite float array of shape (n_rows, n_columns) and the given dtype.
 
-    With `missing`, NaN is allowed: it stands for a missing value.
+    If `missing` is true, NaN is allowed and denotes a missing value.
     """
     x = matrix(name, x)
     _check_columns(name, x, n_columns, dtype)
@@ -79,7 +79,7 @@ def finite_matrix(
 def input_matrix(
     name: str, x: Any, n_columns: int, dtype: DTypeLike, *, missing: bool = False
 ) -> Matrix:
-    """As :func:`finite_matrix`; a sparse `x` becomes, or stays, CSR."""
+    """Return `x` as :func:`finite_matrix` does; a sparse `x` is converted to CSR if necessary."""
     if not is_sparse(x):
         return finite_matrix(name, x, n_columns, dtype, missing=missing)
     x = csr(name, x)
@@ -92,15 +92,15 @@ def input_matrix(
 
 
 def is_sparse(x: object) -> bool:
-    """Whether `x` is a matrix or array of scipy.sparse."""
+    """Return whether `x` is a sparse matrix or array of scipy.sparse."""
     return not isinstance(x, np.ndarray) and hasattr(x, "tocsr")
 
 
 def csr(name: str, x: Any) -> Matrix:
-    """Sparse `x` as CSR whose indices are in range, so that compiled code can follow them.
+    """Return sparse `x` as CSR with all indices in range, so that compiled code can rely on them.
 
-    They may be in any order, and come twice: such values are added up. What is as it should be
-    is not copied.
+    Indices may be in any order. Values with duplicate indices are summed. Arrays that already
+    have the required form are not copied.
     """
     from scipy.sparse import csr_array
 
@@ -111,7 +111,7 @@ def csr(name: str, x: Any) -> Matrix:
         raise ValueError(
             f"{name} must have shape (n_rows, n_columns) with at least 1 column, got {x.shape}"
         )
-    # An index type of one width for both arrays.
+    # Both index arrays must have the same width.
     wide = x.indices.dtype != np.int32 or x.indptr.dtype != np.int32
     index = np.dtype(np.int64 if wide else np.int32)
     data, indices, indptr = (
@@ -120,11 +120,14 @@ def csr(name: str, x: Any) -> Matrix:
     )
     n = int(indptr[-1])
     if indptr.shape != (x.shape[0] + 1,) or indptr[0] != 0 or (np.diff(indptr) < 0).any():
-        raise ValueError(f"{name} must have an indptr that ascends from 0, one for each row")
+        raise ValueError(
+            f"{name} must have a non-decreasing indptr that starts at 0, with one entry more than "
+            "rows"
+        )
     if n > min(indices.size, data.size):
         raise ValueError(
-            f"{name} must have {n} indices and values, as indptr says, got {indices.size} and "
-            f"{data.size}"
+            f"{name} must have {n} indices and values according to indptr, got {indices.size} "
+            f"and {data.size}"
         )
     if n and not 0 <= indices[:n].min() <= indices[:n].max() < x.shape[1]:
         raise ValueError(f"{name} must have indices in [0, {x.shape[1]})")
@@ -143,7 +146,7 @@ def _check_columns(name: str, x: Matrix, n_columns: int, dtype: DTypeLike) -> No
 
 
 def _not_allowed(x: NDArray[Any], missing: bool) -> Any:
-    """Index of the first value that is infinite, or NaN unless it may be missing, or None."""
+    """Return the index of the first infinite or NaN value, or None; `missing` allows NaN."""
     if all_finite(x):
         return None
     bad = np.flatnonzero(np.isinf(x) if missing else ~np.isfinite(x))
@@ -156,7 +159,7 @@ def _where(name: str, value: object, row: object, column: object, missing: bool)
 
 
 def features_with_nan(x: Matrix) -> NDArray[np.intp]:
-    """Columns of checked `x` in which NaN stands."""
+    """Return the indices of the columns of validated `x` that contain NaN."""
     if is_sparse(x):
         n = x.indptr[-1]
         return np.unique(x.indices[:n][np.isnan(x.data[:n])]).astype(np.intp)
@@ -164,14 +167,14 @@ def features_with_nan(x: Matrix) -> NDArray[np.intp]:
 
 
 def indicators(missing: ArrayLike, n_inputs: int) -> NDArray[np.intp]:
-    """Features that have an input for missing values, checked."""
+    """Return `missing`, the features with an indicator of missing values, as a valid array."""
     features = np.array(missing)
     if features.ndim != 1 or (features.size and features.dtype.kind not in "iu"):
         raise TypeError(f"missing must be a sequence of integers, got {missing!r:.80}")
     n_features = n_inputs - features.size
     if n_features < 1 or np.unique(features).size < features.size:
         raise ValueError(
-            f"missing must name different features, fewer than layer_sizes[0] = {n_inputs}, "
+            f"missing must name distinct features, fewer than layer_sizes[0] = {n_inputs}, "
             f"got {missing!r:.80}"
         )
     if features.size and not 0 <= features.min() <= features.max() < n_features:
@@ -188,9 +191,9 @@ def output(
     in_place: NDArray[Any] | None = None,
     apart: tuple[NDArray[Any], ...] = (),
 ) -> NDArray[Any]:
-    """A new array, or `out` once it is sure that it can be written.
+    """Return a new array if `out` is None, else `out`, checked to be a valid output array.
 
-    `out` may be the array `in_place` itself, and must not touch any array of `apart`.
+    `out` may be the array `in_place` itself, and must not overlap any array of `apart`.
     """
     if out is None:
         return np.empty(shape, dtype)
@@ -204,14 +207,14 @@ def output(
         raise ValueError(f"{name} must be C-contiguous, aligned and writeable")
     same = in_place is not None and out.ctypes.data == in_place.ctypes.data
     if in_place is not None and not same and np.may_share_memory(out, in_place):
-        raise ValueError(f"{name} must be an input or apart from it, not overlap it in part")
+        raise ValueError(f"{name} must be the input array itself or not overlap it")
     if any(np.may_share_memory(out, other) for other in apart):
-        raise ValueError(f"{name} must not overlap another array of the call")
+        raise ValueError(f"{name} must not overlap another array argument")
     return out
 
 
 def outputs(out: tuple[NDArray[Any] | None, ...] | None, n: int) -> tuple[Any, ...]:
-    """The members of a tuple of `n` output arrays, each of which may be None."""
+    """Return a tuple of `n` output arrays, each of which may be None."""
     if out is None:
         return (None,) * n
     if not isinstance(out, tuple) or len(out) != n:
@@ -228,15 +231,13 @@ def number(
     low_open: bool = False,
     high_open: bool = False,
 ) -> float:
-    """A real number in an interval."""
+    """Return `value` as a float, checked to be a real number in the given interval."""
     if isinstance(value, (bool, np.bool_)) or not isinstance(value, numbers.Real):
         raise TypeError(f"{name} must be a number, got {value!r}")
     try:
         x = float(value)
     except OverflowError:
-        raise ValueError(
-            f"{name} must be a number that a float can hold, got {value!r:.40}"
-        ) from None
+        raise ValueError(f"{name} must be in the range of a float, got {value!r:.40}") from None
     inside = (low < x if low_open else low <= x) and (x < high if high_open else x <= high)
     if not inside:
         interval = f"{'(' if low_open else '['}{low}, {high}{')' if high_open else ']'}"
@@ -245,7 +246,7 @@ def number(
 
 
 def integer(name: str, value: object, *, low: int, high: int = INT_MAX) -> int:
-    """A whole number in [low, high]."""
+    """Return `value` as an int, checked to be an integer in [low, high]."""
     if isinstance(value, (bool, np.bool_)) or not isinstance(value, numbers.Integral):
         raise TypeError(f"{name} must be an integer, got {value!r}")
     if not low <= int(value) <= high:
@@ -254,7 +255,7 @@ def integer(name: str, value: object, *, low: int, high: int = INT_MAX) -> int:
 
 
 def choice(name: str, value: object, options: tuple[str, ...]) -> str:
-    """One of several strings."""
+    """Return `value`, checked to be one of the strings `options`."""
     if not isinstance(value, str) or value not in options:
         raise ValueError(f"{name} must be one of {options}, got {value!r}")
     return value

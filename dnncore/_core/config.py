@@ -1,4 +1,4 @@
-"""What runs here: versions, instruction set, BLAS and its threads."""
+"""Runtime configuration: versions, instruction set, BLAS and its threads."""
 
 from __future__ import annotations
 
@@ -14,14 +14,14 @@ from .threads import available_cpus, single_threaded_blas
 
 
 def configuration() -> dict[str, Any]:
-    """The configuration as a nested dictionary of plain values.
+    """Return the configuration as a nested dictionary of plain values.
 
     Returns
     -------
     dict
-        ``versions``; ``cpu``: processors this process may use, instruction sets that can run
-        and the one selected; ``blas``: for each BLAS library loaded its file, version,
-        architecture and number of threads. scipy's is the one that dnncore calls.
+        ``versions``; ``cpu``: number of processors available to this process, supported
+        instruction sets and the selected one; ``blas``: file, version, architecture and number
+        of threads of each loaded BLAS library. dnncore calls SciPy's.
     """
     controller = single_threaded_blas.controller()
     return {
@@ -51,30 +51,30 @@ def configuration() -> dict[str, Any]:
 
 
 def show_config(mode: str = "stdout") -> dict[str, Any] | None:
-    """Print the configuration, or return it.
+    """Print or return versions, the instruction set in use, and the loaded BLAS libraries.
 
     Parameters
     ----------
-    mode : {'stdout', 'dicts'}
-        As :func:`numpy.show_config`.
+    mode : {'stdout', 'dicts'}, default='stdout'
+        Whether to print the configuration or to return it, as in :func:`numpy.show_config`.
 
     Returns
     -------
     dict or None
-        For 'dicts', a nested dictionary of plain values: ``versions``; ``cpu``: processors this
-        process may use, instruction sets that can run and the one selected; ``blas``: for each
-        BLAS library loaded its file, version, architecture and number of threads.
+        If `mode` is 'dicts', a nested dictionary of plain values: ``versions``; ``cpu``: number
+        of processors available to this process, supported instruction sets and the selected one;
+        ``blas``: file, version, architecture and number of threads of each loaded BLAS library.
 
     Raises
     ------
     ValueError
-        For another mode.
+        If `mode` is not one of the two.
     """
     if mode not in ("stdout", "dicts"):
         raise ValueError(f"mode must be 'stdout' or 'dicts', got {mode!r}")
     if mode == "dicts":
         return configuration()
-    print(_as_text(configuration()))  # noqa: T201 - printing is what was asked for
+    print(_as_text(configuration()))  # noqa: T201 - the purpose of this function
     return None
 
 

@@ -1,10 +1,10 @@
-"""The C layer (csrc/), for the other compiled modules of this package only."""
+"""Declarations of the C layer (csrc/), for the compiled modules of this package only."""
 
 from libc.stdint cimport uint32_t
 
 
 cdef extern from "ops.h" nogil:
-    # An int stands here for each named enum of C, because Cython converts no int to an enum.
+    # Parameters of enum type are declared as int, because Cython does not convert ints to enums.
     enum:
         DNN_MOMENTS_ROWS
         DNN_SGD, DNN_MOMENTUM, DNN_NESTEROV, DNN_ADAM
@@ -20,7 +20,7 @@ cdef extern from "ops.h" nogil:
         double beta2
         double epsilon
 
-    # `void *` is float* in dnn_isa.f32 and double* in dnn_isa.f64; ops.h documents each.
+    # `void *` is float* in dnn_isa.f32 and double* in dnn_isa.f64; see ops.h for documentation.
     ctypedef struct dnn_ops:
         void (*exp)(Py_ssize_t n, const void* x, void* y) noexcept nogil
         void (*log)(Py_ssize_t n, const void* x, void* y) noexcept nogil
@@ -97,12 +97,12 @@ ctypedef fused real:
     float
     double
 
-# The instruction set in use, chosen when the package is imported.
+# The instruction set in use, selected when the package is imported.
 cdef const dnn_isa* isa
 
 
 cdef inline const dnn_ops* ops_for(const real* array) noexcept nogil:
-    """The operations for the type of `array`, which is not read."""
+    """Return the operations for the type of `array`, which is not dereferenced."""
     if real is float:
         return isa.f32
     else:

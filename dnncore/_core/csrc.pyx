@@ -1,4 +1,4 @@
-"""Choice of the instruction set for csrc/, and operations that other modules take from there."""
+"""Selection of the instruction set, and operations of csrc/ for use from Python."""
 
 import os
 
@@ -8,7 +8,7 @@ cimport numpy as cnp
 
 cnp.import_array()
 
-KNOWN = ("avx512", "avx2", "neon")  # the names of csrc/isa_*.c that can be switched off
+KNOWN = ("avx512", "avx2", "neon")  # can be disabled; "generic" cannot
 
 cdef const dnn_isa* _find(str name) noexcept:
     cdef int i = 0
@@ -20,7 +20,7 @@ cdef const dnn_isa* _find(str name) noexcept:
 
 
 def available():
-    """Names of the instruction sets that can run here, the best one first."""
+    """Return the names of the supported instruction sets, best first."""
     names = []
     while dnn_isa_available(len(names)) != NULL:
         names.append(dnn_isa_available(len(names)).name.decode())
@@ -28,12 +28,12 @@ def available():
 
 
 def selected():
-    """Name of the instruction set in use."""
+    """Return the name of the instruction set in use."""
     return isa.name.decode()
 
 
 def select(str name):
-    """Switch the whole process to one instruction set. For tests; not thread-safe."""
+    """Select an instruction set for the entire process. For tests; not thread-safe."""
     global isa
     found = _find(name)
     if found == NULL:
@@ -48,8 +48,8 @@ def _select_at_import():
         import warnings
 
         warnings.warn(
-            f"DNNCORE_DISABLE_CPU_FEATURES names unknown features {sorted(unknown)}; "
-            f"known: {', '.join(KNOWN)}",
+            f"DNNCORE_DISABLE_CPU_FEATURES contains unknown features {sorted(unknown)}; "
+            f"known features: {', '.join(KNOWN)}",
             RuntimeWarning,
             stacklevel=2,
         )
@@ -96,27 +96,28 @@ cdef object _apply(elementwise f32, elementwise f64, x):
 
 
 def exp(x):
-    """exp of a contiguous 1-D float32 or float64 array."""
+    """Compute exp(x) of a contiguous 1-D float32 or float64 array."""
     return _apply(isa.f32.exp, isa.f64.exp, x)
 
 
 def log(x):
-    """log of a contiguous 1-D float32 or float64 array."""
+    """Compute log(x) of a contiguous 1-D float32 or float64 array."""
     return _apply(isa.f32.log, isa.f64.log, x)
 
 
 def sigmoid(x):
-    """sigmoid of a contiguous 1-D float32 or float64 array."""
+    """Compute 1 / (1 + exp(-x)) of a contiguous 1-D float32 or float64 array."""
     return _apply(_sigmoid_f32, _sigmoid_f64, x)
 
 
 def tanh(x):
-    """tanh of a contiguous 1-D float32 or float64 array."""
+    """Compute tanh(x) of a contiguous 1-D float32 or float64 array."""
     return _apply(_tanh_f32, _tanh_f64, x)
 
 
 def all_finite(x):
-    """Whether a contiguous float32 or float64 array of any shape has no infinity or NaN."""
+    """Return whether a contiguous float32 or float64 array of any shape is free of infinity and
+    NaN."""
     cdef Py_ssize_t n = cnp.PyArray_SIZE(x)
     cdef const void* data = cnp.PyArray_DATA(x)
     cdef const dnn_ops* ops = isa.f32 if cnp.PyArray_TYPE(x) == cnp.NPY_FLOAT32 else isa.f64
@@ -131,7 +132,7 @@ MOMENTS_ROWS = DNN_MOMENTS_ROWS
 
 def add_moments(x, const double[::1] weight, bint missing, double[::1] count, double[::1] mean,
                 double[::1] variance):
-    """Take the rows of a contiguous matrix into `count`, `mean` and `variance` (n_columns,)."""
+    """Update `count`, `mean` and `variance` (n_columns,) with the rows of a contiguous matrix."""
     cdef Py_ssize_t rows = cnp.PyArray_DIM(x, 0), cols = cnp.PyArray_DIM(x, 1)
     cdef const void* data = cnp.PyArray_DATA(x)
     cdef const double* w = NULL if weight is None or rows == 0 else &weight[0]

@@ -1,7 +1,7 @@
-"""The dense layer, f(a W + b); its parameters are W (n_inputs, n_outputs), row by row, and b.
+"""The dense layer, f(a W + b). Its parameters are W (n_inputs, n_outputs), row-major, and b.
 
-Each product is csrc's own, which finishes its results while these are in the cache (`builtin`),
-or BLAS's, with a pass over its result.
+The matrix products are those of csrc/ (`builtin`), which apply the activation function or the
+update while the results are in the cache, or those of BLAS, followed by a pass over the result.
 """
 
 from .blas cimport matmul, matmul_nt, matmul_tn
@@ -10,9 +10,8 @@ from .layers cimport Layer
 from .team cimport share
 
 
-# Threads own rows of W in blocks of so many.
 cdef enum:
-    BLOCK_ROWS = 16
+    BLOCK_ROWS = 16  # the rows of W are divided among threads in blocks of this size
 
 
 cdef inline void dense_forward(const Layer* layer, Py_ssize_t n, const real* a,
@@ -31,7 +30,7 @@ cdef inline void dense_forward(const Layer* layer, Py_ssize_t n, const real* a,
 cdef inline void dense_delta(const Layer* layer, Py_ssize_t n, const real* dz,
                              const real* parameters, const real* a, real* scratch,
                              real* out) noexcept nogil:
-    """out = (dz W^T) f', f being the activation that gave a."""
+    """out = (dz W^T) f', where f is the activation function that produced a."""
     cdef Py_ssize_t k = layer.n_inputs, m = layer.n_outputs
     cdef const real* W = parameters
     if layer.builtin:
@@ -45,7 +44,8 @@ cdef inline void dense_update(const Layer* layer, const dnn_step* step, Py_ssize
                               int n_threads, const real* a, const real* dz, real* scratch,
                               real* state1, real* state2, real* parameters,
                               double* sum_squares) noexcept nogil:
-    """Some rows of W from the gradient a^T dz, and in one of the threads b, from the sum of dz."""
+    """Update this thread's rows of W from the gradient a^T dz; one of the threads also updates b
+    from the column sums of dz."""
     cdef Py_ssize_t k = layer.n_inputs, m = layer.n_outputs, b = k * m
     cdef Py_ssize_t first = share(layer.n_blocks, thread, n_threads)
     cdef Py_ssize_t last = share(layer.n_blocks, thread + 1, n_threads)
@@ -61,7 +61,7 @@ cdef inline void dense_update(const Layer* layer, const dnn_step* step, Py_ssize
 
 cdef inline void _sum_squares(const Layer* layer, Py_ssize_t first, Py_ssize_t last,
                               const real* W, double* sum_squares) noexcept nogil:
-    """Those of the blocks [first, last)."""
+    """Compute the sums of squared weights of the blocks [first, last)."""
     cdef Py_ssize_t k = layer.n_inputs, m = layer.n_outputs, block, row
     for block in range(first, last):
         row = block * BLOCK_ROWS
@@ -73,7 +73,7 @@ cdef inline void _update_weights(const Layer* layer, const dnn_step* step, Py_ss
                                  Py_ssize_t first, Py_ssize_t last, const real* a,
                                  const real* dz, real* scratch, real* state1, real* state2,
                                  real* W) noexcept nogil:
-    """Rows [first, last) of W."""
+    """Update rows [first, last) of W."""
     cdef Py_ssize_t k = layer.n_inputs, m = layer.n_outputs, start = first * m
     if layer.builtin:
         ops_for(a).layer_update(step, n, k, m, first, last, a, dz, scratch, state1, state2, W)
@@ -87,7 +87,7 @@ cdef inline Layer dense_layer(const dnn_ops* ops, int index, Py_ssize_t n_inputs
                               Py_ssize_t n_outputs, int activation, int input_activation,
                               bint builtin, Py_ssize_t first_parameter,
                               Py_ssize_t max_rows) noexcept nogil:
-    """A dense layer for the type of `ops`, which takes at most `max_rows` rows at a time."""
+    """Return a dense layer for the type of `ops` and for at most `max_rows` rows at a time."""
     cdef Layer layer
     layer.index = index
     layer.n_inputs, layer.n_outputs = n_inputs, n_outputs

@@ -1,8 +1,9 @@
-"""Training and scoring without the GIL, on the buffers of one network.
+"""Training and scoring of one network without the GIL.
 
-Its parts: `rows.pxd` (rows of X as the first layer takes them), `layers.pxd` and `dense.pxd` (what
-is asked of a layer, and the dense one), `step.pxd` (one training step), `epoch.pxd`,
-`scoring.pxd`, `team.pxd` (threads). Here they are compiled, for buffers that Python owns.
+The parts are `rows.pxd` (conversion of rows of X to inputs of the first layer), `layers.pxd` (the
+interface of a layer), `dense.pxd` (the dense layer), `step.pxd` (a training step), `epoch.pxd`,
+`scoring.pxd` and `team.pxd` (threads). They are compiled in this module, which also allocates
+their buffers as Python objects.
 """
 
 import threading
@@ -19,7 +20,7 @@ from .csrc cimport (
 from .dense cimport dense_layer
 from .epoch cimport train
 from .layers cimport Layer
-from .rows cimport InputRows, as_they_stand, gather_inputs
+from .rows cimport InputRows, usable_as_is, gather_inputs
 from .scoring cimport score
 from .step cimport SOFTMAX, Job
 from .team cimport dnn_seconds, dnn_team, dnn_team_run, dnn_team_work
@@ -30,11 +31,12 @@ cnp.import_array()
 
 
 cdef enum:
-    CACHE_LINE = 64  # elements, at least a cache line: keeps buffers aligned and threads apart
+    # Elements, at least a cache line: buffers stay aligned, threads do not share cache lines.
+    CACHE_LINE = 64
 
-SCORING_ROWS = 256  # rows that are scored together: their activations stay in the cache
+SCORING_ROWS = 256  # rows scored together, so that their activations stay in the cache
 
-# The numbers in the C layer of the names in names.py.
+# The codes in the C layer of the names in names.py.
 ACTIVATION_CODES = {"identity": DNN_IDENTITY, "logistic": DNN_LOGISTIC, "tanh": DNN_TANH,
                     "relu": DNN_RELU}
 OUTPUT_CODES = {"softmax": SOFTMAX, "logistic": DNN_LOGISTIC, "identity": DNN_IDENTITY}
@@ -44,7 +46,7 @@ UPDATE_CODES = {"sgd": DNN_SGD, "momentum": DNN_MOMENTUM, "nesterov": DNN_NESTER
                 "adam": DNN_ADAM}
 
 
-# ------------------------------------------------------------ what runs in every thread
+# ------------------------------------------------------------ functions run by every thread
 
 cdef void _train_f32(void* job, dnn_team* team, int thread) noexcept nogil:
     train(<Job*> job, team, thread, <float*> (<Job*> job).parameters)
@@ -62,7 +64,7 @@ cdef void _score_f64(void* job, dnn_team* team, int thread) noexcept nogil:
     score(<Job*> job, team, thread, <const double*> (<Job*> job).parameters)
 
 
-# ---------------------------------------------------------------------------- from Python
+# ---------------------------------------------------------------------- Python interface
 
 cdef inline Py_ssize_t _whole_lines(Py_ssize_t n) noexcept:
     return (n + CACHE_LINE - 1) // CACHE_LINE * CACHE_LINE
@@ -73,7 +75,8 @@ cdef inline void* _data(object array) noexcept:
 
 
 cdef InputRows _rows_of(X, mean, scale, fill, indicators) noexcept:
-    """The rows of a dense or CSR matrix; `fill` and `indicators` are None or both arrays."""
+    """Return the rows of a dense or CSR matrix; `fill` and `indicators` are both arrays or both
+    None."""
     cdef InputRows rows
     rows.indices = rows.indptr = NULL
     rows.wide = False
@@ -91,28 +94,30 @@ cdef InputRows _rows_of(X, mean, scale, fill, indicators) noexcept:
 
 
 cdef object _fill_of(indicators, Py_ssize_t n_features, dtype):
-    """What takes the place of missing values after norm: 0, as of the feature's mean."""
+    """Return the values that replace missing values after standardisation: 0, which is the
+    standardised mean of a feature."""
     return None if indicators is None else np.zeros(n_features, dtype)
 
 
 def input_rows(X, mean, scale, missing):
-    """What the first layer takes, (n, n_inputs): dense rows, normalised, with indicators.
+    """Return the inputs of the first layer: dense, standardised rows with missing indicators.
 
     Parameters
     ----------
-    X : array or CSR matrix (n, n_features), checked
+    X : array or CSR matrix (n, n_features)
+        Validated rows.
     mean, scale, missing
-        As of :class:`Engine`.
+        As in :class:`Engine`.
 
     Returns
     -------
     array (n, n_inputs)
-        X itself, if it is what the first layer takes.
+        X itself if no conversion is needed.
     """
     cdef Py_ssize_t n = X.shape[0]
     fill = _fill_of(missing, X.shape[1], X.dtype)
     cdef InputRows rows = _rows_of(X, mean, scale, fill, missing)
-    if as_they_stand(&rows):
+    if usable_as_is(&rows):
         return X
     out = np.empty((n, rows.n_features + rows.n_indicators), X.dtype)
     cdef bint single = X.dtype == np.float32
@@ -126,33 +131,39 @@ def input_rows(X, mean, scale, missing):
 
 
 cdef class Engine:
-    """Buffers for batches of at most `batch_size` rows of one network.
+    """Training and scoring of one network in batches of at most `batch_size` rows.
 
-    Arguments are trusted: arrays are C-contiguous and aligned, of the dtype of `parameters`
-    unless said otherwise, and of the shapes given. One call at a time.
+    Arguments are not validated: arrays must be C-contiguous and aligned, have the dtype of
+    `parameters` unless stated otherwise, and have the given shapes. Not thread-safe.
 
     Parameters
     ----------
     layer_sizes : tuple of int
+        Numbers of inputs, hidden units of each layer, and outputs.
     parameters : array (n_parameters,)
-        W_1 (row-major), b_1, W_2, ...; shared, and changed by training.
+        W_1 (row-major), b_1, W_2, ...; not copied, and updated in place by training.
     mean, scale : array (n_features,) or None
+        Input standardisation; None if there is none.
     batch_size : int
+        Maximum number of rows per batch.
     n_threads : int
-    training : bool
-        Whether buffers for the backward pass are made.
-    builtin : bool
-        Whether the products are csrc's own or those of BLAS.
-    activation : {'logistic', 'tanh', 'relu', 'identity'}
-    output : {'softmax', 'logistic', 'identity'}
-    missing : intp array or None
-        Not None: NaN stands for a missing value. The features that have an indicator among the
-        inputs, which are layer_sizes[0] = n_features + their number.
+        Maximum number of threads.
+    training : bool, default=True
+        Whether to allocate the buffers of the backward pass.
+    builtin : bool, default=False
+        Whether to use the matrix products of csrc/ instead of BLAS.
+    activation : {'logistic', 'tanh', 'relu', 'identity'}, default='logistic'
+        Activation function of the hidden layers.
+    output : {'softmax', 'logistic', 'identity'}, default='softmax'
+        Function applied to the logits.
+    missing : intp array or None, default=None
+        Features with a missing indicator among the inputs:
+        layer_sizes[0] = n_features + len(missing). If not None, NaN denotes a missing value.
     """
 
     cdef int _n_layers
-    cdef object _layers  # n_layers structs
-    cdef Py_ssize_t[::1] _places  # as of Job
+    cdef object _layers  # array of n_layers structs
+    cdef Py_ssize_t[::1] _offsets  # as in Job
     cdef object _parameters, _mean, _scale, _fill, _missing
     cdef Py_ssize_t _batch_size
     cdef int _n_threads
@@ -175,13 +186,13 @@ cdef class Engine:
         self._make_layers(layer_sizes, ACTIVATION_CODES[activation], builtin)
         cdef Py_ssize_t capacity = batch_size if training else batch_size * n_threads
         cdef Py_ssize_t m = layer_sizes[self._n_layers], l
-        self._places = np.zeros(self._n_layers + 1, np.intp)
+        self._offsets = np.zeros(self._n_layers + 1, np.intp)
         for l in range(self._n_layers):
-            self._places[l + 1] = self._places[l] + _whole_lines(layer_sizes[l] * capacity)
-        self._activations = aligned_empty(self._places[self._n_layers], dtype)
+            self._offsets[l + 1] = self._offsets[l] + _whole_lines(layer_sizes[l] * capacity)
+        self._activations = aligned_empty(self._offsets[self._n_layers], dtype)
         self._scratch = aligned_empty(self._scratch_size * n_threads, dtype)
         if training:
-            self._deltas = aligned_empty(self._places[self._n_layers] + m * capacity, dtype)
+            self._deltas = aligned_empty(self._offsets[self._n_layers] + m * capacity, dtype)
             self._batch_label = np.empty(batch_size, np.intp)
             self._batch_L = np.empty(batch_size * m, dtype)
             self._batch_weight = np.empty(batch_size, dtype)
@@ -189,7 +200,7 @@ cdef class Engine:
             self._sum_squares = np.zeros(self._n_blocks)
 
     cdef object _make_layers(self, layer_sizes, int activation, bint builtin):
-        """The layers, and what all of them together need."""
+        """Create the layers; compute the number of blocks and the size of the scratch buffer."""
         cdef const dnn_ops* ops = ops_for(<const double*> NULL)
         cdef Py_ssize_t first_parameter = 0, needed = 0
         cdef int l
@@ -214,7 +225,7 @@ cdef class Engine:
         cdef Job job
         job.n_layers = self._n_layers
         job.layers = <const Layer*> _data(self._layers)
-        job.places = &self._places[0]
+        job.offsets = &self._offsets[0]
         job.parameters = _data(self._parameters)
         job.rows = _rows_of(X, self._mean, self._scale, self._fill, self._missing)
         job.order = NULL
@@ -228,7 +239,7 @@ cdef class Engine:
         return job
 
     def score(self, X, out, as_logits=False):
-        """Probabilities, or logits, of the rows of X into `out` (n, n_outputs)."""
+        """Write the outputs, or the logits, for the rows of X to `out` (n, n_outputs)."""
         cdef Job job = self._job(X)
         cdef dnn_team_work work = _score_f32 if X.dtype == np.float32 else _score_f64
         cdef int n_threads = min(self._n_threads, max(1, -(-X.shape[0] // self._batch_size)))
@@ -242,44 +253,53 @@ cdef class Engine:
                     double beta1=0.0, double beta2=0.0, double epsilon=0.0,
                     str loss="cross_entropy", double huber_delta=1.0, double dropout=0.0,
                     uint64_t dropout_seed=0, double time_left=float("inf"), double loss_before=0.0):
-        """One pass over the rows X[order], or all rows as they stand, in batches.
+        """Train on the rows X[order], or on all rows in their order, in mini-batches.
 
         Parameters
         ----------
-        X : array, or CSR matrix whose indices are in range, (n_samples, n_features)
+        X : array or CSR matrix (n_samples, n_features)
+            The indices of a CSR matrix must be in range.
         label : intp array (n_samples,) or None
-        L : array (n_samples, layer_sizes[-1]), where label is None
+            Class indices.
+        L : array (n_samples, layer_sizes[-1]) or None
+            Soft labels or targets, if `label` is None.
         sample_weight : array (n_samples,) or None
+            Sample weights; None means equal weights.
         order : intp array (n,) or None
+            Indices of the rows to train on.
         update : {'sgd', 'momentum', 'nesterov', 'adam'}
-        state1, state2 : array like parameters
-            Velocity, or Adam's two moments; changed. What the update does not use may be
-            any such array.
+            Update rule.
+        state1, state2 : array (n_parameters,)
+            Velocity, or the two moment estimates of Adam; updated in place. An array that the
+            update rule does not use may be any array of this shape.
         rate, alpha, momentum, beta1, beta2, epsilon : float
-            Learning rate, L2 penalty, and constants of the update.
+            Learning rate, L2 penalty, and constants of the update rule.
         steps_before : int
-            Updates made before this epoch (for Adam's bias correction, and for dropout).
+            Number of updates before this epoch, for the bias correction of Adam and for dropout.
         loss : {'cross_entropy', 'binary_cross_entropy', 'squared_error', 'huber'}
-            All but the first need L, the targets.
-        dropout : float in [0, 1)
-            Probability with which an output of a hidden layer is left out.
-        dropout_seed : int
-        time_left : float
-            Seconds, after which the step under way is the last.
-        loss_before : float
-            What the loss is added to, where these rows are not the first of an epoch.
+            Loss function. All but 'cross_entropy' require `L`.
+        huber_delta : float, default=1.0
+            Residual at which the Huber loss becomes linear.
+        dropout : float in [0, 1), default=0.0
+            Probability of dropping an output of a hidden layer.
+        dropout_seed : int, default=0
+            Seed of dropout.
+        time_left : float, default=inf
+            Time budget in seconds; the step during which it elapses is the last one.
+        loss_before : float, default=0.0
+            Initial value of the sum of losses, for rows that are not the first of an epoch.
 
         Returns
         -------
         loss : float
-            Sum over the rows that were trained on.
+            `loss_before` plus the sum of the losses of the rows trained on.
         rows : int
-            How many they are.
+            Number of rows trained on.
 
         Raises
         ------
         KeyboardInterrupt
-            On Ctrl-C in the main thread, after the step under way.
+            On Ctrl-C in the main thread, after the current step.
         """
         cdef Job job = self._job(X)
         cdef dnn_team_work work = _train_f32 if X.dtype == np.float32 else _train_f64

@@ -1,4 +1,4 @@
-"""One pass over the rows of a job, step by step, in every thread."""
+"""One epoch: the loop over mini-batches, which every thread runs."""
 
 from cpython.exc cimport PyErr_CheckSignals
 from libc.math cimport pow, sqrt
@@ -8,7 +8,7 @@ from .step cimport Job, phase_a, phase_b, scratch_of
 from .team cimport dnn_seconds, dnn_team, dnn_team_barrier, dnn_team_size, share
 
 cdef enum:
-    SIGNAL_INTERVAL_MS = 100  # between looks for Ctrl-C
+    SIGNAL_INTERVAL_MS = 100  # between checks for Ctrl-C
 
 
 cdef inline double _weight_of_batch(const Job* job, Py_ssize_t start, Py_ssize_t n,
@@ -44,7 +44,7 @@ cdef inline dnn_step _step_of(const Job* job, Py_ssize_t step_number,
 cdef inline bint _interrupted(Job* job) noexcept with gil:
     try:
         PyErr_CheckSignals()
-    except BaseException as error:  # whatever a signal handler raises ends the epoch
+    except BaseException as error:  # any exception raised by a signal handler ends the epoch
         (<list> job.interrupts).append(error)
         return True
     return False
@@ -53,7 +53,7 @@ cdef inline bint _interrupted(Job* job) noexcept with gil:
 cdef inline void train(Job* job, dnn_team* team, int thread, real* parameters) noexcept nogil:
     cdef int n_threads = dnn_team_size(team)
     cdef Py_ssize_t start = 0, n, step_number = job.steps_before
-    cdef double weight_of_batch, inverse_total, looked = dnn_seconds(), now
+    cdef double weight_of_batch, inverse_total, last_check = dnn_seconds(), now
     cdef dnn_step step
     cdef real* scratch = scratch_of(job, thread, <const real*> parameters)
     while start < job.n_samples and not job.stop:
@@ -66,12 +66,12 @@ cdef inline void train(Job* job, dnn_team* team, int thread, real* parameters) n
                 step_number, inverse_total, scratch, <const real*> parameters)
         dnn_team_barrier(team)
         if thread == 0:
-            # Between the barriers nobody writes row_loss, and nobody reads `stop`.
+            # Between the barriers, no thread writes row_loss or reads `stop`.
             job.loss += _sum(n, job.row_loss) * <double> n
             job.rows_done += n
             now = dnn_seconds()
-            if job.watch_signals and now - looked > SIGNAL_INTERVAL_MS * 1e-3:
-                looked = now
+            if job.watch_signals and now - last_check > SIGNAL_INTERVAL_MS * 1e-3:
+                last_check = now
                 job.stop = _interrupted(job)
             if now >= job.end:
                 job.stop = True

@@ -1,4 +1,4 @@
-"""Checks of labels, targets and sample weights at the Python boundary."""
+"""Validation of labels, targets and sample weights at the Python boundary."""
 
 from __future__ import annotations
 
@@ -11,23 +11,23 @@ from numpy.typing import ArrayLike, DTypeLike, NDArray
 from .checks import array_like, floating_array
 from .csrc import all_finite
 
-MIN_TOTAL = 1e-300  # of weights: the reciprocal of a smaller sum is close to overflow
+MIN_TOTAL = 1e-300  # the reciprocal of a smaller sum of weights is close to overflow
 
 
 @dataclass(frozen=True)
 class Labels:
-    """Checked labels and weights of n samples.
+    """Validated labels and weights of n samples.
 
     Attributes
     ----------
     label : intp array (n,) or None
         Class indices.
     L : array (n, m) or None
-        Label rows, where `label` is None.
+        Soft labels or targets, if `label` is None.
     weight : array (n,) or None
-        Sample weights; None stands for ones.
+        Sample weights; None means equal weights of 1.
     inverse_total : float
-        One over the sum of the weights; 0 for no samples.
+        Reciprocal of the sum of the weights; 0 if there are no samples.
     """
 
     label: NDArray[np.intp] | None
@@ -41,7 +41,7 @@ class Labels:
         return 1.0 / self.inverse_total if self.inverse_total > 0.0 else 0.0
 
     def take(self, rows: slice) -> Labels:
-        """Those of some rows."""
+        """Return the labels and weights of a slice of the rows."""
         label, L, weight = (x if x is None else x[rows] for x in (self.label, self.L, self.weight))
         if weight is None:
             total = float(len(L if label is None else label))  # type: ignore[arg-type]
@@ -62,7 +62,10 @@ def labels(
     other: str,
     dtype: DTypeLike,
 ) -> Labels:
-    """Class indices (n,) or label rows (n, m) for the matrix `other` of shape (n, m)."""
+    """Return validated class indices (n,) or soft labels (n, m).
+
+    `shape` is (n, m), the shape of the matrix that error messages call `other`.
+    """
     y = np.asarray(y)
     label, L = None, None
     if y.ndim == 2:
@@ -82,7 +85,11 @@ def targets(
     *,
     probabilities: bool = False,
 ) -> Labels:
-    """Finite numbers (n, m) for the matrix `other` of that shape; (n,) will do if m is 1."""
+    """Return validated targets (n, m): finite, and in [0, 1] if `probabilities` is true.
+
+    `shape` is (n, m), the shape of the matrix that error messages call `other`. If m is 1, `y`
+    may have shape (n,).
+    """
     y = floating_array(name, y)
     if y.ndim == 1 and shape[1] == 1:
         y = y[:, None]
@@ -103,7 +110,7 @@ def _weight_and_inverse_total(
         with np.errstate(over="ignore"):
             total = float(weight.sum(dtype=np.float64))
         if n and not MIN_TOTAL < total < np.inf:
-            # Only the ratios of the weights count.
+            # Only the ratios of the weights matter.
             weight = weight / weight.max()
             total = float(weight.sum(dtype=np.float64))
     return weight, 1.0 / total if n else 0.0
@@ -113,8 +120,8 @@ def _class_indices(name: str, y: NDArray[Any], shape: tuple[int, int]) -> NDArra
     n, m = shape
     if y.dtype.kind not in "iu":
         raise TypeError(
-            f"{name} must be integer class indices {(n,)} or label rows {shape}, "
-            f"got {y.dtype} of shape {y.shape}"
+            f"{name} must be integer class indices of shape {(n,)} or soft labels of shape "
+            f"{shape}, got {y.dtype} of shape {y.shape}"
         )
     if y.shape != (n,):
         raise ValueError(f"{name} must have shape {(n,)} or {shape}, got {y.shape}")
@@ -127,8 +134,8 @@ def _class_indices(name: str, y: NDArray[Any], shape: tuple[int, int]) -> NDArra
 def weights(
     sample_weight: ArrayLike, n: int, dtype: DTypeLike, *, may_be_zero: bool = False
 ) -> NDArray[Any]:
-    """Weights of n samples: finite, not negative, and, unless they may be, not all zero; converted
-    to `dtype`."""
+    """Return the weights of n samples, converted to `dtype` and checked to be finite, non-negative
+    and, unless `may_be_zero` is true, not all zero."""
     weight = np.asarray(sample_weight)
     if weight.dtype.kind not in "fiub":
         raise TypeError(f"sample_weight must be real numbers, got {weight.dtype}")
@@ -137,14 +144,14 @@ def weights(
     with np.errstate(over="ignore"):
         weight = np.require(weight, dtype, ("C", "A"))
     if not ((weight >= 0) & np.isfinite(weight)).all():
-        raise ValueError("sample_weight must be finite and not negative")
+        raise ValueError("sample_weight must be finite and non-negative")
     if n > 0 and not may_be_zero and not weight.any():
         raise ValueError("sample_weight must not be all zero")
     return weight
 
 
 def check_total(total: float) -> None:
-    """Raise ValueError unless the sum of the weights of all samples is a number to reckon with."""
+    """Raise ValueError if the sum of all sample weights is zero, too small or infinite."""
     if total == 0.0:
         raise ValueError("sample_weight must not be all zero")
     if not MIN_TOTAL < total < np.inf:

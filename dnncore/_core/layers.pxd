@@ -1,30 +1,30 @@
-"""What the engine asks of a layer, whatever its kind: forward, delta, and gradient with update.
+"""The interface of a layer: forward, delta, and gradient with update.
 
-A kind of layer is one file: these three functions, each for float and double out of one fused
-source, and one that fills a Layer with them. `dense.pxd` is the first.
+Each kind of layer is one file with these three functions, each with a fused type for float and
+double, and a function that creates a Layer from them. The first is `dense.pxd`.
 """
 
 from .csrc cimport dnn_step, real
 
 
-# The functions take n >= 1 rows of the inputs `a` (n, n_inputs), and of the delta of the outputs
-# `dz` (n, n_outputs). `parameters`, `state1` and `state2` are the layer's own n_parameters
-# elements; `scratch` are scratch_size elements, of each thread its own.
+# The functions take n >= 1 rows of the inputs `a` (n, n_inputs) and of the deltas of the outputs
+# `dz` (n, n_outputs). `parameters`, `state1` and `state2` point to the n_parameters elements of
+# this layer, `scratch` to scratch_size elements that belong to the calling thread.
 #
-# forward: `out` (n, n_outputs), the outputs, with `activation` applied.
-# delta: `out` (n, n_inputs), the delta of the layer before, whose `input_activation` gave `a`.
-#     The first layer is not asked for it.
-# update: this thread's part of the parameters, from their gradient over the n rows. The squares
-#     that the L2 penalty takes are summed in n_blocks blocks, which makes its value independent
-#     of the number of threads: `sum_squares` (n_blocks,), NULL without a penalty, takes the sums
-#     of this thread's blocks before the update.
+# forward: writes the outputs, with `activation` applied, to `out` (n, n_outputs).
+# delta: writes the deltas of the previous layer, which computed `a` with `input_activation`, to
+#     `out` (n, n_inputs). Not called for the first layer.
+# update: updates this thread's part of the parameters from their gradient over the n rows. For
+#     the L2 penalty, squares are summed in n_blocks blocks, so that its value does not depend on
+#     the number of threads: before the update, the sums of this thread's blocks are written to
+#     `sum_squares` (n_blocks,), which is NULL if there is no penalty.
 ctypedef struct Layer:
     int index  # of the layer in its network
     Py_ssize_t n_inputs
     Py_ssize_t n_outputs
     int activation
     int input_activation
-    bint builtin  # whether the products are csrc's own or those of BLAS
+    bint builtin  # whether to use the products of csrc/ instead of BLAS
     Py_ssize_t first_parameter  # in the vector of all parameters
     Py_ssize_t n_parameters
     Py_ssize_t n_blocks

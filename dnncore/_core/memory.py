@@ -1,4 +1,4 @@
-"""Vectors that begin on a cache line, as the kernels read them fastest."""
+"""Vectors aligned to cache lines, which the kernels read fastest."""
 
 from __future__ import annotations
 
@@ -11,12 +11,12 @@ ALIGNMENT = 64  # bytes: a cache line, and the widest vector register
 
 
 def aligned_empty(n: int, dtype: DTypeLike) -> NDArray[Any]:
-    """A vector of `n` elements whatever they were."""
+    """Return an uninitialised vector of `n` elements."""
     return _aligned(np.empty, n, np.dtype(dtype))
 
 
 def aligned_zeros(n: int, dtype: DTypeLike) -> NDArray[Any]:
-    """A vector of `n` zeros."""
+    """Return a vector of `n` zeros."""
     return _aligned(np.zeros, n, np.dtype(dtype))
 
 

@@ -1,4 +1,4 @@
-"""Mean and scale of features, updated as rows arrive: what norm learns."""
+"""Incremental mean and scale of features, for input standardisation."""
 
 from __future__ import annotations
 
@@ -14,19 +14,20 @@ from .csrc import MOMENTS_ROWS, add_moments
 
 __all__ = ["MOMENTS_ROWS", "Moments"]
 
-DENSE_FEATURES = 8192  # of a chunk of a sparse matrix that are made dense together
+DENSE_FEATURES = 8192  # features of a sparse matrix that are made dense at a time
 
 
 @dataclass
 class Moments:
-    """Weighted mean and variance of each feature over all rows seen, in float64.
+    """Weighted mean and variance of each feature over all rows seen so far, in float64.
 
     Attributes
     ----------
-    count : float, or array (n_features,)
-        Sum of the weights of the rows; an array, of those with a value, where NaN stands for a
-        missing one.
+    count : float or array (n_features,)
+        Sum of the weights of the rows. If NaN denotes missing values, an array: for each
+        feature, the sum of the weights of the rows where it is not missing.
     mean, variance : array (n_features,)
+        Weighted mean and variance.
     """
 
     count: float | NDArray[np.float64]
@@ -35,16 +36,16 @@ class Moments:
 
     @classmethod
     def empty(cls, n_features: int, *, missing: bool = False) -> Moments:
-        """Of no rows; `missing` says whether NaN may come."""
+        """Return the moments of zero rows; `missing` allows NaN in the rows to come."""
         count = np.zeros(n_features) if missing else 0.0
         return cls(count, np.zeros(n_features), np.zeros(n_features))
 
     def update(self, X: Matrix, sample_weight: NDArray[Any] | None = None) -> None:
-        """Take in the rows of X (n, n_features), of float32 or float64.
+        """Update the moments with the rows of X (n, n_features), of float32 or float64.
 
-        They are merged in chunks of MOMENTS_ROWS rows, from the first one on. So calls with
-        pieces of so many rows, or a multiple, give the same bits as one call with all; and a
-        sparse X, which is made dense a chunk at a time, the same as a dense one.
+        Rows are merged in chunks of MOMENTS_ROWS, starting at the first row. Several calls with
+        multiples of MOMENTS_ROWS rows therefore agree bit for bit with one call with all rows. A
+        sparse X is made dense one chunk at a time, and gives the same bits as a dense X.
         """
         missing = isinstance(self.count, np.ndarray)
         count = np.full(self.mean.shape, self.count, np.float64)
@@ -59,9 +60,9 @@ class Moments:
         self.count = count if missing else float(count[0])
 
     def scale(self, dtype: DTypeLike) -> NDArray[Any]:
-        """Standard deviations as `dtype`; 1 for a constant feature.
+        """Return the standard deviations as `dtype`, with 1 for constant features.
 
-        A feature is constant if its variance is within the rounding error of computing it.
+        A feature counts as constant if its variance does not exceed its own rounding error.
         """
         eps = np.finfo(np.float64).eps
         rounding = self.count * eps * self.variance + (self.count * eps * self.mean) ** 2
@@ -71,7 +72,7 @@ class Moments:
 
 
 def _dense_parts(X: Matrix) -> Iterator[tuple[NDArray[Any], slice, slice]]:
-    """X in dense parts, and which rows and features each one is."""
+    """Yield dense parts of X, each with its slices of rows and features."""
     if not is_sparse(X):
         yield np.require(X, requirements=("C", "A")), slice(None), slice(None)
         return

@@ -1,6 +1,6 @@
-"""The names that choose a function of a network, and how it is trained: all of them, once.
+"""The names of activations, outputs, losses, updates and engines.
 
-``engine.pyx`` gives each of them, but the engines, its number in the C layer.
+Except for the engines, ``engine.pyx`` maps each name to its code in the C layer.
 """
 
 from __future__ import annotations
@@ -9,7 +9,7 @@ from .checks import choice
 
 ACTIVATIONS = ("identity", "logistic", "tanh", "relu")
 OUTPUTS = ("softmax", "logistic", "identity")
-# The losses that go with each output; the first is the default.
+# The losses available for each output; the first is the default.
 LOSSES = {
     "softmax": ("cross_entropy",),
     "logistic": ("binary_cross_entropy",),
@@ -20,5 +20,5 @@ ENGINES = ("auto", "builtin", "blas")
 
 
 def check_loss(loss: str | None, output: str) -> str:
-    """`loss`, or the default one, if it goes with the output of a network."""
+    """Return `loss`, checked to be available for `output`, or the default if it is None."""
     return LOSSES[output][0] if loss is None else choice("loss", loss, LOSSES[output])

@@ -1,4 +1,4 @@
-"""Where the weights and biases of a network lie in the one vector of its parameters."""
+"""Layout of the weights and biases in the parameter vector of a network."""
 
 from __future__ import annotations
 
@@ -10,11 +10,12 @@ from numpy.typing import NDArray
 
 
 class ParameterLayout:
-    """``W_1`` (row by row), ``b_1``, ``W_2``, ... one after another.
+    """``W_1`` (row-major), ``b_1``, ``W_2``, ..., concatenated.
 
     Parameters
     ----------
     layer_sizes : tuple of int
+        Numbers of inputs, hidden units of each layer, and outputs.
 
     Attributes
     ----------
@@ -27,7 +28,7 @@ class ParameterLayout:
         self.size = sum((k + 1) * m for k, m in self._shapes)
 
     def views(self, flat: NDArray[Any]) -> tuple[list[NDArray[Any]], list[NDArray[Any]]]:
-        """Weights (n_in, n_out) and biases (n_out,) as views of a vector (size,)."""
+        """Return the weights (n_in, n_out) and biases (n_out,) as views of a vector (size,)."""
         coefs, intercepts, start = [], [], 0
         for k, m in self._shapes:
             coefs.append(flat[start : start + k * m].reshape(k, m))

@@ -1,4 +1,4 @@
-"""Where a class is public."""
+"""The public module of a class."""
 
 from __future__ import annotations
 
@@ -9,11 +9,11 @@ C = TypeVar("C", bound=type)
 
 
 def set_module(module: str) -> Callable[[C], C]:
-    """Decorate a class that is public in `module`, wherever it is written, as numpy does.
+    """Set the ``__module__`` of the decorated class to its public module, as NumPy does.
 
-    Pickles, files of skops, tracebacks and the documentation name it by `module`, and are not
-    troubled when its file moves. It goes above ``@dataclass``, which has to know the class's own
-    module.
+    Pickles, skops files, tracebacks and the documentation then refer to `module`, and remain
+    valid if the class moves to another file. Place it above ``@dataclass``, which needs the
+    original ``__module__``.
     """
 
     def decorate(cls: C) -> C:

@@ -1,4 +1,5 @@
-"""Rows of X as the first layer takes them: dense, normalised, with inputs for missing values."""
+"""Conversion of rows of X to inputs of the first layer: dense, standardised, missing values
+replaced and indicated."""
 
 from libc.stdint cimport int32_t, int64_t
 from libc.string cimport memset
@@ -6,15 +7,15 @@ from libc.string cimport memset
 from .csrc cimport ops_for, real
 
 
-# Rows as they come: a dense matrix, or CSR (`indices` is not NULL) with its values in X. Where
-# NaN stands for a missing value (`fill` is not NULL), norm is followed by fill_missing.
+# Rows of a dense matrix, or of a CSR matrix (`indices` is not NULL) with its values in X. If NaN
+# denotes a missing value (`fill` is not NULL), fill_missing is applied after standardisation.
 ctypedef struct InputRows:
     const void* X
     const void* indices
     const void* indptr
-    bint wide  # whether indices are 64-bit integers; else 32
+    bint wide  # whether indices are 64-bit integers instead of 32-bit
     Py_ssize_t n_features
-    const void* mean  # NULL: no norm
+    const void* mean  # NULL: no standardisation
     const void* scale
     const void* fill
     const Py_ssize_t* indicators
@@ -24,8 +25,8 @@ ctypedef struct InputRows:
 cdef inline void fill_missing(Py_ssize_t n_features, Py_ssize_t n_indicators,
                               const Py_ssize_t* indicators, const real* fill, const real* x,
                               real* out) noexcept nogil:
-    """One row x: its missing values become those of `fill`, and after the features follows an
-    input for each of `indicators` that says whether this feature is missing. `out` may be x."""
+    """Replace missing values of one row x by `fill`, and append for each feature in `indicators`
+    an input that is 1 if the feature is missing and 0 otherwise. `out` may be x."""
     cdef Py_ssize_t i
     for i in range(n_indicators):
         out[n_features + i] = x[indicators[i]] != x[indicators[i]]
@@ -35,9 +36,10 @@ cdef inline void fill_missing(Py_ssize_t n_features, Py_ssize_t n_indicators,
 
 cdef inline void gather_rows(Py_ssize_t n, Py_ssize_t m, const real* x, const Py_ssize_t* index,
                              Py_ssize_t fetchable, real* out) noexcept nogil:
-    """n rows of x (., m): those of `index`, or, if it is NULL, the first ones.
+    """Copy n rows of x (., m): x[index], or the first n rows if `index` is NULL.
 
-    `fetchable` >= n elements of `index` are valid: what lies past n will be asked for next.
+    `fetchable` >= n elements of `index` are valid; those after the first n are needed next and
+    are prefetched.
     """
     ops_for(out).gather_rows(n, m, x, index, fetchable, out)
 
@@ -45,15 +47,15 @@ cdef inline void gather_rows(Py_ssize_t n, Py_ssize_t m, const real* x, const Py
 cdef inline void _gather_normalised(const InputRows* rows, Py_ssize_t n, const real* x,
                                     const Py_ssize_t* index, Py_ssize_t fetchable,
                                     real* out) noexcept nogil:
-    """As gather_rows, of dense rows, and normalised where there is a norm: one pass over them."""
+    """Copy dense rows as gather_rows does, and standardise them in the same pass if required."""
     if rows.mean == NULL:
         gather_rows(n, rows.n_features, x, index, fetchable, out)
     else:
         ops_for(out).norm(n, rows.n_features, x, index, fetchable, rows.mean, rows.scale, out)
 
 
-cdef inline bint as_they_stand(const InputRows* rows) noexcept nogil:
-    """Whether the rows of X are what the first layer takes."""
+cdef inline bint usable_as_is(const InputRows* rows) noexcept nogil:
+    """Return whether the rows of X can be used as inputs without conversion."""
     return rows.mean == NULL and rows.indices == NULL and rows.fill == NULL
 
 
@@ -62,7 +64,7 @@ cdef inline Py_ssize_t _index(const void* array, bint wide, Py_ssize_t i) noexce
 
 
 cdef inline void _make_dense(const InputRows* rows, Py_ssize_t row, real* out) noexcept nogil:
-    """A row of CSR. Values in the same place are added up, in their order, as SciPy does."""
+    """Make a CSR row dense. Values with duplicate indices are summed in order, as in SciPy."""
     cdef Py_ssize_t i, end = _index(rows.indptr, rows.wide, row + 1)
     memset(out, 0, rows.n_features * sizeof(real))
     for i in range(_index(rows.indptr, rows.wide, row), end):
@@ -72,7 +74,8 @@ cdef inline void _make_dense(const InputRows* rows, Py_ssize_t row, real* out) n
 cdef inline void gather_inputs(const InputRows* rows, Py_ssize_t n, Py_ssize_t first,
                                const Py_ssize_t* index, Py_ssize_t fetchable,
                                real* out) noexcept nogil:
-    """n rows: those from `first` on, or, if it is not NULL, of `index` (`first` is then 0)."""
+    """Convert n rows: those starting at `first` or, if `index` is not NULL, those of `index`
+    (`first` is then 0)."""
     cdef Py_ssize_t k = rows.n_features, r
     cdef const real* X = <const real*> rows.X
     if rows.indices == NULL and rows.fill == NULL:

@@ -1,13 +1,13 @@
-"""Outputs of the rows of a job, without keeping anything of the layers in between."""
+"""Scoring: the outputs for the rows of a job."""
 
 from .csrc cimport ops_for, real
-from .rows cimport as_they_stand, gather_inputs
+from .rows cimport usable_as_is, gather_inputs
 from .step cimport SOFTMAX, Job, forward_rows, n_outputs, scratch_of
 from .team cimport dnn_team, dnn_team_size, share
 
 
 cdef inline void _apply_output(const Job* job, Py_ssize_t n, Py_ssize_t m, real* z) noexcept nogil:
-    """Logits become probabilities, where the output has any."""
+    """Apply the output function to the logits, in place."""
     if job.output == SOFTMAX:
         ops_for(z).softmax(n, m, z, z)
     else:
@@ -16,7 +16,7 @@ cdef inline void _apply_output(const Job* job, Py_ssize_t n, Py_ssize_t m, real*
 
 cdef inline void score(const Job* job, dnn_team* team, int thread,
                        const real* parameters) noexcept nogil:
-    """Each thread scores its part of the rows, block by block, in its part of the buffer."""
+    """Score this thread's part of the rows, block by block, in its part of the buffer."""
     cdef int n_threads = dnn_team_size(team)
     cdef Py_ssize_t m = n_outputs(job), k = job.layers[0].n_inputs, n
     cdef Py_ssize_t row = share(job.n_samples, thread, n_threads)
@@ -28,7 +28,7 @@ cdef inline void score(const Job* job, dnn_team* team, int thread,
     while row < end:
         n = min(job.batch_size, end - row)
         out = <real*> job.out + row * m
-        if as_they_stand(&job.rows):
+        if usable_as_is(&job.rows):
             inputs = <const real*> job.rows.X + row * k
         else:
             gather_inputs(&job.rows, n, row, NULL, 0, gathered)

@@ -1,9 +1,9 @@
-"""One training step on one mini-batch, and what the threads of a call share.
+"""One training step on a mini-batch, and the data shared by the threads of a call.
 
-In phase A a thread takes its rows of the mini-batch through every layer forward and every delta
-backward. In phase B it updates its part of every layer's parameters from their gradient over the
-whole batch. A barrier follows each. Nothing is allocated, and every sum has one order whatever
-the number of threads, up to the order inside BLAS.
+In phase A, each thread passes its rows of the mini-batch forward through all layers, and their
+deltas backward. In phase B, it updates its part of the parameters of every layer from their
+gradient over the whole batch. Each phase ends with a barrier. Nothing is allocated. The order of
+every sum is independent of the number of threads, except inside BLAS.
 """
 
 from libc.stdint cimport uint32_t, uint64_t
@@ -11,20 +11,21 @@ from libc.stdint cimport uint32_t, uint64_t
 from . cimport layers
 from .csrc cimport dnn_step, ops_for, real
 from .layers cimport Layer
-from .rows cimport InputRows, as_they_stand, gather_inputs, gather_rows
+from .rows cimport InputRows, usable_as_is, gather_inputs, gather_rows
 
 
 cdef enum:
-    SOFTMAX = -1  # beside the activations and the losses of single outputs, which csrc numbers
+    SOFTMAX = -1  # in addition to the codes of csrc/ for activations and elementwise losses
 
 
-# All that the threads of one call share. `void*` is float* or double*.
+# The data shared by the threads of one call. `void*` is float* or double*.
 ctypedef struct Job:
     int n_layers
     const Layer* layers
-    # n_layers + 1 places, in elements: of the inputs of each layer in a buffer of activations (the
-    # first: normalised rows) and of their delta in a buffer of deltas; the last: the logits' delta.
-    const Py_ssize_t* places
+    # n_layers + 1 offsets, in elements: of the inputs of each layer in a buffer of activations
+    # (the first: input rows) and of their deltas in a buffer of deltas; the last: the deltas of
+    # the logits.
+    const Py_ssize_t* offsets
     void* parameters
     InputRows rows
     Py_ssize_t n_samples
@@ -32,12 +33,12 @@ ctypedef struct Job:
     void* activations
     int output
     void* scratch
-    Py_ssize_t scratch_size  # elements of each thread
+    Py_ssize_t scratch_size  # elements per thread
     # Scoring
     void* out
     bint as_logits
     # Training
-    const Py_ssize_t* order  # NULL: from the first row to the last
+    const Py_ssize_t* order  # NULL: all rows in their order
     const Py_ssize_t* label
     const void* L
     const void* sample_weight
@@ -46,7 +47,7 @@ ctypedef struct Job:
     uint32_t drop_below  # 0: no dropout
     double drop_factor
     uint64_t drop_seed
-    void* dropped  # activations after dropout, laid out as `activations`
+    void* dropped  # activations after dropout, in the layout of `activations`
     void* deltas
     void* state1
     void* state2
@@ -55,16 +56,16 @@ ctypedef struct Job:
     void* batch_weight
     double* row_loss
     Py_ssize_t n_blocks  # of all layers
-    double* sum_squares  # of each block
+    double* sum_squares  # per block
     dnn_step step
     double alpha
     Py_ssize_t steps_before
     double loss
     Py_ssize_t rows_done
-    double end  # seconds, as of dnn_seconds
+    double end  # in seconds of dnn_seconds
     bint watch_signals
     bint stop
-    void* interrupts  # list of what a signal handler has raised
+    void* interrupts  # list of the exceptions raised by signal handlers
 
 
 cdef inline Py_ssize_t n_outputs(const Job* job) noexcept nogil:
@@ -77,9 +78,9 @@ cdef inline real* scratch_of(const Job* job, int thread, const real* parameters)
 
 cdef inline void _drop(const Job* job, Py_ssize_t step, int l, Py_ssize_t first, Py_ssize_t n,
                        const real* x, real* out) noexcept nogil:
-    """Dropout of n outputs of layer l, from element `first` of the batch: in every thread, and
-    forward and backward, the same ones."""
-    # SplitMix64 (Steele, Lea and Flood 2014) makes independent keys of steps and layers.
+    """Apply dropout to n outputs of layer l, starting at element `first` of the batch. The same
+    elements are dropped for any number of threads, and in the forward and backward passes."""
+    # SplitMix64 (Steele, Lea and Flood 2014) gives every step and layer an independent key.
     cdef uint64_t key = job.drop_seed + <uint64_t> 0x9E3779B97F4A7C15 * <uint64_t> (
         step * job.n_layers + l)
     key = (key ^ (key >> 30)) * <uint64_t> 0xBF58476D1CE4E5B9
@@ -89,17 +90,17 @@ cdef inline void _drop(const Job* job, Py_ssize_t step, int l, Py_ssize_t first,
 
 cdef inline const real* _inputs(const Job* job, int l, Py_ssize_t start,
                                 const real* parameters) noexcept nogil:
-    """What layer l takes: rows of the whole batch, which begins at row `start`."""
-    if l == 0 and job.order == NULL and as_they_stand(&job.rows):
+    """Return the inputs of layer l for the whole batch, which starts at row `start`."""
+    if l == 0 and job.order == NULL and usable_as_is(&job.rows):
         return <const real*> job.rows.X + start * job.layers[0].n_inputs
     cdef const void* buffer = job.dropped if l > 0 and job.drop_below else job.activations
-    return <const real*> buffer + job.places[l]
+    return <const real*> buffer + job.offsets[l]
 
 
 cdef inline void forward_rows(const Job* job, const real* parameters, const real* inputs,
                               Py_ssize_t first, Py_ssize_t last, Py_ssize_t step, real* scratch,
                               real* logits) noexcept nogil:
-    """`inputs`, rows [first, last) of a_0, go through every layer, the last one's to `logits`."""
+    """Pass `inputs`, rows [first, last) of a_0, forward through all layers, to `logits`."""
     cdef real* activations = <real*> job.activations
     cdef const Layer* layer
     cdef real* out
@@ -110,19 +111,19 @@ cdef inline void forward_rows(const Job* job, const real* parameters, const real
         layer = &job.layers[l]
         m = layer.n_outputs
         hidden = l < job.n_layers - 1
-        out = activations + job.places[l + 1] + first * m if hidden else logits
+        out = activations + job.offsets[l + 1] + first * m if hidden else logits
         if l > 0:
             inputs = _inputs(job, l, 0, parameters) + first * layer.n_inputs
         layers.forward(layer, last - first, inputs, parameters + layer.first_parameter, scratch,
                        out)
         if hidden and job.drop_below:
             _drop(job, step, l, first * m, (last - first) * m, <const real*> out,
-                  <real*> job.dropped + job.places[l + 1] + first * m)
+                  <real*> job.dropped + job.offsets[l + 1] + first * m)
 
 
 cdef inline void _backward_rows(const Job* job, const real* parameters, Py_ssize_t first,
                                 Py_ssize_t last, Py_ssize_t step, real* scratch) noexcept nogil:
-    """From the delta of the last layer, rows [first, last) of every other."""
+    """Propagate rows [first, last) of the deltas of the last layer backward to all others."""
     cdef const real* activations = <const real*> job.activations
     cdef real* deltas = <real*> job.deltas
     cdef const Layer* layer
@@ -132,18 +133,19 @@ cdef inline void _backward_rows(const Job* job, const real* parameters, Py_ssize
     for l in range(job.n_layers - 1, 0, -1):
         layer = &job.layers[l]
         k, m = layer.n_inputs, layer.n_outputs
-        out = deltas + job.places[l] + first * k
+        out = deltas + job.offsets[l] + first * k
         layers.delta(layer, last - first,
-                     <const real*> deltas + job.places[l + 1] + first * m,
+                     <const real*> deltas + job.offsets[l + 1] + first * m,
                      parameters + layer.first_parameter,
-                     activations + job.places[l] + first * k, scratch, out)
+                     activations + job.offsets[l] + first * k, scratch, out)
         if job.drop_below:
             _drop(job, step, l - 1, first * k, (last - first) * k, <const real*> out, out)
 
 
 cdef inline void _gather_batch(const Job* job, Py_ssize_t start, Py_ssize_t first, Py_ssize_t n,
                                const real* parameters) noexcept nogil:
-    """n rows, labels and weights, from row `first` of the batch that begins at `start`."""
+    """Gather inputs, labels and weights of n rows, starting at row `first` of the batch, which
+    starts at row `start`."""
     cdef Py_ssize_t m = n_outputs(job), row = start + first, fetchable = 0, r
     cdef const Py_ssize_t* index = NULL
     cdef real* batch_weight = <real*> job.batch_weight + first
@@ -151,7 +153,7 @@ cdef inline void _gather_batch(const Job* job, Py_ssize_t start, Py_ssize_t firs
         index = job.order + row
         fetchable = job.n_samples - row
         row = 0
-    if index != NULL or not as_they_stand(&job.rows):
+    if index != NULL or not usable_as_is(&job.rows):
         gather_inputs(&job.rows, n, row, index, fetchable,
                       <real*> job.activations + first * job.layers[0].n_inputs)
     if job.label != NULL:
@@ -168,9 +170,9 @@ cdef inline void _gather_batch(const Job* job, Py_ssize_t start, Py_ssize_t firs
 
 cdef inline void _losses(const Job* job, Py_ssize_t first, Py_ssize_t n, double inverse_total,
                          real* logits) noexcept nogil:
-    """Losses of n rows of the batch; their deltas take the place of the logits.
+    """Compute the losses of n rows of the batch, and overwrite the logits with their deltas.
 
-    `inverse_total` is one over the sum of the weights of the batch.
+    `inverse_total` is the reciprocal of the sum of the weights of the batch.
     """
     cdef Py_ssize_t m = n_outputs(job)
     cdef const real* L = <const real*> job.batch_L + first * m
@@ -191,9 +193,9 @@ cdef inline void _losses(const Job* job, Py_ssize_t first, Py_ssize_t n, double 
 cdef inline void phase_a(const Job* job, Py_ssize_t start, Py_ssize_t first, Py_ssize_t last,
                          Py_ssize_t step, double inverse_total, real* scratch,
                          const real* parameters) noexcept nogil:
-    """Rows [first, last) of the batch that begins at `start`: all activations and deltas."""
+    """Compute all activations and deltas of rows [first, last) of the batch starting at `start`."""
     cdef const real* inputs = _inputs(job, 0, start, parameters) + first * job.layers[0].n_inputs
-    cdef real* logits = (<real*> job.deltas + job.places[job.n_layers]
+    cdef real* logits = (<real*> job.deltas + job.offsets[job.n_layers]
                          + first * n_outputs(job))
     if first == last:
         return
@@ -206,7 +208,7 @@ cdef inline void phase_a(const Job* job, Py_ssize_t start, Py_ssize_t first, Py_
 cdef inline void phase_b(const Job* job, const dnn_step* step, Py_ssize_t start, Py_ssize_t n,
                          int thread, int n_threads, real* scratch,
                          real* parameters) noexcept nogil:
-    """This thread's part of every layer: penalty, gradient, update."""
+    """Compute penalty, gradient and update of this thread's part of every layer."""
     cdef const real* deltas = <const real*> job.deltas
     cdef double* sum_squares = job.sum_squares if job.alpha > 0.0 else NULL
     cdef const Layer* layer
@@ -217,7 +219,7 @@ cdef inline void phase_b(const Job* job, const dnn_step* step, Py_ssize_t start,
         first = layer.first_parameter
         layers.update(layer, step, n, thread, n_threads,
                       _inputs(job, l, start, <const real*> parameters),
-                      deltas + job.places[l + 1], scratch, <real*> job.state1 + first,
+                      deltas + job.offsets[l + 1], scratch, <real*> job.state1 + first,
                       <real*> job.state2 + first, parameters + first, sum_squares)
         if sum_squares != NULL:
             sum_squares += layer.n_blocks

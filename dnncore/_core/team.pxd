@@ -1,4 +1,4 @@
-"""Threads that live for one call (csrc/team.h), and how work is divided among them."""
+"""Threads that exist for one call (csrc/team.h), and the division of work among them."""
 
 cdef extern from "team.h" nogil:
     ctypedef struct dnn_team:
@@ -11,5 +11,5 @@ cdef extern from "team.h" nogil:
 
 
 cdef inline Py_ssize_t share(Py_ssize_t n, int thread, int n_threads) noexcept nogil:
-    """Where the part of a thread begins when n things are divided."""
+    """Return the first of n items that belongs to a thread."""
     return n * thread // n_threads

@@ -1,4 +1,4 @@
-"""How many threads a call gets, and BLAS held to one thread for each of them."""
+"""The number of threads of a call, and the restriction of BLAS to one thread."""
 
 from __future__ import annotations
 
@@ -15,18 +15,20 @@ from threadpoolctl import ThreadpoolController
 from . import csrc
 from .checks import integer
 
-# When another thread pays, measured on two Zen 4 cores with networks of 20-50-2 to 784-256-10.
-# Training: multiply-adds of its share of a step, against two barriers and the cache lines that
-# travel; and rows of its share, because with few of them reading the weights is the work.
+# The least work that justifies another thread, measured on two Zen 4 cores with networks from
+# 20-50-2 to 784-256-10.
+# Training: multiply-adds per thread and step, to outweigh two barriers and the transfer of cache
+# lines; and rows per thread, because with few rows, reading the weights dominates.
 STEP_WORK_PER_THREAD = 1_500_000
 STEP_ROWS_PER_THREAD = 32
-# Scoring: multiply-adds of its share, against the 100 us that starting a thread takes.
+# Scoring: multiply-adds per thread, to outweigh the 100 us that starting a thread takes.
 SCORING_WORK_PER_THREAD = 5_000_000
 MAX_THREADS = 256  # as in csrc/team.c
 
 
 def available_cpus() -> int:
-    """The processors that this process may use: affinity, quota of its cgroup, environment."""
+    """Return the number of processors that this process may use: the minimum of its affinity, the
+    quota of its control group, and OMP_NUM_THREADS."""
     if hasattr(os, "sched_getaffinity"):
         cpus = len(os.sched_getaffinity(0))
     else:
@@ -35,16 +37,16 @@ def available_cpus() -> int:
 
 
 def _wanted_by_environment() -> int:
-    """OMP_NUM_THREADS, by which joblib shares the processors out to its worker processes."""
+    """Return OMP_NUM_THREADS, which joblib sets to divide processors among worker processes."""
     words = os.environ.get("OMP_NUM_THREADS", "").split(",")[0].strip()
     return int(words) if words.isascii() and words.isdigit() and int(words) > 0 else MAX_THREADS
 
 
 @cache
 def cgroup_quota(root: Path = Path("/sys/fs/cgroup"), own: Path = Path("/proc/self/cgroup")) -> int:
-    """Whole processors that the CPU quota of the control group allows, at least 1.
+    """Return the CPU quota of the control group in processors, rounded up, at least 1.
 
-    MAX_THREADS without a quota, or where there are no control groups.
+    Without a quota or control groups, return MAX_THREADS.
     """
     try:
         lines = own.read_text().splitlines()
@@ -53,7 +55,7 @@ def cgroup_quota(root: Path = Path("/sys/fs/cgroup"), own: Path = Path("/proc/se
     quota = float(MAX_THREADS)
     for line in lines:
         number, controllers, group = line.split(":", 2)
-        if number == "0":  # version 2: "quota period", and every ancestor's counts as well
+        if number == "0":  # version 2: "quota period"; the quotas of all ancestors apply as well
             folder = root / group.lstrip("/")
             for place in (folder, *folder.parents):
                 quota = min(quota, _quota_of(place / "cpu.max"))
@@ -66,7 +68,7 @@ def cgroup_quota(root: Path = Path("/sys/fs/cgroup"), own: Path = Path("/proc/se
 
 
 def _quota_of(*files: Path) -> float:
-    """Quota over period, which stand in one file or in two; infinite if there is none."""
+    """Return quota / period, which are in one file or in two; infinity without a quota."""
     try:
         words = " ".join(file.read_text() for file in files).split()
     except OSError:
@@ -77,7 +79,7 @@ def _quota_of(*files: Path) -> float:
 
 
 def threads_for_training(n_threads: int | None, batch_size: int, n_parameters: int) -> int:
-    """`n_threads` itself, or for None as many as a mini-batch occupies."""
+    """Return `n_threads` or, if it is None, the number of threads suited to a mini-batch."""
     work = 3 * batch_size * n_parameters  # forward, deltas, gradient
     return _resolve(
         n_threads, min(work // STEP_WORK_PER_THREAD, batch_size // STEP_ROWS_PER_THREAD)
@@ -85,7 +87,7 @@ def threads_for_training(n_threads: int | None, batch_size: int, n_parameters: i
 
 
 def threads_for_scoring(n_threads: int | None, n_rows: int, n_parameters: int) -> int:
-    """`n_threads` itself, or for None as many as the rows occupy."""
+    """Return `n_threads` or, if it is None, the number of threads suited to the rows."""
     return _resolve(n_threads, n_rows * n_parameters // SCORING_WORK_PER_THREAD)
 
 
@@ -96,19 +98,19 @@ def _resolve(n_threads: int | None, useful: int) -> int:
 
 
 def use_builtin(engine: str) -> bool:
-    """Whether dnncore's own products are used rather than BLAS.
+    """Return whether to use dnncore's own matrix products instead of BLAS.
 
-    They measure faster over batches of 8 to 2048 rows and widths of 10 to 1000 (the table is in
-    benchmarks/results), so the choice does not depend on the shape.
+    In measurements they are faster for batches of 8 to 2048 rows and widths of 10 to 1000 (see
+    the table in benchmarks/results), so the choice does not depend on the shape.
     """
     return engine == "builtin" or (engine == "auto" and csrc.selected() != "generic")
 
 
 class _BlasLimit:
-    """Holds BLAS to one thread while at least one caller is inside.
+    """Restricts BLAS to one thread while at least one caller is inside the context.
 
-    The number of BLAS threads belongs to the process. Counting callers makes sure that
-    overlapping calls from several Python threads leave it as the first found it.
+    The number of BLAS threads is a setting of the process. Callers are counted, so that
+    overlapping calls from several Python threads restore the original number.
     """
 
     def __init__(self) -> None:
@@ -118,8 +120,8 @@ class _BlasLimit:
         self._limiter: object = None
 
     def controller(self) -> ThreadpoolController:
-        # Finding the libraries takes milliseconds. The one that is called here, SciPy's,
-        # has been loaded by the time of the first look.
+        # Finding the libraries takes milliseconds. SciPy's BLAS, which is the one called, is
+        # loaded before the first search.
         if self._controller is None:
             self._controller = ThreadpoolController().select(user_api="blas")
         return self._controller
@@ -143,10 +145,10 @@ single_threaded_blas = _BlasLimit()
 
 
 def blas_for(engine: str) -> AbstractContextManager[None]:
-    """The context in which an engine runs: BLAS on one thread, if it is BLAS."""
+    """Return the context for running an engine, which restricts BLAS to one thread if used."""
     return nullcontext() if use_builtin(engine) else single_threaded_blas()
 
 
-# A fork in the middle of another thread's call must not leave the child's lock held.
+# If another thread is inside a call when the process forks, the child must not inherit its lock.
 if hasattr(os, "register_at_fork"):
     os.register_at_fork(after_in_child=lambda: single_threaded_blas.__init__())  # type: ignore[misc]

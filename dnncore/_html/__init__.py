@@ -1,4 +1,4 @@
-"""What notebooks and reports show of a network, made of plain values: SVG and HTML."""
+"""SVG and HTML representations of networks, for notebooks and reports."""
 
 from .drawing import DrawnNetwork, network_svg
 from .figure import figure_html
@@ -8,10 +8,10 @@ __all__ = ["figure_html", "network_facts", "network_html", "network_svg", "spark
 
 
 def network_html(network: DrawnNetwork) -> str:
-    """A network as HTML: the drawing, and its size."""
+    """Return a network as HTML: its drawing and size."""
     return figure_html(network_svg(network), network_facts(network))
 
 
 def network_facts(network: DrawnNetwork) -> dict[str, str]:
-    """The size of a network, as pairs of name and value."""
+    """Return the size of a network, as names and values."""
     return {"Parameters": f"{network.n_parameters:,}", "Precision": str(network.dtype)}

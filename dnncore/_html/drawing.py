@@ -1,4 +1,4 @@
-"""A network drawn as SVG: its layers as columns of circles."""
+"""Drawings of networks as SVG, with layers as columns of circles."""
 
 from __future__ import annotations
 
@@ -12,15 +12,15 @@ from numpy.typing import NDArray
 
 from .figure import BLUE
 
-MAX_UNITS = 10  # circles of a layer, the place of the dots included
+MAX_UNITS = 10  # circles per layer, including the position of the dots
 MAX_LAYERS = 8
 RADIUS, PITCH, DISTANCE = 6, 20, 112
-TOP, BOTTOM = 30, 46  # room for the size above the circles, and for what the layer is below
-LONGEST_NAME, CHARACTER = 16, 7  # letters of a name, and pixels that one takes
+TOP, BOTTOM = 30, 46  # space for the size above the circles, and for the role below
+LONGEST_NAME, CHARACTER = 16, 7  # maximum number of characters of a name, pixels per character
 
 
 class DrawnNetwork(Protocol):
-    """What a drawing shows of a network; see :class:`dnncore.Network`."""
+    """The attributes of a network that a drawing uses; see :class:`dnncore.Network`."""
 
     @property
     def layer_sizes(self) -> tuple[int, ...]: ...
@@ -37,25 +37,25 @@ class DrawnNetwork(Protocol):
 
 
 class _Column(NamedTuple):
-    """A layer as it is drawn: its circles by index, None standing for those left out."""
+    """A layer in a drawing: the indices of its units, None for those omitted."""
 
     size: int
     units: list[int | None]
     names: Sequence[str] | None
     role: str
     function: str
-    skipped: int  # layers left out before it
+    skipped: int  # number of layers omitted before it
     middle: float = 0.0
 
     @property
     def ys(self) -> list[float]:
-        """Height of each circle."""
+        """Vertical position of each circle."""
         first = self.middle - PITCH * (len(self.units) - 1) / 2
         return [first + PITCH * i for i in range(len(self.units))]
 
     @property
     def margin(self) -> int:
-        """Room that the names beside the circles take."""
+        """Horizontal space for the names beside the circles."""
         if self.names is None:
             return 40
         shown = [len(str(self.names[unit])) for unit in self.units if unit is not None]
@@ -73,8 +73,9 @@ def network_svg(
     Parameters
     ----------
     network : Network
+        Network to draw.
     input_names, output_names : sequence of str, optional
-        Written beside the circles of the first and the last layer.
+        Names shown beside the circles of the first and the last layer.
 
     Returns
     -------
@@ -117,7 +118,7 @@ def _columns(
         else:
             role, names, function = f"hidden {layer}", None, network.activation
         if names is not None and len(names) != sizes[layer]:
-            names = None  # the network has inputs that are no features of the user's
+            names = None  # some inputs are not features of the user
         units = _units(sizes[layer])
         columns.append(_Column(sizes[layer], units, names, role, function, layer - before - 1))
         before = layer
@@ -166,7 +167,7 @@ def _column(x: int, column: _Column, bottom: int, is_last: bool) -> str:
 def _text(
     x: float, y: float, text: str, *, anchor: str = "middle", weight: str = "", opacity: float = 1
 ) -> str:
-    """Text in SVG; where it is long, the whole is shown when it is pointed at."""
+    """Return text as SVG; long text is truncated, and shown in full as a tooltip."""
     attributes = f' font-weight="{weight}"' if weight else ""
     attributes += f' fill-opacity="{opacity}"' if opacity < 1 else ""
     short = escape(text)

@@ -1,7 +1,7 @@
-"""A drawing with its facts, as one piece of HTML.
+"""A drawing with a table of facts, as an HTML element.
 
-It has no scripts, ids or style sheets, so that many fit on one page. Text and lines take the
-colour of the text around them, which suits light and dark themes.
+It contains no scripts, ids or style sheets, so that a page can contain any number of them. Text
+and lines inherit the colour of the surrounding text, which suits light and dark themes.
 """
 
 from __future__ import annotations
@@ -9,18 +9,26 @@ from __future__ import annotations
 from collections.abc import Mapping
 from html import escape
 
-# Told apart by the colour-blind, on white and on black.
+# Distinguishable for colour-blind readers, on white and on black.
 BLUE, ORANGE = "#3584c4", "#d9691e"
 
 
 def figure_html(drawing: str, facts: Mapping[str, str], curve: str = "") -> str:
-    """A drawing beside a table of facts and, below them, a small curve.
+    """Return a drawing next to a table of facts with an optional small curve below it.
 
     Parameters
     ----------
-    drawing, curve : str
-        SVG elements.
+    drawing : str
+        SVG element.
     facts : mapping of str to str
+        Names and values.
+    curve : str, default=''
+        SVG element; omitted if empty.
+
+    Returns
+    -------
+    str
+        A ``<div>`` element.
     """
     rows = "".join(
         '<div style="display:flex;justify-content:space-between;gap:1.5em">'

@@ -1,4 +1,4 @@
-"""Small curves of the loss over the epochs, as SVG."""
+"""Sparklines of the loss per epoch, as SVG."""
 
 from __future__ import annotations
 
@@ -7,18 +7,19 @@ from collections.abc import Sequence
 
 from .figure import BLUE, ORANGE
 
-MAX_POINTS = 240  # of a curve
+MAX_POINTS = 240  # per curve
 
 
 def sparkline_svg(curves: Sequence[Sequence[float]], *, width: int = 260, height: int = 56) -> str:
-    """Draw losses over the epochs, small and without axes; logarithmic if all are positive.
+    """Draw losses per epoch, small and without axes; on a logarithmic scale if all are positive.
 
     Parameters
     ----------
     curves : sequence of at most 2 sequences of floats
-        The second is drawn in another colour, and ends where the first does.
+        Losses. The second curve is drawn in a different colour, and ends at the same epoch as the
+        first.
     width, height : int
-        Pixels.
+        Size in pixels.
 
     Returns
     -------
@@ -57,7 +58,7 @@ def sparkline_svg(curves: Sequence[Sequence[float]], *, width: int = 260, height
 
 
 def _thinned(n: int) -> list[int]:
-    """At most MAX_POINTS of n indices, the first and the last among them."""
+    """Return at most MAX_POINTS of n indices, including the first and the last."""
     if n <= MAX_POINTS:
         return list(range(n))
     return [round(i * (n - 1) / (MAX_POINTS - 1)) for i in range(MAX_POINTS)]

@@ -107,7 +107,7 @@ TWO_ROWS = {"X_val": np.zeros((2, 4)), "y_val": [0, 1]}
         ({"X_val": np.zeros((2, 4))}, "X_val and y_val must be given together"),
         ({"y_val": np.zeros(150)}, "X_val and y_val must be given together"),
         ({"X_val": np.zeros((2, 4)), "y_val": [0]}, "inconsistent numbers of samples"),
-        ({"sample_weight": -np.ones(150)}, "sample_weight must be finite and not negative"),
+        ({"sample_weight": -np.ones(150)}, "sample_weight must be finite and non-negative"),
         ({"sample_weight": np.ones(3)}, r"sample_weight must have shape \(150,\)"),
         ({"sample_weight": np.zeros(150)}, "sample_weight must not be all zero"),
         ({"sample_weight_val": np.ones(150)}, "sample_weight_val needs X_val"),
