@@ -44,11 +44,11 @@ class NpyBlocks:
         File of an array of numbers of shape (n_samples, n_features), in C order.
     y_path : path
         File of an array of numbers or strings of shape (n_samples,) or (n_samples, n_outputs).
-    sample_weight_path : path, optional
+    sample_weight_path : path, default=None
         File of an array of numbers of shape (n_samples,).
-    rows_per_block : int, optional
+    rows_per_block : int, default=None
         Number of rows per block. By default, X takes up to 8 MiB per block.
-    dtype : {numpy.float32, numpy.float64}, optional
+    dtype : {numpy.float32, numpy.float64}, default=None
         Dtype that X is converted to. By default, float32 stays float32, and anything else becomes
         float64.
 
@@ -155,18 +155,18 @@ class ParquetBlocks:
     target : str, or sequence of str
         Column of y, which contains numbers, Booleans or strings; or several columns of numbers or
         Booleans.
-    columns : sequence of str, optional
+    columns : sequence of str, default=None
         Columns of X, in order. By default, all columns except `target` and `sample_weight`.
-    sample_weight : str, optional
+    sample_weight : str, default=None
         Column of sample weights, which contains numbers.
-    encode : callable, optional
+    encode : callable, default=None
         Function that converts a ``pyarrow.RecordBatch`` of `columns` to a matrix of shape
         (n, n_features). Without it, `columns` must contain numbers or Booleans; null becomes NaN,
         which the estimator treats according to its `missing_values`.
-    rows_per_block : int, optional
+    rows_per_block : int, default=None
         Number of rows per block. By default, X takes up to 8 MiB per block (with `encode`, at 8
         bytes per column).
-    dtype : {numpy.float32, numpy.float64}, optional
+    dtype : {numpy.float32, numpy.float64}, default=None
         Dtype of X. By default, float32 if all `columns` are float32, otherwise float64. With
         `encode`, the function determines the dtype.
 

@@ -241,7 +241,7 @@ class DNNClassifier(ClassifierMixin, DNNEstimator):  # type: ignore[misc]
         model : MLPClassifier, or Pipeline of StandardScaler and MLPClassifier
             Fitted model. The scaler becomes the input standardisation, and the single output for
             two classes a softmax of two.
-        class_prior : array of shape (n_classes,), optional
+        class_prior : array of shape (n_classes,), default=None
             Class frequencies in training, which scikit-learn does not keep. Default: equal
             frequencies. Only :meth:`set_priors` and :meth:`predict_scaled_log_likelihood` use
             them.
@@ -288,13 +288,13 @@ class DNNClassifier(ClassifierMixin, DNNEstimator):  # type: ignore[misc]
             Class labels, integers or strings. A two-dimensional array contains either multi-label
             indicators of 0 and 1 (each class has its own sigmoid), or soft labels: probabilities
             that sum to 1 in each row.
-        sample_weight : array of shape (n_samples,), optional
+        sample_weight : array of shape (n_samples,), default=None
             Sample weights, non-negative and not all zero. They apply to the loss and the input
             standardisation.
-        X_val, y_val : like `X`, of shape (n, n_features), and like `y`, optional
+        X_val, y_val : like `X`, of shape (n, n_features), and like `y`, default=None
             Validation set. It is scored after each epoch, and monitored by `early_stopping` and
             the schedule 'newbob'.
-        sample_weight_val : array of shape (n,), optional
+        sample_weight_val : array of shape (n,), default=None
             Sample weights of the validation set.
 
         Returns
@@ -333,7 +333,7 @@ class DNNClassifier(ClassifierMixin, DNNEstimator):  # type: ignore[misc]
         ----------
         X, y, sample_weight
             As in :meth:`fit`.
-        classes : array of shape (n_classes,)
+        classes : array of shape (n_classes,), default=None
             All labels that can occur in any call; required in the first call, unless y is
             two-dimensional.
 
@@ -368,7 +368,7 @@ class DNNClassifier(ClassifierMixin, DNNEstimator):  # type: ignore[misc]
             :class:`dnncore.blocks.ParquetBlocks`. Every iteration must give the same rows.
             Together, the X, y and sample_weight of all blocks are as in :meth:`fit`; the first
             block determines the dtype. The weights of a block may all be zero.
-        classes : array of shape (n_classes,), optional
+        classes : array of shape (n_classes,), default=None
             All labels, if some may not occur; only with one label per row.
         X_val, y_val, sample_weight_val
             As in :meth:`fit`. `early_stopping` requires them: no rows are split off.

@@ -273,13 +273,13 @@ class DNNRegressor(RegressorMixin, DNNEstimator):  # type: ignore[misc]
             dense matrix.
         y : array of shape (n_samples,) or (n_samples, n_outputs)
             Targets; all values must be finite.
-        sample_weight : array of shape (n_samples,), optional
+        sample_weight : array of shape (n_samples,), default=None
             Sample weights, non-negative and not all zero. They apply to the loss and the input
             standardisation.
-        X_val, y_val : like `X`, of shape (n, n_features), and like `y`, optional
+        X_val, y_val : like `X`, of shape (n, n_features), and like `y`, default=None
             Validation set. It is scored after each epoch, and monitored by `early_stopping` and
             the schedule 'newbob'.
-        sample_weight_val : array of shape (n,), optional
+        sample_weight_val : array of shape (n,), default=None
             Sample weights of the validation set.
 
         Returns

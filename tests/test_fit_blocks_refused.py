@@ -37,13 +37,13 @@ class Changing:
 
 
 REFUSED = [
-    (iter(BLOCKS), TypeError, "blocks must be iterable repeatedly.*got list_iterator"),
+    (iter(BLOCKS), TypeError, "blocks must be iterable more than once.*got list_iterator"),
     (
         (block for block in BLOCKS),
         TypeError,
-        "blocks must be iterable repeatedly.*got generator",
+        "blocks must be iterable more than once.*got generator",
     ),
-    (5, TypeError, "blocks must be iterable repeatedly.*got int"),
+    (5, TypeError, "blocks must be iterable more than once.*got int"),
     ([], ValueError, "at least 1 row"),
     ([(X[:0], LABEL[:0])], ValueError, "at least 1 row"),
     ([X], TypeError, r"must be \(X, y\) or \(X, y, sample_weight\), got ndarray as block 0"),

@@ -103,7 +103,7 @@ class Blocks:
     def __init__(self, blocks: Iterable[Any]) -> None:
         if isinstance(blocks, Iterator) or not isinstance(blocks, Iterable):
             raise TypeError(
-                "blocks must be iterable repeatedly, like a list or an object with __iter__, "
+                "blocks must be iterable more than once, like a list or an object with __iter__, "
                 f"got {type(blocks).__name__}"
             )
         self._blocks = blocks

@@ -43,7 +43,7 @@ ENDS = {
 
 
 def takes_mini_batches(estimator: Any) -> bool:
-    """Whether an estimator has `partial_fit`, for scikit-learn's `available_if`."""
+    """Return whether an estimator has `partial_fit`, for scikit-learn's `available_if`."""
     if estimator.solver == "lbfgs":
         raise AttributeError("partial_fit needs solver='adam' or 'sgd', got solver='lbfgs'")
     return True
@@ -52,7 +52,7 @@ def takes_mini_batches(estimator: Any) -> bool:
 class DNNEstimator(CallbackSupport, BaseEstimator, Estimator, metaclass=ABCMeta):  # type: ignore[misc]
     """Base class; see DNNClassifier and DNNRegressor for the parameters."""
 
-    # ------------------------------------------- differences of classification and regression
+    # -------------------------------------------- differences between the two estimators
 
     @abstractmethod
     def _new_learner(self, known: Any, classes: Any, accumulates: bool) -> TargetLearner:

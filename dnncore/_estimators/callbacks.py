@@ -57,7 +57,7 @@ def epoch_calls(
 
 
 class EpochHooks:
-    """Runs the callbacks of an estimator for each epoch, as a subtask of the fit.
+    """Runs the callbacks of an estimator for each epoch, which is a subtask of the fit.
 
     An instance is a context manager around all epochs. Called after each epoch, it returns whether
     a callback asks to stop.

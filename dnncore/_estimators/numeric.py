@@ -17,7 +17,7 @@ from .targets import TargetLearner, Targets
 class NumberTargets(Targets):
     """Encoding of numeric targets of known shape, mean and scale."""
 
-    min_score_rows: ClassVar[int] = 2  # R2 needs a variance
+    min_score_rows: ClassVar[int] = 2  # R2 requires a variance
 
     def __init__(self, learnt: LearntNumbers) -> None:
         self._learnt = learnt

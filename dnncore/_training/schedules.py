@@ -143,7 +143,7 @@ class Adaptive(Schedule):
 
 
 class Newbob(Schedule):
-    """Halves the rate and restores the best parameters when the loss stalls; ends by itself."""
+    """Halves the rate and restores the best parameters when the loss stalls; ends automatically."""
 
     def begin(self, now: Progress) -> Decision:
         self._start = self._lowest = now.loss()

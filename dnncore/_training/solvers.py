@@ -38,8 +38,8 @@ class SGD:
           without a validation set. If it is not lower than the lowest loss by `tol`, training
           returns to the parameters of the lowest loss with half the rate; the second time in a
           row, it stops. Epochs of fewer than 10 steps are combined until they have at least 10. If
-          the loss is not finite, or is higher than before training, the rate is only halved, at
-          most 20 times in a row.
+          the loss is not finite, or is higher than before training, the rate is halved without
+          counting towards the stop, at most 20 times in a row.
     power_t : float, default=0.5
         Exponent of 'invscaling'.
     """

@@ -123,7 +123,7 @@ class Trainer(Optimizer):
         y : integer array of shape (n,) or array of shape (n, n_outputs)
             Class indices, or soft labels in the dtype of the network; targets in that dtype if
             the output of the network is not softmax.
-        sample_weight : array of shape (n,), optional
+        sample_weight : array of shape (n,), default=None
             Sample weights, non-negative and not all zero.
 
         Returns
@@ -168,16 +168,16 @@ class Trainer(Optimizer):
             Smallest change of the loss or score that counts as an improvement.
         n_iter_no_change : int or numpy.inf, default=10
             Training stops after more than this number of consecutive epochs without improvement.
-        validate : callable, optional
+        validate : callable, default=None
             Function called after each epoch that returns a :class:`Validation`. The schedule
             'newbob' monitors its loss.
         early_stopping : bool, default=False
             Whether to monitor the score of `validate` instead of the loss, and to restore the
             parameters of the best score at the end.
-        max_time : float, optional
+        max_time : float, default=None
             Maximum duration in seconds. When it has passed, training ends after the current
             mini-batch.
-        callback : callable, optional
+        callback : callable, default=None
             Function called with an :class:`EpochInfo` after each epoch; training ends if it
             returns True.
 
