@@ -95,9 +95,9 @@ class Network:
         mutually exclusive classes (cross-entropy), 'logistic' for an independent probability per
         output (binary cross-entropy), 'identity' for regression (squared error or Huber loss).
     missing : sequence of int, optional
-        If given, NaN denotes a missing value, which is replaced by 0 after standardisation, that
-        is, by the mean of the feature. Each of these features has a missing indicator: an
-        additional input, after the features, that is 1 if the value is missing and 0 otherwise.
+        Features with a missing indicator: an additional input, after the features, that is 1 if
+        the value is missing and 0 otherwise. If given (it may be empty), NaN denotes a missing
+        value, which is replaced by 0 after standardisation, that is, by the mean of the feature.
         By default, rows with NaN raise an error.
 
     Attributes
@@ -256,7 +256,7 @@ class Network:
     def update_norm(self, X: Any, sample_weight: NDArray[Any] | None = None) -> None:
         """Update the mean and scale of the input standardisation with the rows of X.
 
-        Mean and scale are those of the rows of all calls together. Missing values are ignored; a
+        Mean and scale are computed from the rows of all calls. Missing values are ignored; a
         feature without values has mean 0 and scale 1.
 
         Parameters

@@ -534,7 +534,7 @@ def huber_error(
 
 
 def _shift(z: NDArray[Real]) -> NDArray[Real]:
-    """Return ``s = z - max(z)``, which has the same softmax, and whose exp cannot overflow."""
+    """Return ``s = z - max(z)``: it has the same softmax, and exp(s) cannot overflow."""
     top: NDArray[Real] = z.max(axis=1, keepdims=True)
     with np.errstate(over="ignore"):  # the difference of two finite numbers can overflow
         s = z - top

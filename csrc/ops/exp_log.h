@@ -10,7 +10,7 @@
  * Adding 1.5 * 2^MANTISSA_BITS to x / ln(2) rounds it to an integer n, stored in the low bits. With
  * EXPONENT_BIAS and half_way also added, shifting these bits to the exponent gives
  * 2^(n + half_way). The factor 2^-half_way is applied last, so that a subnormal result is rounded
- * only once. For positive x, half_way is subtracted instead. `negative`, a constant, asserts that
+ * only once. For positive x, the sign of half_way is reversed. `negative`, a constant, asserts that
  * there are no positive x. NaN is propagated, because comparisons with NaN are false. */
 INLINE real exp_one(real x, int negative)
 {

@@ -1,1 +1,1 @@
-"""The compiled engine, and what all rooms share: names, checks, memory, threads."""
+"""The compiled engine, and shared utilities: names, checks, memory, threads."""

@@ -20,7 +20,7 @@ from .csrc cimport (
 from .dense cimport dense_layer
 from .epoch cimport train
 from .layers cimport Layer
-from .rows cimport InputRows, usable_as_is, gather_inputs
+from .rows cimport InputRows, gather_inputs, usable_as_is
 from .scoring cimport score
 from .step cimport SOFTMAX, Job
 from .team cimport dnn_seconds, dnn_team, dnn_team_run, dnn_team_work

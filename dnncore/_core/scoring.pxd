@@ -1,7 +1,7 @@
 """Scoring: the outputs for the rows of a job."""
 
 from .csrc cimport ops_for, real
-from .rows cimport usable_as_is, gather_inputs
+from .rows cimport gather_inputs, usable_as_is
 from .step cimport SOFTMAX, Job, forward_rows, n_outputs, scratch_of
 from .team cimport dnn_team, dnn_team_size, share
 

@@ -11,7 +11,7 @@ from libc.stdint cimport uint32_t, uint64_t
 from . cimport layers
 from .csrc cimport dnn_step, ops_for, real
 from .layers cimport Layer
-from .rows cimport InputRows, usable_as_is, gather_inputs, gather_rows
+from .rows cimport InputRows, gather_inputs, gather_rows, usable_as_is
 
 
 cdef enum:
