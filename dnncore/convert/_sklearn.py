@@ -27,9 +27,9 @@ def classifier_from_sklearn(kind: type[Kind], model: Any, class_prior: ArrayLike
     if len(classes) < 2:
         raise ValueError(f"model must have been fitted on at least 2 classes, got {classes}")
     coefs, intercepts = list(mlp.coefs_), list(mlp.intercepts_)
-    several = mlp.out_activation_ == "logistic" and mlp.n_outputs_ > 1
+    multilabel = mlp.out_activation_ == "logistic" and mlp.n_outputs_ > 1
     learnt = LearntLabels(MULTILABEL, classes)
-    if not several:
+    if not multilabel:
         if mlp.n_outputs_ == 1:
             # sigmoid(z) is the second value of softmax(-z/2, z/2), and halving is exact.
             half = np.array([-0.5, 0.5], coefs[-1].dtype)
@@ -40,7 +40,7 @@ def classifier_from_sklearn(kind: type[Kind], model: Any, class_prior: ArrayLike
         learnt = LearntLabels(SINGLE, classes, prior, prior * rows)
     elif class_prior is not None:
         raise ValueError("class_prior must be None for a multi-label model, which has no priors")
-    network = _network(mlp, coefs, intercepts, "logistic" if several else "softmax")
+    network = _network(mlp, coefs, intercepts, "logistic" if multilabel else "softmax")
     return _assemble(kind, mlp, scaler, names, network, {}, learnt)
 
 

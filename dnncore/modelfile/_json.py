@@ -44,7 +44,7 @@ def decode(text: str) -> Any:
     """Decode a text; ValueError if it is not valid."""
     try:
         return json.loads(
-            text, object_pairs_hook=_object, parse_float=_finite, parse_constant=_refuse
+            text, object_pairs_hook=_object, parse_float=_finite, parse_constant=_reject
         )
     except RecursionError as error:
         raise ValueError("too deeply nested") from error
@@ -71,5 +71,5 @@ def _finite(text: str) -> float:
     return number
 
 
-def _refuse(word: str) -> NoReturn:
+def _reject(word: str) -> NoReturn:
     raise ValueError(f"{word} is not JSON")

@@ -32,7 +32,16 @@ from ._regressor import RegressorReport
 from ._rows import Rows
 
 MAX_FEATURES, MAX_CLASSES = 100, 100  # in the summary of the data
-PLAIN = (bool, int, float, str, Sequence, Mapping, np.generic, type(None))  # with a short repr
+PLAIN = (
+    bool,
+    int,
+    float,
+    str,
+    Sequence,
+    Mapping,
+    np.generic,
+    type(None),
+)  # with an informative repr
 MAX_OPEN = 20  # longer tables are collapsed
 
 

@@ -82,7 +82,7 @@ def training_data(
         If the file cannot be read.
     """
     if _is_array_file(path):
-        _refuse_for_arrays(path, categorical=categorical, ignore=ignore)
+        _reject_for_arrays(path, categorical=categorical, ignore=ignore)
         check = _arrays.targets if regression else _arrays.labels
         return _array_data(path, target, dtype, may_miss, check)
     if target is None:
@@ -202,7 +202,7 @@ def _is_array_file(path: str) -> bool:
     return path.lower().endswith((NPZ, NPY))
 
 
-def _refuse_for_arrays(path: str, **options: Collection[str]) -> None:
+def _reject_for_arrays(path: str, **options: Collection[str]) -> None:
     for name, value in options.items():
         if value:
             raise TableError(
