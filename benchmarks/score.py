@@ -30,7 +30,7 @@ NETWORKS = ((64, 100, 10), (784, 256, 10), (440, 1024, 1024, 1024, 1936))
 N_ROWS = (1, 32, 1024)
 TOLERANCE = 1e-6  # absolute, for probabilities computed in float32
 CALLS_FOR_P99 = 100  # fewer calls do not give a meaningful 99th percentile
-MOST_CALLS = 20_000
+MAX_CALLS = 20_000
 
 
 def problems(options: Options) -> Iterator[Scoring]:
@@ -51,7 +51,7 @@ def calls_task(contender: str, problem: Scoring) -> Callable[[float], dict[str, 
         ns = []
         clock = time.perf_counter_ns
         end = clock() + seconds * 1e9
-        while not ns or (clock() < end and len(ns) < MOST_CALLS):
+        while not ns or (clock() < end and len(ns) < MAX_CALLS):
             start = clock()
             p = predict_proba(X)
             ns.append(clock() - start)

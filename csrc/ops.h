@@ -184,9 +184,9 @@ typedef struct dnn_ops {
     /* ------------------------------------------------------------------------------ losses
      *
      * The label of row r is the class index label[r] or, if label is NULL, the soft labels L[r].
-     * The loss of row r is multiplied by factor_r = scale * weight[r]; weight == NULL stands for
-     * ones. Below, `mass` is the sum of a row of L, 1 for a class index, and loss_r is the loss of
-     * row r without its factor. */
+     * The loss of row r is multiplied by factor_r = inverse_total * weight[r]; weight == NULL stands
+     * for ones. Below, `mass` is the sum of a row of L, 1 for a class index, and loss_r is the loss
+     * of row r without its factor. */
 
     /* row_loss[r] = -factor_r * sum of L_i log p_i; p below the smallest normal number is replaced
      * by that number.
@@ -195,14 +195,15 @@ typedef struct dnn_ops {
      *   OUT row_loss (rows,)
      * (depth(cols) + 4) / 2 eps of row_loss, if p <= 1. */
     void (*cross_entropy)(ptrdiff_t rows, ptrdiff_t cols, const void *p, const ptrdiff_t *label,
-                          const void *L, double scale, const void *weight, double *row_loss);
+                          const void *L, double inverse_total, const void *weight,
+                          double *row_loss);
 
     /* dp = -factor_r * L / p.
      *   IN  p, label, L, weight as in cross_entropy
      *   OUT dp (rows, cols)
      * 2 ULP. */
     void (*cross_entropy_backward)(ptrdiff_t rows, ptrdiff_t cols, const void *p,
-                                   const ptrdiff_t *label, const void *L, double scale,
+                                   const ptrdiff_t *label, const void *L, double inverse_total,
                                    const void *weight, void *dp);
 
     /* row_loss as in cross_entropy with p = softmax(z), and dz = factor_r * (p * mass - L).
@@ -211,7 +212,7 @@ typedef struct dnn_ops {
      * row_loss: (depth(cols) + 4) / 2 eps of factor_r * (loss_r + mass * (1 + log cols)).
      * dz: (log cols + 2 depth(cols) + 13) / 2 eps of factor_r * mass. */
     void (*softmax_cross_entropy)(ptrdiff_t rows, ptrdiff_t cols, const void *z,
-                                  const ptrdiff_t *label, const void *L, double scale,
+                                  const ptrdiff_t *label, const void *L, double inverse_total,
                                   const void *weight, double *row_loss, void *dz);
 
     /* row_loss[r] = factor_r * the sum over the outputs of row r, and dz = factor_r * d.
@@ -221,7 +222,7 @@ typedef struct dnn_ops {
      * sum, cols / 16 + 5 eps of double. dz: 4 eps of factor_r for BINARY_CROSS_ENTROPY, else
      * 2 ULP. */
     void (*elementwise_loss)(dnn_loss loss, double delta, ptrdiff_t rows, ptrdiff_t cols,
-                             const void *z, const void *Y, double scale, const void *weight,
+                             const void *z, const void *Y, double inverse_total, const void *weight,
                              double *row_loss, void *dz);
 
     /* --------------------------------------------------------------------- layers: training

@@ -23,7 +23,7 @@ from numpy.typing import ArrayLike, DTypeLike, NDArray
 
 from ._core.checks import integer
 from ._data.arrow import is_number_type, is_text_type, labels, numbers, plain
-from ._data.files import Path, rows_of_a_block
+from ._data.files import FilePath, rows_of_a_block
 from ._data.npy import NpyFile
 from ._data.parquet import ParquetFile
 
@@ -84,9 +84,9 @@ class NpyBlocks:
 
     def __init__(
         self,
-        X_path: Path,
-        y_path: Path,
-        sample_weight_path: Path | None = None,
+        X_path: FilePath,
+        y_path: FilePath,
+        sample_weight_path: FilePath | None = None,
         *,
         rows_per_block: int | None = None,
         dtype: DTypeLike | None = None,
@@ -121,7 +121,7 @@ class NpyBlocks:
         return f"row {row} of {self._X.path}"
 
 
-def _array_file(path: Path, kinds: str, ndims: tuple[int, ...]) -> NpyFile:
+def _array_file(path: FilePath, kinds: str, ndims: tuple[int, ...]) -> NpyFile:
     """Open a file, and check the kind of its dtype and its number of dimensions."""
     file = NpyFile(path)
     if file.by_columns:
@@ -208,7 +208,7 @@ class ParquetBlocks:
 
     def __init__(
         self,
-        path: Path | Sequence[Path],
+        path: FilePath | Sequence[FilePath],
         target: str | Sequence[str],
         columns: Sequence[str] | None = None,
         sample_weight: str | None = None,

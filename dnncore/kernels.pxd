@@ -47,32 +47,32 @@ cdef void c_softmax_backward(Py_ssize_t n, Py_ssize_t m, const real* dp, const r
                              real* dz) noexcept nogil
 
 # Cross-entropy. Labels: class indices label[r] in [0, m) or, if label is NULL, the rows of
-# L (n, m). The loss of row r is multiplied by scale * weight[r] (weight NULL: ones) and written
-# to row_loss (n,); the total loss is its sum. For a mean over n rows, scale = 1 / n.
+# L (n, m). The loss of row r is multiplied by inverse_total * weight[r] (weight NULL: ones) and
+# written to row_loss (n,); the total loss is its sum. For a mean over n rows, inverse_total = 1 / n.
 cdef void c_cross_entropy(Py_ssize_t n, Py_ssize_t m, const real* p, const Py_ssize_t* label,
-                          const real* L, double scale, const real* weight,
+                          const real* L, double inverse_total, const real* weight,
                           double* row_loss) noexcept nogil
 cdef void c_cross_entropy_backward(Py_ssize_t n, Py_ssize_t m, const real* p,
-                                   const Py_ssize_t* label, const real* L, double scale,
+                                   const Py_ssize_t* label, const real* L, double inverse_total,
                                    const real* weight, real* dp) noexcept nogil
 # Cross-entropy from logits, numerically stable: row_loss as above, and
-# dz = scale * weight[r] * (p sum_i L_i - L). dz may be z.
+# dz = inverse_total * weight[r] * (p sum_i L_i - L). dz may be z.
 cdef void c_softmax_cross_entropy(Py_ssize_t n, Py_ssize_t m, const real* z,
-                                  const Py_ssize_t* label, const real* L, double scale,
+                                  const Py_ssize_t* label, const real* L, double inverse_total,
                                   const real* weight, double* row_loss,
                                   real* dz) noexcept nogil
 
 # Losses that are sums over the outputs, with targets Y (n, m): row_loss as above, and
-# dz = scale * weight[r] times the derivative of the sum. dz may be z.
+# dz = inverse_total * weight[r] times the derivative of the sum. dz may be z.
 # -(Y log p + (1 - Y) log(1 - p)), p = 1 / (1 + exp(-z)), Y in [0, 1]
 cdef void c_sigmoid_cross_entropy(Py_ssize_t n, Py_ssize_t m, const real* z, const real* Y,
-                                  double scale, const real* weight, double* row_loss,
+                                  double inverse_total, const real* weight, double* row_loss,
                                   real* dz) noexcept nogil
 # (z - Y)^2 / 2
 cdef void c_squared_error(Py_ssize_t n, Py_ssize_t m, const real* z, const real* Y,
-                          double scale, const real* weight, double* row_loss,
+                          double inverse_total, const real* weight, double* row_loss,
                           real* dz) noexcept nogil
 # (z - Y)^2 / 2 where |z - Y| <= delta, else delta * (|z - Y| - delta / 2)
 cdef void c_huber_error(Py_ssize_t n, Py_ssize_t m, const real* z, const real* Y,
-                        double delta, double scale, const real* weight, double* row_loss,
+                        double delta, double inverse_total, const real* weight, double* row_loss,
                         real* dz) noexcept nogil

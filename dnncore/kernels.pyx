@@ -93,42 +93,42 @@ cdef void c_softmax_backward(Py_ssize_t n, Py_ssize_t m, const real* dp, const r
 
 
 cdef void c_cross_entropy(Py_ssize_t n, Py_ssize_t m, const real* p, const Py_ssize_t* label,
-                          const real* L, double scale, const real* weight,
+                          const real* L, double inverse_total, const real* weight,
                           double* row_loss) noexcept nogil:
-    ops_for(p).cross_entropy(n, m, p, label, L, scale, weight, row_loss)
+    ops_for(p).cross_entropy(n, m, p, label, L, inverse_total, weight, row_loss)
 
 
 cdef void c_cross_entropy_backward(Py_ssize_t n, Py_ssize_t m, const real* p,
-                                   const Py_ssize_t* label, const real* L, double scale,
+                                   const Py_ssize_t* label, const real* L, double inverse_total,
                                    const real* weight, real* dp) noexcept nogil:
-    ops_for(p).cross_entropy_backward(n, m, p, label, L, scale, weight, dp)
+    ops_for(p).cross_entropy_backward(n, m, p, label, L, inverse_total, weight, dp)
 
 
 cdef void c_softmax_cross_entropy(Py_ssize_t n, Py_ssize_t m, const real* z,
-                                  const Py_ssize_t* label, const real* L, double scale,
+                                  const Py_ssize_t* label, const real* L, double inverse_total,
                                   const real* weight, double* row_loss,
                                   real* dz) noexcept nogil:
-    ops_for(z).softmax_cross_entropy(n, m, z, label, L, scale, weight, row_loss, dz)
+    ops_for(z).softmax_cross_entropy(n, m, z, label, L, inverse_total, weight, row_loss, dz)
 
 
 cdef void c_sigmoid_cross_entropy(Py_ssize_t n, Py_ssize_t m, const real* z, const real* Y,
-                                  double scale, const real* weight, double* row_loss,
+                                  double inverse_total, const real* weight, double* row_loss,
                                   real* dz) noexcept nogil:
-    ops_for(z).elementwise_loss(DNN_BINARY_CROSS_ENTROPY, 0.0, n, m, z, Y, scale, weight,
+    ops_for(z).elementwise_loss(DNN_BINARY_CROSS_ENTROPY, 0.0, n, m, z, Y, inverse_total, weight,
                                 row_loss, dz)
 
 
 cdef void c_squared_error(Py_ssize_t n, Py_ssize_t m, const real* z, const real* Y,
-                          double scale, const real* weight, double* row_loss,
+                          double inverse_total, const real* weight, double* row_loss,
                           real* dz) noexcept nogil:
-    ops_for(z).elementwise_loss(DNN_SQUARED_ERROR, 0.0, n, m, z, Y, scale, weight, row_loss,
+    ops_for(z).elementwise_loss(DNN_SQUARED_ERROR, 0.0, n, m, z, Y, inverse_total, weight, row_loss,
                                 dz)
 
 
 cdef void c_huber_error(Py_ssize_t n, Py_ssize_t m, const real* z, const real* Y,
-                        double delta, double scale, const real* weight, double* row_loss,
+                        double delta, double inverse_total, const real* weight, double* row_loss,
                         real* dz) noexcept nogil:
-    ops_for(z).elementwise_loss(DNN_HUBER, delta, n, m, z, Y, scale, weight, row_loss, dz)
+    ops_for(z).elementwise_loss(DNN_HUBER, delta, n, m, z, Y, inverse_total, weight, row_loss, dz)
 
 
 # ------------------------------------------------------------------- Python functions

@@ -15,7 +15,7 @@ from ._core import checks as check
 from ._core.engine import SCORING_ROWS, Engine, input_rows
 from ._core.labels import Labels, labels, targets
 from ._core.memory import aligned_zeros
-from ._core.moments import Moments
+from ._core.moments import Moments as Moments  # public here: an attribute of networks
 from ._core.names import ACTIVATIONS, OUTPUTS, check_loss
 from ._core.parameters import ParameterLayout
 from ._core.threads import blas_for, threads_for_scoring, use_builtin
@@ -271,7 +271,7 @@ class Network:
         Constant features have scale 1. A mean and scale set by :meth:`set_norm` are discarded,
         because the number of rows that they represent is unknown.
         """
-        X = self.check_rows("X", X)
+        X = self.check_rows(X)
         missing = self.missing is not None
         moments = self.moments_ or Moments.empty(self.n_features, missing=missing)
         moments.update(X, sample_weight)
@@ -298,11 +298,11 @@ class Network:
         TypeError, ValueError
             If X has the wrong dtype or number of columns, or is not finite.
         """
-        return self._score(self.check_rows("X", X), False, n_threads)
+        return self._score(self.check_rows(X), False, n_threads)
 
     def decision_function(self, X: Any, *, n_threads: int | None = None) -> NDArray[Any]:
         """Compute the logits (n, n_outputs) for the rows of X; see :meth:`predict_proba`."""
-        return self._score(self.check_rows("X", X), True, n_threads)
+        return self._score(self.check_rows(X), True, n_threads)
 
     def _score(self, X: check.Matrix, as_logits: bool, n_threads: int | None) -> NDArray[Any]:
         n = X.shape[0]
@@ -390,7 +390,7 @@ class Network:
         -------
         Forward
         """
-        return self._forward(self.check_rows("X", X))
+        return self._forward(self.check_rows(X))
 
     def loss(
         self,
@@ -457,7 +457,7 @@ class Network:
         -------
         Gradients
         """
-        X = self.check_rows("X", X)
+        X = self.check_rows(X)
         labels = self.check_labels(y, sample_weight, X.shape[0])
         alpha = check.number("alpha", alpha, low=0.0)
         return self.back_propagate(X, labels, alpha=alpha, loss=loss, huber_delta=huber_delta)
@@ -476,7 +476,7 @@ class Network:
     # and labels once, with check_rows and check_labels. The other methods do not validate their
     # arguments again.
 
-    def check_rows(self, name: str, X: Any) -> check.Matrix:
+    def check_rows(self, X: Any) -> check.Matrix:
         """Return validated rows in the form required by the compiled code.
 
         Raises
@@ -486,7 +486,7 @@ class Network:
             it does not denote a missing value.
         """
         missing = self.missing is not None
-        return check.input_matrix(name, X, self.n_features, self.dtype, missing=missing)
+        return check.input_matrix("X", X, self.n_features, self.dtype, missing=missing)
 
     def check_labels(self, y: ArrayLike, sample_weight: ArrayLike | None, n: int) -> Labels:
         """Return validated labels or targets of n rows in the form required by the compiled code.

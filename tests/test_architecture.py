@@ -18,7 +18,7 @@ COMPILED = {"predictor": len(FLOORS) - 2, "kernels": len(FLOORS) - 2}
 HEIGHT = {room: len(FLOORS) - i for i, floor in enumerate(FLOORS) for room in floor}
 HEIGHT |= {room: len(FLOORS) - i for room, i in COMPILED.items()}
 DOORS = {("predictor", "modelfile")}  # load and save, imported when they are called
-IMPORT = re.compile(r"^\s*from (\.+)([\w.]*) c?import (\w+)", re.MULTILINE)
+IMPORT = re.compile(r"^\s*(?:from (\.*)([\w.]*) )?c?import (\([^)]*\)|.*)", re.MULTILINE)
 SOURCES = sorted(
     path for pattern in ("*.pyx", "*.pxd") for path in (ROOT / "dnncore").rglob(pattern)
 )
@@ -28,13 +28,23 @@ def room_of(path: pathlib.Path) -> str:
     return path.relative_to(ROOT / "dnncore").parts[0].partition(".")[0]
 
 
-def imported_rooms(path: pathlib.Path) -> set[str]:
-    folder = path.relative_to(ROOT / "dnncore").parts[:-1]
-    rooms = set()
-    for dots, module, name in IMPORT.findall(path.read_text()):
-        start = folder[: len(folder) - len(dots) + 1]
-        rooms.add([*start, *filter(None, module.split(".")), name][0])
-    return rooms
+def imported_rooms(folder: tuple[str, ...], text: str) -> set[str]:
+    """Return the rooms that a module imports; "dnncore" stands for the package itself.
+
+    `folder` is the path of its folder, from "dnncore" on.
+    """
+    found = set()
+    for dots, module, names in IMPORT.findall(re.sub("#.*", "", text)):
+        start = folder[: len(folder) - len(dots) + 1] if dots else ()
+        for name in filter(str.strip, names.strip("()").split(",")):  # "a" or "a as b"
+            parts = [*start, *filter(None, module.split(".")), *name.split()[0].split(".")]
+            if parts[0] == "dnncore":
+                found.add(next(filter(None, parts[1:]), "dnncore"))
+    return found
+
+
+def rooms_imported_by(path: pathlib.Path) -> set[str]:
+    return imported_rooms(path.relative_to(ROOT).parts[:-1], path.read_text())
 
 
 def test_every_module_has_a_floor():
@@ -45,14 +55,33 @@ def test_every_module_has_a_floor():
 @pytest.mark.parametrize("path", SOURCES, ids=lambda path: path.name)
 def test_cython_imports_run_downwards(path):
     room = room_of(path)
-    imported = imported_rooms(path) - {room, "_version"}
-    upwards = {other for other in imported if HEIGHT[other] >= HEIGHT[room]}
+    imported = rooms_imported_by(path) - {room, "_version"}
+    upwards = {other for other in imported if HEIGHT.get(other, len(HEIGHT)) >= HEIGHT[room]}
     assert not {(room, other) for other in upwards} - DOORS
 
 
 def test_imports_are_found():
-    found = {room for path in SOURCES for room in imported_rooms(path)}
+    found = {room for path in SOURCES for room in rooms_imported_by(path)}
     assert {"_core", "modelfile"} <= found
+
+
+@pytest.mark.parametrize(
+    ("text", "rooms"),
+    [
+        ("from .rows cimport InputRows", {"_core"}),
+        ("from . cimport rows", {"_core"}),
+        ("    from ..network import Network  # on call", {"network"}),
+        ("from .. cimport kernels, predictor", {"kernels", "predictor"}),
+        ("from .. import (\n    training as t,\n    blocks,\n)", {"training", "blocks"}),
+        ("cimport dnncore.kernels as k", {"kernels"}),
+        ("from dnncore.training import Adam", {"training"}),
+        ("from dnncore cimport kernels", {"kernels"}),
+        ("import os, dnncore", {"dnncore"}),
+        ("import numpy as np\nfrom libc.stdint cimport uint32_t", set()),
+    ],
+)
+def test_forms_of_imports(text, rooms):
+    assert imported_rooms(("dnncore", "_core"), text) == rooms
 
 
 def test_the_picture_is_that_of_the_contracts():

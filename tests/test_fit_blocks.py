@@ -214,7 +214,7 @@ def test_trainer():
         )
         compare(one.network.parameters, other.network.parameters)
     with pytest.raises(TypeError, match="LBFGS takes all rows at once"):
-        Trainer(Network((5, 3)), LBFGS()).fit_blocks(BLOCKS)
+        Trainer(Network((5, 3)), LBFGS()).fit_blocks(None, max_iter=0)  # found before the others
     before = other.network.parameters.copy()
     with pytest.raises(ValueError, match="nan in row 303"):
         other.fit_blocks([BLOCKS[0], (nan_at(3, 3), LABEL)])
@@ -227,9 +227,9 @@ def test_the_loss_that_newbob_goes_by_is_the_same_number(monkeypatch):
     monkeypatch.setattr("dnncore._training.optimizer.LOSS_ROWS", 100)
     trainer = Trainer(Network((5, 7, 3), seed=1), n_threads=2)
     arrays = X, LABEL, WEIGHT
-    whole = trainer.loss_of(ArraySource(*check_rows(trainer.network, *arrays)))
+    whole = trainer._loss_of(ArraySource(*check_rows(trainer.network, *arrays)))
     blocks = CheckedBlocks(trainer.network, divided(SIZES, *arrays))
-    parts = trainer.loss_of(BlockSource(blocks))
+    parts = trainer._loss_of(BlockSource(blocks))
     assert parts == whole
     assert whole == pytest.approx(
         trainer.network.loss(X, LABEL, sample_weight=WEIGHT, alpha=trainer.alpha), rel=1e-12

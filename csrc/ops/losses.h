@@ -6,9 +6,9 @@
 #include "softmax.h"
 
 /* The factor of the loss of row r. */
-INLINE double row_factor(double scale, const real *weight, ptrdiff_t r)
+INLINE double row_factor(double inverse_total, const real *weight, ptrdiff_t r)
 {
-    return weight ? scale * (double)weight[r] : scale;
+    return weight ? inverse_total * (double)weight[r] : inverse_total;
 }
 
 INLINE int are_classes(ptrdiff_t rows, const ptrdiff_t *label, ptrdiff_t cols)
@@ -25,7 +25,8 @@ INLINE real positive(real p)
 }
 
 static void cross_entropy(ptrdiff_t rows, ptrdiff_t cols, const void *p_, const ptrdiff_t *label,
-                          const void *L_, double scale, const void *weight, double *row_loss)
+                          const void *L_, double inverse_total, const void *weight,
+                          double *row_loss)
 {
     assert(label ? are_classes(rows, label, cols) : L_ != NULL);
     const real *p = p_, *L = L_;
@@ -41,12 +42,12 @@ static void cross_entropy(ptrdiff_t rows, ptrdiff_t cols, const void *p_, const 
                 loss -= (double)row_dot(n, L + r * cols + start, buffer);
             }
         }
-        row_loss[r] = row_factor(scale, weight, r) * loss;
+        row_loss[r] = row_factor(inverse_total, weight, r) * loss;
     }
 }
 
 static void cross_entropy_backward(ptrdiff_t rows, ptrdiff_t cols, const void *p_,
-                                   const ptrdiff_t *label, const void *L_, double scale,
+                                   const ptrdiff_t *label, const void *L_, double inverse_total,
                                    const void *weight, void *dp_)
 {
     assert(label ? are_classes(rows, label, cols) : L_ != NULL);
@@ -54,7 +55,7 @@ static void cross_entropy_backward(ptrdiff_t rows, ptrdiff_t cols, const void *p
     const real *p = p_, *L = L_;
     real *dp = dp_;
     for (ptrdiff_t r = 0; r < rows; r++, p += cols, dp += cols) {
-        real factor = (real)row_factor(scale, weight, r);
+        real factor = (real)row_factor(inverse_total, weight, r);
         if (label) {
             real d = -factor / positive(p[label[r]]);
             for (ptrdiff_t c = 0; c < cols; c++) dp[c] = 0;
@@ -72,7 +73,7 @@ typedef struct {
     const real *z;
     const ptrdiff_t *label;
     const real *L, *weight;
-    double scale;
+    double inverse_total;
     double *row_loss;
     real *dz;
 } labelled;
@@ -95,7 +96,7 @@ static void softmax_ce_rows(ptrdiff_t m, ptrdiff_t cols, const labelled *of)
     for (ptrdiff_t r = 0; r < m; r++) log_total[r] = log_one(total[r]);
     for (ptrdiff_t r = 0; r < m; r++) {
         real *row = dz + r * cols;
-        double factor = row_factor(of->scale, of->weight, r);
+        double factor = row_factor(of->inverse_total, of->weight, r);
         real f = (real)factor, mass = of->label ? REAL(1.0) : row_sum(cols, of->L + r * cols);
         of->row_loss[r] = factor * ((double)mass * (double)log_total[r] + of->row_loss[r]);
         if (of->label) {
@@ -122,7 +123,7 @@ static void softmax_ce_short_rows(ptrdiff_t m, ptrdiff_t cols, const labelled *o
     sum_of_columns(m, cols, t, total);
     for (ptrdiff_t r = 0; r < m; r++) log_total[r] = log_one(total[r]);
     for (ptrdiff_t r = 0; r < m; r++) {
-        double factor = row_factor(of->scale, of->weight, r);
+        double factor = row_factor(of->inverse_total, of->weight, r);
         f[r] = (real)factor;
         of->row_loss[r] = factor * ((double)log_total[r] + of->row_loss[r]);
     }
@@ -134,12 +135,12 @@ static void softmax_ce_short_rows(ptrdiff_t m, ptrdiff_t cols, const labelled *o
 }
 
 static void softmax_cross_entropy(ptrdiff_t rows, ptrdiff_t cols, const void *z,
-                                  const ptrdiff_t *label, const void *L, double scale,
+                                  const ptrdiff_t *label, const void *L, double inverse_total,
                                   const void *weight, double *row_loss, void *dz)
 {
     assert(label ? are_classes(rows, label, cols) : L != NULL);
     assert(same_or_apart(rows * cols, z, dz));
-    labelled of = {z, label, L, weight, scale, row_loss, dz};
+    labelled of = {z, label, L, weight, inverse_total, row_loss, dz};
     while (rows > 0) {
         ptrdiff_t m = rows_in_block(rows, cols);
         if (cols < LANES && m > 1 && label) softmax_ce_short_rows(m, cols, &of);
@@ -191,8 +192,8 @@ INLINE double sum_of_losses(ptrdiff_t n, const double *x)
 }
 
 static void elementwise_loss(dnn_loss loss, double delta, ptrdiff_t rows, ptrdiff_t cols,
-                             const void *z_, const void *Y_, double scale, const void *weight_,
-                             double *row_loss, void *dz_)
+                             const void *z_, const void *Y_, double inverse_total,
+                             const void *weight_, double *row_loss, void *dz_)
 {
     assert(same_or_apart(rows * cols, z_, dz_));
     const real *z = z_, *Y = Y_, *weight = weight_;
@@ -218,7 +219,7 @@ static void elementwise_loss(dnn_loss loss, double delta, ptrdiff_t rows, ptrdif
                 row_loss[r] += sum_of_losses(width, losses + r * cols);
         }
         for (ptrdiff_t r = 0; r < m; r++, dz += cols) {
-            const double factor = row_factor(scale, weight, r);
+            const double factor = row_factor(inverse_total, weight, r);
             row_loss[r] = factor == 0.0 ? 0.0 : factor * row_loss[r]; /* the sum may be infinite */
             for (ptrdiff_t c = 0; c < cols; c++) dz[c] *= (real)factor;
         }

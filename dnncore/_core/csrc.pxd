@@ -50,17 +50,17 @@ cdef extern from "ops.h" nogil:
         void (*softmax_backward)(Py_ssize_t rows, Py_ssize_t cols, const void* dp,
                                  const void* p, void* dz) noexcept nogil
         void (*cross_entropy)(Py_ssize_t rows, Py_ssize_t cols, const void* p,
-                              const Py_ssize_t* label, const void* L, double scale,
+                              const Py_ssize_t* label, const void* L, double inverse_total,
                               const void* weight, double* row_loss) noexcept nogil
         void (*cross_entropy_backward)(Py_ssize_t rows, Py_ssize_t cols, const void* p,
-                                       const Py_ssize_t* label, const void* L, double scale,
+                                       const Py_ssize_t* label, const void* L, double inverse_total,
                                        const void* weight, void* dp) noexcept nogil
         void (*softmax_cross_entropy)(Py_ssize_t rows, Py_ssize_t cols, const void* z,
-                                      const Py_ssize_t* label, const void* L, double scale,
+                                      const Py_ssize_t* label, const void* L, double inverse_total,
                                       const void* weight, double* row_loss,
                                       void* dz) noexcept nogil
         void (*elementwise_loss)(int loss, double delta, Py_ssize_t rows, Py_ssize_t cols,
-                                 const void* z, const void* Y, double scale,
+                                 const void* z, const void* Y, double inverse_total,
                                  const void* weight, double* row_loss,
                                  void* dz) noexcept nogil
         void (*dropout)(uint32_t key, uint32_t drop_below, double factor, Py_ssize_t first,

@@ -8,7 +8,7 @@ cimport numpy as cnp
 
 cnp.import_array()
 
-KNOWN = ("avx512", "avx2", "neon")  # can be disabled; "generic" cannot
+KNOWN = ("avx512", "avx2", "neon")  # names in csrc/isa_*.c that can be disabled
 
 cdef const dnn_isa* _find(str name) noexcept:
     cdef int i = 0

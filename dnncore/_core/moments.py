@@ -11,12 +11,14 @@ from numpy.typing import DTypeLike, NDArray
 
 from .checks import Matrix, is_sparse
 from .csrc import MOMENTS_ROWS, add_moments
+from .public import set_module
 
 __all__ = ["MOMENTS_ROWS", "Moments"]
 
 DENSE_FEATURES = 8192  # features of a sparse matrix that are made dense at a time
 
 
+@set_module("dnncore.network")
 @dataclass
 class Moments:
     """Weighted mean and variance of each feature over all rows seen so far, in float64.

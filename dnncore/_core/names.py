@@ -1,4 +1,4 @@
-"""The names of activations, outputs, losses, updates and engines.
+"""The names of activations, outputs, losses and engines.
 
 Except for the engines, ``engine.pyx`` maps each name to its code in the C layer.
 """
@@ -15,7 +15,6 @@ LOSSES = {
     "logistic": ("binary_cross_entropy",),
     "identity": ("squared_error", "huber"),
 }
-UPDATES = ("sgd", "momentum", "nesterov", "adam")
 ENGINES = ("auto", "builtin", "blas")
 
 

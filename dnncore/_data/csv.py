@@ -8,9 +8,9 @@ from contextlib import contextmanager
 from typing import Any
 
 from .arrow import require_pyarrow
-from .files import Path, Stamp, UnusableFile
+from .files import FilePath, Stamp, UnusableFile
 
-BLOCK_BYTES = 4 << 20  # read at a time
+READ_BYTES = 4 << 20  # read at a time
 BLANKS = " \t"
 
 
@@ -40,7 +40,7 @@ class CsvFile:
 
     typed = False  # All columns are text, which may represent numbers.
 
-    def __init__(self, path: Path) -> None:
+    def __init__(self, path: FilePath) -> None:
         require_pyarrow("CSV")
         from pyarrow import csv
 
@@ -61,7 +61,7 @@ class CsvFile:
             with csv.open_csv(
                 self.path,
                 # Arrow reports the number of a malformed row only if a single thread reads.
-                read_options=csv.ReadOptions(use_threads=False, block_size=BLOCK_BYTES),
+                read_options=csv.ReadOptions(use_threads=False, block_size=READ_BYTES),
                 parse_options=csv.ParseOptions(newlines_in_values=True),
                 convert_options=csv.ConvertOptions(**convert_options),
             ) as reader:

@@ -9,7 +9,7 @@ from __future__ import annotations
 import os
 from typing import NamedTuple
 
-Path = str | os.PathLike[str]
+FilePath = str | os.PathLike[str]
 
 BLOCK_BYTES = 8 << 20  # size of the X of a block
 
@@ -42,7 +42,7 @@ class Stamp(NamedTuple):
     modified: int  # nanoseconds
 
     @classmethod
-    def of(cls, path: Path) -> Stamp:
+    def of(cls, path: FilePath) -> Stamp:
         # Open the file, so that an unreadable path raises the error of the operating system here.
         with open(path, "rb") as file:
             status = os.fstat(file.fileno())

@@ -11,7 +11,7 @@ import numpy as np
 from numpy.lib import format as npy
 from numpy.typing import NDArray
 
-from .files import FileError, Path, Stamp, UnusableFile
+from .files import FileError, FilePath, Stamp, UnusableFile
 
 
 class NpyFile:
@@ -41,7 +41,7 @@ class NpyFile:
         If the file is not an NPY file.
     """
 
-    def __init__(self, path: Path) -> None:
+    def __init__(self, path: FilePath) -> None:
         self._stamp = Stamp.of(path)
         self.path, self.size = self._stamp.path, self._stamp.size
         with open(path, "rb", buffering=0) as file:

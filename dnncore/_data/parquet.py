@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 
 from .arrow import plain, require_pyarrow
-from .files import FileError, Path, Stamp, UnusableFile
+from .files import FileError, FilePath, Stamp, UnusableFile
 
 BUFFER_BYTES = 1 << 16  # read at a time from a column chunk
 ROWS = 1 << 14  # given at a time by `columns`
@@ -44,7 +44,7 @@ class ParquetFile:
 
     typed = True  # Columns of text do not represent numbers.
 
-    def __init__(self, path: Path) -> None:
+    def __init__(self, path: FilePath) -> None:
         require_pyarrow("Parquet")
         self._stamp = Stamp.of(path)
         self.path = self._stamp.path

@@ -21,6 +21,7 @@ from .._core.checks import Matrix
 from .._training.history import Validation
 from .._training.settings import StopSettings
 from .._training.sources import Source
+from .._training.trainer import fit_source
 from ..network import Network
 from ..predictor import Predictor
 from ..training import Trainer
@@ -142,7 +143,7 @@ class DNNEstimator(CallbackSupport, BaseEstimator, Estimator, metaclass=ABCMeta)
             learner.learn_weighted([rows])
             self._adopt(trainer, learner)
         settings = StopSettings(max_iter=1, max_time=self.max_time, callback=self.callback)
-        trainer.fit_source(rows.source(trainer.network), settings)
+        fit_source(trainer, rows.source(trainer.network), settings)
 
     @contextmanager
     def _unchanged_on_error(self) -> Iterator[None]:
@@ -216,7 +217,8 @@ class DNNEstimator(CallbackSupport, BaseEstimator, Estimator, metaclass=ABCMeta)
         """Run all epochs, and warn if training did not converge."""
         try:
             with epoch_calls(self, rows) as callback:
-                end = self._trainer.fit_source(
+                end = fit_source(
+                    self._trainer,
                     source,
                     StopSettings(
                         self.max_iter, self.tol, self.n_iter_no_change, validate,

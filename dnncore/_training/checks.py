@@ -14,10 +14,12 @@ from .._core.labels import Labels, weights
 from .._data.blocks import Block, Blocks
 from ..network import Network
 
-Rows = tuple[check.Matrix, Labels]
+CheckedRows = tuple[check.Matrix, Labels]
 
 
-def check_rows(network: Network, X: Any, y: ArrayLike, sample_weight: ArrayLike | None) -> Rows:
+def check_rows(
+    network: Network, X: Any, y: ArrayLike, sample_weight: ArrayLike | None
+) -> CheckedRows:
     """Check training rows and their labels.
 
     Raises
@@ -25,7 +27,7 @@ def check_rows(network: Network, X: Any, y: ArrayLike, sample_weight: ArrayLike 
     TypeError, ValueError
         If there are no rows, or they do not fit the network or are not finite.
     """
-    X = network.check_rows("X", X)
+    X = network.check_rows(X)
     if X.shape[0] == 0:
         raise ValueError(f"X must have at least 1 row, got shape {X.shape}")
     labels = network.check_labels(y, sample_weight, X.shape[0])
@@ -49,11 +51,11 @@ class CheckedBlocks:
     def __init__(self, network: Network, blocks: Iterable[Any]) -> None:
         self._network, self._blocks = network, Blocks(blocks)
 
-    def __iter__(self) -> Iterator[Rows]:
+    def __iter__(self) -> Iterator[CheckedRows]:
         for block in self._blocks:
             yield self._check(block)
 
-    def _check(self, block: Block) -> Rows:
+    def _check(self, block: Block) -> CheckedRows:
         try:
             with block.faults():
                 X, labels = check_rows(self._network, block.X, block.y, None)

@@ -58,11 +58,11 @@ class EpochLoop:
         optimizer, monitor, schedule = self._optimizer, self._monitor, self._schedule
         before = optimizer.snapshot()
         try:
-            loss, rows = optimizer.train_epoch(self._source, monitor.end)
+            loss, rows = optimizer._train_epoch(self._source, monitor.end)
         except Exception:  # raised by reading a block
             optimizer.restore(before)
             raise
-        steps = optimizer.steps - before.steps
+        steps = optimizer._steps - before.steps
         if not (np.isfinite(loss) and all_finite(optimizer.network.parameters)):
             progress = self._progress(epoch, steps, loss, self._current_loss)
             return self._after_divergence(epoch, before, schedule.on_divergence(progress))
@@ -126,7 +126,7 @@ class EpochLoop:
 
     def _loss_of(self, found: Validation) -> float:
         """Return the loss of the current parameters, on the validation set or the training rows."""
-        return self._optimizer.loss_of(self._source) if found.loss is None else found.loss
+        return self._optimizer._loss_of(self._source) if found.loss is None else found.loss
 
 
 def warn_of_divergence(epoch: int, learning_rate: float) -> None:

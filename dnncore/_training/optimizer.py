@@ -35,7 +35,8 @@ class Optimizer:
     """Trains a network with a solver, one epoch at a time.
 
     This is the part of a :class:`dnncore.training.Trainer` that the loops of a fit use. It expects
-    checked rows.
+    checked rows. The trainer is public and this class is not, so a member for the loops alone has a
+    leading underscore: `_steps`, `_train_epoch` and `_loss_of`.
 
     Parameters
     ----------
@@ -52,8 +53,6 @@ class Optimizer:
     ----------
     learning_rate : float
         Learning rate of the next step, before Adam's bias correction.
-    steps : int
-        Number of steps so far.
     """
 
     def __init__(
@@ -66,7 +65,7 @@ class Optimizer:
     ) -> None:
         self.network = network
         self._rng = np.random.default_rng(seed)
-        self._kept: tuple[object, Engine] | None = None
+        self._cached_engine: tuple[object, Engine] | None = None
         self._dropout_seed: int | None = None
         self.configure(solver, **settings)
 
@@ -107,7 +106,7 @@ class Optimizer:
         self.solver = solver
         self.learning_rate = float(solver.learning_rate_init)
         if previous is None or N_STATES[solver.update] != N_STATES[previous.update]:
-            self.steps = 0
+            self._steps = 0
             self._state = [
                 aligned_zeros(self.network.n_parameters, self.network.dtype)
                 for _ in range(N_STATES[solver.update])
@@ -115,7 +114,7 @@ class Optimizer:
 
     # ------------------------------------------------------------------------------ steps
 
-    def train_epoch(self, source: Source, end: float = np.inf) -> tuple[float, int]:
+    def _train_epoch(self, source: Source, end: float = np.inf) -> tuple[float, int]:
         """Train on every row once, or until ``time.monotonic`` reaches `end`.
 
         Returns
@@ -145,12 +144,12 @@ class Optimizer:
             loss, rows = engine.train_epoch(
                 piece.X, piece.label, piece.L, piece.weight, piece.order,
                 self.solver.update, state1, state2,
-                rate=self.learning_rate, alpha=self.alpha, steps_before=self.steps,
+                rate=self.learning_rate, alpha=self.alpha, steps_before=self._steps,
                 loss=self.loss, huber_delta=self.huber_delta, dropout=self.dropout,
                 dropout_seed=self._dropout_seed or 0, time_left=time_left,
                 loss_before=loss_before, **self.solver.constants,
             )  # fmt: skip
-        self.steps += -(-rows // min(self.batch_size, piece.n_rows))
+        self._steps += -(-rows // min(self.batch_size, piece.n_rows))
         return loss, rows
 
     def _engine(self, max_rows: int) -> Engine:
@@ -160,14 +159,14 @@ class Optimizer:
         options = min(self.batch_size, max_rows), self.n_threads
         builtin = use_builtin(self.engine)
         key = (*map(id, arrays), *options, builtin)  # the engine keeps the arrays alive
-        if self._kept is None or self._kept[0] != key:
-            self._kept = key, Engine(
+        if self._cached_engine is None or self._cached_engine[0] != key:
+            self._cached_engine = key, Engine(
                 network.layer_sizes, *arrays, *options, builtin=builtin,
                 activation=network.activation, output=network.output, missing=network.missing,
             )  # fmt: skip
-        return self._kept[1]
+        return self._cached_engine[1]
 
-    def loss_of(self, source: Source) -> float:
+    def _loss_of(self, source: Source) -> float:
         """Return the loss of the current parameters on all rows, including the penalty."""
         loss, total = 0.0, 0.0
         with closing(source.pieces(LOSS_ROWS, None)) as pieces:
@@ -184,11 +183,11 @@ class Optimizer:
 
     def snapshot(self) -> Snapshot:
         """Return a copy of the parameters and the solver's state, for :meth:`restore`."""
-        return Snapshot([x.copy() for x in (self.network.parameters, *self._state)], self.steps)
+        return Snapshot([x.copy() for x in (self.network.parameters, *self._state)], self._steps)
 
     def restore(self, snapshot: Snapshot) -> None:
         """Restore the parameters and the solver's state of a snapshot."""
-        self.steps = snapshot.steps
+        self._steps = snapshot.steps
         for array, copy in zip(
             (self.network.parameters, *self._state), snapshot.arrays, strict=True
         ):
@@ -207,7 +206,7 @@ class Optimizer:
         return {
             "solver": self.solver,
             "vectors": [x.copy() for x in self._state],
-            "steps": self.steps,
+            "steps": self._steps,
             "learning_rate": self.learning_rate,
             "dropout_seed": self._dropout_seed,
             "random": self._rng.bit_generator.state,
@@ -245,10 +244,10 @@ class Optimizer:
                 f"{state['random']!r:.80}"
             ) from error
         self.solver, self.learning_rate = solver, rate
-        self.steps, self._dropout_seed, self._rng = steps, seed, np.random.Generator(generator)
+        self._steps, self._dropout_seed, self._rng = steps, seed, np.random.Generator(generator)
         self._state = [aligned_zeros(x.size, self.network.dtype) for x in vectors]
         for own, x in zip(self._state, vectors, strict=True):
             own[...] = x
 
     def __getstate__(self) -> dict[str, Any]:
-        return {**self.__dict__, "_kept": None}
+        return {**self.__dict__, "_cached_engine": None}

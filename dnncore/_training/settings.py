@@ -28,8 +28,8 @@ class StopSettings:
             raise ValueError("early_stopping needs validate")
         checked = {
             "max_iter": check.integer("max_iter", self.max_iter, low=1),
-            "tol": check.number("tol", self.tol, low=0.0),
             "n_iter_no_change": check_patience(self.n_iter_no_change),
+            "tol": check.number("tol", self.tol, low=0.0),
         }
         if self.max_time is not None:
             checked["max_time"] = check.number("max_time", self.max_time, low=0.0, low_open=True)

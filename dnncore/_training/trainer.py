@@ -1,9 +1,8 @@
 """The trainer: its public methods, which check their arguments.
 
-Besides the public interface, other packages of dnncore use only these members of a
-:class:`Trainer`:
+Besides the public interface, other packages of dnncore use only :func:`fit_source`, which trains on
+checked rows, and these members of a :class:`Trainer`:
 
-- ``fit_source(source, settings)``: train on checked rows;
 - ``state_dict()`` and ``load_state_dict(state)``: the state that further steps depend on, as stored
   in model files;
 - ``snapshot()`` and ``restore(snapshot)``: parameters and the solver's state, kept in memory;
@@ -140,7 +139,7 @@ class Trainer(Optimizer):
         """
         if isinstance(self.solver, LBFGS):
             raise TypeError("run_epoch needs SGD or Adam; LBFGS trains in fit")
-        return self.train_epoch(ArraySource(*check_rows(self.network, X, y, sample_weight)))[0]
+        return self._train_epoch(ArraySource(*check_rows(self.network, X, y, sample_weight)))[0]
 
     def fit(
         self,
@@ -201,7 +200,8 @@ class Trainer(Optimizer):
             If the loss or a parameter is no longer finite. Training ends with the parameters and
             the solver's state before that epoch.
         """
-        return self.fit_source(
+        return fit_source(
+            self,
             ArraySource(*check_rows(self.network, X, y, sample_weight)),
             StopSettings(
                 max_iter, tol, n_iter_no_change, validate, early_stopping, max_time, callback
@@ -251,46 +251,46 @@ class Trainer(Optimizer):
         for bit with dnncore's own matrix products). With `shuffle`, the rows within each block are
         shuffled and the blocks keep their order.
         """
-        return self.fit_source(
+        if isinstance(self.solver, LBFGS):
+            raise TypeError("fit_blocks needs SGD or Adam; LBFGS takes all rows at once, in fit")
+        return fit_source(
+            self,
             BlockSource(CheckedBlocks(self.network, blocks)),
             StopSettings(
                 max_iter, tol, n_iter_no_change, validate, early_stopping, max_time, callback
             ),
         )
 
-    def fit_source(self, source: Source, settings: StopSettings) -> str:
-        """Train on checked rows; :meth:`fit` and :meth:`fit_blocks` call this method.
 
-        It is for callers inside the package that check their rows: nothing is checked again.
+def fit_source(trainer: Trainer, source: Source, settings: StopSettings) -> str:
+    """Train on checked rows; :meth:`Trainer.fit` and :meth:`Trainer.fit_blocks` call this function.
 
-        Parameters
-        ----------
-        source : Source
-            An :class:`~dnncore._training.sources.ArraySource` of checked (X, labels), or a
-            :class:`~dnncore._training.sources.BlockSource` of an iterable of such pairs that can be
-            iterated repeatedly.
-        settings : StopSettings
-            Stopping criteria and callbacks.
+    It is for callers inside the package that check their rows: nothing is checked again.
 
-        Returns
-        -------
-        {'converged', 'max_iter', 'max_fun', 'max_time', 'stopped', 'diverged'}
-            How training ended, as in :meth:`fit`.
+    Parameters
+    ----------
+    trainer : Trainer
+        Trainer of the network.
+    source : Source
+        An :class:`~dnncore._training.sources.ArraySource` of checked (X, labels) or, unless the
+        solver is :class:`LBFGS`, a :class:`~dnncore._training.sources.BlockSource` of an iterable
+        of such pairs that can be iterated repeatedly.
+    settings : StopSettings
+        Stopping criteria and callbacks.
 
-        Raises
-        ------
-        TypeError
-            If the solver is :class:`LBFGS` and the rows are not all in memory.
-        Exception
-            Any exception raised while reading a block. The network and the solver's state are
-            those before the epoch in which it occurred.
-        """
-        monitor = Monitor(self.network, self.history, settings)
-        with monitor.best_kept():
-            if not isinstance(self.solver, LBFGS):
-                return EpochLoop(self, source, monitor).run()
-            if not isinstance(source, ArraySource):
-                raise TypeError(
-                    "fit_blocks needs SGD or Adam; LBFGS takes all rows at once, in fit"
-                )
-            return fit_lbfgs(self, self.solver, source.X, source.labels, monitor)
+    Returns
+    -------
+    {'converged', 'max_iter', 'max_fun', 'max_time', 'stopped', 'diverged'}
+        How training ended, as in :meth:`Trainer.fit`.
+
+    Raises
+    ------
+    Exception
+        Any exception raised while reading a block. The network and the solver's state are those
+        before the epoch in which it occurred.
+    """
+    monitor = Monitor(trainer.network, trainer.history, settings)
+    with monitor.best_kept():
+        if isinstance(trainer.solver, LBFGS) and isinstance(source, ArraySource):
+            return fit_lbfgs(trainer, trainer.solver, source.X, source.labels, monitor)
+        return EpochLoop(trainer, source, monitor).run()

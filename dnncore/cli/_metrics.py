@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 
 from ._model import LoadedModel, Scored
 from ._output import one_line, plural, print_table
+from .tables import class_indices
 
 # A wider confusion matrix would not fit a terminal.
 MAX_MATRIX = 12
@@ -68,7 +69,7 @@ class ClassScores:
 
     def update(self, y: NDArray[Any], scored: Scored) -> None:
         self.rows += len(y)
-        actual = np.searchsorted(self._classes, y)
+        actual = class_indices(self._classes, y)
         np.add.at(self.confusion, (actual, scored.predicted), 1)
         p = scored.outputs[np.arange(len(y)), actual]
         lowest = np.finfo(p.dtype).eps

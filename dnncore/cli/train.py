@@ -13,14 +13,13 @@ import numpy as np
 
 from .. import modelfile
 from .._data.atomic import write_atomically
-from .._data.columns import feature_names
+from .._data.columns import Table, feature_names
 from .._estimators.interface import (
     Estimator,
     is_fitted,
     learnt_of,
     loss_options_of,
     trainer_of,
-    without_feature_names,
 )
 from .._estimators.learnt import SINGLE
 from ._arguments import CommandError, check_destination, require_packages
@@ -220,9 +219,10 @@ def _fit(model: Estimator, data: Dataset, parts: Parts, arguments: argparse.Name
 
     before = getattr(model, "n_iter_", 0) if arguments.resume else 0
     warm_start = model.warm_start
+    _name_features(model, None)  # scikit-learn would warn that the arrays have no names
     progress = Progress(model.max_iter, _score_name(model), quiet=arguments.quiet)
     model.set_params(callback=progress, warm_start=arguments.resume is not None)
-    with warnings.catch_warnings(record=True) as caught, progress, without_feature_names(model):
+    with warnings.catch_warnings(record=True) as caught, progress:
         warnings.simplefilter("always")
         warnings.simplefilter("ignore", ConvergenceWarning)  # The user chose the number of epochs.
         try:
@@ -240,11 +240,15 @@ def _fit(model: Estimator, data: Dataset, parts: Parts, arguments: argparse.Name
         warn(message)
     if not arguments.quiet:
         print(_summary(model, model.n_iter_ - before), file=sys.stderr)
-    if data.table is None:
-        vars(model).pop("feature_names_in_", None)
-    else:
-        model.feature_names_in_ = np.array(feature_names(data.table), dtype=object)
+    _name_features(model, data.table)
     return interrupted
+
+
+def _name_features(model: Estimator, table: Table | None) -> None:
+    """Let the model have the feature names of a table, or none."""
+    vars(model).pop("feature_names_in_", None)
+    if table is not None:
+        model.feature_names_in_ = np.array(feature_names(table), dtype=object)
 
 
 def _summary(model: Estimator, epochs: int) -> str:

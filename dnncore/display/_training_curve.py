@@ -145,18 +145,7 @@ class TrainingCurveDisplay:
             If Matplotlib is not installed.
         """
         require_matplotlib(cls.__name__)
-        return cls._of(model, scores).plot(ax=ax)
-
-    @classmethod
-    def _of(
-        cls, model: Estimator | Trainer, scores: Sequence[str] | None = None
-    ) -> TrainingCurveDisplay:
-        """Return the display of :meth:`from_estimator` without plotting it."""
-        return cls(
-            **_curves(_history(model), _score_name(model), scores),
-            loss_name=_loss_name(model),
-            best_is_kept=bool(getattr(model, "early_stopping", False)),
-        )
+        return cls(**training_curve(model, scores)).plot(ax=ax)
 
     def plot(self, *, ax: Any = None) -> TrainingCurveDisplay:
         """Plot the curves.
@@ -256,6 +245,21 @@ class TrainingCurveDisplay:
         )  # fmt: skip
 
 
+def training_curve(
+    model: Estimator | Trainer, scores: Sequence[str] | None = None
+) -> dict[str, Any]:
+    """Return the arguments of a :class:`TrainingCurveDisplay` that show a model.
+
+    Reports use it as well, as they plot on figures of their own. Arguments and errors are those of
+    :meth:`TrainingCurveDisplay.from_estimator`.
+    """
+    return {
+        **_curves(_history(model), _score_name(model), scores),
+        "loss_name": _loss_name(model),
+        "best_is_kept": bool(getattr(model, "early_stopping", False)),
+    }
+
+
 def _history(model: Any) -> History:
     history: History | None = getattr(model, "history_", getattr(model, "history", None))
     if history is None and hasattr(model, "fit"):
@@ -271,7 +275,7 @@ def _history(model: Any) -> History:
 
 
 def _curves(history: History, score_name: str, wanted: Sequence[str] | None) -> dict[str, Any]:
-    """Return the arguments of a display that come from the history."""
+    """Return the arguments that come from the history."""
     scores: dict[str, Sequence[float]] = dict(history.metrics)
     if not scores and history.validation_scores:
         scores = {score_name: history.validation_scores}

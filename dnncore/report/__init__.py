@@ -9,6 +9,7 @@ from typing import Any
 from numpy.typing import ArrayLike
 
 from .._core import checks as check
+from .._data.atomic import write_atomically
 from .._estimators.interface import Estimator
 from ..display._axes import require_matplotlib
 
@@ -83,7 +84,6 @@ def write_report(
     >>> write_report(model, X[1400:], y[1400:], "digits.html")  # doctest: +SKIP
     """
     require_matplotlib("write_report")
-    from .._data.atomic import write_atomically
     from ._sections import build_page
 
     if title is not None and not isinstance(title, str):

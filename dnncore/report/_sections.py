@@ -14,6 +14,7 @@ from .._estimators.interface import Estimator
 from .._html import network_svg
 from .._version import __version__
 from ..display import TrainingCurveDisplay
+from ..display._training_curve import training_curve
 from ._classifier import ClassifierReport
 from ._figures import svg
 from ._html import (
@@ -171,7 +172,7 @@ def _model(model: Any, rows: Rows) -> Markup:
     drawn = element("div", Markup(drawing))
     parts = [element("div", drawn, facts(about), class_="side"), element("p", settings)]
     if history.loss_curve:
-        display = TrainingCurveDisplay._of(model)
+        display = TrainingCurveDisplay(**training_curve(model))
         n = 1 + len(display.scores)
         parts.append(
             svg(

@@ -1,10 +1,13 @@
 """Mean and scale of features: exact on hard data, the same bits in pieces of whole chunks."""
 
+import pickle
+
 import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from dnncore import network
 from dnncore._core.moments import MOMENTS_ROWS, Moments
 
 DTYPES = [np.float32, np.float64]
@@ -117,3 +120,8 @@ def test_rows_in_any_layout():
     for same in (np.asfortranarray(X), np.repeat(X, 2, axis=1)[:, ::2]):
         same.flags.writeable = False
         assert same_bits(moments_of(same), expected)
+
+
+def test_they_are_pickled_where_they_are_public():
+    assert b"_core" not in pickle.dumps(Moments)
+    assert pickle.loads(pickle.dumps(Moments)) is network.Moments

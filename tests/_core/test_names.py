@@ -1,4 +1,4 @@
-"""The names of activations, outputs, losses and updates, and their numbers in the C layer."""
+"""The names of activations, outputs and losses, and their numbers in the C layer."""
 
 import itertools
 
@@ -13,7 +13,6 @@ from dnncore._core import engine, names
         (names.ACTIVATIONS, engine.ACTIVATION_CODES),
         (names.OUTPUTS, engine.OUTPUT_CODES),
         (tuple(itertools.chain(*names.LOSSES.values())), engine.LOSS_CODES),
-        (names.UPDATES, engine.UPDATE_CODES),
     ],
 )
 def test_each_name_has_one_code(listed, codes):

@@ -13,6 +13,7 @@ from dnncore._training import loop
 from dnncore._training.checks import check_rows
 from dnncore._training.settings import StopSettings
 from dnncore._training.sources import ArraySource, BlockSource
+from dnncore._training.trainer import fit_source
 from dnncore.training import LBFGS, SGD, Trainer
 
 RNG = np.random.default_rng(0)
@@ -68,19 +69,17 @@ def test_rows_that_have_been_checked_are_not_looked_at(looked_at):
     for source in (ArraySource(*whole), BlockSource(parts)):
         trainer = make_trainer()
         trainer.configure(SGD(0.1), batch_size=20, shuffle=False, engine="builtin")
-        assert trainer.fit_source(source, StopSettings(max_iter=3)) == "max_iter"
+        assert fit_source(trainer, source, StopSettings(max_iter=3)) == "max_iter"
         trained.append(trainer.network.parameters)
         assert all(np.shares_memory(x, trainer.network.parameters) for x in looked_at)
         looked_at.clear()
     np.testing.assert_array_equal(*trained)
 
 
-def test_lbfgs_needs_all_rows():
+def test_lbfgs_takes_all_rows():
     trainer = make_trainer(LBFGS())
     rows = check_rows(trainer.network, X, Y, None)
-    with pytest.raises(TypeError, match="LBFGS takes all rows at once"):
-        trainer.fit_source(BlockSource([rows]), StopSettings())
-    assert trainer.fit_source(ArraySource(*rows), StopSettings(max_iter=2)) == "max_iter"
+    assert fit_source(trainer, ArraySource(*rows), StopSettings(max_iter=2)) == "max_iter"
 
 
 def test_settings_are_checked_and_converted():
@@ -89,6 +88,17 @@ def test_settings_are_checked_and_converted():
     assert settings.n_iter_no_change == np.inf and type(settings.max_time) is float
     with pytest.raises(ValueError, match="max_time must lie in"):
         StopSettings(max_time=0)
+    with pytest.raises(ValueError, match="n_iter_no_change"):
+        StopSettings(n_iter_no_change=0, tol=-1)
+
+
+def test_the_public_members_of_a_trainer():
+    members = {name for name in (*dir(Trainer), *vars(make_trainer())) if name[0] != "_"}
+    assert members == {
+        "alpha", "batch_size", "configure", "dropout", "engine", "fit", "fit_blocks", "history",
+        "huber_delta", "learning_rate", "load_state_dict", "loss", "n_threads", "network",
+        "restore", "run_epoch", "shuffle", "snapshot", "solver", "state_dict",
+    }  # fmt: skip
 
 
 @pytest.mark.parametrize("name", training.__all__)

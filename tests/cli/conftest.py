@@ -17,9 +17,9 @@ def set_block_sizes(monkeypatch):
     """Read small files as large ones are: in many blocks."""
 
     def set_sizes(*, csv_bytes, parquet_rows, feature_bytes):
-        monkeypatch.setattr(csv, "BLOCK_BYTES", csv_bytes)
+        monkeypatch.setattr(csv, "READ_BYTES", csv_bytes)
         monkeypatch.setattr(parquet, "ROWS", parquet_rows)
-        monkeypatch.setattr(_common, "BLOCK_BYTES", feature_bytes)
+        monkeypatch.setattr(_common, "FEATURE_BYTES", feature_bytes)
 
     return set_sizes
 

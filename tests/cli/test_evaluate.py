@@ -94,6 +94,23 @@ def test_several_labels_and_bare_networks(dnncore_command):
     assert json.loads(out)["log_loss"] == pytest.approx(metrics.log_loss(IRIS.target, p))
 
 
+def test_the_classes_of_a_predictor_have_any_order(dnncore_command):
+    predictor = Network((4, 3), seed=0).freeze(["setosa", "virginica", "versicolor"])
+    predictor.save("model")
+    predicted = predictor.predict(IRIS.data.astype(predictor.dtype))
+    np.savez("iris.npz", X=IRIS.data, y=SPECIES)
+    write_csv("iris.csv", ["a", "b", "c", "d", "species"], np.c_[IRIS.data, SPECIES].tolist())
+    for data in (["iris.npz"], ["iris.csv", "--target", "species"]):
+        status, out, _ = dnncore_command("evaluate", "model", *data, "--json")
+        figures = json.loads(out)
+        assert status == 0
+        assert figures["accuracy"] == np.mean(predicted == SPECIES)
+        assert (
+            figures["confusion_matrix"]
+            == metrics.confusion_matrix(SPECIES, predicted, labels=predictor.classes_).tolist()
+        )
+
+
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [

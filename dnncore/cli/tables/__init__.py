@@ -7,7 +7,15 @@ files; this package checks what the command line requires of them, and its messa
 command-line options.
 """
 
-from ._common import Dataset, TableError, TableRows
+from ._common import Dataset, TableError, TableRows, class_indices
 from ._open import matrix_data, scoring_data, training_data
 
-__all__ = ["Dataset", "TableError", "TableRows", "matrix_data", "scoring_data", "training_data"]
+__all__ = [
+    "Dataset",
+    "TableError",
+    "TableRows",
+    "class_indices",
+    "matrix_data",
+    "scoring_data",
+    "training_data",
+]

@@ -13,7 +13,15 @@ from numpy.typing import NDArray
 from ..._data.columns import Table
 from ..._data.files import UnusableFile
 from ..._data.npy import NpyFile
-from ._common import TableError, TableRows, fractional, listing, not_a_class, rows_at_a_time
+from ._common import (
+    TableError,
+    TableRows,
+    class_indices,
+    fractional,
+    listing,
+    not_a_class,
+    rows_at_a_time,
+)
 
 TargetCheck = Callable[[NDArray[Any], str], NDArray[Any]]
 
@@ -182,7 +190,7 @@ def class_labels(classes: NDArray[Any]) -> TargetCheck:
                 f"{name} contains the label {y[~known].tolist()[0]!r}, which is not a class of "
                 "the model"
             )
-        return classes[np.searchsorted(classes, y)]
+        return classes[class_indices(classes, y)]
 
     return check
 

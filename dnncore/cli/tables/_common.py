@@ -14,7 +14,7 @@ from ..._data.columns import Table
 from ..._data.files import FileError
 
 # Size of a block of features in float32: where blocks begin does not depend on the dtype.
-BLOCK_BYTES = 16_000_000
+FEATURE_BYTES = 16_000_000
 
 
 class TableError(FileError):
@@ -62,7 +62,13 @@ class Dataset(Protocol):
 
 def rows_at_a_time(n_features: int) -> int:
     """Return the number of rows per block."""
-    return files.rows_of_a_block(4 * n_features, BLOCK_BYTES)
+    return files.rows_of_a_block(4 * n_features, FEATURE_BYTES)
+
+
+def class_indices(classes: NDArray[Any], y: NDArray[Any]) -> NDArray[np.intp]:
+    """Return the index of each label of y in `classes`, which a predictor has in any order."""
+    order = np.argsort(classes)
+    return np.asarray(order[np.searchsorted(classes, y, sorter=order)])
 
 
 def listing(names: Iterable[str], limit: int = 8) -> str:
