@@ -5,6 +5,7 @@ import sys
 
 import numpy as np
 import pytest
+from sklearn.exceptions import NotFittedError
 from sklearn.neural_network import MLPClassifier
 
 from dnncore import DNNClassifier, DNNRegressor, Network
@@ -111,3 +112,9 @@ def test_without_feature_names(classifier):
     with pytest.raises(KeyError), interface.without_feature_names(classifier):
         raise KeyError
     assert not hasattr(classifier, "feature_names_in_")
+
+
+@pytest.mark.parametrize("kind", [DNNClassifier, DNNRegressor])
+def test_an_unfitted_model_has_no_output_activation(kind):
+    with pytest.raises(NotFittedError):
+        kind().out_activation_  # noqa: B018
