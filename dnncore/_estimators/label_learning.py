@@ -175,7 +175,8 @@ class LabelLearner(TargetLearner):
         if self._kind == SINGLE:
             # Added one by one, so that blocks give the same sums as all rows at once.
             w = 1.0 if weight is None else weight.astype(np.float64)
-            np.add.at(self._totals, self._indices(y), w)
+            with np.errstate(over="ignore"):
+                np.add.at(self._totals, self._indices(y), w)
         elif self._kind == SOFT or self._may_be_soft:
             w = np.ones(len(y)) if weight is None else weight.astype(np.float64)
             self._totals += w @ y

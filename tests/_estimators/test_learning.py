@@ -172,3 +172,9 @@ def test_a_number_that_float32_cannot_hold_is_called_by_its_row():
     given = [(X[:300].astype(np.float32), LABEL[:300]), (rows[300:], LABEL[300:])]
     with pytest.raises(ValueError, match=r"finite, got inf in row 450 \(block 1\), column 2"):
         estimator(DNNClassifier).fit_blocks(given)
+
+
+@pytest.mark.filterwarnings("error::RuntimeWarning")
+def test_large_weights_give_no_warning():
+    model = estimator(DNNRegressor, norm=False, norm_target=False)
+    model.fit(X, TARGET, np.full(600, 1e306)).partial_fit(X, TARGET, np.full(600, 1e306))
