@@ -40,7 +40,7 @@ class BlockRows:
         checker = self._checker
         # Arrays of floats are checked for NaN and infinity here, so that the error names the row.
         ours = isinstance(block.X, np.ndarray) and block.X.dtype.kind == "f"
-        with block.faults():
+        with block.checks(may_miss=checker.may_miss):
             X, y = checker.X_y(block.X, block.y, finite=not ours)
             weight = _weight(block, X.dtype)
         if ours:
