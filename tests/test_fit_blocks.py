@@ -252,3 +252,21 @@ def test_memory_does_not_grow_with_the_number_of_blocks():
     peak = tracemalloc.get_traced_memory()[1]
     tracemalloc.stop()
     assert peak < 8 * block
+
+
+@pytest.mark.parametrize(
+    ("labels", "classes", "dtype"),
+    [
+        (np.array(["a", "b"], object), ["a", "b", "c"], object),
+        (np.array(["a", "b"]), np.array(["a", "b"], "U9"), "U1"),
+        (np.array([0.0, 1.0]), [0, 1, 2], float),
+        (np.array([0, 1]), [0.0, 1.0], int),
+        (np.array([0, 1]), [0.0, 1.0, 2.0], float),
+    ],
+)
+def test_classes_have_the_dtype_of_the_labels(labels, classes, dtype):
+    """Together with that of the classes given, if one of them does not occur."""
+    y = labels[np.arange(N) % 2]
+    model = classifier(max_iter=1).fit_blocks(divided([300], X, y), classes=classes)
+    assert model.classes_.dtype == dtype
+    assert model.classes_.tolist() == list(classes)

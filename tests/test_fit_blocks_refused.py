@@ -206,5 +206,5 @@ def test_that_X_is_not_finite_is_reported_first(labels):
 
 
 def test_class_weights_that_leave_no_weight():
-    with pytest.raises(ValueError, match="^sample_weight must not be all zero$"):
+    with pytest.raises(ValueError, match=r"^sample_weight must not be all zero$"):
         classifier(class_weight={0: 0, 1: 0, 2: 0}).fit_blocks(BLOCKS)

@@ -55,7 +55,9 @@ class DNNEstimator(CallbackSupport, BaseEstimator, Estimator, metaclass=ABCMeta)
     # ------------------------------------------- differences of classification and regression
 
     @abstractmethod
-    def _new_learner(self, known: Any, classes: Any, accumulates: bool) -> TargetLearner:
+    def _new_learner(
+        self, known: Any, classes: Any, *, accumulates: bool, in_blocks: bool
+    ) -> TargetLearner:
         """Return the learner of the targets; `known` are those of the previous training, if any."""
 
     @abstractmethod
@@ -172,7 +174,7 @@ class DNNEstimator(CallbackSupport, BaseEstimator, Estimator, metaclass=ABCMeta)
         `before` is the network that training resumes from, if any.
         """
         dtype, known = (None, None) if before is None else (before.dtype, self._learnt())
-        targets = self._new_learner(known, classes, accumulates)
+        targets = self._new_learner(known, classes, accumulates=accumulates, in_blocks=in_blocks)
         return (
             RowChecker(self, dtype, may_miss=self.missing_values != "error"),
             RowsLearner(
