@@ -205,6 +205,13 @@ def test_that_X_is_not_finite_is_reported_first(labels):
         classifier().fit_blocks([(nan_at(40, 2), labels)])
 
 
+@pytest.mark.filterwarnings("ignore:overflow encountered in cast")
+def test_targets_that_are_too_large_for_float32_have_a_place():
+    blocks = divided([300, 400], X.astype(np.float32), TARGET * 1e300)
+    with pytest.raises(ValueError, match=r"^in the block at row 0 \(block 0\): y must be finite$"):
+        regressor(norm_target=False).fit_blocks(blocks)
+
+
 def test_class_weights_that_leave_no_weight():
     with pytest.raises(ValueError, match=r"^sample_weight must not be all zero$"):
         classifier(class_weight={0: 0, 1: 0, 2: 0}).fit_blocks(BLOCKS)

@@ -20,7 +20,7 @@ from sklearn.utils.validation import check_is_fitted
 from .._core.checks import Matrix
 from .._training.history import Validation
 from .._training.settings import StopSettings
-from .._training.sources import Source
+from .._training.sources import BlockSource, Source
 from ..network import Network
 from ..predictor import Predictor
 from ..training import Trainer
@@ -29,7 +29,7 @@ from .callbacks import CallbackSupport, epoch_calls, fit_with_callbacks
 from .html import estimator_html
 from .interface import Estimator
 from .learning import RowsLearner
-from .params import check_params
+from .params import validate_params
 from .rows import LabelledRows, RowChecker, indexable_rows, labelled
 from .targets import TargetLearner, Targets
 from .trainers import prepare_trainer
@@ -95,7 +95,7 @@ class DNNEstimator(CallbackSupport, BaseEstimator, Estimator, metaclass=ABCMeta)
             learner.learn_weighted([rows])
             self._adopt(trainer, learner)
             validate = validation(self, held_out, targets)
-        self._run(rows.source(trainer.network), validate, rows)
+        self._run(rows.source(), validate, rows)
 
     @fit_with_callbacks
     def _fit_blocks(
@@ -123,10 +123,10 @@ class DNNEstimator(CallbackSupport, BaseEstimator, Estimator, metaclass=ABCMeta)
             random = check_random_state(self.random_state)
             trainer = prepare_trainer(self, before, targets, learner, random)
             labelled_blocks = LabelledBlocks(rows, targets, learner.targets)
-            learner.learn_weighted(labelled_blocks)
+            learner.learn_weighted(labelled_blocks.rows())
             self._adopt(trainer, learner)
             validate = validation(self, held_out, targets)
-        self._run(labelled_blocks.source(trainer.network), validate, None)
+        self._run(BlockSource(labelled_blocks), validate, None)
 
     def _partial_fit(self, X: Any, y: Any, sample_weight: ArrayLike | None, classes: Any) -> None:
         with self._unchanged_on_error():
@@ -144,7 +144,7 @@ class DNNEstimator(CallbackSupport, BaseEstimator, Estimator, metaclass=ABCMeta)
             learner.learn_weighted([rows])
             self._adopt(trainer, learner)
         settings = StopSettings(max_iter=1, max_time=self.max_time, callback=self.callback)
-        trainer.fit_source(rows.source(trainer.network), settings)
+        trainer.fit_source(rows.source(), settings)
 
     @contextmanager
     def _unchanged_on_error(self) -> Iterator[None]:
@@ -232,7 +232,7 @@ class DNNEstimator(CallbackSupport, BaseEstimator, Estimator, metaclass=ABCMeta)
                 warnings.warn(ENDS[end].format(self), ConvergenceWarning, stacklevel=5)
 
     def _check_params(self) -> None:
-        check_params(self)
+        validate_params(self)
 
     # -------------------------------------------------------------------------- scoring
 
@@ -245,7 +245,8 @@ class DNNEstimator(CallbackSupport, BaseEstimator, Estimator, metaclass=ABCMeta)
         return RowChecker(self, network.dtype, network.missing is not None).X("X", X)
 
     def _encode(self, name: str, y: Any, dtype: np.dtype[Any]) -> NDArray[Any]:
-        return self._targets(self._learnt()).encode(name, y, dtype)
+        targets = self._targets(self._learnt())
+        return targets.encode(targets.check(name, y), dtype)
 
     def freeze(self) -> Predictor:
         """Return a copy of the fitted model for scoring: one row in microseconds.
