@@ -415,22 +415,26 @@ class DNNClassifier(ClassifierMixin, DNNEstimator):  # type: ignore[misc]
         return self
 
     def _new_learner(
-        self, known: LearntLabels | None, classes: Any, accumulates: bool
+        self, known: LearntLabels | None, classes: Any, *, accumulates: bool, in_blocks: bool
     ) -> LabelLearner:
-        before = None if known is None else known.classes
-        if classes is not None and classes is not before:
+        if classes is not None:
             classes = unique_labels(classes)
-            if before is not None and not np.array_equal(classes, before):
-                raise ValueError(f"classes must be {before}, as before, got {classes}")
-        return LabelLearner(known, classes, self.class_weight, accumulates)
+            if known is not None and not np.array_equal(classes, known.classes):
+                raise ValueError(f"classes must be {known.classes}, as before, got {classes}")
+        return LabelLearner(
+            known, classes, self.class_weight, accumulates=accumulates, in_blocks=in_blocks
+        )
 
     def _expected_classes(self, y: Any, classes: Any) -> Any:
-        """Return the classes that a call to partial_fit may contain; None if y determines them."""
+        """Return the classes that a call to partial_fit may contain.
+
+        None if y determines them, or if they are those of the previous call.
+        """
         if np.ndim(y) == 2 and np.shape(y)[1] > 1:
             return None
         if classes is None and not hasattr(self, "network_"):
             raise ValueError("classes must be passed on the first call to partial_fit.")
-        return self.classes_ if classes is None else classes
+        return classes
 
     def _targets(self, learnt: LearntLabels) -> LabelTargets:
         return LabelTargets(learnt, self.label_smoothing)

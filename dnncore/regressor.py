@@ -377,7 +377,7 @@ class DNNRegressor(RegressorMixin, DNNEstimator):  # type: ignore[misc]
         return self
 
     def _new_learner(
-        self, known: LearntNumbers | None, classes: Any, accumulates: bool
+        self, known: LearntNumbers | None, classes: Any, *, accumulates: bool, in_blocks: bool
     ) -> NumberLearner:
         return NumberLearner(known, norm=bool(self.norm_target))
 

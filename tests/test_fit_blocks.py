@@ -119,7 +119,9 @@ def test_warm_start_goes_on():
     with pytest.raises(ValueError, match="the same classes as in the previous fit"):
         other.fit_blocks([(X[:9], np.zeros(9, int))])
     other.fit_blocks([(X[:9], np.zeros(9, int))], classes=[0, 1, 2])
-    with pytest.raises(ValueError, match="features"):
+    with pytest.raises(
+        ValueError, match=r"block at row 0 \(block 0\): X has 3 features, but .* is expecting 5"
+    ):
         other.fit_blocks([(X[:, :3], LABEL)])
     with pytest.raises(ValueError, match="trained on single labels, got multilabel labels"):
         other.fit_blocks([(X, indicator())])
@@ -252,3 +254,21 @@ def test_memory_does_not_grow_with_the_number_of_blocks():
     peak = tracemalloc.get_traced_memory()[1]
     tracemalloc.stop()
     assert peak < 8 * block
+
+
+@pytest.mark.parametrize(
+    ("labels", "classes", "dtype"),
+    [
+        (np.array(["a", "b"], object), ["a", "b", "c"], object),
+        (np.array(["a", "b"]), np.array(["a", "b"], "U9"), "U1"),
+        (np.array([0.0, 1.0]), [0, 1, 2], float),
+        (np.array([0, 1]), [0.0, 1.0], int),
+        (np.array([0, 1]), [0.0, 1.0, 2.0], float),
+    ],
+)
+def test_classes_have_the_dtype_of_the_labels(labels, classes, dtype):
+    """Together with that of the classes given, if one of them does not occur."""
+    y = labels[np.arange(N) % 2]
+    model = classifier(max_iter=1).fit_blocks(divided([300], X, y), classes=classes)
+    assert model.classes_.dtype == dtype
+    assert model.classes_.tolist() == list(classes)

@@ -193,3 +193,25 @@ def test_no_thread_is_left():
     with pytest.raises(ValueError, match="X must be finite, got nan"):
         classifier().fit_blocks([*BLOCKS, (nan_at(0, 0), LABEL)])
     assert threading.active_count() == before
+
+
+@pytest.mark.parametrize(
+    "labels",
+    [np.full(N, np.nan), np.zeros((N, 1, 1), int), LABEL[:, None] + [0.5, 0.25]],
+    ids=["nan", "three dimensions", "no labels"],
+)
+def test_that_X_is_not_finite_is_reported_first(labels):
+    with pytest.raises(ValueError, match=r"^X must be finite, got nan in row 40 \(block 0\), col"):
+        classifier().fit_blocks([(nan_at(40, 2), labels)])
+
+
+@pytest.mark.filterwarnings("ignore:overflow encountered in cast")
+def test_targets_that_are_too_large_for_float32_have_a_place():
+    blocks = divided([300, 400], X.astype(np.float32), TARGET * 1e300)
+    with pytest.raises(ValueError, match=r"^in the block at row 0 \(block 0\): y must be finite$"):
+        regressor(norm_target=False).fit_blocks(blocks)
+
+
+def test_class_weights_that_leave_no_weight():
+    with pytest.raises(ValueError, match=r"^sample_weight must not be all zero$"):
+        classifier(class_weight={0: 0, 1: 0, 2: 0}).fit_blocks(BLOCKS)

@@ -152,7 +152,7 @@ def test_bad_indicators(missing, words):
         Network((3, 2), missing=missing)
     with pytest.raises(ValueError, match=words):
         Predictor((3, 2), np.zeros(8), fill=np.zeros(2), missing=missing)
-    with pytest.raises(TypeError, match="missing must be a sequence of integers"):
+    with pytest.raises(TypeError, match=r"missing must be a sequence of integers, got \[0\.5\]"):
         Network((3, 2), missing=[0.5])
 
 

@@ -35,6 +35,24 @@ class Labels:
     weight: NDArray[Any] | None
     inverse_total: float
 
+    @classmethod
+    def of(cls, y: NDArray[Any], weight: NDArray[Any] | None, *, scaled: bool = True) -> Labels:
+        """Return checked class indices (n,) or label rows (n, m), with their checked weights.
+
+        If the sum of the weights is not in a usable range, they are scaled: only their ratios
+        matter. Without `scaled`, they stay as they are because they belong to a part of the rows.
+        """
+        n = y.shape[0]
+        total = float(n)
+        if weight is not None:
+            with np.errstate(over="ignore"):
+                total = float(weight.sum(dtype=np.float64))
+            if scaled and n and not MIN_TOTAL < total < np.inf:
+                weight = weight / weight.max()
+                total = float(weight.sum(dtype=np.float64))
+        label, L = (y, None) if y.ndim == 1 else (None, y)
+        return cls(label, L, weight, 1.0 / total if total else 0.0)
+
     @property
     def total(self) -> float:
         """Sum of the weights."""
@@ -42,12 +60,10 @@ class Labels:
 
     def take(self, rows: slice) -> Labels:
         """Return the labels and weights of a slice of the rows."""
-        label, L, weight = (x if x is None else x[rows] for x in (self.label, self.L, self.weight))
-        if weight is None:
-            total = float(len(L if label is None else label))  # type: ignore[arg-type]
-        else:
-            total = float(weight.sum(dtype=np.float64))
-        return Labels(label, L, weight, 1.0 / total if total else 0.0)
+        y = self.L if self.label is None else self.label
+        assert y is not None
+        weight = None if self.weight is None else self.weight[rows]
+        return Labels.of(y[rows], weight, scaled=False)
 
     @property
     def arrays(self) -> tuple[NDArray[Any], ...]:
@@ -67,12 +83,11 @@ def labels(
     `shape` is (n, m), the shape of the matrix that error messages call `other`.
     """
     y = np.asarray(y)
-    label, L = None, None
     if y.ndim == 2:
-        L = array_like(name, y, shape, other, dtype)
+        y = array_like(name, y, shape, other, dtype)
     else:
-        label = _class_indices(name, y, shape)
-    return Labels(label, L, *_weight_and_inverse_total(sample_weight, shape[0], dtype))
+        y = _class_indices(name, y, shape)
+    return Labels.of(y, _optional_weights(sample_weight, shape[0], dtype))
 
 
 def targets(
@@ -98,22 +113,13 @@ def targets(
         raise ValueError(f"{name} must be finite")
     if probabilities and L.size and not (L.min() >= 0 and L.max() <= 1):
         raise ValueError(f"{name} must lie in [0, 1], got values from {L.min()} to {L.max()}")
-    return Labels(None, L, *_weight_and_inverse_total(sample_weight, shape[0], dtype))
+    return Labels.of(L, _optional_weights(sample_weight, shape[0], dtype))
 
 
-def _weight_and_inverse_total(
+def _optional_weights(
     sample_weight: ArrayLike | None, n: int, dtype: DTypeLike
-) -> tuple[NDArray[Any] | None, float]:
-    weight = None if sample_weight is None else weights(sample_weight, n, dtype)
-    total = float(n)
-    if weight is not None:
-        with np.errstate(over="ignore"):
-            total = float(weight.sum(dtype=np.float64))
-        if n and not MIN_TOTAL < total < np.inf:
-            # Only the ratios of the weights matter.
-            weight = weight / weight.max()
-            total = float(weight.sum(dtype=np.float64))
-    return weight, 1.0 / total if n else 0.0
+) -> NDArray[Any] | None:
+    return None if sample_weight is None else weights(sample_weight, n, dtype)
 
 
 def _class_indices(name: str, y: NDArray[Any], shape: tuple[int, int]) -> NDArray[np.intp]:

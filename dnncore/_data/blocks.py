@@ -80,6 +80,19 @@ class Block(NamedTuple):
             kind = TypeError if isinstance(error, TypeError) else ValueError
             raise kind(f"in the block at {self.place(0)}: {error}") from error
 
+    @contextmanager
+    def checks(self, *, may_miss: bool) -> Iterator[None]:
+        """Add to an error of a check which block caused it.
+
+        If X is not finite, report this instead, with its place, whatever else is wrong.
+        """
+        try:
+            with self.faults():
+                yield
+        except (TypeError, ValueError):
+            self.check_finite(may_miss=may_miss)
+            raise
+
 
 class Blocks:
     """The blocks given by a user, unpacked and checked.

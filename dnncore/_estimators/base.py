@@ -20,7 +20,7 @@ from sklearn.utils.validation import check_is_fitted
 from .._core.checks import Matrix
 from .._training.history import Validation
 from .._training.settings import StopSettings
-from .._training.sources import Source
+from .._training.sources import BlockSource, Source
 from .._training.trainer import fit_source
 from ..network import Network
 from ..predictor import Predictor
@@ -30,7 +30,7 @@ from .callbacks import CallbackSupport, epoch_calls, fit_with_callbacks
 from .html import estimator_html
 from .interface import Estimator
 from .learning import RowsLearner
-from .params import check_params
+from .params import validate_params
 from .rows import LabelledRows, RowChecker, indexable_rows, labelled
 from .targets import TargetLearner, Targets
 from .trainers import prepare_trainer
@@ -56,7 +56,9 @@ class DNNEstimator(CallbackSupport, BaseEstimator, Estimator, metaclass=ABCMeta)
     # -------------------------------------------- differences between the two estimators
 
     @abstractmethod
-    def _new_learner(self, known: Any, classes: Any, accumulates: bool) -> TargetLearner:
+    def _new_learner(
+        self, known: Any, classes: Any, *, accumulates: bool, in_blocks: bool
+    ) -> TargetLearner:
         """Return the learner of the targets; `known` are those of the previous training, if any."""
 
     @abstractmethod
@@ -94,7 +96,7 @@ class DNNEstimator(CallbackSupport, BaseEstimator, Estimator, metaclass=ABCMeta)
             learner.learn_weighted([rows])
             self._adopt(trainer, learner)
             validate = validation(self, held_out, targets)
-        self._run(rows.source(trainer.network), validate, rows)
+        self._run(rows.source(), validate, rows)
 
     @fit_with_callbacks
     def _fit_blocks(
@@ -122,10 +124,10 @@ class DNNEstimator(CallbackSupport, BaseEstimator, Estimator, metaclass=ABCMeta)
             random = check_random_state(self.random_state)
             trainer = prepare_trainer(self, before, targets, learner, random)
             labelled_blocks = LabelledBlocks(rows, targets, learner.targets)
-            learner.learn_weighted(labelled_blocks)
+            learner.learn_weighted(labelled_blocks.rows())
             self._adopt(trainer, learner)
             validate = validation(self, held_out, targets)
-        self._run(labelled_blocks.source(trainer.network), validate, None)
+        self._run(BlockSource(labelled_blocks), validate, None)
 
     def _partial_fit(self, X: Any, y: Any, sample_weight: ArrayLike | None, classes: Any) -> None:
         with self._unchanged_on_error():
@@ -143,7 +145,7 @@ class DNNEstimator(CallbackSupport, BaseEstimator, Estimator, metaclass=ABCMeta)
             learner.learn_weighted([rows])
             self._adopt(trainer, learner)
         settings = StopSettings(max_iter=1, max_time=self.max_time, callback=self.callback)
-        fit_source(trainer, rows.source(trainer.network), settings)
+        fit_source(trainer, rows.source(), settings)
 
     @contextmanager
     def _unchanged_on_error(self) -> Iterator[None]:
@@ -173,7 +175,7 @@ class DNNEstimator(CallbackSupport, BaseEstimator, Estimator, metaclass=ABCMeta)
         `before` is the network that training resumes from, if any.
         """
         dtype, known = (None, None) if before is None else (before.dtype, self._learnt())
-        targets = self._new_learner(known, classes, accumulates)
+        targets = self._new_learner(known, classes, accumulates=accumulates, in_blocks=in_blocks)
         return (
             RowChecker(self, dtype, may_miss=self.missing_values != "error"),
             RowsLearner(
@@ -232,7 +234,7 @@ class DNNEstimator(CallbackSupport, BaseEstimator, Estimator, metaclass=ABCMeta)
                 warnings.warn(ENDS[end].format(self), ConvergenceWarning, stacklevel=5)
 
     def _check_params(self) -> None:
-        check_params(self)
+        validate_params(self)
 
     # -------------------------------------------------------------------------- scoring
 
@@ -245,7 +247,8 @@ class DNNEstimator(CallbackSupport, BaseEstimator, Estimator, metaclass=ABCMeta)
         return RowChecker(self, network.dtype, network.missing is not None).X("X", X)
 
     def _encode(self, name: str, y: Any, dtype: np.dtype[Any]) -> NDArray[Any]:
-        return self._targets(self._learnt()).encode(name, y, dtype)
+        targets = self._targets(self._learnt())
+        return targets.encode(targets.check(name, y), dtype)
 
     def freeze(self) -> Predictor:
         """Return a copy of the fitted model for scoring: one row in microseconds.

@@ -12,8 +12,6 @@ from numpy.typing import NDArray
 from .._core.checks import Matrix
 from .._core.labels import Labels, weights
 from .._data.blocks import Block, Blocks
-from .._training.sources import BlockSource
-from ..network import Network
 from .rows import CheckedRows, LabelledRows, RowChecker, labelled
 from .targets import TargetLearner, Targets
 
@@ -40,7 +38,7 @@ class BlockRows:
         checker = self._checker
         # Arrays of floats are checked for NaN and infinity here, so that the error names the row.
         ours = isinstance(block.X, np.ndarray) and block.X.dtype.kind == "f"
-        with block.faults():
+        with block.checks(may_miss=checker.may_miss):
             X, y = checker.X_y(block.X, block.y, finite=not ours)
             weight = _weight(block, X.dtype)
         if ours:
@@ -55,7 +53,7 @@ def _weight(block: Block, dtype: np.dtype[Any]) -> NDArray[Any] | None:
 
 
 class LabelledBlocks:
-    """Blocks of training rows with encoded targets.
+    """Blocks of training rows with encoded targets: a source of pairs of X and labels.
 
     Parameters
     ----------
@@ -70,23 +68,13 @@ class LabelledBlocks:
     def __init__(self, rows: BlockRows, targets: Targets, learner: TargetLearner) -> None:
         self._rows, self._targets, self._learner = rows, targets, learner
 
-    def __iter__(self) -> Iterator[LabelledRows]:
+    def rows(self) -> Iterator[LabelledRows]:
+        """Read the blocks once more."""
         for rows in self._rows:
-            yield labelled(rows, self._targets, self._learner)
-
-    def source(self, network: Network) -> BlockSource:
-        """Return the blocks as a source for the trainer of a network."""
-        return BlockSource(_Pairs(self, network))
-
-
-class _Pairs:
-    """Pairs of X and labels, one per block."""
-
-    def __init__(self, blocks: LabelledBlocks, network: Network) -> None:
-        self._blocks, self._network = blocks, network
+            with rows.faults():
+                y = self._targets.check("y", rows.y)
+            yield labelled(replace(rows, y=y), self._targets, self._learner)
 
     def __iter__(self) -> Iterator[tuple[Matrix, Labels]]:
-        for rows in self._blocks:
-            # Weights are omitted from this check because they may all be zero in a block.
-            labels = self._network.check_labels(rows.labels, None, rows.n_rows)
-            yield rows.X, replace(labels, weight=rows.weight)
+        for rows in self.rows():
+            yield rows.X, Labels.of(rows.labels, rows.weight, scaled=False)

@@ -76,4 +76,7 @@ class FittedAttributes:
 
     @property
     def out_activation_(self) -> str:
+        from sklearn.utils.validation import check_is_fitted
+
+        check_is_fitted(self)
         return self.network_.output

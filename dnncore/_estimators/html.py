@@ -41,11 +41,11 @@ def training_facts(history: History) -> dict[str, str]:
         return {}
     facts = {"Epochs": f"{history.n_iter:,}", "Last loss": f"{history.loss_curve[-1]:.4g}"}
     if history.validation_losses:
-        facts["Last held-out loss"] = f"{history.validation_losses[-1]:.4g}"
+        facts["Last validation loss"] = f"{history.validation_losses[-1]:.4g}"
     scores = history.validation_scores
     if scores:
         best = history.best_validation_score
         # There may be scores for the last epochs only.
         epoch = history.n_iter - len(scores) + scores.index(best) + 1 if best in scores else None
-        facts["Best held-out score"] = f"{best:.4g}" + (f" (epoch {epoch})" if epoch else "")
+        facts["Best validation score"] = f"{best:.4g}" + (f" (epoch {epoch})" if epoch else "")
     return facts

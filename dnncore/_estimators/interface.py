@@ -39,6 +39,10 @@ class Estimator(FittedAttributes, ABC):
     warm_start: bool
     random_state: Any
 
+    @classmethod
+    @abstractmethod
+    def _get_param_names(cls) -> list[str]: ...
+
     @abstractmethod
     def get_params(self, deep: bool = True) -> dict[str, Any]: ...
 

@@ -28,7 +28,12 @@ class LabelLearner(TargetLearner):
     class_weight : mapping, 'balanced' or None
         Weights of the classes.
     accumulates : bool
-        Whether the class totals are added to those of `known`.
+        Whether the labels follow those of `known`: not all classes need occur, and the class totals
+        are added.
+    in_blocks : bool
+        Whether the labels come in several blocks. The dtype of the classes is then that of the
+        labels or, if a class does not occur, the common dtype of the labels and the classes
+        allowed.
     """
 
     def __init__(
@@ -36,20 +41,24 @@ class LabelLearner(TargetLearner):
         known: LearntLabels | None,
         classes: NDArray[Any] | None,
         class_weight: Mapping[Any, float] | str | None,
+        *,
         accumulates: bool = False,
+        in_blocks: bool = False,
     ) -> None:
-        self._known, self._accumulates = known, accumulates
+        self._known, self._accumulates, self._in_blocks = known, accumulates, in_blocks
         self._class_weight = class_weight
         self.weighs = class_weight is not None
         self._named = classes is not None
         self._kind = None if known is None else known.kind
-        self._fixed = self._named or self._kind == SINGLE  # no other classes are allowed
         if classes is None and known is not None:
             classes = known.classes
-        self._classes = classes
-        n_classes = 0 if classes is None else len(classes)
-        self._counts = np.zeros(n_classes, np.intp)  # number of rows of each class
-        self._totals = np.zeros(n_classes)
+        # With one label per row, no other classes are allowed.
+        self._allowed = classes if self._named or self._kind == SINGLE else None
+        self._classes: NDArray[Any] | None = None
+        self._counts = np.zeros(0, np.intp)  # number of rows of each class
+        self._totals = np.zeros(0)
+        if classes is not None and not (in_blocks and self._allowed is not None):
+            self._set_classes(classes)
         self._weighed = False
         self._n_rows = 0
         self._may_be_soft = known is None  # for the rows so far
@@ -95,12 +104,13 @@ class LabelLearner(TargetLearner):
             raise ValueError(f"y must have {len(self._classes)} columns as before, got {n_columns}")
 
     def _adopt_classes(self, found: NDArray[Any]) -> None:
+        if self._allowed is not None:
+            check_known("y", found, self._allowed)
+            if not self._in_blocks:
+                return
         before = self._classes
         if before is None:
             self._set_classes(found)
-            return
-        if self._fixed:
-            check_known("y", found, before)
             return
         if _is_text(before) != _is_text(found):
             raise ValueError(
@@ -118,12 +128,14 @@ class LabelLearner(TargetLearner):
         self._classes, self._counts, self._totals = classes, counts, totals
 
     def finish(self) -> None:
+        if self._allowed is not None:
+            self._adopt_classes(self._allowed)
         assert self._classes is not None  # there were rows
-        all_must_come = self._known is not None and self._kind == SINGLE and not self._named
-        if all_must_come and not self._counts.all():
+        resumes = self._allowed is not None and not (self._named or self._accumulates)
+        if resumes and not self._counts.all():
             raise ValueError(
                 "warm_start needs y to have the same classes as in the previous fit, "
-                f"{self._classes}, got {self._classes[self._counts > 0]}"
+                f"{self._allowed}, got {self._classes[self._counts > 0]}"
             )
         if self._class_weight is not None:
             self._weights = self._class_weights(self._class_weight, self._classes)
@@ -175,7 +187,8 @@ class LabelLearner(TargetLearner):
         if self._kind == SINGLE:
             # Added one by one, so that blocks give the same sums as all rows at once.
             w = 1.0 if weight is None else weight.astype(np.float64)
-            np.add.at(self._totals, self._indices(y), w)
+            with np.errstate(over="ignore"):
+                np.add.at(self._totals, self._indices(y), w)
         elif self._kind == SOFT or self._may_be_soft:
             w = np.ones(len(y)) if weight is None else weight.astype(np.float64)
             self._totals += w @ y

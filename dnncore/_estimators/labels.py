@@ -60,31 +60,35 @@ class LabelTargets(Targets):
         self._kind, self._classes = learnt.kind, learnt.classes
         self._smoothing = smoothing
 
+    def check(self, name: str, y: Any) -> NDArray[Any]:
+        if self._kind == SINGLE:
+            labels: NDArray[Any] = column_or_1d(y, warn=True)
+            check_known(name, labels, self._classes)
+            return labels
+        rows, n_classes = np.asarray(y), len(self._classes)
+        shaped = rows.ndim == 2 and rows.shape[1] == n_classes
+        if not shaped or kind_as_before(self._kind, y) != self._kind:
+            raise ValueError(
+                f"{name} must have {self._kind} labels of {n_classes} classes, "
+                f"got shape {rows.shape}"
+            )
+        return rows
+
     def encode(
-        self, name: str, y: Any, dtype: np.dtype[Any], *, training: bool = False
+        self, y: NDArray[Any], dtype: np.dtype[Any], *, training: bool = False
     ) -> NDArray[Any]:
         n_classes = len(self._classes)
         smoothing = self._smoothing if training else 0.0
         if self._kind == SINGLE:
-            labels = self._indices(name, column_or_1d(y, warn=True))
+            indices: NDArray[np.intp] = np.searchsorted(self._classes, y)
             if smoothing == 0.0:
-                return labels
-            rows = np.zeros((len(labels), n_classes), dtype)
-            rows[np.arange(len(labels)), labels] = 1.0
+                return indices
+            rows = np.zeros((len(y), n_classes), dtype)
+            rows[np.arange(len(y)), indices] = 1.0
         else:
             rows = np.ascontiguousarray(y, dtype=dtype)
-            shaped = rows.ndim == 2 and rows.shape[1] == n_classes
-            if not shaped or kind_as_before(self._kind, y) != self._kind:
-                raise ValueError(
-                    f"{name} must have {self._kind} labels of {n_classes} classes, "
-                    f"got shape {rows.shape}"
-                )
         mean = 0.5 if self._kind == MULTILABEL else 1.0 / n_classes
         return np.asarray(rows + smoothing * (mean - rows), dtype)
-
-    def _indices(self, name: str, y: NDArray[Any]) -> NDArray[np.intp]:
-        check_known(name, y, self._classes)
-        return np.searchsorted(self._classes, y)
 
     def output(self) -> tuple[int, str]:
         return len(self._classes), "logistic" if self._kind == MULTILABEL else "softmax"

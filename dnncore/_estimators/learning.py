@@ -111,8 +111,9 @@ class RowsLearner:
             nonlocal total
             for part in rows:
                 self.targets.add_totals(part.y, part.weight)
-                if part.weight is not None:
-                    total += float(part.weight.sum(dtype=np.float64))
+                if self._in_blocks and part.weight is not None:
+                    with np.errstate(over="ignore"):  # an infinite total is an error below
+                        total += float(part.weight.sum(dtype=np.float64))
                 yield part.X, part.weight
 
         for X, weight in self._pieces(parts()):

@@ -22,15 +22,18 @@ class NumberTargets(Targets):
     def __init__(self, learnt: LearntNumbers) -> None:
         self._learnt = learnt
 
+    def check(self, name: str, y: Any) -> NDArray[np.float64]:
+        numbers = _as_float64(name, y)
+        n_outputs = len(self._learnt.mean)
+        if numbers.size != len(numbers) * n_outputs:
+            raise ValueError(f"{name} must have {n_outputs} outputs, got shape {np.shape(y)}")
+        return numbers
+
     def encode(
-        self, name: str, y: Any, dtype: np.dtype[Any], *, training: bool = False
+        self, y: NDArray[Any], dtype: np.dtype[Any], *, training: bool = False
     ) -> NDArray[Any]:
-        columns = check_array(y, ensure_2d=False, dtype=np.float64, input_name=name)
-        columns = columns.reshape(len(columns), -1)
-        mean, scale = self._learnt.mean, self._learnt.scale
-        if columns.shape[1:] != mean.shape:
-            raise ValueError(f"{name} must have {len(mean)} outputs, got shape {np.shape(y)}")
-        return np.ascontiguousarray((columns - mean) / scale, dtype=dtype)
+        columns = y.reshape(len(y), -1)
+        return np.ascontiguousarray((columns - self._learnt.mean) / self._learnt.scale, dtype=dtype)
 
     def output(self) -> tuple[int, str]:
         return len(self._learnt.mean), "identity"
@@ -62,15 +65,13 @@ class NumberLearner(TargetLearner):
     """
 
     def __init__(self, known: LearntNumbers | None, norm: bool) -> None:
-        self._known, self._norm = known, norm
+        self._learnt, self._norm = known, norm
         self._form: tuple[int, int] | None = None  # number of dimensions and of outputs
         if known is not None:
             self._form = known.ndim, len(known.mean)
 
     def learn(self, y: Any) -> NDArray[np.float64]:
-        columns: NDArray[np.float64] = check_array(
-            y, ensure_2d=False, dtype=np.float64, input_name="y"
-        )
+        columns = _as_float64("y", y)
         if columns.ndim == 2 and columns.shape[1] == 1:
             columns = columns.ravel()
         form = columns.ndim, columns.shape[1] if columns.ndim == 2 else 1
@@ -84,13 +85,22 @@ class NumberLearner(TargetLearner):
         return columns
 
     def finish(self) -> None:
-        pass
-
-    def learnt(self) -> LearntNumbers:
-        if self._known is not None:
-            return self._known
+        if self._learnt is not None:
+            return
         assert self._form is not None  # there were rows
         ndim, n_outputs = self._form
-        if self.moments is None:
-            return LearntNumbers(ndim, np.zeros(n_outputs), np.ones(n_outputs))
-        return LearntNumbers(ndim, self.moments.mean, self.moments.scale(np.float64))
+        mean, scale = np.zeros(n_outputs), np.ones(n_outputs)
+        if self.moments is not None:
+            mean, scale = self.moments.mean, self.moments.scale(np.float64)
+        self._learnt = LearntNumbers(ndim, mean, scale)
+
+    def learnt(self) -> LearntNumbers:
+        assert self._learnt is not None  # finish has been called
+        return self._learnt
+
+
+def _as_float64(name: str, y: Any) -> NDArray[np.float64]:
+    numbers: NDArray[np.float64] = check_array(
+        y, ensure_2d=False, dtype=np.float64, input_name=name
+    )
+    return numbers

@@ -98,7 +98,7 @@ CONSTRAINTS: dict[str, Constraint] = {
 }
 
 
-def check_params(estimator: Any) -> None:
+def validate_params(estimator: Any) -> None:
     """Check all parameters, even those that this fit does not use.
 
     Raises

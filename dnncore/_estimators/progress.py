@@ -36,7 +36,7 @@ def progress_bar(title: str, epochs: int) -> Iterator[Callable[[EpochInfo], None
         def show(info: EpochInfo) -> None:
             numbers = {"loss": info.loss}
             if info.validation_loss is not None:
-                numbers["held-out loss"] = info.validation_loss
+                numbers["validation loss"] = info.validation_loss
             if info.validation_score is not None:
                 numbers["score"] = info.validation_score
             bar.set_postfix(

@@ -13,10 +13,10 @@ from sklearn.utils import _safe_indexing
 from sklearn.utils.validation import check_consistent_length, validate_data
 
 from .._core import checks as check
-from .._core.labels import weights
+from .._core.csrc import all_finite
+from .._core.labels import Labels, weights
 from .._data.blocks import Block
 from .._training.sources import ArraySource
-from ..network import Network
 from .targets import TargetLearner, Targets
 
 DTYPES = (np.float64, np.float32)  # float32 stays float32, anything else becomes float64
@@ -75,9 +75,9 @@ class LabelledRows:
     def n_rows(self) -> int:
         return int(self.X.shape[0])
 
-    def source(self, network: Network) -> ArraySource:
-        """Return the rows as a source for the trainer of a network."""
-        return ArraySource(self.X, network.check_labels(self.labels, self.weight, self.n_rows))
+    def source(self) -> ArraySource:
+        """Return the rows as a source for a trainer."""
+        return ArraySource(self.X, Labels.of(self.labels, self.weight))
 
     def take(self, rows: NDArray[np.intp]) -> LabelledRows:
         """Select rows; weights that are all zero are rejected."""
@@ -92,7 +92,7 @@ class LabelledRows:
 
     def for_validation(self, targets: Targets) -> LabelledRows:
         """Return the rows as a validation set, without class weights and label smoothing."""
-        labels = targets.encode("y", self.y, self.X.dtype)
+        labels = targets.encode(self.y, self.X.dtype)
         return replace(self, labels=labels, weight=self.sample_weight)
 
 
@@ -174,7 +174,7 @@ class RowChecker:
         y = np.asarray(y.toarray() if issparse(y) else y)  # type: ignore[attr-defined]
         X = self.X("X_val", X)
         check_consistent_length(X, y)
-        labels = targets.encode("y_val", y, self.dtype)
+        labels = encoded(targets, targets.check("y_val", y), self.dtype)
         weight = None
         if sample_weight is not None:
             weight = weights(sample_weight, X.shape[0], self.dtype)
@@ -184,6 +184,16 @@ class RowChecker:
 def indexable_rows(given: Any, X: check.Matrix) -> Any:
     """Return X as given by the user or, if it was sparse, as an indexable matrix."""
     return X if issparse(given) else given
+
+
+def encoded(
+    targets: Targets, y: NDArray[Any], dtype: np.dtype[Any], *, training: bool = False
+) -> NDArray[Any]:
+    """Encode checked targets; raise ValueError if they are not finite in this dtype."""
+    labels = targets.encode(y, dtype, training=training)
+    if labels.dtype.kind == "f" and not all_finite(labels):
+        raise ValueError("y must be finite")
+    return labels
 
 
 def labelled(
@@ -196,7 +206,7 @@ def labelled(
     n, dtype = rows.X.shape[0], rows.X.dtype
     weight = rows.sample_weight
     with rows.faults():
-        labels = targets.encode("y", rows.y, dtype, training=True)
+        labels = encoded(targets, rows.y, dtype, training=True)
         factor = learner.row_weight(rows.y)
         if factor is not None:
             weight = factor if weight is None else weight * factor

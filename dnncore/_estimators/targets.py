@@ -23,13 +23,17 @@ class Targets(ABC):
     min_score_rows: ClassVar[int] = 1
 
     @abstractmethod
-    def encode(
-        self, name: str, y: Any, dtype: np.dtype[Any], *, training: bool = False
-    ) -> NDArray[Any]:
-        """Encode the targets of n rows for the trainer.
+    def check(self, name: str, y: Any) -> NDArray[Any]:
+        """Check that targets have the form of those learned; `name` is their name in errors."""
 
-        The result contains class indices of shape (n,), or has shape (n, n_outputs). `name` is the
-        name of y in errors. Training labels are smoothed.
+    @abstractmethod
+    def encode(
+        self, y: NDArray[Any], dtype: np.dtype[Any], *, training: bool = False
+    ) -> NDArray[Any]:
+        """Encode checked targets of n rows for the trainer.
+
+        The result contains class indices of shape (n,), or has shape (n, n_outputs). Training
+        labels are smoothed.
         """
 
     @abstractmethod

@@ -9,6 +9,7 @@ import numpy as np
 from sklearn.metrics import check_scoring, get_scorer
 from sklearn.model_selection import train_test_split
 
+from .._core.labels import Labels
 from .._training.history import Validation
 from ..network import Network
 from .interface import loss_options_of
@@ -71,7 +72,7 @@ def validation(
     rows = held_out
     network: Network = estimator.network_
     loss_options = loss_options_of(estimator)
-    labels = network.check_labels(rows.labels, rows.weight, rows.n_rows)
+    labels = Labels.of(rows.labels, rows.weight)
     weight = {} if rows.weight is None else {"sample_weight": rows.weight}
 
     def validate() -> Validation:

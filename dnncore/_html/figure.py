@@ -37,9 +37,9 @@ def figure_html(drawing: str, facts: Mapping[str, str], curve: str = "") -> str:
     )
     key = ""
     if curve:
-        held_out = "Last held-out loss" in facts
+        validated = "Last validation loss" in facts
         key = f'<div style="font-size:11px"><span style="color:{BLUE}">loss</span>' + (
-            f' <span style="color:{ORANGE}">held-out loss</span></div>' if held_out else "</div>"
+            f' <span style="color:{ORANGE}">validation loss</span></div>' if validated else "</div>"
         )
     return (
         '<div style="display:flex;flex-wrap:wrap;align-items:center;gap:1.5em;padding:0.5em 0;'

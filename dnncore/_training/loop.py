@@ -140,8 +140,12 @@ def warn_of_divergence(epoch: int, learning_rate: float) -> None:
 
 
 def _level_of_caller() -> int:
-    """Return the stacklevel at which a warning of the calling function shows the user's code."""
+    """Return the stacklevel at which a warning of the calling function shows the user's code.
+
+    scikit-learn's wrapper of `fit`, which calls the callbacks, is not the user's code.
+    """
     level, frame = 1, sys._getframe(1)
-    while frame.f_back is not None and frame.f_globals.get("__name__", "").startswith("dnncore."):
+    ours = ("dnncore.", "sklearn.callback.")
+    while frame.f_back is not None and frame.f_globals.get("__name__", "").startswith(ours):
         level, frame = level + 1, frame.f_back
     return level

@@ -133,7 +133,7 @@ def _assemble(
 ) -> Kind:
     """Return the fitted estimator, with the parameters that both libraries have."""
     norm = scaler is not None and _adopt_scaler(network, scaler)
-    own = kind().get_params(deep=False)
+    own = kind._get_param_names()
     shared = {name: x for name, x in mlp.get_params(deep=False).items() if name in own}
     # The fitted structure is used, even if the parameters were changed afterwards.
     fitted = {"hidden_layer_sizes": network.layer_sizes[1:-1], "norm": norm}

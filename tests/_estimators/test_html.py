@@ -33,9 +33,9 @@ def test_a_fitted_estimator_shows_scikit_learns_diagram_and_its_network(model):
     said = "".join(ET.fromstring(ours).itertext())
     assert "Epochs12" in said
     assert f"Last loss{model.loss_:.4g}" in said
-    assert f"Last held-out loss{model.validation_losses_[-1]:.4g}" in said
+    assert f"Last validation loss{model.validation_losses_[-1]:.4g}" in said
     best = int(np.argmax(model.validation_scores_)) + 1
-    assert f"Best held-out score{model.best_validation_score_:.4g} (epoch {best})" in said
+    assert f"Best validation score{model.best_validation_score_:.4g} (epoch {best})" in said
     assert NAMES[0] in said
 
 

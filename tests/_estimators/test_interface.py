@@ -5,6 +5,7 @@ import sys
 
 import numpy as np
 import pytest
+from sklearn.exceptions import NotFittedError
 from sklearn.neural_network import MLPClassifier
 
 from dnncore import DNNClassifier, DNNRegressor, Network
@@ -74,7 +75,7 @@ def test_encoded_targets(classifier, regressor):
 def test_checked_rows(classifier):
     rows = interface.checked_rows(classifier, X.astype(np.float32).tolist())
     assert rows.dtype == np.float64 and rows.flags.c_contiguous
-    with pytest.raises(ValueError, match="NaN"):
+    with pytest.raises(ValueError, match=r"Input X contains NaN"):
         interface.checked_rows(classifier, np.full((1, 4), np.nan))
 
 
@@ -111,3 +112,9 @@ def test_without_feature_names(classifier):
     with pytest.raises(KeyError), interface.without_feature_names(classifier):
         raise KeyError
     assert not hasattr(classifier, "feature_names_in_")
+
+
+@pytest.mark.parametrize("kind", [DNNClassifier, DNNRegressor])
+def test_an_unfitted_model_has_no_output_activation(kind):
+    with pytest.raises(NotFittedError):
+        kind().out_activation_  # noqa: B018

@@ -8,9 +8,12 @@ import pandas as pd
 import pytest
 import scipy.sparse as sp
 import sklearn.utils.validation
+from sklearn.utils.multiclass import type_of_target
 
 from dnncore import DNNClassifier, DNNRegressor
 from dnncore._core.csrc import all_finite
+from dnncore._core.moments import Moments
+from dnncore._estimators import labels
 from dnncore._estimators.label_learning import LabelLearner
 
 pytestmark = pytest.mark.filterwarnings("ignore::sklearn.exceptions.ConvergenceWarning")
@@ -172,3 +175,36 @@ def test_a_number_that_float32_cannot_hold_is_called_by_its_row():
     given = [(X[:300].astype(np.float32), LABEL[:300]), (rows[300:], LABEL[300:])]
     with pytest.raises(ValueError, match=r"finite, got inf in row 450 \(block 1\), column 2"):
         estimator(DNNClassifier).fit_blocks(given)
+
+
+@pytest.mark.filterwarnings("error::RuntimeWarning")
+def test_large_weights_give_no_warning():
+    model = estimator(DNNRegressor, norm=False, norm_target=False)
+    model.fit(X, TARGET, np.full(600, 1e306)).partial_fit(X, TARGET, np.full(600, 1e306))
+
+
+@pytest.mark.parametrize("y", [np.eye(3, dtype=int)[LABEL], np.eye(3)[LABEL] / 2 + 1 / 6, LABEL])
+def test_fit_determines_the_kind_of_labels_once(monkeypatch, y):
+    asked = []
+
+    def spy(y, **options):
+        asked.append(len(y))
+        return type_of_target(y, **options)
+
+    monkeypatch.setattr(labels, "type_of_target", spy)
+    model = estimator(DNNClassifier, label_smoothing=0.1).fit(X, y)
+    model.partial_fit(X[:40], y[:40])
+    assert asked == [600, 40]
+
+
+def test_the_scale_of_targets_is_computed_once(monkeypatch):
+    dtypes = []
+    scale = Moments.scale
+
+    def spy(self, dtype):
+        dtypes.append(dtype)
+        return scale(self, dtype)
+
+    monkeypatch.setattr(Moments, "scale", spy)
+    estimator(DNNRegressor).fit(X.astype(np.float32), TARGET)
+    assert dtypes == [np.float64, np.float32]  # y, X

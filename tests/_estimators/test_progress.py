@@ -15,7 +15,7 @@ def test_verbose_shows_a_progress_bar(iris, capsys, make):
     model = make(max_iter=3, verbose=True).fit(*iris, X_val=iris[0], y_val=iris[1])
     shown = capsys.readouterr()
     assert shown.out == ""
-    for words in (make.__name__, "3/3", f"loss={model.loss_:.4g}", "held-out loss=", "score="):
+    for words in (make.__name__, "3/3", f"loss={model.loss_:.4g}", "validation loss=", "score="):
         assert words in shown.err
     make(max_iter=3).fit(*iris)
     assert capsys.readouterr().err == ""

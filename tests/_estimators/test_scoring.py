@@ -103,6 +103,22 @@ def test_weights_of_a_split_go_with_its_rows(iris):
     np.testing.assert_allclose(model.class_prior_, [1 / 6, 2 / 6, 3 / 6], rtol=1e-12)
 
 
+def test_class_weights_do_not_apply_to_a_split(iris):
+    X, y = iris
+    seen = []
+
+    def metric(y_true, y_predicted, sample_weight):
+        seen.append(sample_weight / (1.0 + y_true))
+        return 0.0
+
+    options = {"early_stopping": True, "max_iter": 1, "random_state": 0}
+    weights = {0: 1.0, 1: 2.0, 2: 3.0}
+    model = DNNClassifier(scoring=make_scorer(metric), class_weight=weights, **options)
+    model.fit(X, y, 1.0 + y)
+    np.testing.assert_array_equal(seen, np.ones((1, 15)))
+    np.testing.assert_allclose(model.class_prior_, [1 / 14, 4 / 14, 9 / 14], rtol=1e-12)
+
+
 def test_too_few_rows_to_judge_by_are_called_by_their_parameter():
     X, y = learnable_classes(10)
     model = DNNRegressor(early_stopping=True, validation_fraction=0.1)
@@ -110,6 +126,8 @@ def test_too_few_rows_to_judge_by_are_called_by_their_parameter():
         model.fit(X, y)
     with pytest.raises(ValueError, match="X_val must have at least 2 rows for the score, got 1"):
         model.fit(X, y, X_val=X[:1], y_val=y[:1])
+    with pytest.raises(ValueError, match="X_val must have at least 2 rows for the score, got 1"):
+        DNNRegressor().fit_blocks([(X, y)], X_val=X[:1], y_val=y[:1])
     assert not hasattr(model, "network_")
 
 

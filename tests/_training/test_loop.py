@@ -11,8 +11,8 @@ from perceptrons import alike, each_estimator, each_pair
 from samples import learnable_classes
 from sklearn.exceptions import ConvergenceWarning
 
-from dnncore import DNNClassifier
-from dnncore.training import EpochInfo
+from dnncore import DNNClassifier, Network
+from dnncore.training import SGD, DivergenceWarning, EpochInfo, Trainer
 
 pytestmark = pytest.mark.filterwarnings("ignore::sklearn.exceptions.ConvergenceWarning")
 
@@ -40,7 +40,8 @@ def test_time_is_over(solver, make):
     if solver != "lbfgs":  # which needs all rows for an iteration
         assert 0 < model.t_ < len(X)
         assert model.t_ % 200 == 0
-        assert model.partial_fit(X, y).t_ < 2 * len(X)
+        before = model.t_
+        assert 0 < model.partial_fit(X, y).t_ - before < len(X)
 
 
 def test_time_that_is_not_over():
@@ -121,3 +122,21 @@ def test_a_warning_when_epochs_are_over(make, solver):
     with warnings.catch_warnings():
         warnings.simplefilter("error")
         alike(make, solver=solver, max_iter=500, tol=1e-1, n_iter_no_change=1).fit(X, y)
+
+
+@pytest.mark.parametrize("way", ["fit", "fit_blocks", "partial_fit", "trainer"])
+def test_a_warning_of_divergence_shows_the_line_of_the_user(way):
+    X, y = learnable_classes()
+    huge = {"solver": "sgd", "learning_rate_init": 1e300, "max_iter": 5, "random_state": 0}
+    model = DNNClassifier(**huge)
+    with pytest.warns(DivergenceWarning) as caught:
+        if way == "fit":
+            model.fit(X, y)
+        elif way == "fit_blocks":
+            model.fit_blocks([(X, y)])
+        elif way == "partial_fit":
+            for _ in range(5):
+                model.partial_fit(X, y, classes=np.unique(y))
+        else:
+            Trainer(Network((X.shape[1], 3, y.max() + 1), seed=0), SGD(1e300)).fit(X, y)
+    assert {w.filename for w in caught if w.category is DivergenceWarning} == {__file__}
