@@ -14,12 +14,12 @@ from .._core.labels import Labels, weights
 from .._data.blocks import Block, Blocks
 from ..network import Network
 
-CheckedRows = tuple[check.Matrix, Labels]
+RowsAndLabels = tuple[check.Matrix, Labels]
 
 
 def check_rows(
     network: Network, X: Any, y: ArrayLike, sample_weight: ArrayLike | None
-) -> CheckedRows:
+) -> RowsAndLabels:
     """Check training rows and their labels.
 
     Raises
@@ -51,21 +51,15 @@ class CheckedBlocks:
     def __init__(self, network: Network, blocks: Iterable[Any]) -> None:
         self._network, self._blocks = network, Blocks(blocks)
 
-    def __iter__(self) -> Iterator[CheckedRows]:
+    def __iter__(self) -> Iterator[RowsAndLabels]:
         for block in self._blocks:
             yield self._check(block)
 
-    def _check(self, block: Block) -> CheckedRows:
-        try:
-            with block.faults():
-                X, labels = check_rows(self._network, block.X, block.y, None)
-        except (TypeError, ValueError):
-            # If X is not finite, report this instead, with the place in the user's file.
-            block.check_finite(may_miss=self._network.missing is not None)
-            raise
-        if block.sample_weight is None:
-            return X, labels
-        with block.faults():
+    def _check(self, block: Block) -> RowsAndLabels:
+        with block.checks(may_miss=self._network.missing is not None):
+            X, labels = check_rows(self._network, block.X, block.y, None)
+            if block.sample_weight is None:
+                return X, labels
             # The weights of a block may all be zero: other blocks may have positive ones.
             weight = weights(block.sample_weight, block.n_rows, X.dtype, may_be_zero=True)
-        return X, replace(labels, weight=weight)
+            return X, replace(labels, weight=weight)
