@@ -1,10 +1,8 @@
 """What other packages may use of an estimator."""
 
-import subprocess
-import sys
-
 import numpy as np
 import pytest
+from processes import run_python
 from sklearn.exceptions import NotFittedError
 from sklearn.neural_network import MLPClassifier
 
@@ -37,12 +35,15 @@ def test_the_type_of_estimators():
 
 
 def test_it_needs_no_scikit_learn():
-    code = (
-        "import sys; sys.modules['sklearn'] = None; "
-        "from dnncore import Network; from dnncore._estimators import interface; "
-        "assert not isinstance(Network((2, 2)), interface.Estimator)"
+    run_python(
+        """
+        import sys
+        sys.modules["sklearn"] = None
+        from dnncore import Network
+        from dnncore._estimators import interface
+        assert not isinstance(Network((2, 2)), interface.Estimator)
+        """
     )
-    subprocess.run([sys.executable, "-c", code], check=True)
 
 
 def test_what_has_been_learnt(classifier, regressor):
