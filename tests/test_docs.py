@@ -224,3 +224,25 @@ def test_public_names_are_described():
     pages = "".join(page.read_text() for page in (ROOT / "docs" / "reference").glob("*.md"))
     described = set(re.findall(r"auto\w+:: dnncore\.([\w.]+)", pages))
     assert set(dnncore.__all__) - {"__version__"} <= described
+
+
+def excerpts():
+    """Every `literalinclude`: the page, the file it shows, and the texts that bound the excerpt."""
+    found = []
+    for page in PAGES:
+        for block in re.findall(r"```\{literalinclude\} (.+?)```", page.read_text(), re.DOTALL):
+            file, *options = block.splitlines()
+            bounds = [o.split('"')[1] for o in options if re.match(r":(start|end)-", o)]
+            found.append((page, page.parent / file.strip(), bounds))
+    return found
+
+
+def test_excerpts_are_where_the_pages_look_for_them():
+    assert len(excerpts()) > 5
+    missing = [
+        (name_of(page), bound)
+        for page, file, bounds in excerpts()
+        for bound in bounds
+        if bound not in file.read_text()
+    ]
+    assert not missing
