@@ -118,7 +118,10 @@ def test_the_classes_of_a_predictor_have_any_order(dnncore_command):
         (["iris.csv", "--target", "kind"], "no column 'kind'"),
         (["new.csv", "--target", "y"], "column 'y' has the label 'tulip' on line 3, which is no"),
         (["iris.npz", "--target", "y"], "--target needs a CSV, Parquet or NPY file"),
-        (["iris.npz"], "y must contain classes of the model, 'setosa', 'versicolor', "),
+        (
+            ["iris.npz"],
+            "y must contain classes of the model, 'setosa', 'versicolor', 'virginica', got 0",
+        ),
         (["words.npz"], "y contains the label 'tulip', which is not a class of the model"),
         (["X.npy"], "--target is missing; it names the NPY file with the targets"),
         (

@@ -182,7 +182,7 @@ def class_labels(classes: NDArray[Any]) -> TargetCheck:
         if (y.dtype.kind in texts) != (classes.dtype.kind in texts):
             raise TableError(
                 f"{name} must contain classes of the model, {listing(classes.tolist())}, "
-                f"got {y[0]!r}"
+                f"got {y[:1].tolist()[0]!r}"
             )
         known = np.isin(y, classes)
         if not known.all():
