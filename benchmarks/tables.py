@@ -1,0 +1,132 @@
+"""Accuracy on real tables, at the defaults: networks and gradient-boosted trees.
+
+Every model is fitted in a process of its own, on one thread, to three quarters of the rows of each
+table. What is held out gives log-loss, error, AUC and calibration error, or 1 - R2; CPU time is
+that of the fit and of the prediction. Results are appended to a JSON-lines file as they come, and a
+run continues where the last one stopped.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import os
+import subprocess
+import sys
+import time
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import _tables
+from _harness import HERE, available_cpus, environment
+from contenders.tabular import MODELS
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+
+def fit_once(model: str, table: str, number: int) -> dict[str, Any]:
+    """Return the metrics and CPU times of one fit."""
+    import warnings
+
+    warnings.simplefilter("ignore")
+    frame, y = _tables.load(table)
+    train, test = _tables.split(table, y, number)
+    classify = _tables.TABLES[table].kind == "classification"
+    # A first fit of few rows, so that lazy loading is not counted.
+    head = train[:300]
+    MODELS[model](frame, classify, 0).fit(frame.iloc[head], y[head])
+    estimator = MODELS[model](frame, classify, number)
+    start = time.process_time()
+    estimator.fit(frame.iloc[train], y[train])
+    fitted = time.process_time()
+    predict = estimator.predict_proba if classify else estimator.predict
+    prediction = predict(frame.iloc[test])
+    scored = time.process_time()
+    metrics = (class_metrics if classify else number_metrics)(y[test], prediction)
+    return {"fit_cpu": fitted - start, "score_cpu": scored - fitted, **metrics}
+
+
+def class_metrics(y: NDArray[Any], p: NDArray[Any]) -> dict[str, float]:
+    """Return the metrics of class probabilities `p` (n_rows, n_classes)."""
+    import numpy as np
+    from sklearn.metrics import log_loss, roc_auc_score
+
+    p = np.asarray(p, dtype=np.float64)
+    p = p / p.sum(axis=1, keepdims=True)
+    classes = np.arange(p.shape[1])
+    scores = p[:, 1] if p.shape[1] == 2 else p
+    return {
+        "log_loss": float(log_loss(y, p, labels=classes)),
+        "error": float(np.mean(p.argmax(axis=1) != y)),
+        "auc": float(roc_auc_score(y, scores, multi_class="ovr", labels=classes)),
+        "calibration": calibration_error(y, p),
+    }
+
+
+def calibration_error(y: NDArray[Any], p: NDArray[Any], n_bins: int = 15) -> float:
+    """Return the expected calibration error of the predicted class, with bins of equal count."""
+    import numpy as np
+
+    confidence, correct = p.max(axis=1), p.argmax(axis=1) == y
+    bins = np.array_split(np.argsort(confidence, kind="stable"), n_bins)
+    gaps = [len(b) * abs(confidence[b].mean() - correct[b].mean()) for b in bins if len(b)]
+    return float(sum(gaps) / len(y))
+
+
+def number_metrics(y: NDArray[Any], prediction: NDArray[Any]) -> dict[str, float]:
+    """Return 1 - R2: the mean squared error over the variance."""
+    import numpy as np
+
+    error = np.mean((y - np.asarray(prediction, dtype=np.float64)) ** 2)
+    return {"1-r2": float(error / np.var(y))}
+
+
+def measure(models: list[str], tables: list[str], store: Path, cpu: int | None) -> None:
+    done = {(r["model"], r["table"], r["split"]) for r in read(store)}
+    env = os.environ | environment(1)
+    for number in range(_tables.N_SPLITS):
+        for table in tables:
+            for model in models:
+                if (model, table, number) in done:
+                    continue
+                command = [sys.executable, __file__, "--fit", model, table, str(number)]
+                if cpu is not None:
+                    command = ["taskset", "-c", str(cpu), *command]
+                run = subprocess.run(command, env=env, capture_output=True, text=True, check=False)
+                lines = run.stdout.strip().splitlines()
+                if run.returncode or not lines:
+                    print(f"{model} {table} {number}: failed\n{run.stderr[-2000:]}")
+                    continue
+                record = {"model": model, "table": table, "split": number}
+                record |= json.loads(lines[-1])
+                with store.open("a") as file:
+                    file.write(json.dumps(record) + "\n")
+                print(json.dumps(record), flush=True)
+
+
+def read(store: Path) -> list[dict[str, Any]]:
+    if not store.exists():
+        return []
+    return [json.loads(line) for line in store.read_text().splitlines()]
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    parser.add_argument("--store", type=Path, default=HERE / "results" / "tables.jsonl")
+    parser.add_argument("--models", nargs="+", choices=MODELS, default=list(MODELS))
+    parser.add_argument("--tables", nargs="+", choices=_tables.TABLES, default=list(_tables.TABLES))
+    parser.add_argument("--cpu", type=int, choices=available_cpus(), help="run on this processor")
+    parser.add_argument("--fit", nargs=3, metavar=("MODEL", "TABLE", "SPLIT"), help="one fit only")
+    arguments = parser.parse_args()
+    if arguments.fit:
+        model, table, number = arguments.fit
+        print(json.dumps(fit_once(model, table, int(number))))
+        return
+    measure(arguments.models, arguments.tables, arguments.store, arguments.cpu)
+
+
+if __name__ == "__main__":
+    main()
