@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from datetime import UTC, date, datetime, timedelta
 from decimal import Decimal
 from numbers import Real
@@ -169,11 +169,13 @@ def object_cells(cells: list[Any]) -> Cells:
     UnusableCells
         If an object is of another type, or times are mixed with something else.
     """
-    types = set(map(type, cells))
-    if types <= {str, type(None)}:
-        return _factorized("category", cells) if str in types else empty_cells(len(cells))
-    cells = [None if _is_missing(cell) else cell for cell in cells]
-    kinds = {_kind(kind) for kind in set(map(type, cells)) - {type(None)}}
+    cells, kinds = _present(cells)
+    if kinds == {"category"}:
+        return _factorized(cells)
+    if kinds == {"number"}:
+        return NumberCells("number", _floats(cells))
+    if "number" in kinds:  # perhaps only as NaN
+        cells, kinds = _present([None if cell != cell else cell for cell in cells])
     if not kinds:
         return empty_cells(len(cells))
     if kinds == {"boolean"}:
@@ -182,9 +184,7 @@ def object_cells(cells: list[Any]) -> Cells:
     if kinds <= {"number", "boolean"}:
         return NumberCells("number", _floats(cells))
     if kinds <= {"number", "boolean", "category"}:
-        return _factorized(
-            "category", [None if cell is None else cell_text(cell) for cell in cells]
-        )
+        return _factorized([None if cell is None else cell_text(cell) for cell in cells])
     if len(kinds) > 1:
         raise UnusableCells(f"has cells of different kinds: {', '.join(sorted(kinds))}")
     if kinds == {"date"}:
@@ -201,11 +201,15 @@ def cell_text(cell: Any) -> str:
     return number_text(cell) if isinstance(cell, Real) else str(cell)  # type: ignore[arg-type]
 
 
-def _is_missing(cell: Any) -> bool:
-    if type(cell).__name__ in MISSING_TYPES:
-        return True
-    # NaN and NaT of any type differ from themselves.
-    return isinstance(cell, Real | Decimal | np.generic) and bool(cell != cell)
+def _present(cells: list[Any]) -> tuple[list[Any], set[Kind]]:
+    """Return the cells with None where they are of a type that is missing, and the kinds of the
+    others.
+    """
+    types = set(map(type, cells))
+    missing = {kind for kind in types if kind.__name__ in MISSING_TYPES}
+    if missing - {type(None)}:
+        cells = [None if type(cell) in missing else cell for cell in cells]
+    return cells, {_kind(kind) for kind in types - missing}
 
 
 def _kind(kind: type) -> Kind:
@@ -222,12 +226,12 @@ def _kind(kind: type) -> Kind:
     raise UnusableCells(f"has cells of the type {kind.__name__}")
 
 
-def _factorized(kind: Kind, texts: Iterable[str | None]) -> Cells:
-    texts = list(texts)
+def _factorized(texts: Sequence[str | None]) -> Cells:
     values = [text for text in dict.fromkeys(texts) if text is not None]
     code: dict[str | None, int] = {text: code for code, text in enumerate(values)}
     code[None] = -1
-    return TextCells(kind, np.fromiter(map(code.__getitem__, texts), np.intp, len(texts)), values)
+    codes = np.fromiter(map(code.__getitem__, texts), np.intp, len(texts))
+    return TextCells("category", codes, values)
 
 
 def _floats(cells: Sequence[Any]) -> NDArray[np.float64]:

@@ -202,4 +202,4 @@ def arrow_cells(column: Any) -> Cells:
         column = column.cast(pa.timestamp(kind.unit))  # drops the time zone: values are in UTC
     elif not (types.is_date(kind) or types.is_duration(kind)):
         raise UnusableCells(f"has the type {kind}")
-    return array_cells(column.to_numpy())
+    return array_cells(column.to_numpy(zero_copy_only=False))

@@ -91,11 +91,10 @@ def robust_scale(numbers: NDArray[np.float64]) -> tuple[float, float]:
         return 0.0, 0.0
     # Of halves, because the range may be larger than any float.
     low, first, median, third, high = np.quantile(numbers * 0.5, [0.0, 0.25, 0.5, 0.75, 1.0])
-    scale = 2.0 * (third - first) if third > first else high - low
-    # A reciprocal of a smaller scale would not be finite.
     finite = np.finfo(np.float64)
-    scale = 0.0 if scale < 4.0 * finite.tiny else min(scale, finite.max)
-    return 2.0 * float(median), float(scale)
+    scale = 2.0 * min(third - first, finite.max / 2.0) if third > first else high - low
+    # Division by the half of a smaller scale is not exact.
+    return 2.0 * float(median), 0.0 if scale < 4.0 * finite.tiny else float(scale)
 
 
 def smooth_clip(z: NDArray[np.float64]) -> NDArray[np.float64]:

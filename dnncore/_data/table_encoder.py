@@ -143,8 +143,9 @@ class TableEncoder(TransformerMixin, BaseEstimator):  # type: ignore[misc]
         """
         check_is_fitted(self)
         frame = open_frame(X)
+        encoded = self.encoding_(frame, self._dtype())
         self._warn_of_names(frame)
-        return self.encoding_(frame, self._dtype())
+        return encoded
 
     def get_feature_names_out(self, input_features: Any = None) -> NDArray[np.object_]:
         """Return the names of the features: ``column``, ``column=<missing>``, ``column=value``.
