@@ -11,6 +11,7 @@ import pandas as pd
 import polars as pl
 import pyarrow as pa
 import pytest
+from processes import run_python
 from sklearn.base import clone
 from sklearn.utils.estimator_checks import parametrize_with_checks
 
@@ -363,6 +364,27 @@ def test_text_for_numbers():
     X = encoder.transform(pd.DataFrame({"a": ["1.0", None, "3e0"]}))
     assert X.tolist() == [[clipped(-1.0)], [0], [clipped(1.0)]]
     assert encoder.transform(pd.DataFrame({"a": [True, False]})).shape == (2, 1)
+
+
+def test_enumerations():
+    X = pl.DataFrame({"a": pl.Series(["u", "w", None], dtype=pl.Enum(["w", "v", "u"]))})
+    assert TableEncoder().fit_transform(X).tolist() == [[1, 0, 0], [0, 1, 0], [0, 0, 1]]
+
+
+def test_without_optional_packages():
+    out, _ = run_python(
+        """
+        import sys
+        sys.modules["pyarrow"] = sys.modules["pandas"] = None
+        import numpy as np, polars
+        from dnncore.tabular import TableEncoder
+        rows = [[1.5, "a", True], [None, "b", False]]
+        X = TableEncoder().fit_transform(rows)
+        frame = polars.DataFrame(rows, orient="row")
+        print((TableEncoder().fit_transform(frame) == X).all(), X.tolist())
+        """
+    )
+    assert out.strip() == "True [[0.0, 0.0, 0.0, 1.0], [0.0, 1.0, 1.0, 0.0]]"
 
 
 # Names of columns
