@@ -28,7 +28,7 @@ class SGD:
         Whether the step is ``momentum v - rate g`` with the new v instead.
     schedule : {'constant', 'invscaling', 'adaptive', 'newbob', 'cosine', 'coslog4'}, \
 default='constant'
-        Learning-rate schedule, which each fit starts anew.
+        Learning-rate schedule of a fit; ``Trainer.run_epoch`` does not follow it.
 
         - 'constant': the rate is learning_rate_init.
         - 'invscaling': the rate is learning_rate_init / (t + 1)^power_t after t samples, set at
@@ -43,9 +43,8 @@ default='constant'
           counting towards the stop, at most 20 times in a row.
         - 'cosine': half a cosine, from learning_rate_init to 0 over `max_iter` epochs:
           learning_rate_init (1 + cos(pi t)) / 2, where t is the fraction of the fit at the middle
-          of each step. Training ends at `max_iter` epochs, or before by early stopping. (If blocks
-          of rows are read one by one, all steps of the first epoch have the same rate: its number
-          of steps is not known.)
+          of each step. Every fit starts anew. Training ends at `max_iter` epochs, or before by
+          early stopping.
         - 'coslog4': learning_rate_init (1 - cos(2 pi log2(1 + 15 t))) / 2, four cycles from 0 to
           learning_rate_init to 0, each about twice as long as the one before (Holzmueller,
           Grinsztajn and Steinwart 2024). Otherwise as 'cosine'.

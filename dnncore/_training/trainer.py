@@ -188,8 +188,8 @@ class Trainer(Optimizer):
         Returns
         -------
         {'converged', 'max_iter', 'max_fun', 'max_time', 'stopped', 'diverged'}
-            How training ended. 'converged': there was no further improvement; 'stopped': by the
-            callback; 'max_fun': by the limit of :class:`LBFGS`.
+            How training ended. 'converged': there was no further improvement, or the schedule
+            has ended; 'stopped': by the callback; 'max_fun': by the limit of :class:`LBFGS`.
 
         Raises
         ------
@@ -255,6 +255,9 @@ class Trainer(Optimizer):
         `shuffle`, the parameters are therefore the same as those of :meth:`fit` on all rows (bit
         for bit with dnncore's own matrix products). With `shuffle`, the rows within each block are
         shuffled and the blocks keep their order.
+
+        With the schedules 'cosine' and 'coslog4', all steps of the first epoch have the same rate,
+        because their number is not known before.
         """
         if isinstance(self.solver, LBFGS):
             raise TypeError("fit_blocks needs SGD or Adam; LBFGS takes all rows at once, in fit")

@@ -85,6 +85,28 @@ def test_steps_of_adamw(engine, n_threads, schedule, factors):
     np.testing.assert_allclose(trainer.network.parameters, expected, rtol=0, atol=1e-10)
 
 
+def test_steps_of_adamw_are_those_of_pytorch():
+    torch = pytest.importorskip("torch")
+    X, y = random_classes(SIZES)
+    ours, network = Network(SIZES, seed=3), Network(SIZES, seed=3)
+    options = {"betas": (0.8, 0.95), "eps": 1e-3, "weight_decay": 0.7}
+    arrays = [torch.from_numpy(x).requires_grad_() for x in network.coefs_ + network.intercepts_]
+    biases = arrays[len(network.coefs_) :]
+    theirs = torch.optim.AdamW(
+        [{"params": arrays[: -len(biases)]}, {"params": biases, "weight_decay": 0.0}],
+        lr=0.01, **options,
+    )  # fmt: skip
+    trainer = Trainer(ours, AdamW(0.01, 0.8, 0.95, 1e-3, weight_decay=0.7), batch_size=300)
+    trainer.shuffle, trainer.alpha = False, 0.0
+    for _ in range(9):
+        g = network.gradients(X, y, alpha=0.0)
+        for x, dx in zip(arrays, g.coefs + g.intercepts, strict=True):
+            x.grad = torch.from_numpy(dx.copy())
+        theirs.step()
+        trainer.run_epoch(X, y)
+    np.testing.assert_allclose(ours.parameters, network.parameters, rtol=0, atol=1e-12)
+
+
 def test_weights_decay_and_biases_do_not():
     """Without a gradient, only the decay is left: of float32 weights, too, in small steps."""
     network = Network((3, 4, 2), dtype=np.float32, seed=0)
