@@ -45,19 +45,22 @@ typedef enum dnn_activation { DNN_IDENTITY, DNN_LOGISTIC, DNN_TANH, DNN_RELU } d
  *                         d = z - Y, clipped to [-delta, delta] */
 typedef enum dnn_loss { DNN_BINARY_CROSS_ENTROPY, DNN_SQUARED_ERROR, DNN_HUBER } dnn_loss;
 
-/* Update of weights w from their gradient including weight decay, g + decay * w, here g.
+/* Update of weights w from their gradient including the L2 penalty, g + decay * w, here g.
  *   SGD:      w -= rate * g
  *   MOMENTUM: v = momentum * v - rate * g;  w += v
  *   NESTEROV: v = momentum * v - rate * g;  w += momentum * v - rate * g
  *   ADAM:     m = beta1 m + (1 - beta1) g;  v = beta2 v + (1 - beta2) g^2;
- *             w -= rate * m / (sqrt(v) + epsilon); `rate` includes the bias correction */
-typedef enum dnn_update { DNN_SGD, DNN_MOMENTUM, DNN_NESTEROV, DNN_ADAM } dnn_update;
+ *             w -= rate * m / (sqrt(v) + epsilon); `rate` includes the bias correction
+ *   ADAMW:    as ADAM, but w -= rate * m / (sqrt(v) + epsilon) + shrink * w, with the decoupled
+ *             weight decay `shrink`; `rate` and `epsilon` include the bias correction */
+typedef enum dnn_update { DNN_SGD, DNN_MOMENTUM, DNN_NESTEROV, DNN_ADAM, DNN_ADAMW } dnn_update;
 
-/* One step of a solver. */
+/* One step of a solver for a group of parameters. For biases, `decay` and `shrink` are 0. */
 typedef struct dnn_step {
     dnn_update update;
     double rate;
-    double decay; /* of weights only, not of biases */
+    double decay;  /* L2 penalty: added to the gradient, times w */
+    double shrink; /* ADAMW: subtracted from w, times w */
     double momentum;
     double beta1, beta2, epsilon;
 } dnn_step;
@@ -260,12 +263,12 @@ typedef struct dnn_ops {
                          void *scratch, void *state1, void *state2, void *W);
 
     /* Updates n parameters w from their gradient g.
-     *   IN     g (n,); `decay` is used instead of step->decay
+     *   IN     g (n,)
      *   IN/OUT state1 (n,), state2 (n,), the state of the update; any such array if unused
      *   IN/OUT w (n,)
      * Every operation and multiply-add of dnn_update is rounded once. */
-    void (*update)(const dnn_step *step, double decay, ptrdiff_t n, const void *g, void *state1,
-                   void *state2, void *w);
+    void (*update)(const dnn_step *step, ptrdiff_t n, const void *g, void *state1, void *state2,
+                   void *w);
 
     /* ---------------------------------------------------------------------- layers: scoring */
 

@@ -33,16 +33,18 @@ class DNNClassifier(ClassifierMixin, DNNEstimator):  # type: ignore[misc]
         Number of units in each hidden layer; ``()`` gives multinomial logistic regression.
     activation : {'logistic', 'tanh', 'relu', 'identity'}, default='relu'
         Activation function of the hidden layers.
-    solver : {'adam', 'sgd', 'lbfgs'}, default='adam'
+    solver : {'adam', 'adamw', 'sgd', 'lbfgs'}, default='adam'
         Solver for the weights. 'lbfgs' uses all rows at once and suits small data sets.
     alpha : float, default=1e-4
         Strength of the L2 penalty on the weights, divided by the total sample weight of the
         mini-batch.
     batch_size : int or 'auto', default='auto'
         Number of rows per mini-batch, limited to the number of training rows; 'auto' is 200.
-    learning_rate : {'constant', 'invscaling', 'adaptive', 'newbob'}, default='constant'
+    learning_rate : {'constant', 'invscaling', 'adaptive', 'newbob', 'cosine', 'coslog4'}, \
+default='constant'
         Learning-rate schedule; see :class:`dnncore.training.SGD`. 'invscaling' and 'adaptive'
-        apply to 'sgd' only.
+        apply to 'sgd' only. 'cosine' and 'coslog4' train for `max_iter` epochs, or until
+        `early_stopping` ends training; each call of `partial_fit` runs through them once.
     learning_rate_init : float, default=2e-3
         Initial learning rate. The default is twice that of scikit-learn: on standardised input,
         it reaches the same loss in fewer epochs. With activation='logistic', 0.005 is a good
@@ -72,7 +74,10 @@ class DNNClassifier(ClassifierMixin, DNNEstimator):  # type: ignore[misc]
     validation_fraction : float, default=0.1
         Fraction of the rows in that split.
     beta_1, beta_2, epsilon : float, default=0.9, 0.999, 1e-8
-        Constants of 'adam'.
+        Constants of 'adam' and 'adamw'.
+    weight_decay : float, default=0.01
+        Decoupled weight decay of 'adamw': in each step, ``learning_rate * weight_decay * W`` is
+        subtracted from the weights W. Other solvers ignore it. `alpha` remains the L2 penalty.
     n_iter_no_change : int or numpy.inf, default=10
         Training stops after more than this number of consecutive epochs without improvement;
         numpy.inf disables this criterion.
@@ -180,6 +185,7 @@ class DNNClassifier(ClassifierMixin, DNNEstimator):  # type: ignore[misc]
         beta_1: float = 0.9,
         beta_2: float = 0.999,
         epsilon: float = 1e-8,
+        weight_decay: float = 0.01,
         n_iter_no_change: float = 10,
         max_fun: int = 15000,
         norm: bool = True,
@@ -214,6 +220,7 @@ class DNNClassifier(ClassifierMixin, DNNEstimator):  # type: ignore[misc]
         self.beta_1 = beta_1
         self.beta_2 = beta_2
         self.epsilon = epsilon
+        self.weight_decay = weight_decay
         self.n_iter_no_change = n_iter_no_change
         self.max_fun = max_fun
         self.norm = norm

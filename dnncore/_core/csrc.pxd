@@ -7,7 +7,7 @@ cdef extern from "ops.h" nogil:
     # Parameters of enum type are declared as int, because Cython does not convert ints to enums.
     enum:
         DNN_MOMENTS_ROWS
-        DNN_SGD, DNN_MOMENTUM, DNN_NESTEROV, DNN_ADAM
+        DNN_SGD, DNN_MOMENTUM, DNN_NESTEROV, DNN_ADAM, DNN_ADAMW
         DNN_IDENTITY, DNN_LOGISTIC, DNN_TANH, DNN_RELU
         DNN_BINARY_CROSS_ENTROPY, DNN_SQUARED_ERROR, DNN_HUBER
 
@@ -15,6 +15,7 @@ cdef extern from "ops.h" nogil:
         int update
         double rate
         double decay
+        double shrink
         double momentum
         double beta1
         double beta2
@@ -65,8 +66,8 @@ cdef extern from "ops.h" nogil:
                                  void* dz) noexcept nogil
         void (*dropout)(uint32_t key, uint32_t drop_below, double factor, Py_ssize_t first,
                         Py_ssize_t n, const void* x, void* out) noexcept nogil
-        void (*update)(const dnn_step* step, double decay, Py_ssize_t n, const void* g,
-                       void* state1, void* state2, void* w) noexcept nogil
+        void (*update)(const dnn_step* step, Py_ssize_t n, const void* g, void* state1,
+                       void* state2, void* w) noexcept nogil
         size_t (*layer_scratch)(Py_ssize_t n, Py_ssize_t k, Py_ssize_t m) noexcept nogil
         void (*layer_forward)(Py_ssize_t n, Py_ssize_t k, Py_ssize_t m, const void* a,
                               const void* W, const void* b, int activation, void* scratch,

@@ -14,8 +14,8 @@ cimport numpy as cnp
 from libc.stdint cimport uint32_t, uint64_t
 
 from .csrc cimport (
-    DNN_ADAM, DNN_BINARY_CROSS_ENTROPY, DNN_HUBER, DNN_IDENTITY, DNN_LOGISTIC, DNN_MOMENTUM,
-    DNN_NESTEROV, DNN_RELU, DNN_SGD, DNN_SQUARED_ERROR, DNN_TANH, dnn_ops, ops_for,
+    DNN_ADAM, DNN_ADAMW, DNN_BINARY_CROSS_ENTROPY, DNN_HUBER, DNN_IDENTITY, DNN_LOGISTIC,
+    DNN_MOMENTUM, DNN_NESTEROV, DNN_RELU, DNN_SGD, DNN_SQUARED_ERROR, DNN_TANH, dnn_ops, ops_for,
 )
 from .dense cimport dense_layer
 from .epoch cimport train
@@ -43,7 +43,7 @@ OUTPUT_CODES = {"softmax": SOFTMAX, "logistic": DNN_LOGISTIC, "identity": DNN_ID
 LOSS_CODES = {"cross_entropy": SOFTMAX, "binary_cross_entropy": DNN_BINARY_CROSS_ENTROPY,
               "squared_error": DNN_SQUARED_ERROR, "huber": DNN_HUBER}
 UPDATE_CODES = {"sgd": DNN_SGD, "momentum": DNN_MOMENTUM, "nesterov": DNN_NESTEROV,
-                "adam": DNN_ADAM}
+                "adam": DNN_ADAM, "adamw": DNN_ADAMW}
 
 
 # ------------------------------------------------------------ functions run by every thread
@@ -159,6 +159,9 @@ cdef class Engine:
     missing : intp array or None, default=None
         Features with a missing indicator among the inputs:
         layer_sizes[0] = n_features + len(missing). If not None, NaN denotes a missing value.
+    factors : sequence of n_layers (float, float, float) or None, default=None
+        Factors of each layer: of the learning rate of its weights, of the learning rate of its
+        biases, and of the weight decay of its weights; None means 1.
     """
 
     cdef int _n_layers
@@ -174,7 +177,7 @@ cdef class Engine:
 
     def __init__(self, layer_sizes, parameters, mean, scale, Py_ssize_t batch_size,
                  int n_threads, bint training=True, bint builtin=False,
-                 str activation="logistic", str output="softmax", missing=None):
+                 str activation="logistic", str output="softmax", missing=None, factors=None):
         dtype = parameters.dtype
         self._parameters, self._mean, self._scale = parameters, mean, scale
         self._missing = missing
@@ -183,7 +186,7 @@ cdef class Engine:
         self._batch_size = batch_size
         self._n_threads = n_threads if not training else min(n_threads, batch_size)
         self._output = OUTPUT_CODES[output]
-        self._make_layers(layer_sizes, ACTIVATION_CODES[activation], builtin)
+        self._make_layers(layer_sizes, ACTIVATION_CODES[activation], builtin, factors)
         cdef Py_ssize_t capacity = batch_size if training else batch_size * n_threads
         cdef Py_ssize_t m = layer_sizes[self._n_layers], l
         self._offsets = np.zeros(self._n_layers + 1, np.intp)
@@ -199,7 +202,7 @@ cdef class Engine:
             self._row_loss = np.empty(batch_size)
             self._sum_squares = np.zeros(self._n_blocks)
 
-    cdef object _make_layers(self, layer_sizes, int activation, bint builtin):
+    cdef object _make_layers(self, layer_sizes, int activation, bint builtin, factors):
         """Create the layers; compute the number of blocks and the size of the scratch buffer."""
         cdef const dnn_ops* ops = ops_for(<const double*> NULL)
         cdef Py_ssize_t first_parameter = 0, needed = 0
@@ -216,6 +219,8 @@ cdef class Engine:
                 activation if l < self._n_layers - 1 else DNN_IDENTITY, activation, builtin,
                 first_parameter, self._batch_size,
             )
+            if factors is not None:
+                layers[l].weight_rate, layers[l].bias_rate, layers[l].weight_decay = factors[l]
             first_parameter += layers[l].n_parameters
             needed = max(needed, layers[l].scratch_size)
             self._n_blocks += layers[l].n_blocks
@@ -251,6 +256,7 @@ cdef class Engine:
     def train_epoch(self, X, label, L, sample_weight, order, str update, state1, state2, *,
                     double rate, double alpha, Py_ssize_t steps_before, double momentum=0.0,
                     double beta1=0.0, double beta2=0.0, double epsilon=0.0,
+                    double weight_decay=0.0, rates=None,
                     str loss="cross_entropy", double huber_delta=1.0, double dropout=0.0,
                     uint64_t dropout_seed=0, double time_left=float("inf"), double loss_before=0.0):
         """Train on the rows X[order], or on all rows in their order, in mini-batches.
@@ -267,13 +273,15 @@ cdef class Engine:
             Sample weights; None means equal weights.
         order : intp array (n,) or None
             Indices of the rows to train on.
-        update : {'sgd', 'momentum', 'nesterov', 'adam'}
+        update : {'sgd', 'momentum', 'nesterov', 'adam', 'adamw'}
             Update rule.
         state1, state2 : array (n_parameters,)
             Velocity, or the two moment estimates of Adam; updated in place. An array that the
             update rule does not use may be any array of this shape.
-        rate, alpha, momentum, beta1, beta2, epsilon : float
+        rate, alpha, momentum, beta1, beta2, epsilon, weight_decay : float
             Learning rate, L2 penalty, and constants of the update rule.
+        rates : float64 array (n_steps,) or None, default=None
+            Learning rate of each mini-batch, instead of `rate`.
         steps_before : int
             Number of updates before this epoch, for the bias correction of Adam and for dropout.
         loss : {'cross_entropy', 'binary_cross_entropy', 'squared_error', 'huber'}
@@ -326,7 +334,8 @@ cdef class Engine:
         job.step.update = UPDATE_CODES[update]
         job.step.rate, job.step.momentum = rate, momentum
         job.step.beta1, job.step.beta2, job.step.epsilon = beta1, beta2, epsilon
-        job.alpha = alpha
+        job.rates = <const double*> _data(rates)
+        job.alpha, job.weight_decay = alpha, weight_decay
         job.steps_before = steps_before
         job.loss = loss_before
         job.rows_done = 0

@@ -29,6 +29,9 @@ ctypedef struct Layer:
     Py_ssize_t n_parameters
     Py_ssize_t n_blocks
     Py_ssize_t scratch_size
+    double weight_rate  # factors of the learning rate and of the decoupled weight decay
+    double bias_rate
+    double weight_decay
     void (*forward_f32)(const Layer* layer, Py_ssize_t n, const float* a, const float* parameters,
                         float* scratch, float* out) noexcept nogil
     void (*forward_f64)(const Layer* layer, Py_ssize_t n, const double* a,
@@ -46,6 +49,22 @@ ctypedef struct Layer:
                        int n_threads, const double* a, const double* dz, double* scratch,
                        double* state1, double* state2, double* parameters,
                        double* sum_squares) noexcept nogil
+
+
+cdef inline dnn_step weight_step(const Layer* layer, const dnn_step* step) noexcept nogil:
+    """Return the step for the weights of a layer."""
+    cdef dnn_step own = step[0]
+    own.rate *= layer.weight_rate
+    own.shrink *= layer.weight_rate * layer.weight_decay
+    return own
+
+
+cdef inline dnn_step bias_step(const Layer* layer, const dnn_step* step) noexcept nogil:
+    """Return the step for the biases of a layer, which do not decay."""
+    cdef dnn_step own = step[0]
+    own.rate *= layer.bias_rate
+    own.decay = own.shrink = 0.0
+    return own
 
 
 cdef inline void forward(const Layer* layer, Py_ssize_t n, const real* a, const real* parameters,

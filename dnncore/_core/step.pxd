@@ -57,8 +57,10 @@ ctypedef struct Job:
     double* row_loss
     Py_ssize_t n_blocks  # of all layers
     double* sum_squares  # per block
-    dnn_step step
+    dnn_step step  # of the weights of a layer without factors, before the bias correction
+    const double* rates  # of each step of this call; NULL: step.rate in all steps
     double alpha
+    double weight_decay
     Py_ssize_t steps_before
     double loss
     Py_ssize_t rows_done

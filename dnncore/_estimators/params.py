@@ -15,14 +15,14 @@ from .._core.threads import MAX_THREADS
 from .._training.optimizer import DEFAULT_BATCH_SIZE
 from .._training.schedules import SCHEDULES, schedules_of
 from .._training.settings import check_patience
-from ..training import LBFGS, SGD, Adam
+from ..training import LBFGS, SGD, Adam, AdamW
 from .interface import loss_options_of
 from .progress import check_progress_bar
 from .validation import scorers_of
 
 Constraint = Callable[[str, Any], object]  # takes name and value; raises TypeError or ValueError
 
-SOLVERS = ("adam", "sgd", "lbfgs")
+SOLVERS = ("adam", "adamw", "sgd", "lbfgs")
 MISSING_VALUES = ("error", "mean", "indicator")
 
 
@@ -132,13 +132,16 @@ def solver_of(estimator: Any) -> SGD | Adam | LBFGS:
             estimator.power_t,
         )
     # As in scikit-learn, 'adam' ignores the schedules that apply to 'sgd' only.
-    return Adam(
+    constants = (
         estimator.learning_rate_init,
         estimator.beta_1,
         estimator.beta_2,
         estimator.epsilon,
         schedule if schedule in schedules_of("Adam") else "constant",
     )
+    if estimator.solver == "adamw":
+        return AdamW(*constants, estimator.weight_decay)
+    return Adam(*constants)
 
 
 def trainer_settings(estimator: Any) -> dict[str, Any]:

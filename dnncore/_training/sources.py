@@ -60,9 +60,14 @@ class Source(Protocol):
     ----------
     max_rows : int
         Upper limit of the number of rows.
+    n_rows : int or None
+        Number of rows, if it is known yet.
     """
 
     max_rows: int
+
+    @property
+    def n_rows(self) -> int | None: ...
 
     def pieces(self, multiple: int, rng: np.random.Generator | None) -> Pieces:
         """Iterate over all rows once, in pieces.
@@ -85,6 +90,7 @@ class ArraySource:
     def __init__(self, X: Matrix, labels: Labels) -> None:
         self.X, self.labels = X, labels
         self.max_rows: int = X.shape[0]
+        self.n_rows = self.max_rows
 
     def pieces(self, multiple: int, rng: np.random.Generator | None) -> Pieces:
         yield Piece(self.X, *_arrays(self.labels), permutation(self.max_rows, rng))
@@ -97,13 +103,17 @@ class BlockSource:
     ----------
     blocks : iterable of (X, labels)
         Checked blocks. Every iteration must give the same rows; the iterable checks them again
-        each time.
+        each time. It may have an attribute `n_rows`: their number, or None before it is known.
     """
 
     max_rows = sys.maxsize
 
     def __init__(self, blocks: Iterable[tuple[Matrix, Labels]]) -> None:
         self._blocks = blocks
+
+    @property
+    def n_rows(self) -> int | None:
+        return getattr(self._blocks, "n_rows", None)
 
     def pieces(self, multiple: int, rng: np.random.Generator | None) -> Pieces:
         arrays = ((X, *_arrays(labels)) for X, labels in self._blocks)
