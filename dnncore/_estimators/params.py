@@ -98,6 +98,32 @@ CONSTRAINTS: dict[str, Constraint] = {
 }
 
 
+# Parameters of the estimators of tables that the others do not have, or have with another meaning.
+TABLE_CONSTRAINTS: dict[str, Constraint] = {
+    "n_members": _integer(low=1),
+    "n_bins": _integer(low=0),
+    "embedding_size": _integer(low=1),
+    "max_categories": _integer(low=1),
+    "batch_size": _integer(low=1),
+    "learning_rate_init": _or_none(_number(low=0.0, low_open=True)),
+    "weight_decay": _number(low=0.0),
+}
+
+
+def validate_table_params(estimator: Any) -> None:
+    """Check all parameters of an estimator of tables.
+
+    Raises
+    ------
+    TypeError, ValueError
+        If a parameter is invalid.
+    """
+    params = vars(estimator)
+    for name, constraint in (CONSTRAINTS | TABLE_CONSTRAINTS).items():
+        if name in params:
+            constraint(name, params[name])
+
+
 def validate_params(estimator: Any) -> None:
     """Check all parameters, even those that this fit does not use.
 

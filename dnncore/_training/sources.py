@@ -43,8 +43,10 @@ class Piece(NamedTuple):
         Chunks with a total weight of zero are skipped.
         """
         labels = Labels(self.label, self.L, self.weight, 0.0)
-        for start in range(0, self.X.shape[0], rows):
-            chunk = slice(start, start + rows)
+        for start in range(0, self.n_rows, rows):
+            chunk: Any = slice(start, start + rows)
+            if self.order is not None:
+                chunk = self.order[chunk]
             part = labels.take(chunk)
             if part.total > 0.0:
                 yield self.X[chunk], part
@@ -85,15 +87,20 @@ class ArraySource:
     ----------
     X, labels
         Checked rows and labels; see :meth:`dnncore.Network.check_rows` and ``check_labels``.
+    rows : intp array of shape (n_rows,), default=None
+        Indices of the rows to train on; by default all. Several sources share X in this way.
     """
 
-    def __init__(self, X: Matrix, labels: Labels) -> None:
-        self.X, self.labels = X, labels
-        self.max_rows: int = X.shape[0]
+    def __init__(self, X: Matrix, labels: Labels, rows: NDArray[np.intp] | None = None) -> None:
+        self.X, self.labels, self._rows = X, labels, rows
+        self.max_rows: int = X.shape[0] if rows is None else len(rows)
         self.n_rows = self.max_rows
 
     def pieces(self, multiple: int, rng: np.random.Generator | None) -> Pieces:
-        yield Piece(self.X, *_arrays(self.labels), permutation(self.max_rows, rng))
+        order = permutation(self.max_rows, rng)
+        if self._rows is not None:
+            order = self._rows if order is None else self._rows[order]
+        yield Piece(self.X, *_arrays(self.labels), order)
 
 
 class BlockSource:
