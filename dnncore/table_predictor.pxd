@@ -16,7 +16,7 @@ cdef class TablePredictor:
     cdef Py_ssize_t[:, ::1] _numbers, _categories
     cdef double[:, ::1] _scaling
     cdef double[:, ::1] _units  # mean, scale, low and high of each target
-    cdef Py_ssize_t[::1] _features  # CategoryColumn.features of all columns
+    cdef Py_ssize_t[::1] _lookup  # features of the codes of all columns of categories
     cdef Py_ssize_t _n_encoded, _itemsize
 
     # Compute the outputs (n, n_outputs) for n contiguous rows x (n, n_features), as described for

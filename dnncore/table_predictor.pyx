@@ -59,7 +59,7 @@ cdef void _encode(TablePredictor self, Py_ssize_t n, const double* x, real* out)
                 code = <Py_ssize_t> value
             else:
                 code = n_values
-            feature = self._features[self._categories[j, 2] + code]
+            feature = self._lookup[self._categories[j, 2] + code]
             if feature >= 0:
                 out[feature] = 1
         x += self.n_features
@@ -208,22 +208,18 @@ cdef class TablePredictor:
             )
         self.encoding = encoding
         self.n_features, self._n_encoded = len(encoding.columns), encoding.n_features
-        indicator = encoding.n_numeric
-        feature = indicator + encoding.n_indicators
-        numbers, scaling, categories, features = [], [], [], []
-        for index, column in enumerate(encoding.columns):
+        numbers, scaling, categories, lookup = [], [], [], []
+        for index, (column, features) in enumerate(zip(encoding.columns, encoding.features)):
             if isinstance(column, CategoryColumn):
-                categories.append((index, len(column.values), len(features)))
-                features += [feature + f if f >= 0 else -1 for f in column.features.tolist()]
-                feature += column.n_features
+                categories.append((index, len(column.values), len(lookup)))
+                lookup += [features[f] if f >= 0 else -1 for f in column.feature_of_code.tolist()]
             else:
-                numbers.append((index, indicator if column.missing else -1))
+                numbers.append((index, features[1] if column.missing else -1))
                 scaling.append((column.median * 0.5, column.scale * 0.5))
-                indicator += column.missing
         self._numbers = np.array(numbers, np.intp).reshape(-1, 2)
         self._scaling = np.array(scaling, np.float64).reshape(-1, 2)
         self._categories = np.array(categories, np.intp).reshape(-1, 3)
-        self._features = np.array(features, np.intp)
+        self._lookup = np.array(lookup, np.intp)
 
     cdef object _adopt_targets(self, mean, scale, limits):
         """Store the units of the targets."""

@@ -108,7 +108,7 @@ class PandasFrame:
             return NumberCells("number", series.to_numpy(np.float64, na_value=np.nan))
         if dtype.kind in "iuf":
             return array_cells(series.to_numpy(dtype.numpy_dtype))
-        raise UnusableCells(f"has the type {dtype}")
+        raise UnusableCells.of_type(dtype)
 
 
 class PolarsFrame:
@@ -121,7 +121,7 @@ class PolarsFrame:
     def cells(self, index: int) -> Cells:
         series = self._frame.to_series(index)
         if series.dtype.is_nested():
-            raise UnusableCells(f"has the type {series.dtype}")
+            raise UnusableCells.of_type(series.dtype)
         return array_cells(series.to_numpy())
 
 
@@ -225,5 +225,5 @@ def arrow_cells(column: Any) -> Cells:
     if types.is_timestamp(kind):
         column = column.cast(pa.timestamp(kind.unit))  # drops the time zone: values are in UTC
     elif not (types.is_date(kind) or types.is_duration(kind)):
-        raise UnusableCells(f"has the type {kind}")
+        raise UnusableCells.of_type(kind)
     return array_cells(column.to_numpy(zero_copy_only=False))
