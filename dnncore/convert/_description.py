@@ -75,6 +75,10 @@ class Description:
     def n_parameters(self) -> int:
         return sum(layer.W.size + layer.b.size for layer in self.layers)
 
+    @property
+    def n_bytes(self) -> int:
+        return self.n_parameters * self.dtype.itemsize
+
     def __str__(self) -> str:
         sizes = [self.n_features, *(layer.b.size for layer in self.layers)]
         activation = f", {self.layers[0].activation}" if len(self.layers) > 1 else ""
@@ -159,7 +163,7 @@ def _of_network(
 def _of_estimator(model: Any) -> Description:
     if not isinstance(model, Estimator):
         raise TypeError(
-            "model must be a Network, DNNClassifier, DNNRegressor or Predictor, "
+            "model must be a Network, an estimator or a predictor of dnncore, "
             f"got {type(model).__name__}"
         )
     from sklearn.utils.validation import check_is_fitted
