@@ -31,7 +31,8 @@ class DNNClassifier(ClassifierMixin, DNNEstimator):  # type: ignore[misc]
     ----------
     hidden_layer_sizes : int or sequence of int, default=(100,)
         Number of units in each hidden layer; ``()`` gives multinomial logistic regression.
-    activation : {'logistic', 'tanh', 'relu', 'identity'}, default='relu'
+    activation : {'logistic', 'tanh', 'relu', 'selu', 'silu', 'gelu', 'mish', 'identity'}, \
+            default='relu'
         Activation function of the hidden layers.
     solver : {'adam', 'sgd', 'lbfgs'}, default='adam'
         Solver for the weights. 'lbfgs' uses all rows at once and suits small data sets.
