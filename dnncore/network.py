@@ -88,9 +88,9 @@ class Network:
         mixed.
     seed : int, RandomState instance or None, default=None
         Seed of the initial weights. If None, they differ from network to network.
-    activation : {'logistic', 'tanh', 'relu', 'selu', 'silu', 'gelu', 'mish', 'identity'}, \
-            default='logistic'
-        Activation function of the hidden layers.
+    activation : str, default='logistic'
+        Activation function of the hidden layers: 'logistic', 'tanh', 'relu', 'selu', 'silu'
+        (also called swish), 'gelu' (the exact one, with erf), 'mish' or 'identity'.
     output : {'softmax', 'logistic', 'identity'}, default='softmax'
         Output function, which also determines the loss: 'softmax' for the probabilities of
         mutually exclusive classes (cross-entropy), 'logistic' for an independent probability per

@@ -64,9 +64,9 @@ cdef class Predictor:
         folded in. Copied.
     classes : array (n_outputs,), optional
         Labels returned by :meth:`predict`. By default, the class indices.
-    activation : {'logistic', 'tanh', 'relu', 'selu', 'silu', 'gelu', 'mish', 'identity'}, \
-            default='logistic'
-        Activation function of the hidden layers.
+    activation : str, default='logistic'
+        Activation function of the hidden layers: 'logistic', 'tanh', 'relu', 'selu', 'silu'
+        (also called swish), 'gelu' (the exact one, with erf), 'mish' or 'identity'.
     output : {'softmax', 'logistic', 'identity'}, default='softmax'
         Output function, as in :class:`dnncore.Network`.
     fill : array (n_features,), optional

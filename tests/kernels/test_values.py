@@ -15,6 +15,7 @@ from kernelcases import (
     each_dtype,
     make_arguments,
     same_bits,
+    source,
 )
 
 from dnncore import kernels, reference
