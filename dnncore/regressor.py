@@ -29,8 +29,9 @@ class DNNRegressor(RegressorMixin, DNNEstimator):  # type: ignore[misc]
         Half the squared error, or the Huber loss, summed over the outputs.
     hidden_layer_sizes : int or sequence of int, default=(100,)
         Number of units in each hidden layer; ``()`` gives linear regression.
-    activation : {'logistic', 'tanh', 'relu', 'identity'}, default='relu'
-        Activation function of the hidden layers.
+    activation : str, default='relu'
+        Activation function of the hidden layers: 'logistic', 'tanh', 'relu', 'selu', 'silu'
+        (also called swish), 'gelu' (the exact one, with erf), 'mish' or 'identity'.
     solver : {'adam', 'adamw', 'sgd', 'lbfgs'}, default='adam'
         Solver for the weights. 'lbfgs' uses all rows at once and suits small data sets.
     alpha : float, default=1e-4

@@ -14,8 +14,9 @@ cimport numpy as cnp
 from libc.stdint cimport uint32_t, uint64_t
 
 from .csrc cimport (
-    DNN_ADAM, DNN_ADAMW, DNN_BINARY_CROSS_ENTROPY, DNN_HUBER, DNN_IDENTITY, DNN_LOGISTIC,
-    DNN_MOMENTUM, DNN_NESTEROV, DNN_RELU, DNN_SGD, DNN_SQUARED_ERROR, DNN_TANH, dnn_ops, ops_for,
+    DNN_ADAM, DNN_ADAMW, DNN_BINARY_CROSS_ENTROPY, DNN_GELU, DNN_HUBER, DNN_IDENTITY, DNN_LOGISTIC,
+    DNN_MISH, DNN_MOMENTUM, DNN_NESTEROV, DNN_RELU, DNN_SELU, DNN_SGD, DNN_SILU, DNN_SQUARED_ERROR,
+    DNN_TANH, dnn_ops, ops_for,
 )
 from .dense cimport dense_layer
 from .epoch cimport train
@@ -26,6 +27,7 @@ from .step cimport SOFTMAX, Job
 from .team cimport dnn_seconds, dnn_team, dnn_team_run, dnn_team_work
 
 from .memory import aligned_empty
+from .names import NOT_OF_OUTPUT
 
 cnp.import_array()
 
@@ -38,7 +40,8 @@ SCORING_ROWS = 256  # rows scored together, so that their activations stay in th
 
 # The codes in the C layer of the names in names.py.
 ACTIVATION_CODES = {"identity": DNN_IDENTITY, "logistic": DNN_LOGISTIC, "tanh": DNN_TANH,
-                    "relu": DNN_RELU}
+                    "relu": DNN_RELU, "selu": DNN_SELU, "silu": DNN_SILU, "gelu": DNN_GELU,
+                    "mish": DNN_MISH}
 OUTPUT_CODES = {"softmax": SOFTMAX, "logistic": DNN_LOGISTIC, "identity": DNN_IDENTITY}
 LOSS_CODES = {"cross_entropy": SOFTMAX, "binary_cross_entropy": DNN_BINARY_CROSS_ENTROPY,
               "squared_error": DNN_SQUARED_ERROR, "huber": DNN_HUBER}
@@ -152,8 +155,8 @@ cdef class Engine:
         Whether to allocate the buffers of the backward pass.
     builtin : bool, default=False
         Whether to use the matrix products of csrc/ instead of BLAS.
-    activation : {'logistic', 'tanh', 'relu', 'identity'}, default='logistic'
-        Activation function of the hidden layers.
+    activation : str, default='logistic'
+        Activation function of the hidden layers, one of `names.ACTIVATIONS`.
     output : {'softmax', 'logistic', 'identity'}, default='softmax'
         Function applied to the logits.
     missing : intp array or None, default=None
@@ -172,7 +175,7 @@ cdef class Engine:
     cdef int _n_threads
     cdef int _output
     cdef Py_ssize_t _scratch_size, _n_blocks
-    cdef object _activations, _dropped, _scratch, _deltas, _batch_label, _batch_L, _batch_weight
+    cdef object _activations, _slopes, _dropped, _scratch, _deltas, _batch_label, _batch_L, _batch_weight
     cdef object _row_loss, _sum_squares
 
     def __init__(self, layer_sizes, parameters, mean, scale, Py_ssize_t batch_size,
@@ -195,6 +198,8 @@ cdef class Engine:
         self._activations = aligned_empty(self._offsets[self._n_layers], dtype)
         self._scratch = aligned_empty(self._scratch_size * n_threads, dtype)
         if training:
+            if activation in NOT_OF_OUTPUT:
+                self._slopes = aligned_empty(self._activations.size, dtype)
             self._deltas = aligned_empty(self._offsets[self._n_layers] + m * capacity, dtype)
             self._batch_label = np.empty(batch_size, np.intp)
             self._batch_L = np.empty(batch_size * m, dtype)
@@ -237,6 +242,7 @@ cdef class Engine:
         job.n_samples = X.shape[0]
         job.batch_size = self._batch_size
         job.activations = _data(self._activations)
+        job.slopes = _data(self._slopes)
         job.output = self._output
         job.drop_below = 0
         job.dropped = NULL

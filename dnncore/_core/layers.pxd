@@ -11,9 +11,12 @@ from .csrc cimport dnn_step, real
 # `dz` (n, n_outputs). `parameters`, `state1` and `state2` point to the n_parameters elements of
 # this layer, `scratch` to scratch_size elements that belong to the calling thread.
 #
-# forward: writes the outputs, with `activation` applied, to `out` (n, n_outputs).
-# delta: writes the deltas of the previous layer, which computed `a` with `input_activation`, to
-#     `out` (n, n_inputs). Not called for the first layer.
+# forward: writes the outputs, with `activation` applied, to `out` (n, n_outputs), and its slope
+#     f'(z) to `slope` (n, n_outputs), which is NULL if the slope is a function of the outputs, or is
+#     not needed.
+# delta: writes the deltas of the previous layer to `out` (n, n_inputs). `kept` (n, n_inputs)
+#     contains the slopes of the previous layer or, if they are a function of its outputs, these.
+#     Not called for the first layer.
 # update: updates this thread's part of the parameters from their gradient over the n rows. For
 #     the L2 penalty, squares are summed in n_blocks blocks, so that its value does not depend on
 #     the number of threads: before the update, the sums of this thread's blocks are written to
@@ -33,13 +36,14 @@ ctypedef struct Layer:
     double bias_rate
     double weight_decay
     void (*forward_f32)(const Layer* layer, Py_ssize_t n, const float* a, const float* parameters,
-                        float* scratch, float* out) noexcept nogil
+                        float* scratch, float* out, float* slope) noexcept nogil
     void (*forward_f64)(const Layer* layer, Py_ssize_t n, const double* a,
-                        const double* parameters, double* scratch, double* out) noexcept nogil
+                        const double* parameters, double* scratch, double* out,
+                        double* slope) noexcept nogil
     void (*delta_f32)(const Layer* layer, Py_ssize_t n, const float* dz, const float* parameters,
-                      const float* a, float* scratch, float* out) noexcept nogil
+                      const float* kept, float* scratch, float* out) noexcept nogil
     void (*delta_f64)(const Layer* layer, Py_ssize_t n, const double* dz,
-                      const double* parameters, const double* a, double* scratch,
+                      const double* parameters, const double* kept, double* scratch,
                       double* out) noexcept nogil
     void (*update_f32)(const Layer* layer, const dnn_step* step, Py_ssize_t n, int thread,
                        int n_threads, const float* a, const float* dz, float* scratch,
@@ -68,19 +72,19 @@ cdef inline dnn_step bias_step(const Layer* layer, const dnn_step* step) noexcep
 
 
 cdef inline void forward(const Layer* layer, Py_ssize_t n, const real* a, const real* parameters,
-                         real* scratch, real* out) noexcept nogil:
+                         real* scratch, real* out, real* slope) noexcept nogil:
     if real is float:
-        layer.forward_f32(layer, n, a, parameters, scratch, out)
+        layer.forward_f32(layer, n, a, parameters, scratch, out, slope)
     else:
-        layer.forward_f64(layer, n, a, parameters, scratch, out)
+        layer.forward_f64(layer, n, a, parameters, scratch, out, slope)
 
 
 cdef inline void delta(const Layer* layer, Py_ssize_t n, const real* dz, const real* parameters,
-                       const real* a, real* scratch, real* out) noexcept nogil:
+                       const real* kept, real* scratch, real* out) noexcept nogil:
     if real is float:
-        layer.delta_f32(layer, n, dz, parameters, a, scratch, out)
+        layer.delta_f32(layer, n, dz, parameters, kept, scratch, out)
     else:
-        layer.delta_f64(layer, n, dz, parameters, a, scratch, out)
+        layer.delta_f64(layer, n, dz, parameters, kept, scratch, out)
 
 
 cdef inline void update(const Layer* layer, const dnn_step* step, Py_ssize_t n, int thread,
