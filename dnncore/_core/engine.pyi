@@ -3,6 +3,8 @@ from typing import Any
 from numpy import intp
 from numpy.typing import NDArray
 
+from .piecewise_linear import PiecewiseLinear
+
 SCORING_ROWS: int
 ACTIVATION_CODES: dict[str, int]
 OUTPUT_CODES: dict[str, int]
@@ -30,6 +32,7 @@ class Engine:
         activation: str = "logistic",
         output: str = "softmax",
         missing: NDArray[intp] | None = None,
+        embedding: PiecewiseLinear | None = None,
     ) -> None: ...
     def score(self, X: Any, out: NDArray[Any], as_logits: bool = False) -> None: ...
     def train_epoch(

@@ -163,6 +163,7 @@ class Optimizer:
             self._cached_engine = key, Engine(
                 network.layer_sizes, *arrays, *options, builtin=builtin,
                 activation=network.activation, output=network.output, missing=network.missing,
+                embedding=network.embedding,
             )  # fmt: skip
         return self._cached_engine[1]
 
