@@ -21,6 +21,14 @@ cdef extern from "ops.h" nogil:
         double beta2
         double epsilon
 
+    ctypedef struct dnn_embedding:
+        Py_ssize_t n_inputs
+        Py_ssize_t n_numeric
+        Py_ssize_t n_bins
+        Py_ssize_t size
+        const void* lower
+        const void* inverse_width
+
     # `void *` is float* in dnn_isa.f32 and double* in dnn_isa.f64; see ops.h for documentation.
     ctypedef struct dnn_ops:
         void (*exp)(Py_ssize_t n, const void* x, void* y) noexcept nogil
@@ -80,6 +88,15 @@ cdef extern from "ops.h" nogil:
                              Py_ssize_t first, Py_ssize_t last, const void* a,
                              const void* dz, void* scratch, void* state1, void* state2,
                              void* W) noexcept nogil
+        void (*embed)(const dnn_embedding* of, Py_ssize_t n, const void* x, const void* s,
+                      const void* V, const void* c, void* out) noexcept nogil
+        void (*embed_delta)(const dnn_embedding* of, Py_ssize_t n, const void* dout,
+                            const void* x, const void* s, const void* V,
+                            void* dx) noexcept nogil
+        void (*embed_gradient)(const dnn_embedding* of, Py_ssize_t n, Py_ssize_t first,
+                               Py_ssize_t last, const void* dout, const void* x, const void* s,
+                               const void* V, const void* c, void* ds, void* dV,
+                               void* dc) noexcept nogil
         Py_ssize_t (*packed_cols)(Py_ssize_t m) noexcept nogil
         void (*pack_weights)(Py_ssize_t k, Py_ssize_t m, const void* W,
                              void* packed) noexcept nogil

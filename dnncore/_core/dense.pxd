@@ -88,13 +88,14 @@ cdef inline void _update_weights(const Layer* layer, const dnn_step* step, Py_ss
 
 cdef inline Layer dense_layer(const dnn_ops* ops, int index, Py_ssize_t n_inputs,
                               Py_ssize_t n_outputs, int activation, int input_activation,
-                              bint builtin, Py_ssize_t first_parameter,
+                              bint drops, bint builtin, Py_ssize_t first_parameter,
                               Py_ssize_t max_rows) noexcept nogil:
     """Return a dense layer for the type of `ops` and for at most `max_rows` rows at a time."""
     cdef Layer layer
     layer.index = index
     layer.n_inputs, layer.n_outputs = n_inputs, n_outputs
     layer.activation, layer.input_activation = activation, input_activation
+    layer.drops = drops
     layer.builtin = builtin
     layer.first_parameter = first_parameter
     layer.n_parameters = (n_inputs + 1) * n_outputs
