@@ -208,7 +208,11 @@ class TableCSource(CSource):
         return "\n\n".join(map(self.fill_in, DEFINITIONS[self._table.output]))
 
     def features(self) -> str:
-        lines = ["", "Columns of a row (NaN where missing; -1 also for a category; any other", "index"]
+        lines = [
+            "",
+            "Columns of a row (NaN where missing; -1 also for a category; any other",
+            "index",
+        ]
         lines[-1] += " than the given ones is an unknown category):"
         names = self._table.feature_names or ("",) * self._table.n_features
         for index, (name, values) in enumerate(zip(names, self._table.categories, strict=True)):

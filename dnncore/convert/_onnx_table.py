@@ -82,7 +82,9 @@ def _scaled(graph: Graph, table: TableDescription, x: str, is_missing: str) -> s
     half, zero = (graph.constant(n, np.array(v)) for n, v in (("one_half", 0.5), ("zero", 0.0)))
     shifted = graph.add("Sub", graph.add("Mul", x, half), graph.constant("medians", half_median))
     scales = graph.constant("scales", np.where(constant, 1.0, half_scale))
-    bounds = [graph.constant(f"z_{i}", np.array(v)) for i, v in enumerate((-BEYOND_CLIP, BEYOND_CLIP))]
+    bounds = [
+        graph.constant(f"z_{i}", np.array(v)) for i, v in enumerate((-BEYOND_CLIP, BEYOND_CLIP))
+    ]
     z = graph.add("Clip", graph.add("Div", shifted, scales), *bounds)
     ratio = graph.add("Div", z, graph.constant("clip", np.array(CLIP)))
     square = graph.add("Add", graph.add("Mul", ratio, ratio), graph.constant("one", np.array(1.0)))
