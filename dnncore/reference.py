@@ -417,8 +417,9 @@ def gelu_backward(
     """
     da = _array("da", da)
     z = _like("z", z, da.shape, "da", da)
+    Phi: NDArray[Real] = special.ndtr(z)
     phi = np.exp(-(np.minimum(np.abs(z), 40) ** 2) / 2) / math.sqrt(2 * math.pi)
-    return _result(da * (special.ndtr(z) + z * phi), out)
+    return _result(da * (Phi + z * phi), out)
 
 
 def mish(z: NDArray[Real], *, out: NDArray[Real] | None = None) -> NDArray[Real]:

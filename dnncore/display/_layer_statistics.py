@@ -259,9 +259,7 @@ def _activations(network: Network, forward: Forward) -> dict[str, Any]:
     }
 
 
-def _at_limit(
-    activation: str, z: NDArray[Any], a: NDArray[Any]
-) -> NDArray[np.bool_] | None:
+def _at_limit(activation: str, z: NDArray[Any], a: NDArray[Any]) -> NDArray[np.bool_] | None:
     """Return a mask of the saturated outputs; None if the activation does not saturate."""
     if activation == "relu":
         return np.asarray(a == 0)
