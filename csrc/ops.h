@@ -61,22 +61,33 @@ typedef enum dnn_activation {
  *                         d = z - Y, clipped to [-delta, delta] */
 typedef enum dnn_loss { DNN_BINARY_CROSS_ENTROPY, DNN_SQUARED_ERROR, DNN_HUBER } dnn_loss;
 
-/* Update of weights w from their gradient including weight decay, g + decay * w, here g.
+/* Update of weights w from their gradient including the L2 penalty, g + decay * w, here g.
  *   SGD:      w -= rate * g
  *   MOMENTUM: v = momentum * v - rate * g;  w += v
  *   NESTEROV: v = momentum * v - rate * g;  w += momentum * v - rate * g
  *   ADAM:     m = beta1 m + (1 - beta1) g;  v = beta2 v + (1 - beta2) g^2;
- *             w -= rate * m / (sqrt(v) + epsilon); `rate` includes the bias correction */
-typedef enum dnn_update { DNN_SGD, DNN_MOMENTUM, DNN_NESTEROV, DNN_ADAM } dnn_update;
+ *             w -= rate * m / (sqrt(v) + epsilon); `rate` includes the bias correction
+ *   ADAMW:    as ADAM, but w -= rate * m / (sqrt(v) + epsilon) + shrink * w, with the decoupled
+ *             weight decay `shrink`; `rate` and `epsilon` include the bias correction */
+typedef enum dnn_update { DNN_SGD, DNN_MOMENTUM, DNN_NESTEROV, DNN_ADAM, DNN_ADAMW } dnn_update;
 
-/* One step of a solver. */
+/* One step of a solver for a group of parameters. For biases, `decay` and `shrink` are 0. */
 typedef struct dnn_step {
     dnn_update update;
     double rate;
-    double decay; /* of weights only, not of biases */
+    double decay;  /* L2 penalty: added to the gradient, times w */
+    double shrink; /* ADAMW: subtracted from w, times w */
     double momentum;
     double beta1, beta2, epsilon;
 } dnn_step;
+
+/* A piecewise-linear embedding of the first `n_numeric` of `n_inputs` inputs; see embed. */
+typedef struct dnn_embedding {
+    ptrdiff_t n_inputs, n_numeric;
+    ptrdiff_t n_bins, size;     /* bins of a number, and outputs of its embedding, at least 1 */
+    const void *lower;          /* (n_numeric, n_bins), lower edges of the bins */
+    const void *inverse_width;  /* (n_numeric, n_bins), 0 for bins that are not used */
+} dnn_embedding;
 
 typedef struct dnn_ops {
     /* ---------------------------------------------------------------- elementwise functions */
@@ -285,12 +296,47 @@ typedef struct dnn_ops {
                          void *scratch, void *state1, void *state2, void *W);
 
     /* Updates n parameters w from their gradient g.
-     *   IN     g (n,); `decay` is used instead of step->decay
+     *   IN     g (n,)
      *   IN/OUT state1 (n,), state2 (n,), the state of the update; any such array if unused
      *   IN/OUT w (n,)
      * Every operation and multiply-add of dnn_update is rounded once. */
-    void (*update)(const dnn_step *step, double decay, ptrdiff_t n, const void *g, void *state1,
-                   void *state2, void *w);
+    void (*update)(const dnn_step *step, ptrdiff_t n, const void *g, void *state1, void *state2,
+                   void *w);
+
+    /* ------------------------------------------------------------------- layers: embedding
+     *
+     * With f < n_numeric, i >= n_numeric, d < size, t < n_bins and
+     *   q[f, t] = clip((x[f] - lower[f, t]) * inverse_width[f, t], 0, 1),
+     * the m = n_numeric * size + n_inputs columns of `out` are
+     *   s x[f]; s (c[f, d] + sum over t of q[f, t] V[f, d, t]); s x[i]
+     * in this order, with the elements of s (m,) in the order of the columns. */
+
+    /* out as above.
+     *   IN  x (n, n_inputs); s (m,), V (n_numeric, size, n_bins), c (n_numeric, size)
+     *   OUT out (n, m), must not overlap x
+     * For the q of the given type: (n_bins + 4) / 2 eps of |s| times the sum of the absolute values
+     * of the terms. */
+    void (*embed)(const dnn_embedding *of, ptrdiff_t n, const void *x, const void *s,
+                  const void *V, const void *c, void *out);
+
+    /* dx[f] = s dout[f] + sum over d, t of s dout[f, d] V[f, d, t] inverse_width[f, t], for the t
+     * with 0 < q[f, t] < 1; dx[i] = s dout[i].
+     *   IN  dout (n, m), x (n, n_inputs); s, V as in embed
+     *   OUT dx (n, n_inputs)
+     * (size * n_bins + 4) / 2 eps of the sum of the absolute values of the terms. */
+    void (*embed_delta)(const dnn_embedding *of, ptrdiff_t n, const void *dout, const void *x,
+                        const void *s, const void *V, void *dx);
+
+    /* The gradients of the parameters of the inputs [first, last), which are either all numbers
+     * or all not. With sums over the rows, ds[j] = sum of dout[j] u[j], where out = s u;
+     * dV[f, d, t] = s sum of q[f, t] dout[f, d]; dc[f, d] = s sum of dout[f, d].
+     *   IN  dout (n, m), x (n, n_inputs); s, V, c as in embed
+     *   OUT ds (m,), dV (n_numeric, size, n_bins), dc (n_numeric, size), the elements of the inputs
+     * For the q of the given type: (n + n_bins + 4) / 2 eps of the sum of the absolute values of
+     * the terms. */
+    void (*embed_gradient)(const dnn_embedding *of, ptrdiff_t n, ptrdiff_t first, ptrdiff_t last,
+                           const void *dout, const void *x, const void *s, const void *V,
+                           const void *c, void *ds, void *dV, void *dc);
 
     /* ---------------------------------------------------------------------- layers: scoring */
 

@@ -27,6 +27,22 @@ cdef void c_affine_backward(Py_ssize_t n, Py_ssize_t k, Py_ssize_t m, const real
                             const real* a, const real* W, real* da, real* dW,
                             real* db) noexcept nogil
 
+# out = s (x[:n_numeric], e, x[n_numeric:]), e[f, d] = c[f, d] + sum_t q[f, t] V[f, d, t],
+# q[f, t] = clip((x[f] - lower[f, t]) * inverse_width[f, t], 0, 1)
+#                   x (n, n_inputs); lower, inverse_width (n_numeric, n_bins); s (m,), where
+#                   m = n_numeric * size + n_inputs; V (n_numeric, size, n_bins);
+#                   c (n_numeric, size); out (n, m)
+cdef void c_piecewise_linear(Py_ssize_t n, Py_ssize_t n_inputs, Py_ssize_t n_numeric,
+                             Py_ssize_t n_bins, Py_ssize_t size, const real* x, const real* lower,
+                             const real* inverse_width, const real* s, const real* V,
+                             const real* c, real* out) noexcept nogil
+# Gradients with respect to x, s, V and c; dx is omitted if it is NULL, the others if ds is NULL
+cdef void c_piecewise_linear_backward(Py_ssize_t n, Py_ssize_t n_inputs, Py_ssize_t n_numeric,
+                                      Py_ssize_t n_bins, Py_ssize_t size, const real* dout,
+                                      const real* x, const real* lower, const real* inverse_width,
+                                      const real* s, const real* V, const real* c, real* dx,
+                                      real* ds, real* dV, real* dc) noexcept nogil
+
 # a = 1 / (1 + exp(-z)), n elements; a may be z
 cdef void c_sigmoid(Py_ssize_t n, const real* z, real* a) noexcept nogil
 # dz = da * a * (1 - a); dz may be da

@@ -26,6 +26,33 @@ def affine_backward(
     *,
     out: tuple[NDArray[_Real] | None, NDArray[_Real] | None, NDArray[_Real] | None] | None = None,
 ) -> tuple[NDArray[_Real], NDArray[_Real], NDArray[_Real]]: ...
+def piecewise_linear(
+    x: NDArray[_Real],
+    lower: NDArray[_Real],
+    inverse_width: NDArray[_Real],
+    s: NDArray[_Real],
+    V: NDArray[_Real],
+    c: NDArray[_Real],
+    *,
+    out: NDArray[_Real] | None = None,
+) -> NDArray[_Real]: ...
+def piecewise_linear_backward(
+    dout: NDArray[_Real],
+    x: NDArray[_Real],
+    lower: NDArray[_Real],
+    inverse_width: NDArray[_Real],
+    s: NDArray[_Real],
+    V: NDArray[_Real],
+    c: NDArray[_Real],
+    *,
+    out: tuple[
+        NDArray[_Real] | None,
+        NDArray[_Real] | None,
+        NDArray[_Real] | None,
+        NDArray[_Real] | None,
+    ]
+    | None = None,
+) -> tuple[NDArray[_Real], NDArray[_Real], NDArray[_Real], NDArray[_Real]]: ...
 def sigmoid(z: NDArray[_Real], *, out: NDArray[_Real] | None = None) -> NDArray[_Real]: ...
 def sigmoid_backward(
     da: NDArray[_Real], a: NDArray[_Real], *, out: NDArray[_Real] | None = None

@@ -24,6 +24,7 @@ from ._core.csrc cimport (
     DNN_SILU,
     DNN_SQUARED_ERROR,
     DNN_TANH,
+    dnn_embedding,
     ops_for,
 )
 
@@ -59,6 +60,36 @@ cdef void c_affine_backward(Py_ssize_t n, Py_ssize_t k, Py_ssize_t m, const real
         matmul_tn(<int> k, <int> m, <int> n, a, <int> k, dz, dW)
     if db != NULL:
         ops_for(dz).column_sums(n, m, dz, db)
+
+
+cdef dnn_embedding _embedding(Py_ssize_t n_inputs, Py_ssize_t n_numeric, Py_ssize_t n_bins,
+                              Py_ssize_t size, const real* lower,
+                              const real* inverse_width) noexcept nogil:
+    cdef dnn_embedding of
+    of.n_inputs, of.n_numeric, of.n_bins, of.size = n_inputs, n_numeric, n_bins, size
+    of.lower, of.inverse_width = lower, inverse_width
+    return of
+
+
+cdef void c_piecewise_linear(Py_ssize_t n, Py_ssize_t n_inputs, Py_ssize_t n_numeric,
+                             Py_ssize_t n_bins, Py_ssize_t size, const real* x, const real* lower,
+                             const real* inverse_width, const real* s, const real* V,
+                             const real* c, real* out) noexcept nogil:
+    cdef dnn_embedding of = _embedding(n_inputs, n_numeric, n_bins, size, lower, inverse_width)
+    ops_for(x).embed(&of, n, x, s, V, c, out)
+
+
+cdef void c_piecewise_linear_backward(Py_ssize_t n, Py_ssize_t n_inputs, Py_ssize_t n_numeric,
+                                      Py_ssize_t n_bins, Py_ssize_t size, const real* dout,
+                                      const real* x, const real* lower, const real* inverse_width,
+                                      const real* s, const real* V, const real* c, real* dx,
+                                      real* ds, real* dV, real* dc) noexcept nogil:
+    cdef dnn_embedding of = _embedding(n_inputs, n_numeric, n_bins, size, lower, inverse_width)
+    if dx != NULL:
+        ops_for(x).embed_delta(&of, n, dout, x, s, V, dx)
+    if ds != NULL:
+        ops_for(x).embed_gradient(&of, n, 0, n_numeric, dout, x, s, V, c, ds, dV, dc)
+        ops_for(x).embed_gradient(&of, n, n_numeric, n_inputs, dout, x, s, V, c, ds, dV, dc)
 
 
 cdef void c_sigmoid(Py_ssize_t n, const real* z, real* a) noexcept nogil:
@@ -351,6 +382,133 @@ def affine_backward(dz, a, W, *, out=None):
         dW[...] = 0
         db[...] = 0
     return da, dW, db
+
+
+def _piecewise_linear(Py_ssize_t n, Py_ssize_t n_inputs, Py_ssize_t n_numeric, Py_ssize_t n_bins,
+                      Py_ssize_t size, const real[::1] x, const real[::1] lower,
+                      const real[::1] inverse_width, const real[::1] s, const real[::1] V,
+                      const real[::1] c, real[::1] out):
+    cdef const real* edges = _data(lower)
+    cdef const real* inverse = _data(inverse_width)
+    cdef const real* weights = _data(V)
+    cdef const real* biases = _data(c)
+    with nogil:
+        c_piecewise_linear(n, n_inputs, n_numeric, n_bins, size, &x[0], edges, inverse, &s[0],
+                           weights, biases, &out[0])
+
+
+cdef tuple _checked_embedding(x, lower, inverse_width, s, V, c):
+    """Return the validated arguments of an embedding, and the number of its outputs."""
+    x, lower = matrix("x", x), matrix("lower", lower)
+    n_inputs, (n_numeric, n_bins) = x.shape[1], lower.shape
+    if n_numeric > n_inputs:
+        raise ValueError(
+            f"lower must have at most {n_inputs} rows, the columns of x, got {n_numeric}"
+        )
+    lower = array_like("lower", lower, lower.shape, "x", x.dtype)
+    inverse_width = array_like("inverse_width", inverse_width, lower.shape, "lower", x.dtype)
+    c = matrix("c", c)
+    size = c.shape[1]
+    m = n_numeric * size + n_inputs
+    c = array_like("c", c, (n_numeric, size), "lower", x.dtype)
+    V = array_like("V", V, (n_numeric, size, n_bins), "c and lower", x.dtype)
+    s = array_like("s", s, (m,), "x and c", x.dtype)
+    return x, lower, inverse_width, s, V, c, m
+
+
+def piecewise_linear(x, lower, inverse_width, s, V, c, *, out=None):
+    """Embed numbers by piecewise-linear functions, with a scale of every output.
+
+    ``out = s * (x[:, :n_numeric], e, x[:, n_numeric:])``, where
+    ``e[f, d] = c[f, d] + sum_t q[f, t] V[f, d, t]`` and
+    ``q[f, t] = clip((x[f] - lower[f, t]) * inverse_width[f, t], 0, 1)``, as in
+    :class:`dnncore.PiecewiseLinear`.
+
+    Parameters
+    ----------
+    x : array (n, n_inputs) of float32 or float64
+        Input rows, of which the first n_numeric columns are numbers.
+    lower, inverse_width : array (n_numeric, n_bins), same dtype
+        Lower edges of the bins, and reciprocals of their widths, 0 for bins that are not used.
+    s : array (m,), same dtype
+        Scale of each output, with m = n_numeric * size + n_inputs.
+    V : array (n_numeric, size, n_bins), same dtype
+        Weights of the bins.
+    c : array (n_numeric, size), same dtype
+        Biases.
+    out : array (n, m), same dtype, optional
+        Array to store the result in; must not overlap an input.
+
+    Returns
+    -------
+    array (n, m)
+    """
+    x, lower, inverse_width, s, V, c, m = _checked_embedding(x, lower, inverse_width, s, V, c)
+    n, n_inputs = x.shape
+    arrays = x, lower, inverse_width, s, V, c
+    out = output("out", out, (n, m), x.dtype, apart=arrays)
+    if n:
+        _piecewise_linear(n, n_inputs, *V.shape[::2], V.shape[1], *(a.ravel() for a in arrays),
+                          out.ravel())
+    return out
+
+
+def _piecewise_linear_backward(Py_ssize_t n, Py_ssize_t n_inputs, Py_ssize_t n_numeric,
+                               Py_ssize_t n_bins, Py_ssize_t size, const real[::1] dout,
+                               const real[::1] x, const real[::1] lower,
+                               const real[::1] inverse_width, const real[::1] s,
+                               const real[::1] V, const real[::1] c, real[::1] dx, real[::1] ds,
+                               real[::1] dV, real[::1] dc):
+    cdef const real* edges = _data(lower)
+    cdef const real* inverse = _data(inverse_width)
+    cdef const real* weights = _data(V)
+    cdef const real* biases = _data(c)
+    cdef real* weight_gradient = &dV[0] if dV.shape[0] else NULL
+    cdef real* bias_gradient = &dc[0] if dc.shape[0] else NULL
+    with nogil:
+        c_piecewise_linear_backward(n, n_inputs, n_numeric, n_bins, size, &dout[0], &x[0], edges,
+                                    inverse, &s[0], weights, biases, &dx[0], &ds[0],
+                                    weight_gradient, bias_gradient)
+
+
+def piecewise_linear_backward(dout, x, lower, inverse_width, s, V, c, *, out=None):
+    """Compute the gradients of :func:`piecewise_linear` with respect to x, s, V and c.
+
+    With ``out = s * u`` and ``du = s * dout``: ``ds = sum_rows dout * u``,
+    ``dV[f, d, t] = sum_rows q[f, t] du[f, d]``, ``dc[f, d] = sum_rows du[f, d]``, and
+    ``dx[f] = du[f] + sum_d,t du[f, d] V[f, d, t] inverse_width[f, t]`` with the t whose q[f, t] is
+    between 0 and 1; for inputs that are not numbers, ``dx = du``.
+
+    Parameters
+    ----------
+    dout : array (n, m) of float32 or float64
+        Gradient of the loss with respect to the output.
+    x, lower, inverse_width, s, V, c
+        Arguments of :func:`piecewise_linear`.
+    out : tuple of four arrays with the shapes of x, s, V and c, same dtype, optional
+        Arrays to store the results in. Each may be None; none may overlap another array.
+
+    Returns
+    -------
+    dx : array (n, n_inputs)
+    ds : array (m,)
+    dV : array (n_numeric, size, n_bins)
+    dc : array (n_numeric, size)
+    """
+    x, lower, inverse_width, s, V, c, m = _checked_embedding(x, lower, inverse_width, s, V, c)
+    n, n_inputs = x.shape
+    dout = array_like("dout", dout, (n, m), "x and s", x.dtype)
+    arrays = dout, x, lower, inverse_width, s, V, c
+    results = []
+    for i, (given, like) in enumerate(zip(outputs(out, 4), (x, s, V, c))):
+        results.append(output(f"out[{i}]", given, like.shape, x.dtype, apart=(*arrays, *results)))
+    if n:
+        _piecewise_linear_backward(n, n_inputs, *V.shape[::2], V.shape[1],
+                                   *(a.ravel() for a in arrays), *(a.ravel() for a in results))
+    else:
+        for result in results:
+            result[...] = 0
+    return tuple(results)
 
 
 def _activate(int activation, const real[::1] z, real[::1] out):

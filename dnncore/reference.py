@@ -51,6 +51,8 @@ __all__ = [
     "mish_backward",
     "norm",
     "norm_backward",
+    "piecewise_linear",
+    "piecewise_linear_backward",
     "relu",
     "relu_backward",
     "selu",
@@ -181,6 +183,116 @@ def affine_backward(
         _result(a.T @ dz, out[1], "out[1]"),
         _result(dz.sum(axis=0), out[2], "out[2]"),
     )
+
+
+def piecewise_linear(
+    x: NDArray[Real],
+    lower: NDArray[Real],
+    inverse_width: NDArray[Real],
+    s: NDArray[Real],
+    V: NDArray[Real],
+    c: NDArray[Real],
+    *,
+    out: NDArray[Real] | None = None,
+) -> NDArray[Real]:
+    """Embed numbers f by functions d that are linear in each bin t, and scale every output::
+
+        q[f, t] = clip((x[f] - lower[f, t]) * inverse_width[f, t], 0, 1)
+        e[f, d] = c[f, d] + sum_t q[f, t] V[f, d, t]
+        out = s * (x[:n_numeric], e, x[n_numeric:])
+
+    Parameters
+    ----------
+    x : array (n, n_inputs)
+        Input rows, of which the first n_numeric columns are numbers.
+    lower, inverse_width : array (n_numeric, n_bins)
+        Lower edges of the bins, and reciprocals of their widths, 0 for bins that are not used.
+    s : array (m,)
+        Scale of each output, with m = n_numeric * size + n_inputs.
+    V : array (n_numeric, size, n_bins)
+        Weights of the bins.
+    c : array (n_numeric, size)
+        Biases.
+    out : array (n, m), optional
+
+    Returns
+    -------
+    array (n, m)
+    """
+    x, lower, inverse_width, s, V, c = _embedding(x, lower, inverse_width, s, V, c)
+    return _result(s * _embedded(x, _encoded(x, lower, inverse_width), V, c), out)
+
+
+def piecewise_linear_backward(
+    dout: NDArray[Real],
+    x: NDArray[Real],
+    lower: NDArray[Real],
+    inverse_width: NDArray[Real],
+    s: NDArray[Real],
+    V: NDArray[Real],
+    c: NDArray[Real],
+    *,
+    out: tuple[
+        NDArray[Real] | None, NDArray[Real] | None, NDArray[Real] | None, NDArray[Real] | None
+    ]
+    | None = None,
+) -> tuple[NDArray[Real], NDArray[Real], NDArray[Real], NDArray[Real]]:
+    """Compute the gradients of :func:`piecewise_linear`, where ``out = s * u``::
+
+        ds = sum_rows dout * u
+        du = s * dout
+        dV[f, d, t] = sum_rows q[f, t] du[f, d]
+        dc[f, d] = sum_rows du[f, d]
+        dx[f] = du[f] + sum_d du[f, d] sum_t V[f, d, t] inverse_width[f, t]  (0 < q[f, t] < 1)
+
+    and ``dx = du`` for inputs that are not numbers.
+
+    Parameters
+    ----------
+    dout : array (n, m)
+        Gradient with respect to the output of :func:`piecewise_linear`.
+    x, lower, inverse_width, s, V, c
+        Arguments of :func:`piecewise_linear`.
+    out : tuple of four arrays, optional
+        Each may be None.
+
+    Returns
+    -------
+    dx : array (n, n_inputs)
+    ds : array (m,)
+    dV : array (n_numeric, size, n_bins)
+    dc : array (n_numeric, size)
+    """
+    x, lower, inverse_width, s, V, c = _embedding(x, lower, inverse_width, s, V, c)
+    dout = _like("dout", dout, (x.shape[0], s.shape[0]), "x and s", x)
+    if out is None:
+        out = (None, None, None, None)
+    if not isinstance(out, tuple) or len(out) != 4:
+        raise TypeError(f"out must be a tuple of 4 arrays, got {type(out).__name__}")
+    numbers, size, n_bins = V.shape
+    q = _encoded(x, lower, inverse_width)
+    du = s * dout
+    du_x, du_e, du_rest = np.split(du, [numbers, numbers * (1 + size)], axis=1)
+    du_e = du_e.reshape(len(x), numbers, size)
+    slope = np.where((q > 0) & (q < 1), inverse_width, 0)
+    du_x = du_x + np.einsum("rfd,fdt,rft->rf", du_e, V, slope)
+    return (
+        _result(np.hstack([du_x, du_rest]), out[0], "out[0]"),
+        _result((dout * _embedded(x, q, V, c)).sum(axis=0), out[1], "out[1]"),
+        _result(np.einsum("rft,rfd->fdt", q, du_e), out[2], "out[2]"),
+        _result(du_e.sum(axis=0), out[3], "out[3]"),
+    )
+
+
+def _encoded(x: NDArray[Real], lower: NDArray[Real], inverse_width: NDArray[Real]) -> NDArray[Real]:
+    """Return q (n, n_numeric, n_bins)."""
+    return np.clip((x[:, : len(lower), None] - lower) * inverse_width, 0, 1)
+
+
+def _embedded(x: NDArray[Real], q: NDArray[Real], V: NDArray[Real], c: NDArray[Real]) -> Any:
+    """Return ``u = (x[:n_numeric], e, x[n_numeric:])``."""
+    e = c + np.einsum("rft,fdt->rfd", q, V)
+    return np.hstack([x[:, : len(c)], e.reshape(len(x), c.size), x[:, len(c) :]])
 
 
 def sigmoid(z: NDArray[Real], *, out: NDArray[Real] | None = None) -> NDArray[Real]:
@@ -809,6 +921,29 @@ def _probabilities(name: str, x: NDArray[Real]) -> NDArray[Real]:
             f"{name} must lie in [0, 1], got {x[row, column]} in row {row}, column {column}"
         )
     return x
+
+
+def _embedding(
+    x: NDArray[Real],
+    lower: NDArray[Real],
+    inverse_width: NDArray[Real],
+    s: NDArray[Real],
+    V: NDArray[Real],
+    c: NDArray[Real],
+) -> tuple[NDArray[Real], ...]:
+    """Return the arguments of :func:`piecewise_linear`, validated."""
+    x, lower, c = _matrix("x", x), _matrix("lower", lower), _matrix("c", c)
+    n_inputs, numbers, size = x.shape[1], len(lower), c.shape[1]
+    if numbers > n_inputs:
+        raise ValueError(
+            f"lower must have at most {n_inputs} rows, the columns of x, got {numbers}"
+        )
+    lower = _like("lower", lower, lower.shape, "x", x)
+    inverse_width = _like("inverse_width", inverse_width, lower.shape, "lower", x)
+    c = _like("c", c, (numbers, size), "lower", x)
+    V = _like("V", V, (numbers, size, lower.shape[1]), "c and lower", x)
+    s = _like("s", s, (numbers * size + n_inputs,), "x and c", x)
+    return x, lower, inverse_width, s, V, c
 
 
 def _positive_number(name: str, value: float, array: NDArray[Real]) -> Real:

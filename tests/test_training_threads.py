@@ -15,7 +15,7 @@ from trainers import SIZES, trained
 from dnncore import Network
 from dnncore._core import csrc
 from dnncore._core.names import ACTIVATIONS
-from dnncore.training import SGD, Adam, Trainer
+from dnncore.training import SGD, Adam, AdamW, Trainer
 
 
 @pytest.mark.parametrize("dtype", [np.float32, np.float64])
@@ -38,7 +38,8 @@ def test_with_blas_threads_change_nothing_but_rounding(dtype, solver):
 )
 @pytest.mark.parametrize("dtype", [np.float32, np.float64])
 @pytest.mark.parametrize(
-    "solver", [SGD(0.1, momentum=0), SGD(0.1, nesterov=False), SGD(0.1), Adam(0.01)]
+    "solver",
+    [SGD(0.1, momentum=0), SGD(0.1, nesterov=False), SGD(0.1), Adam(0.01), AdamW(0.01)],
 )
 def test_builtin_gives_the_same_bits_everywhere(dtype, solver, sizes, select_isa):
     assert_same_bits_everywhere(select_isa, dtype, sizes, solver=solver)

@@ -144,12 +144,10 @@ static void layer_update(const dnn_step *step, ptrdiff_t n, ptrdiff_t k, ptrdiff
                 panel += n * of.width;
             }
             if (cols == m)
-                update(&constants, constants.decay, rows.count * m, g, s1 + corner, s2 + corner,
-                       W + corner);
+                update(&constants, rows.count * m, g, s1 + corner, s2 + corner, W + corner);
             else
                 for (ptrdiff_t i = 0, at = corner; i < rows.count; i++, at += m)
-                    update(&constants, constants.decay, cols, g + i * cols, s1 + at, s2 + at,
-                           W + at);
+                    update(&constants, cols, g + i * cols, s1 + at, s2 + at, W + at);
         }
     }
 }

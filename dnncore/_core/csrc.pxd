@@ -7,7 +7,7 @@ cdef extern from "ops.h" nogil:
     # Parameters of enum type are declared as int, because Cython does not convert ints to enums.
     enum:
         DNN_MOMENTS_ROWS
-        DNN_SGD, DNN_MOMENTUM, DNN_NESTEROV, DNN_ADAM
+        DNN_SGD, DNN_MOMENTUM, DNN_NESTEROV, DNN_ADAM, DNN_ADAMW
         DNN_IDENTITY, DNN_LOGISTIC, DNN_TANH, DNN_RELU, DNN_SELU, DNN_SILU, DNN_GELU, DNN_MISH
         DNN_BINARY_CROSS_ENTROPY, DNN_SQUARED_ERROR, DNN_HUBER
 
@@ -15,10 +15,19 @@ cdef extern from "ops.h" nogil:
         int update
         double rate
         double decay
+        double shrink
         double momentum
         double beta1
         double beta2
         double epsilon
+
+    ctypedef struct dnn_embedding:
+        Py_ssize_t n_inputs
+        Py_ssize_t n_numeric
+        Py_ssize_t n_bins
+        Py_ssize_t size
+        const void* lower
+        const void* inverse_width
 
     # `void *` is float* in dnn_isa.f32 and double* in dnn_isa.f64; see ops.h for documentation.
     ctypedef struct dnn_ops:
@@ -66,8 +75,8 @@ cdef extern from "ops.h" nogil:
                                  void* dz) noexcept nogil
         void (*dropout)(uint32_t key, uint32_t drop_below, double factor, Py_ssize_t first,
                         Py_ssize_t n, const void* x, void* out) noexcept nogil
-        void (*update)(const dnn_step* step, double decay, Py_ssize_t n, const void* g,
-                       void* state1, void* state2, void* w) noexcept nogil
+        void (*update)(const dnn_step* step, Py_ssize_t n, const void* g, void* state1,
+                       void* state2, void* w) noexcept nogil
         size_t (*layer_scratch)(Py_ssize_t n, Py_ssize_t k, Py_ssize_t m) noexcept nogil
         void (*layer_forward)(Py_ssize_t n, Py_ssize_t k, Py_ssize_t m, const void* a,
                               const void* W, const void* b, int activation, void* scratch,
@@ -79,6 +88,15 @@ cdef extern from "ops.h" nogil:
                              Py_ssize_t first, Py_ssize_t last, const void* a,
                              const void* dz, void* scratch, void* state1, void* state2,
                              void* W) noexcept nogil
+        void (*embed)(const dnn_embedding* of, Py_ssize_t n, const void* x, const void* s,
+                      const void* V, const void* c, void* out) noexcept nogil
+        void (*embed_delta)(const dnn_embedding* of, Py_ssize_t n, const void* dout,
+                            const void* x, const void* s, const void* V,
+                            void* dx) noexcept nogil
+        void (*embed_gradient)(const dnn_embedding* of, Py_ssize_t n, Py_ssize_t first,
+                               Py_ssize_t last, const void* dout, const void* x, const void* s,
+                               const void* V, const void* c, void* ds, void* dV,
+                               void* dc) noexcept nogil
         Py_ssize_t (*packed_cols)(Py_ssize_t m) noexcept nogil
         void (*pack_weights)(Py_ssize_t k, Py_ssize_t m, const void* W,
                              void* packed) noexcept nogil

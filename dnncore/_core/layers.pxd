@@ -1,10 +1,10 @@
 """The interface of a layer: forward, delta, and gradient with update.
 
 Each kind of layer is one file with these three functions, each with a fused type for float and
-double, and a function that creates a Layer from them. The first is `dense.pxd`.
+double, and a function that creates a Layer from them: `dense.pxd` and `embedding.pxd`.
 """
 
-from .csrc cimport dnn_step, real
+from .csrc cimport dnn_embedding, dnn_step, real
 
 
 # The functions take n >= 1 rows of the inputs `a` (n, n_inputs) and of the deltas of the outputs
@@ -27,11 +27,16 @@ ctypedef struct Layer:
     Py_ssize_t n_outputs
     int activation
     int input_activation
+    bint drops  # whether dropout applies to the outputs
     bint builtin  # whether to use the products of csrc/ instead of BLAS
     Py_ssize_t first_parameter  # in the vector of all parameters
     Py_ssize_t n_parameters
     Py_ssize_t n_blocks
     Py_ssize_t scratch_size
+    double weight_rate  # factors of the learning rate and of the decoupled weight decay
+    double bias_rate
+    double weight_decay
+    dnn_embedding embedding  # only of an embedding
     void (*forward_f32)(const Layer* layer, Py_ssize_t n, const float* a, const float* parameters,
                         float* scratch, float* out, float* slope) noexcept nogil
     void (*forward_f64)(const Layer* layer, Py_ssize_t n, const double* a,
@@ -50,6 +55,22 @@ ctypedef struct Layer:
                        int n_threads, const double* a, const double* dz, double* scratch,
                        double* state1, double* state2, double* parameters,
                        double* sum_squares) noexcept nogil
+
+
+cdef inline dnn_step weight_step(const Layer* layer, const dnn_step* step) noexcept nogil:
+    """Return the step for the weights of a layer."""
+    cdef dnn_step own = step[0]
+    own.rate *= layer.weight_rate
+    own.shrink *= layer.weight_rate * layer.weight_decay
+    return own
+
+
+cdef inline dnn_step bias_step(const Layer* layer, const dnn_step* step) noexcept nogil:
+    """Return the step for the biases of a layer, which do not decay."""
+    cdef dnn_step own = step[0]
+    own.rate *= layer.bias_rate
+    own.decay = own.shrink = 0.0
+    return own
 
 
 cdef inline void forward(const Layer* layer, Py_ssize_t n, const real* a, const real* parameters,

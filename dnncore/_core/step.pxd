@@ -60,8 +60,10 @@ ctypedef struct Job:
     double* row_loss
     Py_ssize_t n_blocks  # of all layers
     double* sum_squares  # per block
-    dnn_step step
+    dnn_step step  # of the weights of a layer without factors, before the bias correction
+    const double* rates  # of each step of this call; NULL: step.rate in all steps
     double alpha
+    double weight_decay
     Py_ssize_t steps_before
     double loss
     Py_ssize_t rows_done
@@ -96,7 +98,9 @@ cdef inline const real* _inputs(const Job* job, int l, Py_ssize_t start,
     """Return the inputs of layer l for the whole batch, which starts at row `start`."""
     if l == 0 and job.order == NULL and usable_as_is(&job.rows):
         return <const real*> job.rows.X + start * job.layers[0].n_inputs
-    cdef const void* buffer = job.dropped if l > 0 and job.drop_below else job.activations
+    cdef const void* buffer = job.activations
+    if l > 0 and job.drop_below and job.layers[l - 1].drops:
+        buffer = job.dropped
     return <const real*> buffer + job.offsets[l]
 
 
@@ -122,7 +126,7 @@ cdef inline void forward_rows(const Job* job, const real* parameters, const real
             inputs = _inputs(job, l, 0, parameters) + first * layer.n_inputs
         layers.forward(layer, last - first, inputs, parameters + layer.first_parameter, scratch,
                        out, slope)
-        if hidden and job.drop_below:
+        if job.drop_below and layer.drops:
             _drop(job, step, l, first * m, (last - first) * m, <const real*> out,
                   <real*> job.dropped + start)
 
@@ -145,7 +149,7 @@ cdef inline void _backward_rows(const Job* job, const real* parameters, Py_ssize
                      <const real*> deltas + job.offsets[l + 1] + first * m,
                      parameters + layer.first_parameter,
                      kept + job.offsets[l] + first * k, scratch, out)
-        if job.drop_below:
+        if job.drop_below and job.layers[l - 1].drops:
             _drop(job, step, l - 1, first * k, (last - first) * k, <const real*> out, out)
 
 
