@@ -26,11 +26,19 @@ class Graph:
         self._onnx = onnx
         self._nodes: list[Any] = []
         self._constants: list[Any] = []
+        self._numbers: set[str] = set()
         self._outputs: list[Any] = []
 
     def constant(self, name: str, array: NDArray[Any]) -> str:
         """Store an array, of numbers or strings, and return its name."""
         self._constants.append(self._onnx.numpy_helper.from_array(array, name))
+        return name
+
+    def number(self, value: float, dtype: np.dtype[Any]) -> str:
+        """Store a number, once, and return its name."""
+        name = f"{dtype}_{value!r}"
+        if name not in self._numbers:
+            self._numbers.add(self.constant(name, np.array(value, dtype)))
         return name
 
     def add(self, operator: str, *inputs: str, output: str = "", **attributes: Any) -> str:

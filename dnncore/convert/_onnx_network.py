@@ -5,9 +5,8 @@ from __future__ import annotations
 import numpy as np
 
 from ._description import Description, plain_labels
+from ._onnx_activations import append_activation
 from ._onnx_graph import Graph
-
-OPERATORS = {"logistic": "Sigmoid", "tanh": "Tanh", "relu": "Relu"}
 
 
 def append_network(graph: Graph, description: Description) -> None:
@@ -31,8 +30,7 @@ def append_layers(graph: Graph, description: Description, a: str, suffix: str = 
     for number, layer in enumerate(description.layers, start=1):
         W = graph.constant(f"W_{number}{suffix}", layer.W)
         a = graph.add("Gemm", a, W, graph.constant(f"b_{number}{suffix}", layer.b))
-        if layer.activation != "identity":
-            a = graph.add(OPERATORS[layer.activation], a)
+        a = append_activation(graph, layer.activation, a, description.dtype)
     return a
 
 

@@ -24,8 +24,7 @@ def append_table(graph: Graph, table: TableDescription) -> None:
         return
     graph.add("Cast", mean, output="probabilities", to=double)
     if table.output == "logistic":
-        half = graph.constant("half", np.full((), 0.5, table.dtype))
-        positive = graph.add("Greater", "probabilities", half)
+        positive = graph.add("Greater", "probabilities", graph.number(0.5, table.dtype))
         graph.add("Cast", positive, output="label", to=graph.type_code(INT64))
         graph.declare_output("label", INT64, table.n_outputs)
     else:
@@ -79,21 +78,22 @@ def _scaled(graph: Graph, table: TableDescription, x: str, is_missing: str) -> s
     """Append NumberColumn.scaled."""
     _, half_median, half_scale, _ = table.numbers
     constant = half_scale == 0
-    half, zero = (graph.constant(n, np.array(v)) for n, v in (("one_half", 0.5), ("zero", 0.0)))
-    shifted = graph.add("Sub", graph.add("Mul", x, half), graph.constant("medians", half_median))
-    scales = graph.constant("scales", np.where(constant, 1.0, half_scale))
-    bounds = [
-        graph.constant(f"z_{i}", np.array(v)) for i, v in enumerate((-BEYOND_CLIP, BEYOND_CLIP))
-    ]
-    z = graph.add("Clip", graph.add("Div", shifted, scales), *bounds)
-    ratio = graph.add("Div", z, graph.constant("clip", np.array(CLIP)))
-    square = graph.add("Add", graph.add("Mul", ratio, ratio), graph.constant("one", np.array(1.0)))
+
+    def number(value: float) -> str:
+        return graph.number(value, table.dtype)
+
+    halved = graph.add("Mul", x, number(0.5))
+    shifted = graph.add("Sub", halved, graph.constant("half_medians", half_median))
+    scales = graph.constant("half_scales", np.where(constant, 1.0, half_scale))
+    z = graph.add("Div", shifted, scales)
+    z = graph.add("Clip", z, number(-BEYOND_CLIP), number(BEYOND_CLIP))
+    ratio = graph.add("Div", z, number(CLIP))
+    square = graph.add("Add", graph.add("Mul", ratio, ratio), number(1.0))
     z = graph.add("Div", z, graph.add("Sqrt", square))
+    is_zero = is_missing
     if constant.any():
         is_zero = graph.add("Or", is_missing, graph.constant("constant", constant))
-    else:
-        is_zero = is_missing
-    return graph.add("Where", is_zero, zero, z)
+    return graph.add("Where", is_zero, number(0.0), z)
 
 
 def _categories(graph: Graph, table: TableDescription) -> str:
@@ -101,11 +101,9 @@ def _categories(graph: Graph, table: TableDescription) -> str:
     columns, n_values, feature_column, feature_code = table.category_features
     x = _columns(graph, "categories", "X", columns)
     end = graph.constant("n_values", n_values.astype(np.float64))
-    minus_one, nought = (
-        graph.constant(n, np.array(v)) for n, v in (("minus_one", -1.0), ("nought", 0.0))
-    )
+    zero, minus_one = (graph.number(value, table.dtype) for value in (0.0, -1.0))
     is_missing = graph.add("Or", graph.add("IsNaN", x), graph.add("Equal", x, minus_one))
-    in_range = graph.add("And", graph.add("GreaterOrEqual", x, nought), graph.add("Less", x, end))
+    in_range = graph.add("And", graph.add("GreaterOrEqual", x, zero), graph.add("Less", x, end))
     known = graph.add("And", in_range, graph.add("Equal", x, graph.add("Floor", x)))
     code = graph.add("Where", known, x, end)
     missing_code = graph.constant("missing_code", n_values.astype(np.float64) + 1)
