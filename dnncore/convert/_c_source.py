@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from itertools import cycle
 from typing import Any
 
@@ -20,6 +21,7 @@ class CSource:
         self.name, self.dtype = name, description.dtype
         self._description = description
         self._tables: list[str] = []
+        self._counts: Counter[str] = Counter()
         self._functions: dict[str, str] = {}
         self._label_type = ""
         self.stack = self._write(description)
@@ -39,7 +41,13 @@ class CSource:
         return text.fill_in(template, self.name, dtype or self.dtype, self._label_type)
 
     def table(self, name: str, array: NDArray[Any]) -> str:
-        """Define a constant array of the type of the array, and return its name."""
+        """Define a constant array of the type of the array, and return its name.
+
+        That is new if another array has it already.
+        """
+        self._counts[name] += 1
+        if self._counts[name] > 1:
+            name = f"{name}_{self._counts[name]}"
         head = f"static const {text.c_type(array.dtype)} NAME_{name}[{array.size}]"
         self._append_table(head, text.numbers(array))
         return f"{self.name}_{name}"
@@ -60,11 +68,9 @@ class CSource:
     def write_forward(self, model: Description, name: str = "forward") -> int:
         """Write the function that computes the logits or the predicted targets.
 
-        Returns the number of its numbers on the stack. Tables of other functions than `forward`
-        have the same suffix as the function.
+        Returns the number of its numbers on the stack.
         """
         statements: list[str] = []
-        suffix = name.removeprefix("forward")
         buffers = Buffers()
         a, width = "x", model.n_features
         for step in model.steps:
@@ -76,8 +82,7 @@ class CSource:
         for number, layer in enumerate(model.layers, start=1):
             n, m = layer.W.shape
             out = buffers.next(m) if number < len(model.layers) else "z"
-            W = self.table(f"W{number}{suffix}", layer.W)
-            b = self.table(f"b{number}{suffix}", layer.b)
+            W, b = self.table(f"W{number}", layer.W), self.table(f"b{number}", layer.b)
             statements.append(f"{affine}({n}, {m}, {a}, {W}, {b}, {out});")
             if layer.activation != "identity":
                 statements.append(f"{self.activation(layer.activation)}({m}, {out});")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections import Counter
 from typing import Any
 
 import numpy as np
@@ -26,11 +27,18 @@ class Graph:
         self._onnx = onnx
         self._nodes: list[Any] = []
         self._constants: list[Any] = []
+        self._counts: Counter[str] = Counter()
         self._numbers: set[str] = set()
         self._outputs: list[Any] = []
 
     def constant(self, name: str, array: NDArray[Any]) -> str:
-        """Store an array, of numbers or strings, and return its name."""
+        """Store an array, of numbers or strings, and return its name.
+
+        That is new if another array has it already.
+        """
+        self._counts[name] += 1
+        if self._counts[name] > 1:
+            name = f"{name}_{self._counts[name]}"
         self._constants.append(self._onnx.numpy_helper.from_array(array, name))
         return name
 

@@ -20,16 +20,13 @@ def append_network(graph: Graph, description: Description) -> None:
         _append_classes(graph, description, z)
 
 
-def append_layers(graph: Graph, description: Description, a: str, suffix: str = "") -> str:
-    """Append the steps and layers of a network, and return the name of the logits.
-
-    The names of the constants have the suffix.
-    """
+def append_layers(graph: Graph, description: Description, a: str) -> str:
+    """Append the steps and layers of a network, and return the name of the logits."""
     for step in description.steps:
         a = step.to_onnx(graph, a)
     for number, layer in enumerate(description.layers, start=1):
-        W = graph.constant(f"W_{number}{suffix}", layer.W)
-        a = graph.add("Gemm", a, W, graph.constant(f"b_{number}{suffix}", layer.b))
+        W, b = graph.constant(f"W_{number}", layer.W), graph.constant(f"b_{number}", layer.b)
+        a = graph.add("Gemm", a, W, b)
         a = append_activation(graph, layer.activation, a, description.dtype)
     return a
 

@@ -38,8 +38,8 @@ def append_table(graph: Graph, table: TableDescription) -> None:
 
 def _append_mean(graph: Graph, table: TableDescription, inputs: str) -> str:
     total = ""
-    for number, network in enumerate(table.networks, start=1):
-        z = append_layers(graph, network, inputs, f"_of_{number}")
+    for network in table.networks:
+        z = append_layers(graph, network, inputs)
         if table.output in OUTPUTS:
             operator, attributes = OUTPUTS[table.output]
             z = graph.add(operator, z, **attributes)

@@ -47,7 +47,8 @@ def to_torch(model: Model, *, logits: bool = False) -> torch.nn.Sequential:
     Returns
     -------
     torch.nn.Sequential
-        ``Norm`` (input standardisation) and ``Missing`` (missing values), if the model has them;
+        ``Norm`` (input standardisation), ``Missing`` (missing values) and ``Embedding``
+        (:class:`dnncore.PiecewiseLinear`), if the model has them;
         ``Linear`` and an activation for each hidden layer; ``Linear``; finally ``Softmax``,
         ``Sigmoid`` or, for standardised targets, ``Rescale``. The parameters are trainable
         copies, of the model's dtype. ``Norm``, ``Missing`` and ``Rescale`` are modules of
