@@ -94,11 +94,12 @@ class PiecewiseLinear:
     ) -> None:
         arrays = [np.asarray(lower), np.asarray(inverse_width)]
         single = all(x.dtype == np.float32 for x in arrays)
-        edges, inverse = (np.array(x, np.float32 if single else np.float64, order="C") for x in arrays)
+        edges, inverse = (
+            np.array(x, np.float32 if single else np.float64, order="C") for x in arrays
+        )
         if edges.ndim != 2 or edges.shape[1] == 0:
             raise ValueError(
-                "lower must have shape (n_numeric, n_bins) with at least 1 bin, got "
-                f"{edges.shape}"
+                f"lower must have shape (n_numeric, n_bins) with at least 1 bin, got {edges.shape}"
             )
         if inverse.shape != edges.shape:
             raise ValueError(
@@ -204,15 +205,13 @@ class PiecewiseLinear:
         V[...] = random.uniform(-bound, bound, V.shape)
 
 
-def check_embedding(
-    embedding: object, n_outputs: int, dtype: DTypeLike
-) -> PiecewiseLinear:
+def check_embedding(embedding: object, n_outputs: int, dtype: DTypeLike) -> PiecewiseLinear:
     """Return an embedding, checked to have that many outputs, in the given dtype."""
     if not isinstance(embedding, PiecewiseLinear):
         raise TypeError(f"embedding must be a PiecewiseLinear, got {type(embedding).__name__}")
     if embedding.n_outputs != n_outputs:
         raise ValueError(
-            f"layer_sizes[0] must be {embedding.n_outputs}, the number of outputs of the embedding, "
-            f"got {n_outputs}"
+            f"layer_sizes[0] must be {embedding.n_outputs}, the number of outputs of the "
+            f"embedding, got {n_outputs}"
         )
     return embedding.astype(dtype)

@@ -22,6 +22,7 @@ from .._training.members import Member, train_members
 from .._training.recipe import Recipe
 from ..ensemble import Ensemble
 from .folds import folds
+from .importances import permutation_importances
 from .params import hidden_sizes, validate_table_params
 from .progress import progress_bar
 from .rows import encoded
@@ -53,7 +54,7 @@ class TabularEstimator(BaseEstimator, metaclass=ABCMeta):  # type: ignore[misc]
 
     @abstractmethod
     def _finish(
-        self, learnt: Any, targets: Targets, y: NDArray[Any], labels: Labels,
+        self, learnt: Any, y: NDArray[Any], labels: Labels,
         held_out: list[NDArray[np.intp]], logits: list[NDArray[Any]],
     ) -> None:  # fmt: skip
         """Learn from the logits of the rows that each member was trained without."""
@@ -93,7 +94,13 @@ class TabularEstimator(BaseEstimator, metaclass=ABCMeta):  # type: ignore[misc]
                 member.trainer.network.logits(rows[member.held_out], n_threads=self.n_threads)
                 for member in trained
             ]
-            self._finish(learner.learnt(), targets, y, labels, held_out, logits)
+            self._finish(learner.learnt(), y, labels, held_out, logits)
+            self.__dict__.pop("feature_importances_", None)
+            if self.importances:
+                networks = self.ensemble_.networks
+                self.feature_importances_ = permutation_importances(
+                    networks, rows, labels, held_out, encoder.encoding_.features, random
+                )
 
     @contextmanager
     def _unchanged_on_error(self) -> Iterator[None]:
@@ -187,6 +194,10 @@ class TabularEstimator(BaseEstimator, metaclass=ABCMeta):  # type: ignore[misc]
         return trained
 
     # -------------------------------------------------------------------------- scoring
+
+    @property
+    def n_iter_(self) -> NDArray[np.intp]:
+        return np.array([history.n_iter for history in self.histories_])
 
     def _mean_outputs(self, X: Any) -> NDArray[Any]:
         check_is_fitted(self)
