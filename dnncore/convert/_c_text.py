@@ -191,6 +191,47 @@ ACTIVATIONS = {
             }
         }
         """,
+    "selu": """
+        static void NAME_selu(int n, REAL *z)
+        {
+            int j;
+            for (j = 0; j < n; j++) {
+                z[j] = z[j] > 0 ? 1.0507009873554805_F * z[j]
+                                : 1.7580993408473768_F * expm1_F(z[j]);
+            }
+        }
+        """,
+    "silu": """
+        /* z / (1 + exp(-z)), computed from exp(-|z|), which cannot overflow. */
+        static void NAME_silu(int n, REAL *z)
+        {
+            int j;
+            for (j = 0; j < n; j++) {
+                const REAL e = exp_F(-fabs_F(z[j]));
+                z[j] *= (z[j] >= 0 ? 1.0_F : e) / (1.0_F + e);
+            }
+        }
+        """,
+    "gelu": """
+        /* z Phi(z) with the normal distribution function Phi. */
+        static void NAME_gelu(int n, REAL *z)
+        {
+            int j;
+            for (j = 0; j < n; j++) z[j] *= 0.5_F * erfc_F(-0.70710678118654752_F * z[j]);
+        }
+        """,
+    "mish": """
+        /* z tanh(log(1 + exp(z))), computed from exp(-|z|), which cannot overflow. */
+        static void NAME_mish(int n, REAL *z)
+        {
+            int j;
+            for (j = 0; j < n; j++) {
+                const REAL e = exp_F(-fabs_F(z[j]));
+                const REAL top = z[j] >= 0 ? 1.0_F + 2.0_F * e : e * (2.0_F + e);
+                z[j] *= top / (top + (z[j] >= 0 ? 2.0_F * e * e : 2.0_F));
+            }
+        }
+        """,
     "softmax": """
         static void NAME_softmax(int n, REAL *z)
         {

@@ -42,7 +42,7 @@ def networks(make_network):
         make_network,
         st.lists(st.integers(1, 40), min_size=2, max_size=5),
         st.sampled_from([np.float32, np.float64]),
-        st.sampled_from(["logistic", "tanh", "relu", "identity"]),
+        st.sampled_from(["logistic", "tanh", "relu", "identity", "selu", "silu", "gelu", "mish"]),
         st.sampled_from(["softmax", "logistic", "identity"]),
         st.booleans(),
         st.integers(0, 1000),
