@@ -249,6 +249,8 @@ def piecewise_linear_backward(
     dV : array (n_numeric, size, n_bins)
     dc : array (n_numeric, size)
     """
+    dout, x = _matrix("dout", dout), _matrix("x", x)
+    x = _like("x", x, (dout.shape[0], x.shape[1]), "dout", dout)
     x, lower, inverse_width, s, V, c = _embedding(x, lower, inverse_width, s, V, c)
     dout = _like("dout", dout, (x.shape[0], s.shape[0]), "x and s", x)
     if out is None:
@@ -265,7 +267,7 @@ def piecewise_linear_backward(
     return (
         _result(np.hstack([du_x, du_rest]), out[0], "out[0]"),
         _result((dout * _embedded(x, q, V, c)).sum(axis=0), out[1], "out[1]"),
-        _result(np.einsum("rft,rfd->fdt", q, du_e), out[2], "out[2]"),
+        _result(np.einsum("rft,rfd->fdt", q, du_e, order="C"), out[2], "out[2]"),
         _result(du_e.sum(axis=0), out[3], "out[3]"),
     )
 
@@ -754,7 +756,8 @@ def _embedding(
     n_inputs, numbers, size = x.shape[1], len(lower), c.shape[1]
     if numbers > n_inputs:
         raise ValueError(
-            f"lower must have at most {n_inputs} rows, the columns of x, got {numbers}"
+            f"lower must have shape (n_numeric, n_bins) with at most {n_inputs} rows, the number "
+            f"of columns of x, got {lower.shape}"
         )
     lower = _like("lower", lower, lower.shape, "x", x)
     inverse_width = _like("inverse_width", inverse_width, lower.shape, "lower", x)
