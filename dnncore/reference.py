@@ -257,7 +257,7 @@ def piecewise_linear_backward(
         out = (None, None, None, None)
     if not isinstance(out, tuple) or len(out) != 4:
         raise TypeError(f"out must be a tuple of 4 arrays, got {type(out).__name__}")
-    numbers, size, n_bins = V.shape
+    numbers, size = c.shape
     q = _encoded(x, lower, inverse_width)
     du = s * dout
     du_x, du_e, du_rest = np.split(du, [numbers, numbers * (1 + size)], axis=1)
@@ -274,7 +274,8 @@ def piecewise_linear_backward(
 
 def _encoded(x: NDArray[Real], lower: NDArray[Real], inverse_width: NDArray[Real]) -> NDArray[Real]:
     """Return q (n, n_numeric, n_bins)."""
-    return np.clip((x[:, : len(lower), None] - lower) * inverse_width, 0, 1)
+    q: NDArray[Real] = np.clip((x[:, : len(lower), None] - lower) * inverse_width, 0, 1)
+    return q
 
 
 def _embedded(x: NDArray[Real], q: NDArray[Real], V: NDArray[Real], c: NDArray[Real]) -> Any:

@@ -66,7 +66,9 @@ def test_affine(m, k, module):
 @pytest.mark.parametrize(("numbers", "rest"), [(0, 3), (1, 0), (2, 1), (17, 2)])
 def test_piecewise_linear(numbers, rest, n_bins, size, module):
     n, m = 3, numbers * (1 + size) + rest
-    x, V, c, s, dout = normals((n, numbers + rest), (numbers, size, n_bins), (numbers, size), (m,), (n, m))
+    x, V, c, s, dout = normals(
+        (n, numbers + rest), (numbers, size, n_bins), (numbers, size), (m,), (n, m)
+    )
     # Every third number lies below all bins, every third one above them; one bin is not used.
     lower = np.linspace(-2, 2, n_bins, endpoint=False) * np.ones((numbers, 1)) - 0.01
     inverse_width = np.full(lower.shape, n_bins / 4)
