@@ -54,6 +54,20 @@ cdef void c_tanh_backward(Py_ssize_t n, const real* da, const real* a, real* dz)
 # a = max(z, 0), and dz = da where a > 0, else 0
 cdef void c_relu(Py_ssize_t n, const real* z, real* a) noexcept nogil
 cdef void c_relu_backward(Py_ssize_t n, const real* da, const real* a, real* dz) noexcept nogil
+# a = s z where z > 0, else t (exp(z) - 1), and dz = da s where a > 0, else da (a + t), with
+# s = 1.0507009873554805 and t = 1.7580993408473768
+cdef void c_selu(Py_ssize_t n, const real* z, real* a) noexcept nogil
+cdef void c_selu_backward(Py_ssize_t n, const real* da, const real* a, real* dz) noexcept nogil
+# The derivatives of the following functions need their input: dz = da * f'(z)
+# a = z / (1 + exp(-z))
+cdef void c_silu(Py_ssize_t n, const real* z, real* a) noexcept nogil
+cdef void c_silu_backward(Py_ssize_t n, const real* da, const real* z, real* dz) noexcept nogil
+# a = z (1 + erf(z / sqrt(2))) / 2
+cdef void c_gelu(Py_ssize_t n, const real* z, real* a) noexcept nogil
+cdef void c_gelu_backward(Py_ssize_t n, const real* da, const real* z, real* dz) noexcept nogil
+# a = z tanh(log(1 + exp(z)))
+cdef void c_mish(Py_ssize_t n, const real* z, real* a) noexcept nogil
+cdef void c_mish_backward(Py_ssize_t n, const real* da, const real* z, real* dz) noexcept nogil
 
 # Row-wise on (n, m); the output may be the first input
 cdef void c_softmax(Py_ssize_t n, Py_ssize_t m, const real* z, real* p) noexcept nogil

@@ -14,15 +14,24 @@ from ._core.labels import labels
 from ._core.blas cimport matmul, matmul_nt, matmul_tn
 from ._core.csrc cimport (
     DNN_BINARY_CROSS_ENTROPY,
+    DNN_GELU,
     DNN_HUBER,
     DNN_IDENTITY,
     DNN_LOGISTIC,
+    DNN_MISH,
     DNN_RELU,
+    DNN_SELU,
+    DNN_SILU,
     DNN_SQUARED_ERROR,
     DNN_TANH,
     dnn_embedding,
     ops_for,
 )
+
+
+cdef enum:
+    BLOCK = 256  # elements whose slopes are computed together, on the stack
+
 
 # --------------------------------------------------------------------- nogil functions
 
@@ -39,7 +48,7 @@ cdef void c_norm_backward(Py_ssize_t n, Py_ssize_t m, const real* da, const real
 cdef void c_affine(Py_ssize_t n, Py_ssize_t k, Py_ssize_t m, const real* a, const real* W,
                    const real* b, real* z) noexcept nogil:
     matmul(<int> n, <int> m, <int> k, a, W, z)
-    ops_for(a).add_bias(DNN_IDENTITY, n, m, b, z)
+    ops_for(a).add_bias(DNN_IDENTITY, n, m, b, z, NULL)
 
 
 cdef void c_affine_backward(Py_ssize_t n, Py_ssize_t k, Py_ssize_t m, const real* dz,
@@ -84,7 +93,7 @@ cdef void c_piecewise_linear_backward(Py_ssize_t n, Py_ssize_t n_inputs, Py_ssiz
 
 
 cdef void c_sigmoid(Py_ssize_t n, const real* z, real* a) noexcept nogil:
-    ops_for(z).activate(DNN_LOGISTIC, n, z, a)
+    ops_for(z).activate(DNN_LOGISTIC, n, z, a, NULL)
 
 
 cdef void c_sigmoid_backward(Py_ssize_t n, const real* da, const real* a,
@@ -93,7 +102,7 @@ cdef void c_sigmoid_backward(Py_ssize_t n, const real* da, const real* a,
 
 
 cdef void c_tanh(Py_ssize_t n, const real* z, real* a) noexcept nogil:
-    ops_for(z).activate(DNN_TANH, n, z, a)
+    ops_for(z).activate(DNN_TANH, n, z, a, NULL)
 
 
 cdef void c_tanh_backward(Py_ssize_t n, const real* da, const real* a,
@@ -102,12 +111,61 @@ cdef void c_tanh_backward(Py_ssize_t n, const real* da, const real* a,
 
 
 cdef void c_relu(Py_ssize_t n, const real* z, real* a) noexcept nogil:
-    ops_for(z).activate(DNN_RELU, n, z, a)
+    ops_for(z).activate(DNN_RELU, n, z, a, NULL)
 
 
 cdef void c_relu_backward(Py_ssize_t n, const real* da, const real* a,
                           real* dz) noexcept nogil:
     ops_for(da).activate_backward(DNN_RELU, n, da, a, dz)
+
+
+cdef void c_selu(Py_ssize_t n, const real* z, real* a) noexcept nogil:
+    ops_for(z).activate(DNN_SELU, n, z, a, NULL)
+
+
+cdef void c_selu_backward(Py_ssize_t n, const real* da, const real* a,
+                          real* dz) noexcept nogil:
+    ops_for(da).activate_backward(DNN_SELU, n, da, a, dz)
+
+
+cdef void _backward_from_input(int activation, Py_ssize_t n, const real* da, const real* z,
+                               real* dz) noexcept nogil:
+    """Compute dz = da * f'(z) for the activation functions with a slope."""
+    cdef real a[BLOCK]
+    cdef real slope[BLOCK]
+    cdef Py_ssize_t start = 0, size
+    while start < n:
+        size = min(<Py_ssize_t> BLOCK, n - start)
+        ops_for(z).activate(activation, size, z + start, a, slope)
+        ops_for(z).activate_backward(activation, size, da + start, slope, dz + start)
+        start += size
+
+
+cdef void c_silu(Py_ssize_t n, const real* z, real* a) noexcept nogil:
+    ops_for(z).activate(DNN_SILU, n, z, a, NULL)
+
+
+cdef void c_silu_backward(Py_ssize_t n, const real* da, const real* z,
+                          real* dz) noexcept nogil:
+    _backward_from_input(DNN_SILU, n, da, z, dz)
+
+
+cdef void c_gelu(Py_ssize_t n, const real* z, real* a) noexcept nogil:
+    ops_for(z).activate(DNN_GELU, n, z, a, NULL)
+
+
+cdef void c_gelu_backward(Py_ssize_t n, const real* da, const real* z,
+                          real* dz) noexcept nogil:
+    _backward_from_input(DNN_GELU, n, da, z, dz)
+
+
+cdef void c_mish(Py_ssize_t n, const real* z, real* a) noexcept nogil:
+    ops_for(z).activate(DNN_MISH, n, z, a, NULL)
+
+
+cdef void c_mish_backward(Py_ssize_t n, const real* da, const real* z,
+                          real* dz) noexcept nogil:
+    _backward_from_input(DNN_MISH, n, da, z, dz)
 
 
 cdef void c_softmax(Py_ssize_t n, Py_ssize_t m, const real* z, real* p) noexcept nogil:
@@ -458,22 +516,18 @@ def piecewise_linear_backward(dout, x, lower, inverse_width, s, V, c, *, out=Non
 
 def _activate(int activation, const real[::1] z, real[::1] out):
     with nogil:
-        if activation == DNN_LOGISTIC:
-            c_sigmoid(z.shape[0], &z[0], &out[0])
-        elif activation == DNN_TANH:
-            c_tanh(z.shape[0], &z[0], &out[0])
-        else:
-            c_relu(z.shape[0], &z[0], &out[0])
+        ops_for(&z[0]).activate(activation, z.shape[0], &z[0], &out[0], NULL)
 
 
 def _activate_backward(int activation, const real[::1] da, const real[::1] a, real[::1] out):
     with nogil:
-        if activation == DNN_LOGISTIC:
-            c_sigmoid_backward(da.shape[0], &da[0], &a[0], &out[0])
-        elif activation == DNN_TANH:
-            c_tanh_backward(da.shape[0], &da[0], &a[0], &out[0])
-        else:
-            c_relu_backward(da.shape[0], &da[0], &a[0], &out[0])
+        ops_for(&da[0]).activate_backward(activation, da.shape[0], &da[0], &a[0], &out[0])
+
+
+def _activate_backward_from_input(int activation, const real[::1] da, const real[::1] z,
+                                  real[::1] out):
+    with nogil:
+        _backward_from_input(activation, da.shape[0], &da[0], &z[0], &out[0])
 
 
 cdef object _activated(int activation, z, out):
@@ -490,6 +544,15 @@ cdef object _activated_backward(int activation, da, a, out):
     out = output("out", out, da.shape, da.dtype, in_place=da, apart=(a,))
     if da.size:
         _activate_backward(activation, da.ravel(), a.ravel(), out.ravel())
+    return out
+
+
+cdef object _activated_backward_from_input(int activation, da, z, out):
+    da = real_array("da", da)
+    z = array_like("z", z, da.shape, "da", da.dtype)
+    out = output("out", out, da.shape, da.dtype, in_place=da, apart=(z,))
+    if da.size:
+        _activate_backward_from_input(activation, da.ravel(), z.ravel(), out.ravel())
     return out
 
 
@@ -599,6 +662,177 @@ def relu_backward(da, a, *, out=None):
     dz : array, like `da`
     """
     return _activated_backward(DNN_RELU, da, a, out)
+
+
+def selu(z, *, out=None):
+    """Compute ``lambda z`` where ``z > 0``, else ``lambda alpha (exp(z) - 1)``, elementwise.
+
+    Parameters
+    ----------
+    z : array of float32 or float64, any shape
+        Input values.
+    out : array, same shape and dtype, optional
+        Array to store the result in; may be `z`.
+
+    Returns
+    -------
+    array, like `z`
+
+    Notes
+    -----
+    G. Klambauer et al. (2017), "Self-Normalizing Neural Networks": with lambda =
+    1.0507009873554805 and alpha = 1.6732632423543772, layers keep mean 0 and variance 1.
+    """
+    return _activated(DNN_SELU, z, out)
+
+
+def selu_backward(da, a, *, out=None):
+    """Compute the gradient of :func:`selu` from its output a.
+
+    ``dz = da * lambda`` where ``a > 0``, else ``da * (a + lambda alpha)``.
+
+    Parameters
+    ----------
+    da : array of float32 or float64, any shape
+        Gradient of the loss with respect to a.
+    a : array, same shape and dtype
+        Output of the forward function.
+    out : array, same shape and dtype, optional
+        Array to store the result in; may be `da`.
+
+    Returns
+    -------
+    dz : array, like `da`
+    """
+    return _activated_backward(DNN_SELU, da, a, out)
+
+
+def silu(z, *, out=None):
+    """Compute ``z p`` with ``p = sigmoid(z)`` elementwise.
+
+    Parameters
+    ----------
+    z : array of float32 or float64, any shape
+        Input values.
+    out : array, same shape and dtype, optional
+        Array to store the result in; may be `z`.
+
+    Returns
+    -------
+    array, like `z`
+
+    Notes
+    -----
+    Also called swish. S. Elfwing, E. Uchibe and K. Doya (2018), "Sigmoid-weighted linear units for
+    neural network function approximation in reinforcement learning".
+    """
+    return _activated(DNN_SILU, z, out)
+
+
+def silu_backward(da, z, *, out=None):
+    """Compute the gradient of :func:`silu` from its input z.
+
+    ``dz = da * p (1 + z (1 - p))`` with ``p = sigmoid(z)``.
+
+    Parameters
+    ----------
+    da : array of float32 or float64, any shape
+        Gradient of the loss with respect to a.
+    z : array, same shape and dtype
+        Input of the forward function.
+    out : array, same shape and dtype, optional
+        Array to store the result in; may be `da`.
+
+    Returns
+    -------
+    dz : array, like `da`
+    """
+    return _activated_backward_from_input(DNN_SILU, da, z, out)
+
+
+def gelu(z, *, out=None):
+    """Compute ``z Phi(z)`` elementwise.
+
+    Parameters
+    ----------
+    z : array of float32 or float64, any shape
+        Input values.
+    out : array, same shape and dtype, optional
+        Array to store the result in; may be `z`.
+
+    Returns
+    -------
+    array, like `z`
+
+    Notes
+    -----
+    Phi is the normal distribution function, ``Phi(z) = (1 + erf(z / sqrt(2))) / 2``, not its
+    approximation by tanh. D. Hendrycks and K. Gimpel (2016), "Gaussian Error Linear Units (GELUs)".
+    """
+    return _activated(DNN_GELU, z, out)
+
+
+def gelu_backward(da, z, *, out=None):
+    """Compute the gradient of :func:`gelu` from its input z.
+
+    ``dz = da * (Phi(z) + z phi(z))`` with ``phi(z) = exp(-z^2 / 2) / sqrt(2 pi)``.
+
+    Parameters
+    ----------
+    da : array of float32 or float64, any shape
+        Gradient of the loss with respect to a.
+    z : array, same shape and dtype
+        Input of the forward function.
+    out : array, same shape and dtype, optional
+        Array to store the result in; may be `da`.
+
+    Returns
+    -------
+    dz : array, like `da`
+    """
+    return _activated_backward_from_input(DNN_GELU, da, z, out)
+
+
+def mish(z, *, out=None):
+    """Compute ``z t`` with ``t = tanh(log(1 + exp(z)))`` elementwise.
+
+    Parameters
+    ----------
+    z : array of float32 or float64, any shape
+        Input values.
+    out : array, same shape and dtype, optional
+        Array to store the result in; may be `z`.
+
+    Returns
+    -------
+    array, like `z`
+
+    Notes
+    -----
+    D. Misra (2020), "Mish: A Self Regularized Non-Monotonic Activation Function".
+    """
+    return _activated(DNN_MISH, z, out)
+
+
+def mish_backward(da, z, *, out=None):
+    """Compute the gradient of :func:`mish` from its input z.
+
+    ``dz = da * (t + z (1 - t^2) sigmoid(z))`` with ``t = tanh(log(1 + exp(z)))``.
+
+    Parameters
+    ----------
+    da : array of float32 or float64, any shape
+        Gradient of the loss with respect to a.
+    z : array, same shape and dtype
+        Input of the forward function.
+    out : array, same shape and dtype, optional
+        Array to store the result in; may be `da`.
+
+    Returns
+    -------
+    dz : array, like `da`
+    """
+    return _activated_backward_from_input(DNN_MISH, da, z, out)
 
 
 def _softmax(Py_ssize_t n, Py_ssize_t m, const real[::1] z, real[::1] out):

@@ -16,7 +16,7 @@ from ._core.engine import SCORING_ROWS, Engine, input_rows
 from ._core.labels import Labels, labels, targets
 from ._core.memory import aligned_zeros
 from ._core.moments import Moments as Moments  # public here: an attribute of networks
-from ._core.names import ACTIVATIONS, OUTPUTS, check_loss
+from ._core.names import ACTIVATIONS, NOT_OF_OUTPUT, OUTPUTS, check_loss
 from ._core.parameters import ParameterLayout
 from ._core.piecewise_linear import EmbeddingParameters as EmbeddingParameters  # public here
 from ._core.piecewise_linear import PiecewiseLinear as PiecewiseLinear
@@ -95,8 +95,9 @@ class Network:
         mixed.
     seed : int, RandomState instance or None, default=None
         Seed of the initial weights. If None, they differ from network to network.
-    activation : {'logistic', 'tanh', 'relu', 'identity'}, default='logistic'
-        Activation function of the hidden layers.
+    activation : str, default='logistic'
+        Activation function of the hidden layers: 'logistic', 'tanh', 'relu', 'selu', 'silu'
+        (also called swish), 'gelu' (the exact one, with erf), 'mish' or 'identity'.
     output : {'softmax', 'logistic', 'identity'}, default='softmax'
         Output function, which also determines the loss: 'softmax' for the probabilities of
         mutually exclusive classes (cross-entropy), 'logistic' for an independent probability per
@@ -144,7 +145,9 @@ class Network:
     +-sqrt(2 / (n_in + n_out)) for the logistic function (Glorot and Bengio 2010). They are drawn
     from ``numpy.random.RandomState(seed)`` in the same order as in scikit-learn's
     ``MLPClassifier``, so that both start from the same weights. NumPy guarantees that this
-    stream does not change. After them, the ``V`` of an embedding is drawn, uniform in
+    stream does not change. For the activations that scikit-learn does not have, the initial weights
+    are uniform with variance 1 / n_in ('selu'; LeCun et al. 1998) or 2 / n_in ('silu', 'gelu',
+    'mish'; He et al. 2015), and the initial biases are 0. After them, the ``V`` of an embedding is drawn, uniform in
     +-1 / sqrt(n_bins); its ``s`` is 1 and its ``c`` is 0.
 
     Examples
@@ -594,7 +597,8 @@ class Network:
             coefs[layer][...] = dW + self.dtype.type(decay) * W
             intercepts[layer][...] = db
             if layer > 0:
-                deltas.insert(0, _BACKWARD[self.activation](da, a))
+                kept = forward.z[layer - 1] if self.activation in NOT_OF_OUTPUT else a
+                deltas.insert(0, _BACKWARD[self.activation](da, kept))
         embedding = self._layout.embedding_views(flat)
         if embedding is None:
             dx = self._inputs_backward(da, X)
@@ -662,6 +666,10 @@ _FUNCTIONS: dict[str, Callable[..., NDArray[Any]]] = {
     "logistic": kernels.sigmoid,
     "tanh": kernels.tanh,
     "relu": kernels.relu,
+    "selu": kernels.selu,
+    "silu": kernels.silu,
+    "gelu": kernels.gelu,
+    "mish": kernels.mish,
     "identity": _identity,
     "softmax": kernels.softmax,
 }
@@ -669,6 +677,10 @@ _BACKWARD: dict[str, Callable[..., NDArray[Any]]] = {
     "logistic": kernels.sigmoid_backward,
     "tanh": kernels.tanh_backward,
     "relu": kernels.relu_backward,
+    "selu": kernels.selu_backward,
+    "silu": kernels.silu_backward,
+    "gelu": kernels.gelu_backward,
+    "mish": kernels.mish_backward,
     "identity": _identity_backward,
 }
 _LOSS_KERNELS: dict[str, Callable[..., tuple[float, NDArray[Any]]]] = {

@@ -66,8 +66,9 @@ cdef class Predictor:
         folded in. Copied.
     classes : array (n_outputs,), optional
         Labels returned by :meth:`predict`. By default, the class indices.
-    activation : {'logistic', 'tanh', 'relu', 'identity'}, default='logistic'
-        Activation function of the hidden layers.
+    activation : str, default='logistic'
+        Activation function of the hidden layers: 'logistic', 'tanh', 'relu', 'selu', 'silu'
+        (also called swish), 'gelu' (the exact one, with erf), 'mish' or 'identity'.
     output : {'softmax', 'logistic', 'identity'}, default='softmax'
         Output function, as in :class:`dnncore.Network`.
     fill : array (n_features,), optional
@@ -307,7 +308,7 @@ cdef class Predictor:
             if self._output == SOFTMAX:
                 ops.softmax(rows, m, to, to)
             else:
-                ops.activate(self._output, rows * m, to, to)
+                ops.activate(self._output, rows * m, to, to, NULL)
             to += rows * m * itemsize
             start += rows
         if buffer != on_stack:

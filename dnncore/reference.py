@@ -23,31 +23,45 @@ An invalid dtype raises `TypeError`, an invalid shape or value `ValueError`. Res
 and stored in `out` if it is given.
 """
 
+import math
 import numbers
 from typing import Any, TypeVar
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
+from scipy import special
 
 Real = TypeVar("Real", np.float32, np.float64)
 Labels = NDArray[np.integer[Any]] | NDArray[Real]
+
+# The constants of selu (Klambauer et al. 2017).
+SELU_POSITIVE = 1.0507009873554805
+SELU_NEGATIVE = 1.7580993408473768
 
 __all__ = [
     "affine",
     "affine_backward",
     "cross_entropy",
     "cross_entropy_backward",
+    "gelu",
+    "gelu_backward",
     "huber_error",
     "log_softmax",
+    "mish",
+    "mish_backward",
     "norm",
     "norm_backward",
     "piecewise_linear",
     "piecewise_linear_backward",
     "relu",
     "relu_backward",
+    "selu",
+    "selu_backward",
     "sigmoid",
     "sigmoid_backward",
     "sigmoid_cross_entropy",
+    "silu",
+    "silu_backward",
     "softmax",
     "softmax_backward",
     "softmax_cross_entropy",
@@ -401,6 +415,168 @@ def relu_backward(
     return _result(da * (a > 0), out)
 
 
+def selu(z: NDArray[Real], *, out: NDArray[Real] | None = None) -> NDArray[Real]:
+    """Compute ``a = s z`` where ``z > 0``, else ``a = t (exp(z) - 1)``; s, t are constants.
+
+    Parameters
+    ----------
+    z : array, any shape
+        Input values.
+    out : array, same shape, optional
+
+    Returns
+    -------
+    a : array, same shape
+    """
+    z = _array("z", z)
+    below = SELU_NEGATIVE * np.expm1(np.minimum(z, 0))
+    with np.errstate(over="ignore"):
+        return _result(np.where(z > 0, SELU_POSITIVE * z, below), out)
+
+
+def selu_backward(
+    da: NDArray[Real], a: NDArray[Real], *, out: NDArray[Real] | None = None
+) -> NDArray[Real]:
+    """Compute ``dz = da s`` where ``a > 0``, else ``dz = da (a + t)``, with s and t as in `selu`.
+
+    Parameters
+    ----------
+    da : array, any shape
+        Gradient with respect to the output of :func:`selu`.
+    a : array, same shape
+        Output of :func:`selu`.
+    out : array, same shape, optional
+
+    Returns
+    -------
+    dz : array, same shape
+    """
+    da = _array("da", da)
+    a = _like("a", a, da.shape, "da", da)
+    return _result(da * np.where(a > 0, a.dtype.type(SELU_POSITIVE), a + SELU_NEGATIVE), out)
+
+
+def silu(z: NDArray[Real], *, out: NDArray[Real] | None = None) -> NDArray[Real]:
+    """Compute ``a = z sigmoid(z)``.
+
+    Parameters
+    ----------
+    z : array, any shape
+        Input values.
+    out : array, same shape, optional
+
+    Returns
+    -------
+    a : array, same shape
+    """
+    return _result(z * sigmoid(z), out)
+
+
+def silu_backward(
+    da: NDArray[Real], z: NDArray[Real], *, out: NDArray[Real] | None = None
+) -> NDArray[Real]:
+    """Compute ``dz = da * p (1 + z (1 - p))`` with ``p = sigmoid(z)``.
+
+    Parameters
+    ----------
+    da : array, any shape
+        Gradient with respect to the output of :func:`silu`.
+    z : array, same shape
+        Input of :func:`silu`.
+    out : array, same shape, optional
+
+    Returns
+    -------
+    dz : array, same shape
+    """
+    da = _array("da", da)
+    z = _like("z", z, da.shape, "da", da)
+    return _result(da * (sigmoid(z) * (1 + z * sigmoid(-z))), out)
+
+
+def gelu(z: NDArray[Real], *, out: NDArray[Real] | None = None) -> NDArray[Real]:
+    """Compute ``a = z Phi(z)`` with the normal distribution function Phi.
+
+    ``Phi(z) = (1 + erf(z / sqrt(2))) / 2``
+
+    Parameters
+    ----------
+    z : array, any shape
+        Input values.
+    out : array, same shape, optional
+
+    Returns
+    -------
+    a : array, same shape
+    """
+    z = _array("z", z)
+    return _result(z * special.ndtr(z), out)
+
+
+def gelu_backward(
+    da: NDArray[Real], z: NDArray[Real], *, out: NDArray[Real] | None = None
+) -> NDArray[Real]:
+    """Compute ``dz = da * (Phi(z) + z phi(z))`` with ``phi(z) = exp(-z^2 / 2) / sqrt(2 pi)``.
+
+    Parameters
+    ----------
+    da : array, any shape
+        Gradient with respect to the output of :func:`gelu`.
+    z : array, same shape
+        Input of :func:`gelu`.
+    out : array, same shape, optional
+
+    Returns
+    -------
+    dz : array, same shape
+    """
+    da = _array("da", da)
+    z = _like("z", z, da.shape, "da", da)
+    phi = np.exp(-(np.minimum(np.abs(z), 40) ** 2) / 2) / math.sqrt(2 * math.pi)
+    return _result(da * (special.ndtr(z) + z * phi), out)
+
+
+def mish(z: NDArray[Real], *, out: NDArray[Real] | None = None) -> NDArray[Real]:
+    """Compute ``a = z tanh(log(1 + exp(z)))``.
+
+    Parameters
+    ----------
+    z : array, any shape
+        Input values.
+    out : array, same shape, optional
+
+    Returns
+    -------
+    a : array, same shape
+    """
+    z = _array("z", z)
+    return _result(z * np.tanh(_softplus(z)), out)
+
+
+def mish_backward(
+    da: NDArray[Real], z: NDArray[Real], *, out: NDArray[Real] | None = None
+) -> NDArray[Real]:
+    """Compute ``dz = da * (t + z (1 - t^2) sigmoid(z))`` with ``t = tanh(log(1 + exp(z)))``.
+
+    Parameters
+    ----------
+    da : array, any shape
+        Gradient with respect to the output of :func:`mish`.
+    z : array, same shape
+        Input of :func:`mish`.
+    out : array, same shape, optional
+
+    Returns
+    -------
+    dz : array, same shape
+    """
+    da = _array("da", da)
+    z = _like("z", z, da.shape, "da", da)
+    s = _softplus(z)
+    e = np.exp(-2 * s)  # 1 - t^2 is 4 e / (1 + e)^2, where nothing cancels
+    return _result(da * (np.tanh(s) + z * (4 * e / (1 + e) ** 2) * sigmoid(z)), out)
+
+
 def softmax(z: NDArray[Real], *, out: NDArray[Real] | None = None) -> NDArray[Real]:
     """Compute ``p_i = exp(z_i) / sum_j exp(z_j)`` in every row.
 
@@ -654,6 +830,11 @@ def _shift(z: NDArray[Real]) -> NDArray[Real]:
     with np.errstate(over="ignore"):  # the difference of two finite numbers can overflow
         s = z - top
     return s.clip(min=np.finfo(z.dtype).min / 2)  # half the range remains for sums of these
+
+
+def _softplus(z: NDArray[Real]) -> NDArray[Real]:
+    """Return ``log(1 + exp(z))``, without the exp of a positive number, which can overflow."""
+    return np.asarray(np.maximum(z, 0) + np.log1p(np.exp(-np.abs(z))))
 
 
 def _positive(p: NDArray[Real]) -> NDArray[Real]:

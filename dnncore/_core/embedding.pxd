@@ -7,7 +7,7 @@ csrc/ops.h. The L2 penalty does not apply to them.
 cimport numpy as cnp
 
 from .csrc cimport DNN_IDENTITY, dnn_embedding, dnn_step, ops_for, real
-from .layers cimport Layer
+from .layers cimport Layer, bias_step, weight_step
 from .team cimport share
 
 
@@ -43,8 +43,8 @@ cdef inline void embed(const dnn_embedding* of, Py_ssize_t n, const real* x,
 
 
 cdef inline void embedding_forward(const Layer* layer, Py_ssize_t n, const real* a,
-                                   const real* parameters, real* scratch,
-                                   real* out) noexcept nogil:
+                                   const real* parameters, real* scratch, real* out,
+                                   real* slope) noexcept nogil:
     embed(&layer.embedding, n, a, parameters, out)
 
 
@@ -52,25 +52,32 @@ cdef inline void embedding_update(const Layer* layer, const dnn_step* step, Py_s
                                   int thread, int n_threads, const real* a, const real* dout,
                                   real* scratch, real* state1, real* state2, real* parameters,
                                   double* sum_squares) noexcept nogil:
-    """Update the parameters of this thread's numbers, and of its part of the other inputs."""
+    """Update the parameters of this thread's numbers, and of its part of the other inputs.
+
+    The factor of the learning rate of weights applies to s, that of biases to V and c; none of
+    them decays.
+    """
     cdef const dnn_embedding* of = &layer.embedding
     cdef Py_ssize_t numbers = of.n_numeric, size = of.size, rest = of.n_inputs - numbers
     cdef Py_ssize_t V = first_weight(of), c = first_bias(of)
     cdef Py_ssize_t first = share(numbers, thread, n_threads)
     cdef Py_ssize_t last = share(numbers, thread + 1, n_threads)
     cdef Py_ssize_t count = (last - first) * size
+    cdef dnn_step scale_step = weight_step(layer, step), own = bias_step(layer, step)
+    scale_step.decay = scale_step.shrink = 0.0
     if first < last:
         _gradient(of, n, first, last, a, dout, <const real*> parameters, scratch)
-        _update(step, first, last - first, scratch, state1, state2, parameters)
-        _update(step, numbers + first * size, count, scratch, state1, state2, parameters)
-        _update(step, V + first * size * of.n_bins, count * of.n_bins, scratch, state1, state2,
+        _update(&scale_step, first, last - first, scratch, state1, state2, parameters)
+        _update(&scale_step, numbers + first * size, count, scratch, state1, state2, parameters)
+        _update(&own, V + first * size * of.n_bins, count * of.n_bins, scratch, state1, state2,
                 parameters)
-        _update(step, c + first * size, count, scratch, state1, state2, parameters)
+        _update(&own, c + first * size, count, scratch, state1, state2, parameters)
     first = numbers + share(rest, thread, n_threads)
     last = numbers + share(rest, thread + 1, n_threads)
     if first < last:
         _gradient(of, n, first, last, a, dout, <const real*> parameters, scratch)
-        _update(step, numbers * size + first, last - first, scratch, state1, state2, parameters)
+        _update(&scale_step, numbers * size + first, last - first, scratch, state1, state2,
+                parameters)
 
 
 cdef inline void _gradient(const dnn_embedding* of, Py_ssize_t n, Py_ssize_t first,
@@ -86,7 +93,7 @@ cdef inline void _update(const dnn_step* step, Py_ssize_t first, Py_ssize_t n,
                          const real* gradient, real* state1, real* state2,
                          real* parameters) noexcept nogil:
     """Update n parameters from `first` on."""
-    ops_for(gradient).update(step, 0.0, n, gradient + first, state1 + first, state2 + first,
+    ops_for(gradient).update(step, n, gradient + first, state1 + first, state2 + first,
                              parameters + first)
 
 
@@ -98,6 +105,7 @@ cdef inline Layer embedding_layer(const dnn_embedding* of) noexcept nogil:
     layer.n_inputs, layer.n_outputs = of.n_inputs, embedding_outputs(of)
     layer.activation = layer.input_activation = DNN_IDENTITY
     layer.drops = False
+    layer.weight_rate = layer.bias_rate = layer.weight_decay = 1.0
     layer.builtin = True
     layer.first_parameter = 0
     layer.n_parameters = first_bias(of) + of.n_numeric * of.size

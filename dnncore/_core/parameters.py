@@ -10,6 +10,10 @@ from numpy.typing import NDArray
 
 from .piecewise_linear import EmbeddingParameters, PiecewiseLinear
 
+# The variance of the initial weights, times n_in, for the activations that scikit-learn does not
+# have: that of LeCun et al. (1998), with which selu keeps the variance, and that of He et al. (2015).
+GAIN = {"selu": 1.0, "silu": 2.0, "gelu": 2.0, "mish": 2.0}
+
 
 class ParameterLayout:
     """The parameters of the embedding, ``W_1`` (row-major), ``b_1``, ``W_2``, ..., concatenated.
@@ -53,7 +57,12 @@ class ParameterLayout:
     ) -> None:
         """Draw initial weights and biases; see the notes of :class:`dnncore.Network`."""
         for W, b in zip(*self.views(flat), strict=True):
-            bound = np.sqrt((2.0 if activation == "logistic" else 6.0) / sum(W.shape))
+            n_in, n_out = W.shape
+            if activation in GAIN:
+                bound = np.sqrt(3.0 * GAIN[activation] / n_in)
+                W[...], b[...] = random.uniform(-bound, bound, W.shape), 0.0
+                continue
+            bound = np.sqrt((2.0 if activation == "logistic" else 6.0) / (n_in + n_out))
             W[...] = random.uniform(-bound, bound, W.shape)
             b[...] = random.uniform(-bound, bound, b.shape)
         if self._embedding is not None:
