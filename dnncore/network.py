@@ -19,7 +19,8 @@ from ._core.moments import Moments as Moments  # public here: an attribute of ne
 from ._core.names import ACTIVATIONS, NOT_OF_OUTPUT, OUTPUTS, check_loss
 from ._core.parameters import ParameterLayout
 from ._core.piecewise_linear import EmbeddingParameters as EmbeddingParameters  # public here
-from ._core.piecewise_linear import PiecewiseLinear, check_embedding
+from ._core.piecewise_linear import PiecewiseLinear as PiecewiseLinear
+from ._core.piecewise_linear import check_embedding
 from ._core.threads import blas_for, threads_for_scoring, use_builtin
 from .predictor import Predictor
 

@@ -92,11 +92,10 @@ class PiecewiseLinear:
     def __init__(
         self, lower: ArrayLike, inverse_width: ArrayLike, n_inputs: int, size: int = 3
     ) -> None:
-        arrays = [np.asarray(lower), np.asarray(inverse_width)]
-        single = all(x.dtype == np.float32 for x in arrays)
-        edges, inverse = (
-            np.array(x, np.float32 if single else np.float64, order="C") for x in arrays
-        )
+        arrays: list[NDArray[Any]] = [np.asarray(lower), np.asarray(inverse_width)]
+        dtype = np.float32 if all(x.dtype == np.float32 for x in arrays) else np.float64
+        edges: NDArray[Any] = np.array(arrays[0], dtype, order="C")
+        inverse: NDArray[Any] = np.array(arrays[1], dtype, order="C")
         if edges.ndim != 2 or edges.shape[1] == 0:
             raise ValueError(
                 f"lower must have shape (n_numeric, n_bins) with at least 1 bin, got {edges.shape}"
@@ -108,12 +107,12 @@ class PiecewiseLinear:
         for name, x in (("lower", edges), ("inverse_width", inverse)):
             if not np.isfinite(x).all():
                 raise ValueError(f"{name} must be finite")
-        if (inverse < 0).any():
+        if not np.greater_equal(inverse, 0.0).all():
             raise ValueError(f"inverse_width must be non-negative, got {inverse.min()}")
         edges[inverse == 0] = 0.0  # so that a difference from it is finite
         edges.flags.writeable = inverse.flags.writeable = False
         self.lower, self.inverse_width = edges, inverse
-        self.n_numeric, self.n_bins = edges.shape
+        self.n_numeric, self.n_bins = map(int, edges.shape)
         self.n_inputs = check.integer("n_inputs", n_inputs, low=max(1, self.n_numeric))
         self.size = check.integer("size", size, low=1)
 
