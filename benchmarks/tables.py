@@ -130,9 +130,7 @@ def main() -> None:
         model, table, number = arguments.fit
         print(json.dumps(fit_once(model, table, int(number))))
         return
-    measure(
-        arguments.models, arguments.tables, arguments.splits, arguments.store, arguments.cpu
-    )
+    measure(arguments.models, arguments.tables, arguments.splits, arguments.store, arguments.cpu)
 
 
 if __name__ == "__main__":
