@@ -24,7 +24,7 @@ PARAMETERS: dict[str, tuple[str, Any]] = {
     "learning_rate": ("learning_rate_init", 0.002),
     "solver": ("solver", "adam"),
     "alpha": ("alpha", 1e-4),
-    "early_stopping": ("early_stopping", None),
+    "early_stopping": ("early_stopping", False),
     "threads": ("n_threads", None),
     "seed": ("random_state", 0),
 }

@@ -211,6 +211,15 @@ GROUPS = (
         needed=lambda metadata: "missing" not in metadata,
         prefix="norm.moments.",
     ),
+    # A model that was trained before ranges were known, or with another scaler, has none.
+    Group(
+        {
+            "norm.range.low": Tensor(("n_features",), values=ANY),
+            "norm.range.high": Tensor(("n_features",), values=ANY),
+        },
+        TRAINABLE,
+        prefix="norm.range.",
+    ),
     # A feature may not have had any values yet.
     Group(
         {"norm.moments.count": Tensor(("n_features",), values="non-negative")},
