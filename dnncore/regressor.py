@@ -64,9 +64,11 @@ class DNNRegressor(RegressorMixin, DNNEstimator):  # type: ignore[misc]
         Momentum of 'sgd'.
     nesterovs_momentum : bool, default=True
         Whether 'sgd' uses Nesterov's momentum.
-    early_stopping : bool, default=False
-        Whether to stop when the validation score no longer improves, and keep the best
-        parameters. The validation set is `X_val` or, without it, a split of the rows.
+    early_stopping : bool or 'auto', default=False
+        Whether to stop when the R2 on the validation set no longer improves, and keep the
+        parameters of the best epoch. The validation set is `X_val` or, without it, a split of the
+        rows. 'auto' goes by the loss on the validation set instead, as in
+        :class:`DNNClassifier`, where it is the default.
     validation_fraction : float, default=0.1
         Fraction of the rows in that split.
     beta_1, beta_2, epsilon : float, default=0.9, 0.999, 1e-8
@@ -78,7 +80,8 @@ class DNNRegressor(RegressorMixin, DNNEstimator):  # type: ignore[misc]
         Maximum number of loss evaluations of 'lbfgs'.
     norm : bool, default=True
         Whether the network standardises each feature by its mean and scale over the training
-        rows.
+        rows. The scale is the standard deviation or, for a feature that is mostly constant, more;
+        see :meth:`dnncore.Network.update_norm`.
     missing_values : {'error', 'mean', 'indicator'}, default='error'
         Treatment of NaN in X. 'mean' (which requires `norm`) replaces a missing value by the mean
         of its feature; mean and scale are those of the values present. 'indicator' does the same,
@@ -94,7 +97,7 @@ class DNNRegressor(RegressorMixin, DNNEstimator):  # type: ignore[misc]
         call. Predictions are in the units of `y` in either case, losses are not.
     scoring : str, callable, sequence of str or mapping, default=None
         scikit-learn scorers that are applied to the validation set after each epoch; the results
-        are in ``history_.metrics``. `early_stopping` monitors the first.
+        are in ``history_.metrics``. `early_stopping` monitors the first, 'auto' as well.
     max_time : float, default=None
         Maximum duration in seconds of `fit`, and of each `partial_fit`.
     n_threads : int, default=None
@@ -123,7 +126,7 @@ class DNNRegressor(RegressorMixin, DNNEstimator):  # type: ignore[misc]
         Weights of shape (n_in, n_out) and biases of shape (n_out,): views of
         ``network_.parameters``.
     loss_, best_loss_ : float
-        Loss of the last epoch, and the lowest loss (None with `early_stopping`).
+        Loss of the last epoch, and the lowest loss (None with ``early_stopping=True``).
     loss_curve_ : list of float
         Loss of each epoch.
     validation_scores_, validation_losses_ : list of float or None
@@ -167,7 +170,7 @@ class DNNRegressor(RegressorMixin, DNNEstimator):  # type: ignore[misc]
         warm_start: bool = False,
         momentum: float = 0.9,
         nesterovs_momentum: bool = True,
-        early_stopping: bool = False,
+        early_stopping: bool | str = False,
         validation_fraction: float = 0.1,
         beta_1: float = 0.9,
         beta_2: float = 0.999,
@@ -344,7 +347,7 @@ class DNNRegressor(RegressorMixin, DNNEstimator):  # type: ignore[misc]
             Together, the X, y and sample_weight of all blocks are as in :meth:`fit`; the first
             block determines the dtype. The weights of a block may all be zero.
         X_val, y_val, sample_weight_val
-            As in :meth:`fit`. `early_stopping` requires them: no rows are split off.
+            As in :meth:`fit`. ``early_stopping=True`` requires them: no rows are split off.
 
         Returns
         -------

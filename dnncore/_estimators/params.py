@@ -62,8 +62,8 @@ def _callback(name: str, value: Any) -> None:
 
 
 def _early_stopping(name: str, value: Any) -> None:
-    if isinstance(value, str):
-        check.choice(name, value, (AUTO,))
+    if isinstance(value, str) and value != AUTO:
+        raise ValueError(f"{name} must be True, False or {AUTO!r}, got {value!r}")
 
 
 def _class_weight(name: str, value: Any) -> None:

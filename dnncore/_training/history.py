@@ -12,6 +12,9 @@ import numpy as np
 from .._core.public import set_module
 
 
+LEAST_SHARE = 0.01  # of the validation loss, whose decrease is an improvement below `tol`, too
+
+
 @set_module("dnncore.training")
 class Validation(NamedTuple):
     """Score, loss and metrics on the validation set after an epoch.
@@ -109,7 +112,7 @@ class History:
 
         An epoch counts as an improvement if the loss is lower than the lowest one by at least
         `tol`. With `early_stopping`, this applies to the score, or with 'loss' to the validation
-        loss, relative to the lowest one: it may come close to 0.
+        loss. There, a hundredth of the loss is enough: that of separable classes nears 0.
         """
         self.n_iter += 1
         self.t += rows
@@ -118,8 +121,9 @@ class History:
         best = score > self.best_validation_score
         if early_stopping == "loss":
             assert found.loss is not None
-            best = found.loss < self.best_validation_loss
-            improved = best and found.loss <= self.best_validation_loss * (1.0 - tol)
+            lowest = self.best_validation_loss
+            best = found.loss < lowest
+            improved = best and found.loss <= lowest - min(tol, LEAST_SHARE * lowest)
         elif early_stopping:
             improved = score >= self.best_validation_score + tol
         else:

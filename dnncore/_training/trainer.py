@@ -173,7 +173,7 @@ class Trainer(Optimizer):
         early_stopping : bool or 'loss', default=False
             Whether to monitor the score of `validate` instead of the loss, and to restore the
             parameters of the best score at the end. 'loss' does the same with the loss of
-            `validate`; `tol` is then relative to the lowest one.
+            `validate`, where a decrease by 1% is an improvement even below `tol`.
         max_time : float, default=None
             Maximum duration in seconds. When it has passed, training ends after the current
             mini-batch.
