@@ -89,7 +89,7 @@ class DNNEstimator(CallbackSupport, BaseEstimator, Estimator, metaclass=ABCMeta)
             require_rows("X_val", held_out, targets)
             random = check_random_state(self.random_state)
             trainer = prepare_trainer(self, before, targets, learner, random)
-            if held_out is None and splits_rows(self, rows):
+            if held_out is None and splits_rows(self, rows, targets):
                 rows, held_out = split(self, rows, targets, random)
                 name = f"the split with validation_fraction={self.validation_fraction}"
                 require_rows(name, held_out, targets)

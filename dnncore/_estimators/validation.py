@@ -18,9 +18,6 @@ from .rows import LabelledRows
 from .targets import Targets
 
 
-MIN_AUTO_ROWS = 20  # a smaller validation set tells too little to give up training rows for it
-
-
 def scorers_of(estimator: Any) -> dict[str, Any]:
     """Return the scorers of the parameter `scoring` by name."""
     scoring = estimator.scoring
@@ -39,15 +36,15 @@ def scorers_of(estimator: Any) -> dict[str, Any]:
     )
 
 
-def splits_rows(estimator: Any, rows: LabelledRows) -> bool:
+def splits_rows(estimator: Any, rows: LabelledRows, targets: Targets) -> bool:
     """Return whether `early_stopping` splits off a validation set.
 
     'auto' does if it is large enough to be of use, unless training continues in later calls.
     """
     if estimator.early_stopping != AUTO:
         return bool(estimator.early_stopping)
-    n = len(_weighted_rows(rows))
-    return not estimator.warm_start and int(n * estimator.validation_fraction) >= MIN_AUTO_ROWS
+    n = int(len(_weighted_rows(rows)) * estimator.validation_fraction)
+    return n >= targets.min_auto_rows and not estimator.warm_start
 
 
 def split(
