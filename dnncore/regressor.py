@@ -67,9 +67,10 @@ class DNNRegressor(RegressorMixin, DNNEstimator):  # type: ignore[misc]
     early_stopping : bool or 'auto', default='auto'
         Whether to stop when the R2 on the validation set no longer improves, and keep the
         parameters of the best epoch. The validation set is `X_val` or, without it, a split of the
-        rows. 'auto' goes by the loss on the validation set instead; it splits off rows if these
-        would be at least 100, that is, by default from 1000 rows on, and is False without a
-        validation set, in `partial_fit` and with `warm_start`, where later calls continue.
+        rows. 'auto' goes by the loss on the validation set instead. It splits off rows if these
+        would be at least 100, that is, by default from 1000 rows on, but not for
+        `learning_rate='newbob'`, and is False without a validation set, in `partial_fit`, and
+        with `warm_start`, where later calls continue.
     validation_fraction : float, default=0.1
         Fraction of the rows in that split.
     beta_1, beta_2, epsilon : float, default=0.9, 0.999, 1e-8

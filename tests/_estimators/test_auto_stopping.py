@@ -29,7 +29,8 @@ def test_rows_are_split_off_from_200_rows_on():
     few, enough = (DNNClassifier(max_iter=2).fit(X[:n], y[:n]) for n in (199, 200))
     assert (few.t_, few.validation_losses_) == (2 * 199, None)
     assert (enough.t_, len(enough.validation_losses_)) == (2 * 180, 2)
-    assert DNNClassifier(max_iter=1, validation_fraction=0.05).fit(X, y).t_ == 200
+    for options in ({"validation_fraction": 0.05}, {"learning_rate": "newbob"}):
+        assert DNNClassifier(max_iter=1, **options).fit(X, y).t_ == 200
     X, y = learnable_classes(1000)
     few, enough = (DNNRegressor(max_iter=1).fit(X[:n], y[:n]) for n in (999, 1000))
     assert (few.t_, enough.t_) == (999, 900)
