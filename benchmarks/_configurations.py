@@ -128,6 +128,9 @@ def register_estimators() -> None:
             "solver": "sgd", "learning_rate": "newbob", "max_iter": 20, "batch_size": 8,
             "learning_rate_init": 0.2,
         },
+        "adamw": {"solver": "adamw", "weight_decay": 0.1},
+        "sgd_cosine": {"solver": "sgd", "learning_rate": "cosine"},
+        "adamw_coslog4": {"solver": "adamw", "learning_rate": "coslog4"},
         "adam_newbob": {"learning_rate": "newbob", "max_iter": 20, "learning_rate_init": 0.1},
         "newbob_that_diverges": {
             "solver": "sgd", "learning_rate": "newbob", "max_iter": 12, "learning_rate_init": 1e6,

@@ -78,9 +78,7 @@ TABLES: dict[str, Table] = {
     "check_times": Table(
         "regression", "modeldata", "check_times", "check_time", dropped=("package", "status")
     ),
-    "NOxEmissions": Table(
-        "regression", "robustbase", "NOxEmissions", "LNOx", dropped=("sqrtWS",)
-    ),
+    "NOxEmissions": Table("regression", "robustbase", "NOxEmissions", "LNOx", dropped=("sqrtWS",)),
     "Chicago": Table("regression", "modeldata", "Chicago", "ridership", dates=("date",)),
 }
 

@@ -29,10 +29,20 @@ except (ImportError, TypeError) as error:
 
 from ._core.config import show_config
 from ._version import __version__
-from .network import Network
+from .network import Network, PiecewiseLinear
 
 if TYPE_CHECKING:
-    from . import blocks, convert, display, modelfile, predictor, reference, report, training
+    from . import (
+        blocks,
+        convert,
+        display,
+        modelfile,
+        predictor,
+        reference,
+        report,
+        tabular,
+        training,
+    )
     from .classifier import DNNClassifier
     from .convert import from_torch, to_c, to_onnx, to_torch
     from .modelfile import load
@@ -46,6 +56,7 @@ _LAZY_MODULES = (
     "predictor",
     "reference",
     "report",
+    "tabular",
     "training",
 )
 
@@ -53,6 +64,7 @@ __all__ = [
     "DNNClassifier",
     "DNNRegressor",
     "Network",
+    "PiecewiseLinear",
     "__version__",
     "blocks",
     "convert",
@@ -65,6 +77,7 @@ __all__ = [
     "reference",
     "report",
     "show_config",
+    "tabular",
     "to_c",
     "to_onnx",
     "to_torch",

@@ -31,18 +31,21 @@ class DNNClassifier(ClassifierMixin, DNNEstimator):  # type: ignore[misc]
     ----------
     hidden_layer_sizes : int or sequence of int, default=(100,)
         Number of units in each hidden layer; ``()`` gives multinomial logistic regression.
-    activation : {'logistic', 'tanh', 'relu', 'identity'}, default='relu'
-        Activation function of the hidden layers.
-    solver : {'adam', 'sgd', 'lbfgs'}, default='adam'
+    activation : str, default='relu'
+        Activation function of the hidden layers: 'logistic', 'tanh', 'relu', 'selu', 'silu'
+        (also called swish), 'gelu' (the exact one, with erf), 'mish' or 'identity'.
+    solver : {'adam', 'adamw', 'sgd', 'lbfgs'}, default='adam'
         Solver for the weights. 'lbfgs' uses all rows at once and suits small data sets.
     alpha : float, default=1e-4
         Strength of the L2 penalty on the weights, divided by the total sample weight of the
         mini-batch.
     batch_size : int or 'auto', default='auto'
         Number of rows per mini-batch, limited to the number of training rows; 'auto' is 200.
-    learning_rate : {'constant', 'invscaling', 'adaptive', 'newbob'}, default='constant'
+    learning_rate : {'constant', 'invscaling', 'adaptive', 'newbob', 'cosine', 'coslog4'}, \
+default='constant'
         Learning-rate schedule; see :class:`dnncore.training.SGD`. 'invscaling' and 'adaptive'
-        apply to 'sgd' only.
+        apply to 'sgd' only. 'cosine' and 'coslog4' train for `max_iter` epochs, or until
+        `early_stopping` ends training; each call of `partial_fit` runs through them once.
     learning_rate_init : float, default=2e-3
         Initial learning rate. The default is twice that of scikit-learn: on standardised input,
         it reaches the same loss in fewer epochs. With activation='logistic', 0.005 is a good
@@ -76,12 +79,15 @@ class DNNClassifier(ClassifierMixin, DNNEstimator):  # type: ignore[misc]
     validation_fraction : float, default=0.1
         Fraction of the rows in that split.
     beta_1, beta_2, epsilon : float, default=0.9, 0.999, 1e-8
-        Constants of 'adam'.
+        Constants of 'adam' and 'adamw'.
     n_iter_no_change : int or numpy.inf, default=10
         Training stops after more than this number of consecutive epochs without improvement;
         numpy.inf disables this criterion.
     max_fun : int, default=15000
         Maximum number of loss evaluations of 'lbfgs'.
+    weight_decay : float, default=0.01
+        Decoupled weight decay of 'adamw': in each step, ``learning_rate * weight_decay * W`` is
+        subtracted from the weights W. Other solvers ignore it. `alpha` remains the L2 penalty.
     norm : bool, default=True
         Whether the network standardises each feature by its mean and scale over the training
         rows. The scale is the standard deviation or, for a feature that is mostly constant, more;
@@ -187,6 +193,7 @@ class DNNClassifier(ClassifierMixin, DNNEstimator):  # type: ignore[misc]
         epsilon: float = 1e-8,
         n_iter_no_change: float = 10,
         max_fun: int = 15000,
+        weight_decay: float = 0.01,
         norm: bool = True,
         missing_values: str = "error",
         dropout: float = 0.0,
@@ -221,6 +228,7 @@ class DNNClassifier(ClassifierMixin, DNNEstimator):  # type: ignore[misc]
         self.epsilon = epsilon
         self.n_iter_no_change = n_iter_no_change
         self.max_fun = max_fun
+        self.weight_decay = weight_decay
         self.norm = norm
         self.missing_values = missing_values
         self.dropout = dropout

@@ -103,7 +103,7 @@ def test_blocks_may_say_where_a_row_is(where):
 @pytest.mark.parametrize(
     ("model", "message"),
     [
-        (classifier(solver="lbfgs"), "solver='adam' or 'sgd', got solver='lbfgs'"),
+        (classifier(solver="lbfgs"), "solver='adam', 'adamw' or 'sgd', got solver='lbfgs'"),
         (classifier(early_stopping=True), "early_stopping and scoring need X_val"),
         (classifier(scoring="accuracy"), "early_stopping and scoring need X_val"),
         (classifier(alpha=-1), "alpha must lie in"),

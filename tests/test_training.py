@@ -9,6 +9,10 @@ from sklearn.neural_network import MLPClassifier
 from trainers import SIZES, trained
 
 from dnncore import Network
+from dnncore._training.checks import check_rows
+from dnncore._training.settings import StopSettings
+from dnncore._training.sources import ArraySource
+from dnncore._training.trainer import fit_source
 from dnncore.training import SGD, Adam, DivergenceWarning, EpochInfo, Trainer, Validation
 
 SOLVERS = {
@@ -158,6 +162,26 @@ def test_early_stopping_keeps_the_best_parameters():
     assert len(seen) == 6
     assert np.array_equal(network.parameters, seen[1])
     assert trainer.history.best_validation_score == 0.7
+
+
+def test_the_best_of_all_epochs_without_stopping():
+    X, y = random_classes(SIZES)
+    scores = [0.1, 0.7, 0.5, 0.7, np.nan, 0.3]
+    for keep_last_best, best in ((False, 1), (True, 3)):
+        network, seen, left = Network(SIZES, seed=0), [], iter(scores)
+
+        def validate(network=network, seen=seen, left=left):
+            seen.append(network.parameters.copy())
+            return Validation(next(left))
+
+        settings = StopSettings(
+            6, n_iter_no_change=np.inf, validate=validate, early_stopping=True,
+            keep_last_best=keep_last_best,
+        )  # fmt: skip
+        source = ArraySource(*check_rows(network, X, y, None))
+        assert fit_source(Trainer(network, SGD(0.1)), source, settings) == "max_iter"
+        assert len(seen) == 6
+        np.testing.assert_array_equal(network.parameters, seen[best])
 
 
 def test_callback_is_told_of_every_epoch():

@@ -14,7 +14,7 @@ from trainers import SIZES, trained
 
 from dnncore import Network
 from dnncore._core import csrc
-from dnncore.training import SGD, Adam, Trainer
+from dnncore.training import SGD, Adam, AdamW, Trainer
 
 
 @pytest.mark.parametrize("dtype", [np.float32, np.float64])
@@ -37,7 +37,8 @@ def test_with_blas_threads_change_nothing_but_rounding(dtype, solver):
 )
 @pytest.mark.parametrize("dtype", [np.float32, np.float64])
 @pytest.mark.parametrize(
-    "solver", [SGD(0.1, momentum=0), SGD(0.1, nesterov=False), SGD(0.1), Adam(0.01)]
+    "solver",
+    [SGD(0.1, momentum=0), SGD(0.1, nesterov=False), SGD(0.1), Adam(0.01), AdamW(0.01)],
 )
 def test_builtin_gives_the_same_bits_everywhere(dtype, solver, sizes, select_isa):
     X, y = random_classes(sizes, 67, dtype)

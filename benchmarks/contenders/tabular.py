@@ -75,9 +75,7 @@ def hist_gradient_boosting(frame: DataFrame, classify: bool, seed: int) -> Any:
 def lightgbm(frame: DataFrame, classify: bool, seed: int) -> Any:
     from lightgbm import LGBMClassifier, LGBMRegressor
 
-    return (LGBMClassifier if classify else LGBMRegressor)(
-        n_jobs=1, verbose=-1, random_state=seed
-    )
+    return (LGBMClassifier if classify else LGBMRegressor)(n_jobs=1, verbose=-1, random_state=seed)
 
 
 def xgboost(frame: DataFrame, classify: bool, seed: int) -> Any:

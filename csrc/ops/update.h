@@ -5,11 +5,11 @@
 #include "real.h"
 
 /* `kind` is a constant after inlining. */
-INLINE void update_as(dnn_update kind, const dnn_step *step, double decay_, ptrdiff_t n,
-                      const real *restrict g, real *restrict s1, real *restrict s2,
-                      real *restrict w)
+INLINE void update_as(dnn_update kind, const dnn_step *step, ptrdiff_t n, const real *restrict g,
+                      real *restrict s1, real *restrict s2, real *restrict w)
 {
-    const real rate = (real)step->rate, decay = (real)decay_, momentum = (real)step->momentum;
+    const real rate = (real)step->rate, momentum = (real)step->momentum;
+    const real decay = (real)step->decay, shrink = (real)step->shrink;
     const real beta1 = (real)step->beta1, rest1 = (real)(1.0 - step->beta1);
     const real beta2 = (real)step->beta2, rest2 = (real)(1.0 - step->beta2);
     const real epsilon = (real)step->epsilon;
@@ -17,10 +17,13 @@ INLINE void update_as(dnn_update kind, const dnn_step *step, double decay_, ptrd
         real d = FMA(decay, w[i], g[i]);
         if (kind == DNN_SGD) {
             w[i] = FMA(-rate, d, w[i]);
-        } else if (kind == DNN_ADAM) {
+        } else if (kind == DNN_ADAM || kind == DNN_ADAMW) {
             s1[i] = FMA(beta1, s1[i], rest1 * d);
             s2[i] = FMA(beta2, s2[i], rest2 * (d * d));
-            w[i] = FMA(-rate, s1[i] / (SQRT(s2[i]) + epsilon), w[i]);
+            real direction = s1[i] / (SQRT(s2[i]) + epsilon);
+            /* shrink * w may be below half an ULP of w: it is added to the other part first. */
+            w[i] = kind == DNN_ADAM ? FMA(-rate, direction, w[i])
+                                    : w[i] - FMA(rate, direction, shrink * w[i]);
         } else {
             real move = FMA(momentum, s1[i], -rate * d);
             s1[i] = move;
@@ -29,14 +32,15 @@ INLINE void update_as(dnn_update kind, const dnn_step *step, double decay_, ptrd
     }
 }
 
-INLINE void update(const dnn_step *step, double decay, ptrdiff_t n, const void *g, void *state1,
-                   void *state2, void *w)
+INLINE void update(const dnn_step *step, ptrdiff_t n, const void *g, void *state1, void *state2,
+                   void *w)
 {
     switch (step->update) {
-    case DNN_SGD: update_as(DNN_SGD, step, decay, n, g, state1, state2, w); break;
-    case DNN_MOMENTUM: update_as(DNN_MOMENTUM, step, decay, n, g, state1, state2, w); break;
-    case DNN_NESTEROV: update_as(DNN_NESTEROV, step, decay, n, g, state1, state2, w); break;
-    case DNN_ADAM: update_as(DNN_ADAM, step, decay, n, g, state1, state2, w); break;
+    case DNN_SGD: update_as(DNN_SGD, step, n, g, state1, state2, w); break;
+    case DNN_MOMENTUM: update_as(DNN_MOMENTUM, step, n, g, state1, state2, w); break;
+    case DNN_NESTEROV: update_as(DNN_NESTEROV, step, n, g, state1, state2, w); break;
+    case DNN_ADAM: update_as(DNN_ADAM, step, n, g, state1, state2, w); break;
+    case DNN_ADAMW: update_as(DNN_ADAMW, step, n, g, state1, state2, w); break;
     }
 }
 

@@ -1,7 +1,10 @@
+from collections.abc import Sequence
 from typing import Any
 
-from numpy import intp
+from numpy import float64, intp
 from numpy.typing import NDArray
+
+from .piecewise_linear import PiecewiseLinear
 
 SCORING_ROWS: int
 ACTIVATION_CODES: dict[str, int]
@@ -30,6 +33,8 @@ class Engine:
         activation: str = "logistic",
         output: str = "softmax",
         missing: NDArray[intp] | None = None,
+        factors: Sequence[tuple[float, float, float]] | None = None,
+        embedding: PiecewiseLinear | None = None,
     ) -> None: ...
     def score(self, X: Any, out: NDArray[Any], as_logits: bool = False) -> None: ...
     def train_epoch(
@@ -50,6 +55,8 @@ class Engine:
         beta1: float = 0.0,
         beta2: float = 0.0,
         epsilon: float = 0.0,
+        weight_decay: float = 0.0,
+        rates: NDArray[float64] | None = None,
         loss: str = "cross_entropy",
         huber_delta: float = 1.0,
         dropout: float = 0.0,

@@ -3,7 +3,7 @@
 from cpython.exc cimport PyErr_CheckSignals
 from libc.math cimport pow, sqrt
 
-from .csrc cimport DNN_ADAM, dnn_step, real
+from .csrc cimport DNN_ADAM, DNN_ADAMW, dnn_step, real
 from .step cimport Job, phase_a, phase_b, scratch_of
 from .team cimport dnn_seconds, dnn_team, dnn_team_barrier, dnn_team_size, share
 
@@ -34,10 +34,16 @@ cdef inline double _sum(Py_ssize_t n, const double* x) noexcept nogil:
 cdef inline dnn_step _step_of(const Job* job, Py_ssize_t step_number,
                               double weight_of_batch) noexcept nogil:
     cdef dnn_step step = job.step
+    cdef double root
+    if job.rates != NULL:
+        step.rate = job.rates[step_number - job.steps_before - 1]
     step.decay = job.alpha / weight_of_batch if weight_of_batch > 0.0 else 0.0
-    if step.update == DNN_ADAM:
-        step.rate *= (sqrt(1.0 - pow(step.beta2, <double> step_number))
-                      / (1.0 - pow(step.beta1, <double> step_number)))
+    step.shrink = step.rate * job.weight_decay
+    if step.update == DNN_ADAM or step.update == DNN_ADAMW:
+        root = sqrt(1.0 - pow(step.beta2, <double> step_number))
+        step.rate *= root / (1.0 - pow(step.beta1, <double> step_number))
+        if step.update == DNN_ADAMW:
+            step.epsilon *= root
     return step
 
 

@@ -58,8 +58,8 @@ class Labels:
         """Sum of the weights."""
         return 1.0 / self.inverse_total if self.inverse_total > 0.0 else 0.0
 
-    def take(self, rows: slice) -> Labels:
-        """Return the labels and weights of a slice of the rows."""
+    def take(self, rows: slice | NDArray[np.intp]) -> Labels:
+        """Return the labels and weights of some of the rows."""
         y = self.L if self.label is None else self.label
         assert y is not None
         weight = None if self.weight is None else self.weight[rows]

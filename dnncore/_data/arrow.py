@@ -1,16 +1,13 @@
-"""Conversion of Arrow columns to numbers, to text, and to indices of categories."""
+"""Conversion of Arrow columns to numbers and to text."""
 
 from __future__ import annotations
 
-import math
-from collections import Counter
-from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-BOOLEANS = ("false", "true")
+from .categories import NotANumber, are_booleans
 
 
 def require_pyarrow(kind: str) -> None:
@@ -21,14 +18,6 @@ def require_pyarrow(kind: str) -> None:
         raise ImportError(
             f"{kind} files need pyarrow: pip install 'dnncore[cli]'", name="pyarrow"
         ) from error
-
-
-class NotANumber(Exception):
-    """A text is not a number; has the text and its row in the column."""
-
-    def __init__(self, row: int, text: str) -> None:
-        super().__init__(text)
-        self.row, self.text = row, text
 
 
 def is_number_type(kind: Any) -> bool:
@@ -106,12 +95,6 @@ def labels(column: Any) -> NDArray[Any]:
     return numbers(column)
 
 
-def are_booleans(texts: Sequence[str | None]) -> bool:
-    """Return whether all texts are true or false, apart from missing ones (None)."""
-    present = {text.lower() for text in texts if text is not None}
-    return bool(present) and present <= set(BOOLEANS)
-
-
 def _is_number(cell: Any) -> bool:
     import pyarrow as pa
 
@@ -139,56 +122,14 @@ def texts(column: Any) -> Any:
     return column.cast(pa.string())
 
 
-class Categories:
-    """List of categories that maps the cells of a column to indices.
+def factorize(column: Any) -> tuple[NDArray[np.intp], list[str]]:
+    """Return a code for each cell, -1 if it is missing, and the text of each code."""
+    import pyarrow as pa
+    from pyarrow import compute
 
-    A text that is not in the list is compared by its meaning: 1.0 and 01 equal 1, True and TRUE
-    equal true.
-
-    Parameters
-    ----------
-    values : sequence of str
-        Categories, all different.
-    """
-
-    def __init__(self, values: Sequence[str]) -> None:
-        import pyarrow as pa
-
-        self._values = pa.array(values, pa.string())
-        self._booleans = are_booleans(values)
-        self._meanings: dict[str, int] = {}
-        for index, value in enumerate(values):
-            self._meanings.setdefault(self._meaning(value), index)
-
-    def indices(self, column: Any) -> tuple[NDArray[np.intp], Counter[str]]:
-        """Return the index of each cell, -1 if missing or unknown, and counts of unknown texts."""
-        import pyarrow as pa
-        from pyarrow import compute
-
-        cells = texts(column)
-        found = compute.fill_null(compute.index_in(cells, value_set=self._values), -1)
-        indices: NDArray[np.intp] = found.to_numpy(zero_copy_only=False).astype(np.intp)
-        unknown: Counter[str] = Counter()
-        for entry in compute.value_counts(cells.filter(pa.array((indices < 0) & ~missing(cells)))):
-            text = entry["values"].as_py()
-            index = self._meanings.get(self._meaning(text), -1)
-            if index < 0:
-                unknown[text] = entry["counts"].as_py()
-            else:
-                mask = compute.fill_null(compute.equal(cells, text), False)
-                indices[mask.to_numpy(zero_copy_only=False)] = index
-        return indices, unknown
-
-    def _meaning(self, text: str) -> str:
-        lower = text.lower()
-        if self._booleans:
-            return {"0": "false", "1": "true"}.get(lower, lower)
-        try:
-            number = float(text)
-        except ValueError:
-            return text
-        if "_" in text:  # a number only to Python
-            return text
-        if math.isfinite(number) and number == int(number):
-            return str(int(number))
-        return repr(number)
+    cells = texts(column)
+    if isinstance(cells, pa.ChunkedArray):
+        cells = cells.combine_chunks()
+    encoded = cells.dictionary_encode()
+    codes = compute.fill_null(encoded.indices, -1).to_numpy(zero_copy_only=False)
+    return codes.astype(np.intp), encoded.dictionary.to_pylist()

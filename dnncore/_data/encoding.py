@@ -9,7 +9,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import DTypeLike, NDArray
 
-from .arrow import Categories, NotANumber, missing, numbers, numbers_or_booleans
+from .arrow import factorize, missing, numbers, numbers_or_booleans
+from .categories import Categories, NotANumber
 from .columns import Column, n_features
 
 MAX_UNKNOWN = 1000  # different values counted per column
@@ -93,7 +94,7 @@ class FeatureEncoder:
         return X
 
     def _write_category(self, name: str, array: Any, features: NDArray[Any]) -> None:
-        indices, unknown = self._categories[name].indices(array)
+        indices, unknown = category_indices(self._categories[name], array)
         rows = np.flatnonzero(indices >= 0)
         features[rows, indices[rows]] = 1
         if unknown:
@@ -101,6 +102,15 @@ class FeatureEncoder:
             for text, count in unknown.items():
                 if text in counts or len(counts) < MAX_UNKNOWN:
                     counts[text] += count
+
+
+def category_indices(categories: Categories, cells: Any) -> tuple[NDArray[np.intp], Counter[str]]:
+    """Return the index of each cell, -1 if missing or unknown, and counts of unknown texts."""
+    codes, texts = factorize(cells)
+    indices = categories.indices(texts)
+    counts = np.bincount(codes[codes >= 0], minlength=len(texts))
+    unknown = {texts[code]: int(counts[code]) for code in np.flatnonzero(indices < 0)}
+    return np.append(indices, -1)[codes], Counter(unknown)  # the code -1 takes the last
 
 
 def read_numbers(name: str, cells: Any) -> NDArray[np.float64]:
@@ -139,7 +149,7 @@ def class_reader(classes: NDArray[Any]) -> TargetReader:
 
     def read(name: str, cells: Any) -> NDArray[Any]:
         check_present(name, cells)
-        indices, unknown = known.indices(cells)
+        indices, unknown = category_indices(known, cells)
         if unknown:
             row = int(np.argmax(indices < 0))
             rest = ", which is not a class of the model"

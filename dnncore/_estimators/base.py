@@ -46,7 +46,9 @@ ENDS = {
 def takes_mini_batches(estimator: Any) -> bool:
     """Return whether an estimator has `partial_fit`, for scikit-learn's `available_if`."""
     if estimator.solver == "lbfgs":
-        raise AttributeError("partial_fit needs solver='adam' or 'sgd', got solver='lbfgs'")
+        raise AttributeError(
+            "partial_fit needs solver='adam', 'adamw' or 'sgd', got solver='lbfgs'"
+        )
     return True
 
 
@@ -110,7 +112,9 @@ class DNNEstimator(CallbackSupport, BaseEstimator, Estimator, metaclass=ABCMeta)
         with self._unchanged_on_error():
             self._check_params()
             if self.solver == "lbfgs":
-                raise ValueError("fit_blocks needs solver='adam' or 'sgd', got solver='lbfgs'")
+                raise ValueError(
+                    "fit_blocks needs solver='adam', 'adamw' or 'sgd', got solver='lbfgs'"
+                )
             required = self.early_stopping != AUTO and self.early_stopping
             if X_val is None and (required or self.scoring is not None):
                 raise ValueError("early_stopping and scoring need X_val and y_val in fit_blocks")

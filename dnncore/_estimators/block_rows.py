@@ -30,6 +30,11 @@ class BlockRows:
     def __init__(self, blocks: Iterable[Any], checker: RowChecker) -> None:
         self._blocks, self._checker = Blocks(blocks), checker
 
+    @property
+    def n_rows(self) -> int | None:
+        """Number of rows, once they have been read."""
+        return self._blocks.n_rows
+
     def __iter__(self) -> Iterator[CheckedRows]:
         for block in self._blocks:
             yield self._checked(block)
@@ -67,6 +72,10 @@ class LabelledBlocks:
 
     def __init__(self, rows: BlockRows, targets: Targets, learner: TargetLearner) -> None:
         self._rows, self._targets, self._learner = rows, targets, learner
+
+    @property
+    def n_rows(self) -> int | None:
+        return self._rows.n_rows
 
     def rows(self) -> Iterator[LabelledRows]:
         """Read the blocks once more."""

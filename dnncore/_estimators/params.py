@@ -15,14 +15,14 @@ from .._core.threads import MAX_THREADS
 from .._training.optimizer import DEFAULT_BATCH_SIZE
 from .._training.schedules import SCHEDULES, schedules_of
 from .._training.settings import check_patience
-from ..training import LBFGS, SGD, Adam
+from ..training import LBFGS, SGD, Adam, AdamW
 from .interface import AUTO, loss_options_of
 from .progress import check_progress_bar
 from .validation import scorers_of
 
 Constraint = Callable[[str, Any], object]  # takes name and value; raises TypeError or ValueError
 
-SOLVERS = ("adam", "sgd", "lbfgs")
+SOLVERS = ("adam", "adamw", "sgd", "lbfgs")
 MISSING_VALUES = ("error", "mean", "indicator")
 
 
@@ -104,6 +104,32 @@ CONSTRAINTS: dict[str, Constraint] = {
 }
 
 
+# Parameters of the estimators of tables that the others do not have, or have with another meaning.
+TABLE_CONSTRAINTS: dict[str, Constraint] = {
+    "n_members": _integer(low=1),
+    "n_bins": _integer(low=0),
+    "embedding_size": _integer(low=1),
+    "max_categories": _integer(low=1),
+    "batch_size": _integer(low=1),
+    "learning_rate_init": _or_none(_number(low=0.0, low_open=True)),
+    "weight_decay": _number(low=0.0),
+}
+
+
+def validate_table_params(estimator: Any) -> None:
+    """Check all parameters of an estimator of tables.
+
+    Raises
+    ------
+    TypeError, ValueError
+        If a parameter is invalid.
+    """
+    params = vars(estimator)
+    for name, constraint in (CONSTRAINTS | TABLE_CONSTRAINTS).items():
+        if name in params:
+            constraint(name, params[name])
+
+
 def validate_params(estimator: Any) -> None:
     """Check all parameters, even those that this fit does not use.
 
@@ -138,13 +164,16 @@ def solver_of(estimator: Any) -> SGD | Adam | LBFGS:
             estimator.power_t,
         )
     # As in scikit-learn, 'adam' ignores the schedules that apply to 'sgd' only.
-    return Adam(
+    constants = (
         estimator.learning_rate_init,
         estimator.beta_1,
         estimator.beta_2,
         estimator.epsilon,
         schedule if schedule in schedules_of("Adam") else "constant",
     )
+    if estimator.solver == "adamw":
+        return AdamW(*constants, estimator.weight_decay)
+    return Adam(*constants)
 
 
 def trainer_settings(estimator: Any) -> dict[str, Any]:

@@ -51,6 +51,10 @@ class CheckedBlocks:
     def __init__(self, network: Network, blocks: Iterable[Any]) -> None:
         self._network, self._blocks = network, Blocks(blocks)
 
+    @property
+    def n_rows(self) -> int | None:
+        return self._blocks.n_rows
+
     def __iter__(self) -> Iterator[RowsAndLabels]:
         for block in self._blocks:
             yield self._check(block)

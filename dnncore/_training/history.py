@@ -49,7 +49,7 @@ class EpochInfo(NamedTuple):
     validation_score : float or None
         Score on the validation set.
     learning_rate : float
-        Learning rate of the next epoch.
+        Learning rate of the next epoch; with 'cosine' and 'coslog4', of the last step.
     validation_loss : float or None
         Loss on the validation set.
     metrics : mapping of str to float, or None

@@ -9,6 +9,7 @@ from collections.abc import Callable
 from functools import partial
 
 import numpy as np
+from numpy.typing import NDArray
 
 from .._core.csrc import all_finite
 from .._core.public import set_module
@@ -43,6 +44,7 @@ class EpochLoop:
         self._optimizer, self._source, self._monitor = optimizer, source, monitor
         self._schedule = SCHEDULES[optimizer.solver.schedule](optimizer.solver)
         self._kept: Snapshot | None = None
+        self._last_epoch = 0, np.nan  # its steps and its loss
 
     def run(self) -> str:
         """Train; return how training ended, as :meth:`dnncore.training.Trainer.fit` does."""
@@ -56,9 +58,9 @@ class EpochLoop:
     def _epoch(self, epoch: int) -> str | None:
         """Train for one epoch; return how training ended, or None if it continues."""
         optimizer, monitor, schedule = self._optimizer, self._monitor, self._schedule
-        before = optimizer.snapshot()
+        before, rates = optimizer.snapshot(), self._rates(epoch)
         try:
-            loss, rows = optimizer._train_epoch(self._source, monitor.end)
+            loss, rows = optimizer._train_epoch(self._source, monitor.end, rates)
         except Exception:  # raised by reading a block
             optimizer.restore(before)
             raise
@@ -66,11 +68,13 @@ class EpochLoop:
         if not (np.isfinite(loss) and all_finite(optimizer.network.parameters)):
             progress = self._progress(epoch, steps, loss, self._current_loss)
             return self._after_divergence(epoch, before, schedule.on_divergence(progress))
+        self._last_epoch = steps, loss
         found = monitor.record(loss, rows)
         current_loss = partial(self._loss_of, found)
         decision = schedule.after_epoch(self._progress(epoch, steps, loss, current_loss))
         self._carry_out(decision)
-        if monitor.callback_ends(epoch, loss, found, optimizer.learning_rate):
+        rate = optimizer.learning_rate if rates is None else float(rates[-1])
+        if monitor.callback_ends(epoch, loss, found, rate):
             return "stopped"
         if decision.end:
             return "converged"
@@ -80,6 +84,13 @@ class EpochLoop:
             progress = self._progress(epoch, steps, loss, current_loss)
             return self._after_plateau(epoch, schedule.on_plateau(progress))
         return None
+
+    def _rates(self, epoch: int) -> NDArray[np.float64] | None:
+        """Return the learning rate of each step of an epoch, if they differ."""
+        n_rows = self._source.n_rows
+        n_steps = 1 if n_rows is None else self._optimizer._n_steps(n_rows)
+        now = self._progress(epoch - 1, *self._last_epoch, self._current_loss)
+        return self._schedule.rates(now, n_steps)
 
     def _after_divergence(self, epoch: int, before: Snapshot, decision: Decision) -> str | None:
         rate = self._optimizer.learning_rate
@@ -118,7 +129,7 @@ class EpochLoop:
         settings, history = self._monitor.settings, self._monitor.history
         return Progress(
             self._optimizer.learning_rate, epoch, settings.max_iter, steps, history.t,
-            history.no_improvement, settings.tol, loss, current_loss,
+            history.no_improvement, settings.tol, settings.early_stopping, loss, current_loss,
         )  # fmt: skip
 
     def _current_loss(self) -> float:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from contextlib import closing
 from typing import Any, NamedTuple
 
@@ -16,6 +16,7 @@ from .._core.memory import aligned_zeros
 from .._core.names import ENGINES, check_loss
 from .._core.threads import blas_for, threads_for_training, use_builtin
 from ..network import Network
+from .settings import check_layer_factors
 from .solvers import LBFGS, N_STATES, SGD, Adam
 from .sources import Piece, Source
 
@@ -36,7 +37,7 @@ class Optimizer:
 
     This is the part of a :class:`dnncore.training.Trainer` that the loops of a fit use. It expects
     checked rows. The trainer is public and this class is not, so a member for the loops alone has a
-    leading underscore: `_steps`, `_train_epoch` and `_loss_of`.
+    leading underscore: `_steps`, `_n_steps`, `_train_epoch` and `_loss_of`.
 
     Parameters
     ----------
@@ -81,6 +82,7 @@ class Optimizer:
         loss: str | None = None,
         huber_delta: float = 1.0,
         dropout: float = 0.0,
+        layer_factors: Sequence[tuple[float, float, float]] | None = None,
     ) -> None:
         """Change settings of the constructor between epochs.
 
@@ -95,6 +97,9 @@ class Optimizer:
         self.loss = check_loss(loss, self.network.output)
         self.huber_delta = check.number("huber_delta", huber_delta, low=0.0, low_open=True)
         self.dropout = check.number("dropout", dropout, low=0.0, high=1.0, high_open=True)
+        self.layer_factors = check_layer_factors(
+            layer_factors, len(self.network.coefs_) + (self.network.embedding is not None)
+        )
         if self.dropout > 0.0 and isinstance(solver, LBFGS):
             raise ValueError("dropout must be 0 with LBFGS, which needs an exact loss")
         if self.dropout > 0.0 and self._dropout_seed is None:
@@ -114,8 +119,27 @@ class Optimizer:
 
     # ------------------------------------------------------------------------------ steps
 
-    def _train_epoch(self, source: Source, end: float = np.inf) -> tuple[float, int]:
+    def _n_steps(self, n_rows: int) -> int:
+        """Return the number of mini-batches of n_rows rows."""
+        return -(-n_rows // self.batch_size)
+
+    def _train_epoch(
+        self,
+        source: Source,
+        end: float = np.inf,
+        rates: NDArray[np.float64] | None = None,
+    ) -> tuple[float, int]:
         """Train on every row once, or until ``time.monotonic`` reaches `end`.
+
+        Parameters
+        ----------
+        source : Source
+            Training rows.
+        end : float, default=inf
+            Time to end.
+        rates : array of shape (n_steps,), default=None
+            Learning rate of each step instead of `learning_rate`; steps beyond n_steps have the
+            last one.
 
         Returns
         -------
@@ -125,17 +149,28 @@ class Optimizer:
             Number of rows seen.
         """
         engine = self._engine(source.max_rows)
-        loss, rows = 0.0, 0
+        loss, rows, first_step = 0.0, 0, self._steps
         with closing(source.pieces(self.batch_size, self._rng if self.shuffle else None)) as pieces:
             for piece in pieces:
-                loss, trained = self._train_on(engine, piece, loss, end - time.monotonic())
+                of_piece = None
+                if rates is not None:
+                    step = self._steps - first_step + np.arange(self._n_steps(piece.n_rows))
+                    of_piece = rates[np.minimum(step, len(rates) - 1)]
+                loss, trained = self._train_on(
+                    engine, piece, of_piece, loss, end - time.monotonic()
+                )
                 rows += trained
                 if trained < piece.n_rows or time.monotonic() >= end:
                     break
         return loss / rows, rows
 
     def _train_on(
-        self, engine: Engine, piece: Piece, loss_before: float, time_left: float
+        self,
+        engine: Engine,
+        piece: Piece,
+        rates: NDArray[np.float64] | None,
+        loss_before: float,
+        time_left: float,
     ) -> tuple[float, int]:
         """Train on a piece; return the sum of the losses and the number of rows seen."""
         unused = self.network.parameters
@@ -144,12 +179,12 @@ class Optimizer:
             loss, rows = engine.train_epoch(
                 piece.X, piece.label, piece.L, piece.weight, piece.order,
                 self.solver.update, state1, state2,
-                rate=self.learning_rate, alpha=self.alpha, steps_before=self._steps,
+                rate=self.learning_rate, rates=rates, alpha=self.alpha, steps_before=self._steps,
                 loss=self.loss, huber_delta=self.huber_delta, dropout=self.dropout,
                 dropout_seed=self._dropout_seed or 0, time_left=time_left,
                 loss_before=loss_before, **self.solver.constants,
             )  # fmt: skip
-        self._steps += -(-rows // min(self.batch_size, piece.n_rows))
+        self._steps += self._n_steps(rows)
         return loss, rows
 
     def _engine(self, max_rows: int) -> Engine:
@@ -158,11 +193,13 @@ class Optimizer:
         arrays = network.parameters, network.mean_, network.scale_
         options = min(self.batch_size, max_rows), self.n_threads
         builtin = use_builtin(self.engine)
-        key = (*map(id, arrays), *options, builtin)  # the engine keeps the arrays alive
+        # The engine keeps the arrays alive.
+        key = (*map(id, arrays), *options, builtin, self.layer_factors)
         if self._cached_engine is None or self._cached_engine[0] != key:
             self._cached_engine = key, Engine(
                 network.layer_sizes, *arrays, *options, builtin=builtin,
                 activation=network.activation, output=network.output, missing=network.missing,
+                factors=self.layer_factors, embedding=network.embedding,
             )  # fmt: skip
         return self._cached_engine[1]
 

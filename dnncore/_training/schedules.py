@@ -2,13 +2,17 @@
 
 A schedule is a class that overrides some of the hooks of :class:`Schedule`, and an entry in
 `SCHEDULES`. Each hook receives the :class:`Progress` of training and returns a :class:`Decision`,
-which the loop over epochs carries out. A schedule has no access to the trainer.
+which the loop over epochs carries out. A schedule has no access to the trainer. One that changes
+the rate at every step overrides :meth:`Schedule.rates`.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable
 from typing import Any, ClassVar, NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
 
 ADAPTIVE_DIVISOR = 5.0  # as in scikit-learn: 'adaptive' divides the rate by this ...
 MIN_ADAPTIVE_RATE = 1e-6  # ... until it is at most this
@@ -36,6 +40,8 @@ class Progress(NamedTuple):
         Number of consecutive epochs without improvement, up to the last epoch.
     tol : float
         Smallest change of the loss or score that counts as an improvement.
+    early_stopping : bool
+        Whether the score on the validation set is monitored instead of the loss.
     epoch_loss : float
         Mean loss during the last epoch, while the parameters changed; NaN before the first.
     loss : callable
@@ -51,6 +57,7 @@ class Progress(NamedTuple):
     t: int
     no_improvement: int
     tol: float
+    early_stopping: bool
     epoch_loss: float
     loss: Callable[[], float]
 
@@ -100,6 +107,24 @@ class Schedule:
     def begin(self, now: Progress) -> Decision:
         """Decide before the first epoch."""
         return Decision(now.learning_rate)
+
+    def rates(self, now: Progress, n_steps: int) -> NDArray[np.float64] | None:
+        """Return the learning rates of the steps of the next epoch.
+
+        Parameters
+        ----------
+        now : Progress
+            Progress before the epoch.
+        n_steps : int
+            Number of steps of the epoch; 1 if it is not known.
+
+        Returns
+        -------
+        array of shape (n_steps,), or None
+            Rate of each step; steps beyond n_steps have the last one. None if all steps have the
+            rate of the last decision.
+        """
+        return None
 
     def after_epoch(self, now: Progress) -> Decision:
         """Decide after each epoch with finite loss and parameters; `end` means convergence."""
@@ -180,11 +205,55 @@ class Newbob(Schedule):
         return Decision(now.learning_rate / 2.0, go_back=True)
 
 
+class Curve(Schedule):
+    """A given function of the time, set at every step; the base class of such schedules.
+
+    The base rate remains that of the trainer, so that another fit starts anew.
+    """
+
+    @staticmethod
+    def factor(t: NDArray[np.float64]) -> NDArray[np.float64]:
+        """Return the factor of the base rate at the fraction t of the fit."""
+        raise NotImplementedError
+
+    def rates(self, now: Progress, n_steps: int) -> NDArray[np.float64]:
+        middles = (np.arange(n_steps) + 0.5) / n_steps
+        return now.learning_rate * self.factor((now.epoch + middles) / now.max_iter)
+
+    def after_epoch(self, now: Progress) -> Decision:
+        return Decision(now.learning_rate, end=now.epoch == now.max_iter)
+
+    def on_plateau(self, now: Progress) -> Decision:
+        # The loss of the training rows often falls again when the rate does.
+        return Decision(now.learning_rate, end=now.early_stopping)
+
+
+class Cosine(Curve):
+    """``(1 + cos(pi t)) / 2``: half a cosine, from 1 to 0."""
+
+    @staticmethod
+    def factor(t: NDArray[np.float64]) -> NDArray[np.float64]:
+        return 0.5 * (1.0 + np.cos(np.pi * t))
+
+
+class CosLog4(Curve):
+    """``(1 - cos(2 pi log2(1 + 15 t))) / 2``: four cycles, each twice as long as the previous one.
+
+    Holzmueller, Grinsztajn and Steinwart 2024, https://arxiv.org/abs/2407.04491.
+    """
+
+    @staticmethod
+    def factor(t: NDArray[np.float64]) -> NDArray[np.float64]:
+        return 0.5 * (1.0 - np.cos(2.0 * np.pi * np.log2(1.0 + 15.0 * t)))
+
+
 SCHEDULES: dict[str, type[Schedule]] = {
     "constant": Schedule,
     "invscaling": InverseScaling,
     "adaptive": Adaptive,
     "newbob": Newbob,
+    "cosine": Cosine,
+    "coslog4": CosLog4,
 }
 
 

@@ -1,8 +1,8 @@
-"""The stopping criteria and callbacks of a fit."""
+"""The settings of a fit: stopping criteria and callbacks, and factors of single layers."""
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -22,6 +22,8 @@ class StopSettings:
     early_stopping: bool | str = False
     max_time: float | None = None
     callback: Callable[[EpochInfo], object] | None = None
+    # Which of several epochs with the best score early_stopping keeps. Not part of Trainer.fit.
+    keep_last_best: bool = False
 
     def __post_init__(self) -> None:
         if self.early_stopping and self.validate is None:
@@ -37,6 +39,26 @@ class StopSettings:
             checked["max_time"] = check.number("max_time", self.max_time, low=0.0, low_open=True)
         for name, value in checked.items():
             object.__setattr__(self, name, value)  # the dataclass is frozen
+
+
+LayerFactors = tuple[float, float, float]  # of the rate of weights, of biases, of weight decay
+
+
+def check_layer_factors(
+    layer_factors: Sequence[Sequence[float]] | None, n_layers: int
+) -> tuple[LayerFactors, ...] | None:
+    """Check `layer_factors`; see :class:`dnncore.training.Trainer`."""
+    if layer_factors is None:
+        return None
+    if len(layer_factors) != n_layers or any(len(factors) != 3 for factors in layer_factors):
+        raise ValueError(
+            f"layer_factors must be 3 numbers for each of {n_layers} layers, got {layer_factors!r}"
+        )
+    checked = (
+        tuple(check.number("layer_factors", x, low=0.0) for x in factors)
+        for factors in layer_factors
+    )
+    return tuple(checked)  # type: ignore[arg-type]
 
 
 def check_patience(n_iter_no_change: object) -> float:

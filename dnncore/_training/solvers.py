@@ -1,4 +1,4 @@
-"""Solvers: SGD, Adam, and L-BFGS on all rows at once."""
+"""Solvers: SGD, Adam, AdamW, and L-BFGS on all rows at once."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from .._core.public import set_module
 from .schedules import schedules_of
 
 # Number of vectors that each update keeps: the velocity, or Adam's two moments.
-N_STATES = {"sgd": 0, "momentum": 1, "nesterov": 1, "adam": 2, "lbfgs": 0}
+N_STATES = {"sgd": 0, "momentum": 1, "nesterov": 1, "adam": 2, "adamw": 2, "lbfgs": 0}
 
 
 @set_module("dnncore.training")
@@ -26,8 +26,9 @@ class SGD:
         Momentum.
     nesterov : bool, default=True
         Whether the step is ``momentum v - rate g`` with the new v instead.
-    schedule : {'constant', 'invscaling', 'adaptive', 'newbob'}, default='constant'
-        Learning-rate schedule.
+    schedule : {'constant', 'invscaling', 'adaptive', 'newbob', 'cosine', 'coslog4'}, \
+default='constant'
+        Learning-rate schedule of a fit; ``Trainer.run_epoch`` does not follow it.
 
         - 'constant': the rate is learning_rate_init.
         - 'invscaling': the rate is learning_rate_init / (t + 1)^power_t after t samples, set at
@@ -40,6 +41,13 @@ class SGD:
           row, it stops. Epochs of fewer than 10 steps are combined until they have at least 10. If
           the loss is not finite, or is higher than before training, the rate is halved without
           counting towards the stop, at most 20 times in a row.
+        - 'cosine': half a cosine, from learning_rate_init to 0 over `max_iter` epochs:
+          learning_rate_init (1 + cos(pi t)) / 2, where t is the fraction of the fit at the middle
+          of each step. Every fit starts anew. Training ends at `max_iter` epochs, or before by
+          early stopping.
+        - 'coslog4': learning_rate_init (1 - cos(2 pi log2(1 + 15 t))) / 2, four cycles from 0 to
+          learning_rate_init to 0, each about twice as long as the one before (Holzmueller,
+          Grinsztajn and Steinwart 2024). Otherwise as 'cosine'.
     power_t : float, default=0.5
         Exponent of 'invscaling'.
     """
@@ -85,7 +93,7 @@ class Adam:
         Decay rates of the first and second moments.
     epsilon : float, default=1e-8
         Constant added to the square root of the second moment.
-    schedule : {'constant', 'newbob'}, default='constant'
+    schedule : {'constant', 'newbob', 'cosine', 'coslog4'}, default='constant'
         Learning-rate schedule, as in :class:`SGD`.
     """
 
@@ -108,6 +116,39 @@ class Adam:
     def constants(self) -> dict[str, float]:
         """Arguments of the engine."""
         return {"beta1": self.beta_1, "beta2": self.beta_2, "epsilon": self.epsilon}
+
+
+@set_module("dnncore.training")
+@dataclass(frozen=True)
+class AdamW(Adam):
+    """Adam with decoupled weight decay (Loshchilov and Hutter 2019), as in PyTorch.
+
+    ``m = beta_1 m + (1 - beta_1) g; v = beta_2 v + (1 - beta_2) g^2``;
+    ``w -= rate (m / (1 - beta_1^t) / (sqrt(v / (1 - beta_2^t)) + epsilon) + weight_decay w)``
+
+    `rate` is that of the schedule. Biases do not decay. Unlike in :class:`Adam`, epsilon is added
+    after the bias correction. The gradient g includes the L2 penalty `alpha` of the trainer.
+
+    Parameters
+    ----------
+    learning_rate_init, beta_1, beta_2, epsilon, schedule
+        As in :class:`Adam`.
+    weight_decay : float, default=0.01
+        Fraction of each weight that is subtracted in a step, per unit of the learning rate.
+    """
+
+    weight_decay: float = 0.01
+
+    update: ClassVar[str] = "adamw"
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        check.number("weight_decay", self.weight_decay, low=0.0)
+
+    @property
+    def constants(self) -> dict[str, float]:
+        """Arguments of the engine."""
+        return super().constants | {"weight_decay": self.weight_decay}
 
 
 @set_module("dnncore.training")

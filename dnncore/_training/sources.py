@@ -43,8 +43,10 @@ class Piece(NamedTuple):
         Chunks with a total weight of zero are skipped.
         """
         labels = Labels(self.label, self.L, self.weight, 0.0)
-        for start in range(0, self.X.shape[0], rows):
-            chunk = slice(start, start + rows)
+        for start in range(0, self.n_rows, rows):
+            chunk: Any = slice(start, start + rows)
+            if self.order is not None:
+                chunk = self.order[chunk]
             part = labels.take(chunk)
             if part.total > 0.0:
                 yield self.X[chunk], part
@@ -60,9 +62,14 @@ class Source(Protocol):
     ----------
     max_rows : int
         Upper limit of the number of rows.
+    n_rows : int or None
+        Number of rows, if it is known yet.
     """
 
     max_rows: int
+
+    @property
+    def n_rows(self) -> int | None: ...
 
     def pieces(self, multiple: int, rng: np.random.Generator | None) -> Pieces:
         """Iterate over all rows once, in pieces.
@@ -80,14 +87,20 @@ class ArraySource:
     ----------
     X, labels
         Checked rows and labels; see :meth:`dnncore.Network.check_rows` and ``check_labels``.
+    rows : intp array of shape (n_rows,), default=None
+        Indices of the rows to train on; by default all. Several sources share X in this way.
     """
 
-    def __init__(self, X: Matrix, labels: Labels) -> None:
-        self.X, self.labels = X, labels
-        self.max_rows: int = X.shape[0]
+    def __init__(self, X: Matrix, labels: Labels, rows: NDArray[np.intp] | None = None) -> None:
+        self.X, self.labels, self._rows = X, labels, rows
+        self.max_rows: int = X.shape[0] if rows is None else len(rows)
+        self.n_rows = self.max_rows
 
     def pieces(self, multiple: int, rng: np.random.Generator | None) -> Pieces:
-        yield Piece(self.X, *_arrays(self.labels), permutation(self.max_rows, rng))
+        order = permutation(self.max_rows, rng)
+        if self._rows is not None:
+            order = self._rows if order is None else self._rows[order]
+        yield Piece(self.X, *_arrays(self.labels), order)
 
 
 class BlockSource:
@@ -97,13 +110,17 @@ class BlockSource:
     ----------
     blocks : iterable of (X, labels)
         Checked blocks. Every iteration must give the same rows; the iterable checks them again
-        each time.
+        each time. It may have an attribute `n_rows`: their number, or None before it is known.
     """
 
     max_rows = sys.maxsize
 
     def __init__(self, blocks: Iterable[tuple[Matrix, Labels]]) -> None:
         self._blocks = blocks
+
+    @property
+    def n_rows(self) -> int | None:
+        return getattr(self._blocks, "n_rows", None)
 
     def pieces(self, multiple: int, rng: np.random.Generator | None) -> Pieces:
         arrays = ((X, *_arrays(labels)) for X, labels in self._blocks)

@@ -11,7 +11,7 @@ checked rows, and these members of a :class:`Trainer`:
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from typing import Any
 
 from numpy.typing import ArrayLike
@@ -37,7 +37,7 @@ class Trainer(Optimizer):
     ----------
     network : Network
         Network to train, in place.
-    solver : SGD, Adam or LBFGS, default=Adam()
+    solver : SGD, Adam, AdamW or LBFGS, default=Adam()
         Solver for the weights.
     alpha : float, default=1e-4
         Strength of the L2 penalty: ``alpha / (2 sum w) sum W^2`` is added to the loss of each
@@ -61,6 +61,9 @@ class Trainer(Optimizer):
     dropout : float in [0, 1), default=0.0
         Probability that an output of a hidden layer is dropped in a step; the others are
         multiplied by ``1 / (1 - dropout)``. Scoring uses all outputs. Must be 0 with LBFGS.
+    layer_factors : sequence of n_layers (float, float, float), default=None
+        Factors of each layer: of the learning rate of its weights, of the learning rate of its
+        biases, and of the weight decay of its weights. The default is 1. LBFGS does not use them.
 
     Attributes
     ----------
@@ -96,6 +99,7 @@ class Trainer(Optimizer):
         loss: str | None = None,
         huber_delta: float = 1.0,
         dropout: float = 0.0,
+        layer_factors: Sequence[tuple[float, float, float]] | None = None,
     ) -> None:
         self.history = History()
         super().__init__(
@@ -110,6 +114,7 @@ class Trainer(Optimizer):
             loss=loss,
             huber_delta=huber_delta,
             dropout=dropout,
+            layer_factors=layer_factors,
         )
 
     def run_epoch(self, X: Any, y: ArrayLike, sample_weight: ArrayLike | None = None) -> float:
@@ -184,8 +189,8 @@ class Trainer(Optimizer):
         Returns
         -------
         {'converged', 'max_iter', 'max_fun', 'max_time', 'stopped', 'diverged'}
-            How training ended. 'converged': there was no further improvement; 'stopped': by the
-            callback; 'max_fun': by the limit of :class:`LBFGS`.
+            How training ended. 'converged': there was no further improvement, or the schedule
+            has ended; 'stopped': by the callback; 'max_fun': by the limit of :class:`LBFGS`.
 
         Raises
         ------
@@ -251,6 +256,9 @@ class Trainer(Optimizer):
         `shuffle`, the parameters are therefore the same as those of :meth:`fit` on all rows (bit
         for bit with dnncore's own matrix products). With `shuffle`, the rows within each block are
         shuffled and the blocks keep their order.
+
+        With the schedules 'cosine' and 'coslog4', all steps of the first epoch have the same rate,
+        because their number is not known before.
         """
         if isinstance(self.solver, LBFGS):
             raise TypeError("fit_blocks needs SGD or Adam; LBFGS takes all rows at once, in fit")

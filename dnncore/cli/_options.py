@@ -22,7 +22,9 @@ PARAMETERS: dict[str, tuple[str, Any]] = {
     "max_time": ("max_time", None),
     "batch_size": ("batch_size", 32),
     "learning_rate": ("learning_rate_init", 0.002),
+    "schedule": ("learning_rate", None),
     "solver": ("solver", "adam"),
+    "weight_decay": ("weight_decay", None),
     "alpha": ("alpha", 1e-4),
     "early_stopping": ("early_stopping", False),
     "threads": ("n_threads", None),
@@ -213,9 +215,21 @@ def _add_training(training: Any) -> None:
         help="initial learning rate (default: 0.002)",
     )
     training.add_argument(
+        "--schedule",
+        choices=("constant", "newbob", "cosine", "coslog4"),
+        help="change of the learning rate during training: none; half it and return to the best "
+        "weights when the loss stalls; half a cosine to 0; four cycles to 0 (default: constant)",
+    )
+    training.add_argument(
         "--solver",
-        choices=("adam", "sgd"),
-        help="adam, or sgd with Nesterov momentum 0.9 (default: adam)",
+        choices=("adam", "adamw", "sgd"),
+        help="adam, adamw, or sgd with Nesterov momentum 0.9 (default: adam)",
+    )
+    training.add_argument(
+        "--weight-decay",
+        metavar="F",
+        type=types.penalty,
+        help="decoupled weight decay of adamw (default: 0.01)",
     )
     training.add_argument(
         "--alpha",

@@ -9,14 +9,14 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
-from .._training.solvers import LBFGS, N_STATES, SGD, Adam
+from .._training.solvers import LBFGS, N_STATES, SGD, Adam, AdamW
 from ._header import ModelFileError, require
 
 if TYPE_CHECKING:
     from ..network import Network
     from ..training import History, Trainer
 
-SOLVERS: dict[str, Any] = {"SGD": SGD, "Adam": Adam, "LBFGS": LBFGS}
+SOLVERS: dict[str, Any] = {"SGD": SGD, "Adam": Adam, "AdamW": AdamW, "LBFGS": LBFGS}
 SCALARS = ("learning_rate", "steps")
 BESTS = ("best_loss", "best_validation_score")
 GENERATOR = "PCG64"

@@ -1,16 +1,13 @@
-"""Arrow columns as numbers, labels and categories."""
+"""Arrow columns as numbers, labels and texts."""
 
 import decimal
 
 import numpy as np
 import pyarrow as pa
 import pytest
-from hypothesis import given
-from hypothesis import strategies as st
 
 from dnncore._data.arrow import (
-    Categories,
-    NotANumber,
+    factorize,
     is_number,
     labels,
     missing,
@@ -18,6 +15,7 @@ from dnncore._data.arrow import (
     numbers_or_booleans,
     plain,
 )
+from dnncore._data.categories import NotANumber
 
 NAN = float("nan")
 
@@ -71,38 +69,17 @@ def test_labels():
     assert labels(pa.array([3, 4], pa.int16())).dtype == "int16"
 
 
-texts = st.text("aB1.0 -_eé", max_size=4)
-
-
-@given(st.lists(texts, unique=True, min_size=1), st.lists(st.none() | texts))
-def test_indices_of_any_texts(values, cells):
-    indices, unknown = Categories(values).indices(pa.array(cells, pa.string()))
-    known = {value: index for index, value in enumerate(values)}
-    for cell, index in zip(cells, indices.tolist(), strict=True):
-        if cell in known:
-            assert index == known[cell]
-        elif cell is None:
-            assert index == -1
-        elif index >= 0:  # the same number
-            assert float(cell) == float(values[index])
-        else:
-            assert unknown[cell] == cells.count(cell)
-    assert sum(unknown.values()) == sum(
-        cell is not None and index < 0 for cell, index in zip(cells, indices, strict=True)
-    )
-
-
 @pytest.mark.parametrize(
-    ("values", "cells", "expected"),
+    ("column", "codes", "texts"),
     [
-        (["1", "2"], [1, 2, 3, None], [0, 1, -1, -1]),
-        (["1", "2"], [1.0, 2.0, 2.5, float("nan")], [0, 1, -1, -1]),
-        (["1.0", "01234"], ["1", "1234.0", "1_234"], [0, 1, -1]),
-        (["0.5", "1e+16"], [0.5, 1e16], [0, 1]),
-        (["false", "true"], ["TRUE", "False", "1", "0", "yes"], [1, 0, 1, 0, -1]),
-        (["false", "true"], [True, False, None], [1, 0, -1]),
-        (["TRUE", "x"], ["true", "TRUE"], [-1, 0]),
+        (pa.array(["b", None, "a", "b"]), [0, -1, 1, 0], ["b", "a"]),
+        (pa.chunked_array([["b"], ["a", None, "b"]]), [0, 1, -1, 0], ["b", "a"]),
+        (pa.array([2.0, NAN, 0.5, None]), [0, -1, 1, -1], ["2", "0.5"]),
+        (pa.array([True, None, False]), [0, -1, 1], ["true", "false"]),
+        (pa.array([], pa.string()), [], []),
     ],
+    ids=lambda value: str(getattr(value, "type", "")),
 )
-def test_what_means_the_same(values, cells, expected):
-    assert Categories(values).indices(pa.array(cells))[0].tolist() == expected
+def test_factorize(column, codes, texts):
+    found, values = factorize(column)
+    assert (found.dtype, found.tolist(), values) == (np.intp, codes, texts)

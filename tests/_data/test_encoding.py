@@ -6,11 +6,13 @@ import numpy as np
 import pyarrow as pa
 import pytest
 
+from dnncore._data.categories import Categories
 from dnncore._data.columns import Column
 from dnncore._data.encoding import (
     MAX_UNKNOWN,
     CellError,
     FeatureEncoder,
+    category_indices,
     class_reader,
     read_booleans,
     read_integers,
@@ -88,3 +90,20 @@ def test_classes_of_a_model(classes, cells, expected):
     assert caught.value.at("on line 3") == (
         "column 'y' has the label 'tulip' on line 3, which is not a class of the model"
     )
+
+
+@pytest.mark.parametrize(
+    ("values", "cells", "expected"),
+    [
+        (["1", "2"], [1, 2, 3, None], [0, 1, -1, -1]),
+        (["1", "2"], [1.0, 2.0, 2.5, float("nan")], [0, 1, -1, -1]),
+        (["0.5", "1e+16"], [0.5, 1e16], [0, 1]),
+        (["false", "true"], [True, False, None], [1, 0, -1]),
+        (["red"], ["blue", "red", "blue", None], [-1, 0, -1, -1]),
+    ],
+)
+def test_indices_of_categories(values, cells, expected):
+    indices, unknown = category_indices(Categories(values), pa.array(cells))
+    assert indices.tolist() == expected
+    present = [cell for cell in cells if cell is not None and cell == cell]
+    assert sum(unknown.values()) == len(present) - np.sum(indices >= 0)

@@ -69,6 +69,7 @@ def assert_refused(make, data, error, words, parameters, **arguments):
         ({"solver": "lion"}, ValueError, "solver must be one of"),
         ({"solver": None}, ValueError, "solver must be one of"),
         ({"tol": -1}, ValueError, "tol must lie in"),
+        ({"weight_decay": -0.1, "solver": "adamw"}, ValueError, "weight_decay must lie in"),
         ({"validation_fraction": 1.0}, ValueError, "validation_fraction must lie in"),
     ],
 )

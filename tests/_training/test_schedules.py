@@ -1,5 +1,6 @@
 """Schedules: what they decide is what the loop carries out."""
 
+import itertools
 import math
 
 import numpy as np
@@ -10,7 +11,7 @@ from sklearn.datasets import load_wine
 
 from dnncore import DNNClassifier, DNNRegressor, Network
 from dnncore._training.schedules import SCHEDULES, Decision, Schedule, schedules_of
-from dnncore.training import LBFGS, SGD, Adam, DivergenceWarning, Trainer
+from dnncore.training import LBFGS, SGD, Adam, AdamW, DivergenceWarning, Trainer, Validation
 
 pytestmark = pytest.mark.filterwarnings("ignore::sklearn.exceptions.ConvergenceWarning")
 RNG = np.random.default_rng(0)
@@ -22,7 +23,7 @@ def trainer(solver):
     return Trainer(Network((4, 6, 2), seed=0), solver, seed=0, batch_size=40)
 
 
-class Cosine(Schedule):
+class ByEpoch(Schedule):
     def begin(self, now):
         cosine = math.cos(math.pi * now.epoch / now.max_iter)
         return Decision(0.5 * self.solver.learning_rate_init * (1.0 + cosine))
@@ -32,8 +33,8 @@ class Cosine(Schedule):
 
 @pytest.mark.parametrize("solver", [SGD, Adam])
 def test_a_new_schedule_is_a_small_class(monkeypatch, solver):
-    monkeypatch.setitem(SCHEDULES, "cosine", Cosine)
-    cosine, told = trainer(solver(0.1, schedule="cosine")), []
+    monkeypatch.setitem(SCHEDULES, "by epoch", ByEpoch)
+    cosine, told = trainer(solver(0.1, schedule="by epoch")), []
     cosine.fit(X, Y, max_iter=8, callback=told.append)
     rates = 0.05 * (1.0 + np.cos(np.pi * np.arange(9) / 8))
     np.testing.assert_allclose([info.learning_rate for info in told], rates[1:], atol=1e-17)
@@ -67,7 +68,7 @@ def test_progress(monkeypatch):
     assert [now.max_iter for now in told] == [2, 2, 2, 1, 1]
     assert [now.steps for now in told] == [0, 3, 3, 0, 3]
     assert [now.t for now in told] == [0, 120, 240, 240, 360]
-    assert told[0].tol == 0.125
+    assert told[0].tol == 0.125 and not told[0].early_stopping
     losses = [now.epoch_loss for now in told]
     assert [losses[i] for i in (1, 2, 4)] == own.history.loss_curve
     assert math.isnan(losses[0]) and math.isnan(losses[3])
@@ -130,10 +131,11 @@ def test_after_divergence_the_epoch_is_undone(monkeypatch):
 
 
 def test_which_schedules_go_with_which_solver():
-    assert schedules_of("SGD") == ("constant", "invscaling", "adaptive", "newbob")
-    assert schedules_of("Adam") == ("constant", "newbob")
+    both = ("newbob", "cosine", "coslog4")
+    assert schedules_of("SGD") == ("constant", "invscaling", "adaptive", *both)
+    assert schedules_of("Adam") == ("constant", *both)
     assert LBFGS.schedule in SCHEDULES
-    with pytest.raises(ValueError, match=r"one of \('constant', 'newbob'\), got 'adaptive'"):
+    with pytest.raises(ValueError, match=r"one of \('constant', 'newbob', .*\), got 'adaptive'"):
         Adam(schedule="adaptive")
 
 
@@ -237,3 +239,124 @@ def test_adaptive_divides_by_five_and_ends(mine, their):
     assert ours.n_iter_ == theirs.n_iter_ < 200
     assert np.unique(rates)[::-1] == pytest.approx(0.05 / 5.0 ** np.arange(len(set(rates))))
     assert min(rates) <= 1e-6
+
+
+# ------------------------------------------------------------------ a rate for every step
+
+CURVES = {
+    "cosine": lambda t: 0.5 * (1.0 + np.cos(np.pi * t)),
+    "coslog4": lambda t: 0.5 * (1.0 - np.cos(2.0 * np.pi * np.log2(1.0 + 15.0 * t))),
+}
+each_curve = pytest.mark.parametrize("curve", CURVES)
+
+
+@each_curve
+def test_curves_begin_and_end_as_documented(curve):
+    factor = SCHEDULES[curve].factor
+    t = np.linspace(0.0, 1.0, 1001)
+    np.testing.assert_allclose(factor(t), CURVES[curve](t), rtol=0, atol=1e-15)
+    assert factor(np.array([1.0]))[0] == pytest.approx(0.0, abs=1e-15)
+    peaks = (2.0 ** (np.arange(4) + 0.5) - 1.0) / 15.0 if curve == "coslog4" else np.zeros(1)
+    np.testing.assert_allclose(factor(peaks), 1.0, atol=1e-14)
+
+
+@each_curve
+@pytest.mark.parametrize("dropout", [0.0, 0.3])
+@pytest.mark.parametrize(
+    "solver",
+    [
+        lambda **more: SGD(0.1, momentum=0.0, **more),
+        lambda **more: SGD(0.1, nesterov=False, **more),
+        lambda **more: SGD(0.1, **more),
+        lambda **more: Adam(0.1, **more),
+        lambda **more: AdamW(0.1, weight_decay=0.5, **more),
+    ],
+)
+def test_the_rate_of_every_step(curve, dropout, solver):
+    """Bit for bit those of a trainer whose rate is set before every mini-batch."""
+    options = {"batch_size": 50, "shuffle": False, "engine": "builtin", "dropout": dropout}
+    curved, by_hand = (
+        Trainer(Network((4, 6, 2), seed=0), each, seed=0, **options)
+        for each in (solver(schedule=curve), solver())
+    )
+    told = []
+    assert curved.fit(X, Y, max_iter=4, callback=told.append) == "converged"
+    steps = (np.arange(3) + 0.5) / 3  # of 120 rows; the last mini-batch is short
+    rates = np.concatenate([0.1 * CURVES[curve]((epoch + steps) / 4) for epoch in range(4)])
+    for step, rate in enumerate(rates):
+        rows = slice(50 * (step % 3), min(50 * (step % 3) + 50, 120))
+        by_hand.learning_rate = rate
+        by_hand.run_epoch(X[rows], Y[rows])
+    np.testing.assert_array_equal(curved.network.parameters, by_hand.network.parameters)
+    assert [info.learning_rate for info in told] == rates[2::3].tolist()
+
+
+@each_curve
+def test_a_curve_starts_anew_with_every_fit(curve):
+    """Also after Ctrl-C, and where the rate of a single epoch is wanted."""
+    one, other = (trainer(SGD(0.1, momentum=0.0, schedule=curve)) for _ in range(2))
+
+    def interrupt(info):
+        if info.epoch == 2:
+            raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        one.fit(X, Y, max_iter=5, callback=interrupt)
+    other.fit(X, Y, max_iter=5, callback=lambda info: info.epoch == 2)
+    assert one.learning_rate == other.learning_rate == 0.1
+    rates = []
+    for each in (one, other):
+        each.fit(X, Y, max_iter=3, callback=lambda info: rates.append(info.learning_rate))
+    np.testing.assert_array_equal(one.network.parameters, other.network.parameters)
+    assert rates[:3] == rates[3:] and rates[2] < 0.1 * CURVES[curve](0.8)
+
+
+@each_curve
+def test_a_curve_is_followed_to_its_end_unless_stopped_early(curve):
+    options = {"max_iter": 20, "tol": 1e6, "n_iter_no_change": 2}
+    curved = trainer(Adam(0.01, schedule=curve))
+    assert curved.fit(X, Y, **options) == "converged"
+    assert curved.history.n_iter == 20
+    stopped = trainer(Adam(0.01, schedule=curve))
+    end = stopped.fit(X, Y, validate=lambda: Validation(0.5), early_stopping=True, **options)
+    assert (end, stopped.history.n_iter) == ("converged", 4)
+
+
+@each_curve
+@pytest.mark.filterwarnings("error::sklearn.exceptions.ConvergenceWarning")
+def test_curves_of_estimators(curve):
+    X, y = learnable_classes(300)
+    options = {"learning_rate": curve, "learning_rate_init": 0.03, "max_iter": 30}
+    options |= {"hidden_layer_sizes": (8,), "batch_size": 32, "random_state": 0}
+    for make, solver in itertools.product((DNNClassifier, DNNRegressor), ("adam", "adamw", "sgd")):
+        model = make(solver=solver, **options).fit(X, y)
+        assert model.n_iter_ == 30
+        assert model.loss_curve_[-1] < 0.7 * model.loss_curve_[0]
+        assert model.partial_fit(X, y).n_iter_ == 31
+
+
+@each_curve
+def test_curves_over_blocks(curve):
+    """The first epoch of blocks that were never read has one rate, the others one per step."""
+    blocks = [(X[:70], Y[:70]), (X[70:], Y[70:])]
+    options = {"batch_size": 50, "shuffle": False, "engine": "builtin", "seed": 0}
+    solver = SGD(0.1, momentum=0.0, schedule=curve)
+    ours, whole = (Trainer(Network((4, 6, 2), seed=0), solver, **options) for _ in range(2))
+    ours.fit_blocks(blocks, max_iter=3)
+    factor = SCHEDULES[curve].factor
+    steps = factor((np.arange(9) + 0.5) / 9)
+    steps[:3] = factor(np.array([1.5 / 9]))
+    for step, each in enumerate(0.1 * steps):
+        rows = slice(50 * (step % 3), min(50 * (step % 3) + 50, 120))
+        whole.learning_rate = each
+        whole.run_epoch(X[rows], Y[rows])
+    np.testing.assert_allclose(
+        ours.network.parameters, whole.network.parameters, rtol=1e-11, atol=1e-13
+    )
+    # An estimator has read them before.
+    model = DNNClassifier(
+        (6,), learning_rate=curve, max_iter=3, batch_size=50, shuffle=False, engine="builtin",
+        norm=False, random_state=0,
+    )  # fmt: skip
+    parameters = model.fit(X, Y).network_.parameters.copy()
+    np.testing.assert_array_equal(model.fit_blocks(blocks).network_.parameters, parameters)

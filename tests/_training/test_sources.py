@@ -96,8 +96,8 @@ def test_the_public_members_of_a_trainer():
     members = {name for name in (*dir(Trainer), *vars(make_trainer())) if name[0] != "_"}
     assert members == {
         "alpha", "batch_size", "configure", "dropout", "engine", "fit", "fit_blocks", "history",
-        "huber_delta", "learning_rate", "load_state_dict", "loss", "n_threads", "network",
-        "restore", "run_epoch", "shuffle", "snapshot", "solver", "state_dict",
+        "huber_delta", "layer_factors", "learning_rate", "load_state_dict", "loss", "n_threads",
+        "network", "restore", "run_epoch", "shuffle", "snapshot", "solver", "state_dict",
     }  # fmt: skip
 
 

@@ -32,6 +32,17 @@ def test_parameters_of_the_estimator(dnncore_command):
     assert (model.callback, model.warm_start) == (None, False)
 
 
+def test_adamw_with_a_schedule(dnncore_command):
+    status, _, err = dnncore_command(
+        "train", *QUICK, "--solver", "adamw", "--weight-decay", 0.2, "--schedule", "cosine"
+    )
+    assert status == 0
+    assert "warning" not in err
+    model = dnncore.load("model.safetensors")
+    assert (model.solver, model.weight_decay, model.learning_rate) == ("adamw", 0.2, "cosine")
+    assert model.n_iter_ == 3
+
+
 def test_time_limit(dnncore_command):
     random = np.random.default_rng(0)
     np.savez("data.npz", X=random.normal(size=(4000, 50)), y=random.integers(2, size=4000))

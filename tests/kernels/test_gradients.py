@@ -13,6 +13,7 @@ from differences import (
     jacobian,
     normals,
 )
+from kernelcases import FROM_INPUT
 
 from dnncore import reference
 
@@ -113,6 +114,41 @@ def test_relu(m, module):
     np.testing.assert_array_equal(module.relu_backward(da, a), np.tensordot(da, J, axes=2))
     # At the kink 0 is one of the derivatives.
     assert np.all(module.relu_backward(da, module.relu(np.zeros_like(z))) == 0)
+
+
+@each_columns
+def test_selu(m, module):
+    z, da = normals((3, m), (3, m))
+    z += np.copysign(0.1, z)  # away from the kink
+    a = module.selu(z)
+    J = jacobian(module.selu, z)
+    assert_close(module.selu_backward(da, a), np.tensordot(da, J, axes=2), 2 * np.abs(da))
+    # At the kink, the derivative is that from below.
+    zero = np.zeros_like(z)
+    below = (module.selu(zero) - module.selu(zero - STEP)) / STEP
+    np.testing.assert_allclose(module.selu_backward(zero + 1, zero), below, rtol=2 * STEP)
+
+
+@pytest.mark.parametrize("name", FROM_INPUT)
+@each_columns
+def test_activations_with_a_slope(m, name, module):
+    forward, backward = getattr(module, name), getattr(module, f"{name}_backward")
+    z, da = normals((3, m), (3, m))
+    z *= 3
+    J = jacobian(forward, z)
+    # The third derivatives are below 1.
+    size = np.abs(da) * (1 + np.abs(z))
+    assert_close(backward(da, z), np.tensordot(da, J, axes=2), size)
+
+
+@pytest.mark.parametrize("name", FROM_INPUT)
+def test_activations_with_a_slope_saturated(name, module):
+    z = np.array([1e-320, 1e-300, 1e-20, 20, 40, 300, 700, 1e4, 1e30, 1e300])
+    z = np.concatenate([z, -z])
+    step = STEP * np.where(np.abs(z) > 1000, np.abs(z), 1)
+    slope = getattr(module, f"{name}_backward")(np.ones_like(z), z)
+    J = jacobian(getattr(module, name), z, step)
+    assert_close(slope, J.sum(axis=0), 1 + np.where(np.abs(z) > 1000, 0, np.abs(z)))
 
 
 def check_softmax_jacobian(module: ModuleType, z: np.ndarray, step: float) -> None:

@@ -30,6 +30,9 @@ SOLVERS = {
                  "n_iter_no_change": 1, "tol": 0.01},
     "newbob": {"learning_rate": "newbob", "learning_rate_init": 0.05},
     "adam": {"learning_rate_init": 0.01},
+    "adamw": {"solver": "adamw", "learning_rate_init": 0.01, "weight_decay": 0.2},
+    "cosine": {"solver": "adamw", "learning_rate": "cosine", "learning_rate_init": 0.01},
+    "coslog4": {"solver": "sgd", "learning_rate": "coslog4", "learning_rate_init": 0.05},
     "lbfgs": {"solver": "lbfgs"},
 }  # fmt: skip
 
@@ -145,8 +148,9 @@ def random(**changes):
 @pytest.mark.parametrize(
     ("changes", "message"),
     [
-        ({"kind": "RMSProp"}, "kind of the solver must be one of SGD, Adam, LBFGS"),
-        ({"kind": ["Adam"]}, "kind of the solver must be one of SGD, Adam, LBFGS"),
+        ({"kind": "RMSProp"}, "kind of the solver must be one of SGD, Adam, AdamW, LBFGS"),
+        ({"kind": ["Adam"]}, "kind of the solver must be one of SGD, Adam, AdamW, LBFGS"),
+        ({"kind": "AdamW"}, "settings of AdamW must be beta_1"),
         ({"kind": "SGD"}, "settings of SGD must be learning_rate_init, momentum, nesterov"),
         ({"settings": []}, "settings of Adam must be beta_1"),
         ({"settings": {"beta_1": 0.5}}, "settings of Adam must be beta_1"),

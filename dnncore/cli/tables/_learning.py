@@ -6,19 +6,8 @@ from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-import numpy as np
-
-from ..._data.arrow import (
-    BOOLEANS,
-    NotANumber,
-    are_booleans,
-    is_number,
-    is_number_type,
-    is_text_type,
-    missing,
-    numbers,
-    texts,
-)
+from ..._data.arrow import is_number, is_number_type, is_text_type, missing, numbers, texts
+from ..._data.categories import BOOLEANS, NotANumber, are_booleans, order
 from ..._data.columns import Column
 from ..._data.encoding import (
     TargetReader,
@@ -156,7 +145,7 @@ class _Feature(_Seen):
             return Column(self.name, BOOLEANS)
         if not self._as_category:
             self._check_categories()
-        return Column(self.name, tuple(sorted(self._values, key=_order)))
+        return Column(self.name, tuple(sorted(self._values, key=order)))
 
     def _check_categories(self) -> None:
         advice = f"--ignore {self.name!r} omits it, --categorical treats it as categories anyway"
@@ -254,12 +243,3 @@ def _are_dates(values: Collection[str]) -> bool:
     except pa.ArrowInvalid:
         return False
     return True
-
-
-def _order(value: str) -> tuple[bool, float, str]:
-    """Sort key: numbers by value, before other strings."""
-    try:
-        number = float(value)
-    except ValueError:
-        return True, 0.0, value
-    return False, number if np.isfinite(number) else np.inf, value

@@ -6,7 +6,7 @@
 
 static dnn_step step_of(dnn_update solver)
 {
-    return (dnn_step){solver, 0.01, 0.001, 0.9, 0.9, 0.999, 1e-8};
+    return (dnn_step){solver, 0.01, 0.001, 0.02, 0.9, 0.9, 0.999, 1e-8};
 }
 
 static void update(context *t, int solver)
@@ -16,7 +16,7 @@ static void update(context *t, int solver)
         ptrdiff_t n = COLS[s];
         void *g = numbers(t, n, -1, 1), *w = numbers(t, n, -1, 1);
         void *state1 = numbers(t, n, -1, 1), *state2 = numbers(t, n, 0, 1);
-        t->ops->update(&step, step.decay, n, g, state1, state2, w);
+        t->ops->update(&step, n, g, state1, state2, w);
         digest(t, n, w);
         digest(t, n, state1);
         digest(t, n, state2);

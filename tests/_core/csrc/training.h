@@ -28,6 +28,8 @@ static void train_batch(const training *job, const dnn_step *step, ptrdiff_t fir
 {
     const dnn_ops *ops = job->t->ops;
     const layer *hidden = &job->layers[0], *output = &job->layers[1];
+    dnn_step biases = *step;
+    biases.decay = biases.shrink = 0;
     ops->norm(BATCH, WIDTH[0], job->X, job->order + first, BATCH * N_BATCHES - first, job->mean,
               job->scale, job->x);
     ops->layer_forward(BATCH, WIDTH[0], WIDTH[1], job->x, hidden->W, hidden->b,
@@ -41,7 +43,7 @@ static void train_batch(const training *job, const dnn_step *step, ptrdiff_t fir
     for (int l = 0; l < N_LAYERS; l++) {
         const layer *at = &job->layers[l];
         ops->column_sums(BATCH, WIDTH[l + 1], at->delta, job->db);
-        ops->update(step, 0.0, WIDTH[l + 1], job->db, at->b1, at->b2, at->b);
+        ops->update(&biases, WIDTH[l + 1], job->db, at->b1, at->b2, at->b);
     }
 }
 

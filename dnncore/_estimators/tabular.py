@@ -1,0 +1,217 @@
+"""The base class of TabularClassifier and TabularRegressor: a table in, an ensemble out."""
+
+from __future__ import annotations
+
+import warnings
+from abc import ABCMeta, abstractmethod
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, nullcontext
+from typing import Any
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+from sklearn.base import BaseEstimator
+from sklearn.utils import check_random_state
+from sklearn.utils.validation import check_array, check_consistent_length, check_is_fitted
+
+from .._core.labels import Labels, weights
+from .._core.threads import available_cpus
+from .._data.table_encoder import TableEncoder
+from .._training.history import EpochInfo, History
+from .._training.members import Member, train_members
+from .._training.recipe import Recipe
+from ..ensemble import Ensemble
+from .folds import folds
+from .params import hidden_sizes, validate_table_params
+from .progress import progress_bar
+from .rows import encoded
+from .targets import TargetLearner, Targets
+
+MIN_ROWS = 2  # one to train on, and one to choose the best epoch
+
+
+class TabularEstimator(BaseEstimator, metaclass=ABCMeta):  # type: ignore[misc]
+    """Base class; see TabularClassifier and TabularRegressor for the parameters."""
+
+    ensemble_: Ensemble
+    encoder_: TableEncoder
+    histories_: list[History]
+
+    # -------------------------------------------- differences between the two estimators
+
+    @abstractmethod
+    def _new_learner(self) -> TargetLearner:
+        """Return the learner of the targets."""
+
+    @abstractmethod
+    def _targets(self, learnt: Any) -> Targets:
+        """Return the encoding of targets that the learned values define."""
+
+    @abstractmethod
+    def _learning_rate(self) -> float:
+        """Return the learning rate of the recipe."""
+
+    @abstractmethod
+    def _finish(
+        self, learnt: Any, targets: Targets, y: NDArray[Any], labels: Labels,
+        held_out: list[NDArray[np.intp]], logits: list[NDArray[Any]],
+    ) -> None:  # fmt: skip
+        """Learn from the logits of the rows that each member was trained without."""
+
+    # -------------------------------------------------------------------------- training
+
+    def _fit(self, X: Any, y: Any, sample_weight: ArrayLike | None) -> None:
+        with self._unchanged_on_error():
+            self._check_params()
+            y = self._checked_y(y)
+            encoder = self._new_encoder()
+            rows = encoder.fit_transform(X)
+            self._adopt_encoder(encoder)
+            check_consistent_length(X, y)
+            if len(y) < MIN_ROWS:
+                raise ValueError(f"X must have at least {MIN_ROWS} samples, got n_samples = 1")
+            random = check_random_state(self.random_state)
+            learner = self._new_learner()
+            y = learner.learn(y)
+            weight = None if sample_weight is None else weights(sample_weight, len(y), rows.dtype)
+            if learner.moments is not None:
+                learner.moments.update(y.reshape(len(y), -1), weight)
+            learner.finish()
+            targets = self._targets(learner.learnt())
+            factor = learner.row_weight(y)
+            if factor is not None:
+                total = factor if weight is None else weight * factor
+                weight = weights(total, len(y), rows.dtype)
+            labels = Labels.of(encoded(targets, y, rows.dtype, training=True), weight)
+            learner.add_totals(y, weight)
+            members = self._members(rows, labels, targets.strata(y), targets, random)
+            trained = self._train(members, rows, labels)
+            self.ensemble_ = Ensemble([member.trainer.network for member in trained])
+            self.histories_ = [member.trainer.history for member in trained]
+            held_out = [member.held_out for member in trained]
+            logits = [
+                member.trainer.network.logits(rows[member.held_out], n_threads=self.n_threads)
+                for member in trained
+            ]
+            self._finish(learner.learnt(), targets, y, labels, held_out, logits)
+
+    @contextmanager
+    def _unchanged_on_error(self) -> Iterator[None]:
+        before = dict(self.__dict__)
+        try:
+            yield
+        except BaseException:
+            self.__dict__.clear()
+            self.__dict__.update(before)
+            raise
+
+    def _check_params(self) -> None:
+        validate_table_params(self)
+
+    def _new_encoder(self) -> TableEncoder:
+        return TableEncoder(
+            self.categorical_features, max_categories=self.max_categories, dtype=np.float32
+        )
+
+    def _adopt_encoder(self, encoder: TableEncoder) -> None:
+        self.encoder_ = encoder
+        self.n_features_in_ = encoder.n_features_in_
+        self.__dict__.pop("feature_names_in_", None)
+        if hasattr(encoder, "feature_names_in_"):
+            self.feature_names_in_ = encoder.feature_names_in_
+
+    def _checked_y(self, y: Any) -> NDArray[Any]:
+        if y is None:
+            raise ValueError(
+                f"This {type(self).__name__} estimator requires y to be passed, but the target y "
+                "is None."
+            )
+        checked: NDArray[Any] = check_array(
+            y, ensure_2d=False, dtype=None, ensure_min_samples=0, input_name="y"
+        )
+        return checked
+
+    def _members(
+        self,
+        rows: NDArray[Any],
+        labels: Labels,
+        strata: NDArray[Any] | None,
+        targets: Targets,
+        random: np.random.RandomState,
+    ) -> list[Member]:
+        """Return the members, each with a new network and its rows."""
+        if strata is not None:
+            strata = np.unique(strata, return_inverse=True)[1]
+        recipe, (n_outputs, output) = self._recipe(len(rows)), targets.output()
+        every = np.arange(len(rows))
+        members = []
+        for held_out in folds(len(rows), self.n_members, strata, random):
+            train = np.setdiff1d(every, held_out, assume_unique=True)
+            if labels.weight is not None:  # without weight, a part cannot be learnt from
+                train, held_out = (
+                    part if labels.weight[part].any() else every for part in (train, held_out)
+                )
+            seeds = random.randint(2**31, size=2)
+            network = recipe.network(
+                rows, self.encoder_.n_numeric_, n_outputs, output, int(seeds[0])
+            )
+            members.append(Member(recipe.trainer(network, int(seeds[1])), train, held_out))
+        return members
+
+    def _recipe(self, n_rows: int) -> Recipe:
+        return Recipe(
+            hidden_sizes("hidden_layer_sizes", self.hidden_layer_sizes),
+            self.activation,
+            self.n_bins,
+            self.embedding_size,
+            self._learning_rate(),
+            self.weight_decay,
+            self.dropout,
+            min(self.batch_size, n_rows),
+        )
+
+    def _train(self, members: list[Member], rows: NDArray[Any], labels: Labels) -> list[Member]:
+        n_threads = available_cpus() if self.n_threads is None else self.n_threads
+        bar = nullcontext()
+        if self.verbose:
+            bar = progress_bar(type(self).__name__, self.max_iter * len(members))  # type: ignore[assignment]
+        with bar as show:
+            trained = train_members(
+                members, rows, labels, max_iter=self.max_iter, max_time=self.max_time,
+                n_threads=n_threads, callback=_after_epoch(self.callback, show),
+            )  # fmt: skip
+        if len(trained) < len(members):
+            warnings.warn(
+                f"training ended with {len(trained)} of {len(members)} members", stacklevel=5
+            )
+        return trained
+
+    # -------------------------------------------------------------------------- scoring
+
+    def _mean_outputs(self, X: Any) -> NDArray[Any]:
+        check_is_fitted(self)
+        return self.ensemble_.mean(self.encoder_.transform(X), n_threads=self.n_threads)
+
+    def __sklearn_is_fitted__(self) -> bool:
+        return hasattr(self, "ensemble_")
+
+    def __sklearn_tags__(self) -> Any:
+        tags = super().__sklearn_tags__()
+        tags.input_tags.allow_nan = True
+        tags.input_tags.categorical = True
+        tags.input_tags.string = True
+        return tags
+
+
+def _after_epoch(
+    callback: Callable[[int, EpochInfo], object] | None,
+    show: Callable[[EpochInfo], None] | None,
+) -> Callable[[int, EpochInfo], object] | None:
+    if show is None:
+        return callback
+
+    def call(member: int, info: EpochInfo) -> bool:
+        show(info)
+        return callback is not None and bool(callback(member, info))
+
+    return call
