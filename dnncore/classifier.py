@@ -409,8 +409,8 @@ default='constant'
         two passes with `class_weight`); each epoch is another pass. The next block is read while
         the current one is trained on.
 
-        Without `shuffle`, the model is that of :meth:`fit` on the same training rows: rows left over
-        at the end of a block start the first mini-batch of the next. With `shuffle`, the rows
+        Without `shuffle`, the model is that of :meth:`fit` on the same training rows: rows left
+        over at the end of a block start the first mini-batch of the next. With `shuffle`, the rows
         within each block are shuffled and the blocks keep their order. If the rows are sorted, for
         instance by class, shuffle them once before you divide them into blocks.
 

@@ -11,7 +11,6 @@ import numpy as np
 
 from .._core.public import set_module
 
-
 LEAST_SHARE = 0.01  # of the validation loss, whose decrease is an improvement below `tol`, too
 
 
