@@ -45,7 +45,7 @@ class DNNClassifier(ClassifierMixin, DNNEstimator):  # type: ignore[misc]
 default='constant'
         Learning-rate schedule; see :class:`dnncore.training.SGD`. 'invscaling' and 'adaptive'
         apply to 'sgd' only. 'cosine' and 'coslog4' train for `max_iter` epochs, or until
-        `early_stopping` ends training; each call of `partial_fit` runs through them once.
+        ``early_stopping=True`` ends training; each call of `partial_fit` runs through them once.
     learning_rate_init : float, default=2e-3
         Initial learning rate. The default is twice that of scikit-learn: on standardised input,
         it reaches the same loss in fewer epochs. With activation='logistic', 0.005 is a good

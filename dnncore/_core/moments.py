@@ -95,7 +95,6 @@ class Moments:
         scale[(self.variance <= rounding) | (scale < np.finfo(scale.dtype).tiny)] = 1.0
         return scale
 
-
     def asymmetry(self) -> NDArray[np.float64]:
         """Return the arithmetic over the geometric mean of the distances of mean and extremes.
 
