@@ -20,8 +20,9 @@ cdef class Predictor:
     cdef const Py_ssize_t* _missing_data
     cdef char* _packed_data
     cdef Py_ssize_t _width, _itemsize
-    cdef object _embedding_struct
+    cdef object _embedding_struct, _packed_embedding
     cdef const void* _embedding  # const dnn_embedding *; NULL: none
+    cdef const void* _packed_embedding_data
     cdef int _typenum, _activation, _output
 
     # Compute the outputs (n, n_outputs) for n contiguous rows x (n, n_features): probabilities,
@@ -33,7 +34,6 @@ cdef class Predictor:
     cdef int _score(self, Py_ssize_t n, const void* x, void* out) noexcept nogil
     cdef void _make_inputs(self, Py_ssize_t n, const char* x, char* out) noexcept nogil
     cdef void _fill_in(self, Py_ssize_t n, const char* x, char* out) noexcept nogil
-    cdef bint _ready(self, object x, Py_ssize_t n_columns, bint writeable)
     cdef object _call(self, object x, object out)
     cdef object _adopt_embedding(self, object embedding, object fill)
     cdef object _adopt_fill(self, object fill, object missing)

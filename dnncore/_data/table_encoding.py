@@ -79,6 +79,29 @@ class TableEncoding:
                     column.write(frame.cells(index), X, features)
         return X
 
+    def values(self, frame: Frame) -> NDArray[np.float64]:
+        """Return what the features of a table are computed from, a C-contiguous matrix.
+
+        Its columns are those of `fit`, in the same order: numbers, dates and durations (in days)
+        as they are, categories as their index in `CategoryColumn.values`, which is the number of
+        categories for an unknown value; NaN where missing.
+
+        Raises
+        ------
+        ValueError
+            If a column is missing, or of another kind than in `fit`.
+        """
+        values = np.empty((frame.shape[0], len(self.columns)))
+        for column, index, out in zip(self.columns, self.positions(frame), values.T, strict=True):
+            with naming(_shown(frame, index)):
+                cells = frame.cells(index)
+                if isinstance(column, CategoryColumn):
+                    codes = column.codes(cells)
+                    out[...] = np.where(codes < 0, np.nan, codes)
+                else:
+                    out[...] = np.nan if column.kind == "empty" else column.numbers(cells)
+        return values
+
     def positions(self, frame: Frame) -> list[int]:
         """Return the position of each column in a table."""
         if not self.named or frame.labels is None:

@@ -21,6 +21,7 @@ from .._training.history import EpochInfo, History
 from .._training.members import Member, train_members
 from .._training.recipe import Recipe
 from ..ensemble import Ensemble
+from ..table_predictor import TablePredictor
 from .folds import folds
 from .importances import permutation_importances
 from .params import hidden_sizes, validate_table_params
@@ -58,6 +59,10 @@ class TabularEstimator(BaseEstimator, metaclass=ABCMeta):  # type: ignore[misc]
         held_out: list[NDArray[np.intp]], logits: list[NDArray[Any]],
     ) -> None:  # fmt: skip
         """Learn from the logits of the rows that each member was trained without."""
+
+    @abstractmethod
+    def _freeze_options(self) -> dict[str, Any]:
+        """Return the arguments of TablePredictor about the targets."""
 
     # -------------------------------------------------------------------------- training
 
@@ -198,6 +203,18 @@ class TabularEstimator(BaseEstimator, metaclass=ABCMeta):  # type: ignore[misc]
     @property
     def n_iter_(self) -> NDArray[np.intp]:
         return np.array([history.n_iter for history in self.histories_])
+
+    def freeze(self) -> TablePredictor:
+        """Create a predictor: a copy for scoring, one row in microseconds.
+
+        Returns
+        -------
+        TablePredictor
+            Its outputs are those of `predict_proba` of a classifier, or `predict` of a regressor.
+        """
+        check_is_fitted(self)
+        networks = [network.freeze() for network in self.ensemble_.networks]
+        return TablePredictor(self.encoder_.encoding_, networks, **self._freeze_options())
 
     def _mean_outputs(self, X: Any) -> NDArray[Any]:
         check_is_fitted(self)
