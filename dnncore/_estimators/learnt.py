@@ -60,3 +60,43 @@ class LearntNumbers:
     def freeze_options(self) -> dict[str, Any]:
         """Arguments of :meth:`dnncore.Network.freeze`."""
         return {"target_mean": self.mean, "target_scale": self.scale}
+
+
+@dataclass(frozen=True)
+class LearntTableLabels:
+    """What a TabularClassifier has learned about its labels.
+
+    Attributes
+    ----------
+    classes : array of shape (n_classes,)
+        Sorted classes.
+    prior : array of shape (n_classes,)
+        Class frequencies.
+    temperature : float
+        Divisor of the logits, already folded into the networks.
+    """
+
+    classes: NDArray[Any]
+    prior: NDArray[np.float64]
+    temperature: float
+
+
+@dataclass(frozen=True)
+class LearntTableNumbers:
+    """What a TabularRegressor has learned about its targets.
+
+    Attributes
+    ----------
+    ndim : int
+        Number of dimensions of y: 1, or 2 for several outputs.
+    mean, scale : array of shape (n_outputs,)
+        Mean and scale of the targets.
+    low, high : array of shape (n_outputs,)
+        Range of the targets, beyond which nothing is predicted.
+    """
+
+    ndim: int
+    mean: NDArray[np.float64]
+    scale: NDArray[np.float64]
+    low: NDArray[np.float64]
+    high: NDArray[np.float64]

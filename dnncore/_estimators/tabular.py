@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import warnings
 from abc import ABCMeta, abstractmethod
 from collections.abc import Callable, Iterator
@@ -17,11 +18,12 @@ from sklearn.utils.validation import check_array, check_consistent_length, check
 from .._core.labels import Labels, weights
 from .._core.threads import available_cpus
 from .._data.table_encoder import TableEncoder
-from .._training.history import EpochInfo, History
+from .._training.history import EpochInfo
 from .._training.members import Member, train_members
 from .._training.recipe import Recipe
 from ..ensemble import Ensemble
 from .folds import folds
+from .interface import TabularModel
 from .params import hidden_sizes, validate_table_params
 from .progress import progress_bar
 from .rows import encoded
@@ -30,12 +32,8 @@ from .targets import TargetLearner, Targets
 MIN_ROWS = 2  # one to train on, and one to choose the best epoch
 
 
-class TabularEstimator(BaseEstimator, metaclass=ABCMeta):  # type: ignore[misc]
+class TabularEstimator(BaseEstimator, TabularModel, metaclass=ABCMeta):  # type: ignore[misc]
     """Base class; see TabularClassifier and TabularRegressor for the parameters."""
-
-    ensemble_: Ensemble
-    encoder_: TableEncoder
-    histories_: list[History]
 
     # -------------------------------------------- differences between the two estimators
 
@@ -191,6 +189,20 @@ class TabularEstimator(BaseEstimator, metaclass=ABCMeta):  # type: ignore[misc]
     def _mean_outputs(self, X: Any) -> NDArray[Any]:
         check_is_fitted(self)
         return self.ensemble_.mean(self.encoder_.transform(X), n_threads=self.n_threads)
+
+    def save(self, path: str | os.PathLike[str]) -> None:
+        """Write the fitted model to a safetensors file; :func:`dnncore.load` reads it.
+
+        The file has everything but the out-of-fold predictions.
+
+        Parameters
+        ----------
+        path : str or path-like
+            File to write.
+        """
+        from ..modelfile import save
+
+        save(self, path)
 
     def __sklearn_is_fitted__(self) -> bool:
         return hasattr(self, "ensemble_")
