@@ -51,6 +51,7 @@ setup(
             extension("kernels"),
             extension("_core.engine", ["csrc/team.c"]),
             extension("predictor"),
+            extension("table_predictor"),
         ],
         compiler_directives=DIRECTIVES,
         build_dir="build/cython-debug" if DEBUG else "build/cython",

@@ -30,7 +30,6 @@ cdef class Predictor:
     cdef int score_f64(self, Py_ssize_t n, const double* x, double* out) noexcept nogil
     cdef int _score(self, Py_ssize_t n, const void* x, void* out) noexcept nogil
     cdef void _fill_in(self, Py_ssize_t n, const char* x, char* out) noexcept nogil
-    cdef bint _ready(self, object x, Py_ssize_t n_columns, bint writeable)
     cdef object _call(self, object x, object out)
     cdef object _adopt_fill(self, object fill, object missing)
     cdef object _pack(self)

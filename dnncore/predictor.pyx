@@ -6,6 +6,7 @@ cimport numpy as cnp
 from libc.stdlib cimport free, malloc
 from libc.string cimport memcpy
 
+from ._core.arrays cimport empty_rows, fit_together, usable_as_it_is
 from ._core.csrc cimport DNN_IDENTITY, dnn_ops, isa, real
 from ._core.rows cimport fill_missing
 from ._core.step cimport SOFTMAX
@@ -21,18 +22,6 @@ cnp.import_array()
 cdef enum:
     STACK_BYTES = 32768  # nothing is allocated if the activations of two layers fit
     MAX_ROWS = 192  # rows scored together, enough to reuse packed weights often
-
-
-cdef bint _fit_together(x, out) noexcept:
-    """Return whether two contiguous arrays have an equal number of rows and do not overlap."""
-    cdef int ndim = cnp.PyArray_NDIM(x)
-    cdef const char* a = <const char*> cnp.PyArray_DATA(x)
-    cdef const char* b = <const char*> cnp.PyArray_DATA(out)
-    return (
-        cnp.PyArray_NDIM(out) == ndim
-        and (ndim == 1 or cnp.PyArray_DIM(x, 0) == cnp.PyArray_DIM(out, 0))
-        and (a + cnp.PyArray_NBYTES(x) <= b or b + cnp.PyArray_NBYTES(out) <= a)
-    )
 
 
 cdef void _fill_rows(Py_ssize_t n, Py_ssize_t n_features, Py_ssize_t n_indicators,
@@ -297,31 +286,14 @@ cdef class Predictor:
             _fill_rows(n, k, n_indicators, self._missing_data, <const double*> self._fill_data,
                        <const double*> x, <double*> out)
 
-    cdef bint _ready(self, object x, Py_ssize_t n_columns, bint writeable):
-        """Return whether x can be used without conversion: an aligned, C-contiguous array of this
-        dtype with `n_columns` columns."""
-        cdef int ndim
-        if not cnp.PyArray_CheckExact(x) or cnp.PyArray_TYPE(x) != self._typenum:
-            return False
-        ndim = cnp.PyArray_NDIM(x)
-        return (
-            (ndim == 1 or ndim == 2)
-            and cnp.PyArray_DIM(x, ndim - 1) == n_columns
-            and (cnp.PyArray_ISCARRAY(x) if writeable else cnp.PyArray_ISCARRAY_RO(x))
-        )
-
     cdef object _call(self, object x, object out):
         """Score rows that are contiguous, aligned and of this dtype."""
-        cdef cnp.npy_intp shape[2]
-        cdef int ndim = cnp.PyArray_NDIM(x)
-        cdef Py_ssize_t n = 1 if ndim == 1 else cnp.PyArray_DIM(x, 0)
+        cdef Py_ssize_t n = 1 if cnp.PyArray_NDIM(x) == 1 else cnp.PyArray_DIM(x, 0)
         cdef const void* source
         cdef void* target
         cdef int status
         if out is None:
-            shape[0] = n
-            shape[ndim - 1] = self._sizes[self._sizes.shape[0] - 1]
-            out = cnp.PyArray_EMPTY(ndim, shape, self._typenum, 0)
+            out = empty_rows(x, self._sizes[self._weights.shape[0]], self._typenum)
         source, target = cnp.PyArray_DATA(x), cnp.PyArray_DATA(out)
         with nogil:
             status = self._score(n, source, target)
@@ -350,10 +322,10 @@ cdef class Predictor:
         TypeError, ValueError
             If a dtype or shape is invalid.
         """
-        if self._ready(x, self.n_features, False) and (
+        if usable_as_it_is(x, self._typenum, self.n_features, False) and (
             out is None
-            or (self._ready(out, self._sizes[self._weights.shape[0]], True)
-                and _fit_together(x, out))
+            or (usable_as_it_is(out, self._typenum, self._sizes[self._weights.shape[0]], True)
+                and fit_together(x, out))
         ):
             return self._call(x, out)
         if is_sparse(x):

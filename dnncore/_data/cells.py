@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from datetime import UTC, date, datetime, timedelta
 from decimal import Decimal
 from numbers import Real
-from typing import Any, Literal, NamedTuple
+from typing import Any, Literal, NamedTuple, Self
 
 import numpy as np
 from numpy.typing import NDArray
@@ -18,12 +18,18 @@ Kind = Literal["number", "boolean", "category", "date", "duration", "empty"]
 # How many of a unit of time are a day.
 PER_DAY = {"D": 1, "h": 24, "m": 1440, "s": 86400}
 PER_DAY |= {unit: 86400 * 10**digits for unit, digits in (("ms", 3), ("us", 6), ("ns", 9))}
+USABLE = "numbers, booleans, text, categories, dates or durations"
 # The types that mark a missing value: None, pandas.NA, pandas.NaT, numpy.ma.masked.
 MISSING_TYPES = frozenset({"NoneType", "NAType", "NaTType", "MaskedConstant"})
 
 
-class UnusableCells(TypeError):
-    """The cells are of a type that cannot be encoded; the message goes after the column's name."""
+class UnusableCells(ValueError):
+    """The cells are of a kind that cannot be used; the message goes after the column's name."""
+
+    @classmethod
+    def of_type(cls, kind: object) -> Self:
+        """The type of the column cannot be encoded."""
+        return cls(f"has the type {kind}; expected {USABLE}")
 
 
 class NumberCells(NamedTuple):
@@ -137,7 +143,7 @@ def array_cells(array: NDArray[Any]) -> Cells:
         return object_cells(array.tolist())
     if kind == "c":
         raise UnusableCells(f"has the type {array.dtype}: Complex data not supported")
-    raise UnusableCells(f"has the type {array.dtype}")
+    raise UnusableCells.of_type(array.dtype)
 
 
 def days(array: NDArray[Any]) -> NDArray[np.float64]:
@@ -223,7 +229,7 @@ def _kind(kind: type) -> Kind:
         return "number"
     if issubclass(kind, date | np.datetime64):
         return "date"
-    raise UnusableCells(f"has cells of the type {kind.__name__}")
+    raise UnusableCells(f"has cells of the type {kind.__name__}; expected {USABLE}")
 
 
 def _factorized(texts: Sequence[str | None]) -> Cells:

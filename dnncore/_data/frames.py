@@ -1,9 +1,9 @@
-"""Tables in memory of any kind: pandas, polars, Arrow, arrays, and lists of rows."""
+"""Tables in memory of any kind: pandas, polars, Arrow, arrays, lists of rows or of dicts."""
 
 from __future__ import annotations
 
 import sys
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any, Protocol
 
 import numpy as np
@@ -71,6 +71,8 @@ def open_frame(X: Any) -> Frame:
     )
     if hasattr(X, "__arrow_c_stream__") and not is_series:
         return ArrowFrame(X)
+    if isinstance(X, list | tuple) and X and isinstance(X[0], Mapping):
+        return RecordsFrame(X)
     return ArrayFrame(X)
 
 
@@ -106,7 +108,7 @@ class PandasFrame:
             return NumberCells("number", series.to_numpy(np.float64, na_value=np.nan))
         if dtype.kind in "iuf":
             return array_cells(series.to_numpy(dtype.numpy_dtype))
-        raise UnusableCells(f"has the type {dtype}")
+        raise UnusableCells.of_type(dtype)
 
 
 class PolarsFrame:
@@ -119,7 +121,7 @@ class PolarsFrame:
     def cells(self, index: int) -> Cells:
         series = self._frame.to_series(index)
         if series.dtype.is_nested():
-            raise UnusableCells(f"has the type {series.dtype}")
+            raise UnusableCells.of_type(series.dtype)
         return array_cells(series.to_numpy())
 
 
@@ -157,6 +159,28 @@ class ArrayFrame:
         if isinstance(column, np.ma.MaskedArray):
             return object_cells(column.tolist())
         return array_cells(column)
+
+
+class RecordsFrame:
+    """A list of dicts, each from the labels of the columns to the cells of a row.
+
+    A dict without a label that another one has lacks a value.
+    """
+
+    def __init__(self, X: Sequence[Mapping[Any, Any]]) -> None:
+        for row, record in enumerate(X):
+            if not isinstance(record, Mapping):
+                raise TypeError(
+                    f"the rows of X must be dicts, like the first, got {type(record).__name__} "
+                    f"in row {row}"
+                )
+        self.labels: Sequence[Any] | None = list(dict.fromkeys(key for row in X for key in row))
+        self.shape = len(X), len(self.labels)
+        self._records, self._labels = X, self.labels
+
+    def cells(self, index: int) -> Cells:
+        label = self._labels[index]
+        return object_cells([record.get(label) for record in self._records])
 
 
 def _array(X: Any) -> NDArray[Any]:
@@ -201,5 +225,5 @@ def arrow_cells(column: Any) -> Cells:
     if types.is_timestamp(kind):
         column = column.cast(pa.timestamp(kind.unit))  # drops the time zone: values are in UTC
     elif not (types.is_date(kind) or types.is_duration(kind)):
-        raise UnusableCells(f"has the type {kind}")
+        raise UnusableCells.of_type(kind)
     return array_cells(column.to_numpy(zero_copy_only=False))

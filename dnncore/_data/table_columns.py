@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
+from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from functools import cached_property
 from typing import Any, ClassVar, Self
@@ -58,19 +59,26 @@ class NumberColumn:
         NotANumber
             If a cell is text that is not numeric.
         """
-        if self.kind == "empty" or cells.kind == "empty" or cells.all_missing():
-            return np.full(cells.n_rows, np.nan)
         if cells.kind != self.kind and (cells.kind in TIMES or self.kind in TIMES):
+            if cells.all_missing():
+                return np.full(cells.n_rows, np.nan)
             raise UnusableCells(f"must be of the kind {self.kind}, got the kind {cells.kind}")
         return cells.numbers()
+
+    def write(self, cells: Cells, X: NDArray[Any], features: Sequence[int]) -> None:
+        """Write the cells into the features of X; raises the errors of `numbers`."""
+        numbers = self.numbers(cells)
+        X[:, features[0]] = self.scaled(numbers)
+        if self.missing:
+            X[:, features[1]] = np.isnan(numbers)
 
     def scaled(self, numbers: NDArray[np.float64]) -> NDArray[np.float64]:
         """Return the scaled and smoothly clipped numbers; missing ones become 0, the median."""
         if self.scale == 0.0:
             return np.zeros_like(numbers)
         # Halves, because the difference of two numbers may be larger than any float.
-        z = (numbers * 0.5 - self.median * 0.5) / (self.scale * 0.5)
-        z = smooth_clip(z)
+        with np.errstate(over="ignore"):
+            z = smooth_clip((numbers * 0.5 - self.median * 0.5) / (self.scale * 0.5))
         z[np.isnan(z)] = 0.0
         return z
 
@@ -171,22 +179,18 @@ class CategoryColumn:
         return Categories(self.values)
 
     @cached_property
-    def missing_feature(self) -> int:
-        """Number of the feature that is 1 where the column is missing; -1 if none is."""
-        return max(len(self.levels) - 1 - self._first, -1) if self.missing else -1
+    def feature_of_code(self) -> NDArray[np.intp]:
+        """Number of the feature that is 1 for each category, for an unknown value, and for a
+        missing one; -1 if none is.
+        """
+        n_values = len(self.values)
+        known = np.arange(n_values) - self._first
+        unknown = n_values - self._first if self.other else -1
+        missing = n_values + self.other - self._first if self.missing else -1
+        return np.array([*known, unknown, missing], np.intp)
 
-    @cached_property
-    def unknown_feature(self) -> int:
-        """Number of the feature that is 1 where the value is unknown; -1 if none is."""
-        return len(self.values) - self._first if self.other else -1
-
-    def feature_of(self, text: str) -> int:
-        """Return the number of the feature that is 1 for a text; -1 if none is."""
-        index = self._categories.index(text)
-        return self.unknown_feature if index < 0 else index - self._first
-
-    def write(self, cells: Cells, features: NDArray[Any]) -> None:
-        """Write the features of cells into zeros of shape (n, n_features).
+    def codes(self, cells: Cells) -> NDArray[np.intp]:
+        """Return the index of the category of each cell: -1 if it is missing, n_values if unknown.
 
         Raises
         ------
@@ -196,10 +200,15 @@ class CategoryColumn:
         if cells.kind in TIMES:
             raise UnusableCells(f"must contain categories, got the kind {cells.kind}")
         cells = cells.texts()
-        numbers = [self.feature_of(text) for text in cells.values]
-        number = np.array([*numbers, self.missing_feature], np.intp)[cells.codes]
+        index = self._categories.indices(cells.values)
+        index[index < 0] = len(self.values)
+        return np.append(index, -1)[cells.codes]  # the code -1 takes the last
+
+    def write(self, cells: Cells, X: NDArray[Any], features: Sequence[int]) -> None:
+        """Write the cells into the features of X, which are zeros; raises as `codes`."""
+        number = self.feature_of_code[self.codes(cells)]
         rows = np.flatnonzero(number >= 0)
-        features[rows, number[rows]] = 1
+        X[rows, features[0] + number[rows]] = 1
 
     def to_json(self) -> dict[str, Any]:
         return {**asdict(self), "kind": self.kind, "values": list(self.values)}

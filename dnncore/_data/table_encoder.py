@@ -64,7 +64,7 @@ class TableEncoder(TransformerMixin, BaseEstimator):  # type: ignore[misc]
 
     Attributes
     ----------
-    feature_names_in_ : array of str (n_features_in_,)
+    feature_names_in_ : array of str (n_columns,)
         Names of the columns, if all their labels are strings.
     n_features_in_ : int
         Number of columns.
@@ -72,7 +72,7 @@ class TableEncoder(TransformerMixin, BaseEstimator):  # type: ignore[misc]
         Number of leading features that are scaled numbers.
     n_features_out_ : int
         Number of features.
-    medians_, scales_ : float64 arrays (n_numeric_,)
+    medians_, scales_ : float64 arrays (n_numeric,)
         Median and scale of the leading features; where the scale is 0, the feature is 0.
     encoding_ : TableEncoding
         All that has been learnt.
@@ -112,9 +112,11 @@ class TableEncoder(TransformerMixin, BaseEstimator):  # type: ignore[misc]
 
         Raises
         ------
-        TypeError, ValueError
-            If X is no table, has no rows or no columns, columns have the same name, a column is
-            of a type that cannot be encoded, or a parameter is invalid.
+        TypeError
+            If X is sparse, or not a table in memory.
+        ValueError
+            If X does not have two dimensions, has no rows or no columns, two columns have the
+            same name, a column is of a type that cannot be encoded, or a parameter is invalid.
         """
         self._fit(open_frame(X))
         return self
@@ -134,11 +136,13 @@ class TableEncoder(TransformerMixin, BaseEstimator):  # type: ignore[misc]
 
         Returns
         -------
-        array of shape (n_samples, n_features_out_), C-contiguous
+        array of shape (n_samples, n_features_out), C-contiguous
 
         Raises
         ------
-        TypeError, ValueError
+        TypeError
+            If X is sparse, or not a table in memory.
+        ValueError
             If a column is missing, or of another kind than in `fit`.
         """
         check_is_fitted(self)
@@ -152,7 +156,7 @@ class TableEncoder(TransformerMixin, BaseEstimator):  # type: ignore[misc]
 
         Parameters
         ----------
-        input_features : array-like of str (n_features_in_,), optional
+        input_features : array-like of str (n_columns,), optional
             Names of the columns, for a table without names; otherwise they must be those of `fit`.
         """
         check_is_fitted(self)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 from collections import Counter
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
@@ -17,8 +18,6 @@ from .cells import UnusableCells
 from .encoding import CellError
 from .frames import Frame
 from .table_columns import CategoryColumn, NumberColumn, TableColumn, fit_column
-
-USABLE = "numbers, booleans, text, categories, dates or durations"
 
 
 @dataclass(frozen=True)
@@ -46,14 +45,14 @@ class TableEncoding:
 
         Raises
         ------
-        TypeError, ValueError
+        ValueError
             If columns have the same name, or a column cannot be encoded.
         """
         names = column_names(frame)
         _check_unique(names, set(names))
         columns = []
         for index, name in enumerate(names):
-            with naming(_shown(frame, index)):
+            with naming(_shown(frame, index), "; categorical_features may name it"):
                 columns.append(
                     fit_column(
                         name,
@@ -69,27 +68,39 @@ class TableEncoding:
 
         Raises
         ------
-        TypeError, ValueError
+        ValueError
             If a column is missing, or of another kind than in `fit`.
         """
         X = np.zeros((frame.shape[0], self.n_features), dtype)
-        indicator, category = self.n_numeric, self.n_numeric + self.n_indicators
-        number = 0
-        for column, index in zip(self.columns, self.positions(frame), strict=True):
-            with naming(_shown(frame, index)):
-                if isinstance(column, CategoryColumn):
-                    end = category + column.n_features
-                    column.write(frame.cells(index), X[:, category:end])
-                    category = end
-                    continue
-                if column.kind != "empty":
-                    numbers = column.numbers(frame.cells(index))
-                    X[:, number] = column.scaled(numbers)
-                if column.missing:
-                    X[:, indicator] = np.isnan(numbers)
-                    indicator += 1
-                number += 1
+        positions = self.positions(frame)
+        for column, features, index in zip(self.columns, self.features, positions, strict=True):
+            if column.kind != "empty":
+                with naming(_shown(frame, index)):
+                    column.write(frame.cells(index), X, features)
         return X
+
+    def values(self, frame: Frame) -> NDArray[np.float64]:
+        """Return what the features of a table are computed from, a C-contiguous matrix.
+
+        Its columns are those of `fit`, in the same order: numbers, dates and durations (in days)
+        as they are, categories as their index in `CategoryColumn.values`, which is the number of
+        categories for an unknown value; NaN where missing.
+
+        Raises
+        ------
+        ValueError
+            If a column is missing, or of another kind than in `fit`.
+        """
+        values = np.empty((frame.shape[0], len(self.columns)))
+        for column, index, out in zip(self.columns, self.positions(frame), values.T, strict=True):
+            with naming(_shown(frame, index)):
+                cells = frame.cells(index)
+                if isinstance(column, CategoryColumn):
+                    codes = column.codes(cells)
+                    out[...] = np.where(codes < 0, np.nan, codes)
+                else:
+                    out[...] = np.nan if column.kind == "empty" else column.numbers(cells)
+        return values
 
     def positions(self, frame: Frame) -> list[int]:
         """Return the position of each column in a table."""
@@ -137,6 +148,23 @@ class TableEncoding:
         """The number of all features."""
         n_categories = sum(column.n_features for column in self.categorical)
         return self.n_numeric + self.n_indicators + n_categories
+
+    @cached_property
+    def features(self) -> tuple[Sequence[int], ...]:
+        """The features of each column: the number and its indicator, or the categories."""
+        numbers = itertools.count()
+        indicators = itertools.count(self.n_numeric)
+        category = self.n_numeric + self.n_indicators
+        features: list[Sequence[int]] = []
+        for column in self.columns:
+            if isinstance(column, CategoryColumn):
+                features.append(range(category, category + column.n_features))
+                category += column.n_features
+            elif column.missing:
+                features.append((next(numbers), next(indicators)))
+            else:
+                features.append((next(numbers),))
+        return tuple(features)
 
     @property
     def feature_names(self) -> list[str]:
@@ -220,18 +248,15 @@ def _check_unique(names: Sequence[str], wanted: set[str]) -> None:
 
 
 @contextmanager
-def naming(column: Any) -> Iterator[None]:
-    """Add the name of the column to an error of its cells."""
+def naming(column: Any, advice: str = "") -> Iterator[None]:
+    """Add the name of the column, and the advice, to an error of its cells."""
     try:
         yield
     except UnusableCells as error:
-        kind = ValueError if "Complex data" in str(error) else TypeError
-        raise kind(f"column {column!r} {error}; expected {USABLE}") from None
+        raise ValueError(f"column {column!r} {error}") from None
     except NotANumber as error:
-        raise CellError(
-            column, error.row, f"must be numeric, got {error.text!r}",
-            "; categorical_features may name it"
-        ) from None  # fmt: skip
+        problem = f"must be numeric, got {error.text!r}"
+        raise CellError(column, error.row, problem, advice) from None
 
 
 def _listing(names: Sequence[str], limit: int = 8) -> str:

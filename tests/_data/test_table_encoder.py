@@ -143,6 +143,7 @@ def test_layout():
         ([1.0, NAN, 3.0, NAN], 2.0, 1.0),
         ([1.0, INF, 3.0, -INF], 2.0, 1.0),
         ([1.7e9 + i for i in range(5)], 1.7e9 + 2, 2.0),
+        ([*np.ldexp(range(5), -600), 1e300], np.ldexp(2.5, -600), np.ldexp(2.5, -600)),
         ([-1.7e308, 1.7e308], 0.0, 1.7e308),
         ([-1.7e308] * 3 + [1.7e308] * 3, 0.0, np.finfo(float).max),
         ([5e-324, 0.0], 0.0, 0.0),
@@ -174,6 +175,16 @@ def test_values_far_from_those_of_fit(value):
     encoder = TableEncoder(dtype=np.float64).fit([[1.0], [2.0], [3.0]])
     expected = 3.0 if value > 0 else -3.0
     assert encoder.transform(np.array([[value]], dtype=object)).tolist() == [[expected]]
+
+
+def test_features_of_columns():
+    encoding = TableEncoder().fit(ARROW.select(["text", "float", "yes", "int"])).encoding_
+    assert [list(features) for features in encoding.features] == [
+        [3, 4, 5, 6, 7], [0, 2], [8], [1]
+    ]  # fmt: skip
+    text = encoding.columns[0]
+    assert [text.feature_of(x) for x in ("10.0", "c", "unknown")] == [0, 3, -1]
+    assert text.missing_feature == 4
 
 
 def test_missing_only_later():
@@ -459,22 +470,22 @@ def test_names_of_features():
     [
         (pd.DataFrame([[1, 2]], columns=["a", "a"]), ValueError, "got twice 'a'"),
         (pd.DataFrame([[1, 2]], columns=["1", 1]), ValueError, "got twice '1'"),
-        (pd.DataFrame({"p": pd.period_range("2020", periods=2, freq="M")}), TypeError,
+        (pd.DataFrame({"p": pd.period_range("2020", periods=2, freq="M")}), ValueError,
          r"column 'p' has the type period\[M\]; expected numbers, booleans, text"),
         (pd.DataFrame({"c": [1j, 2]}), ValueError, "column 'c' has the type complex128"),
-        (pd.DataFrame({"l": [[1], [2]]}), TypeError, "column 'l' has cells of the type list"),
-        (pd.DataFrame({"d": [dt.date(2020, 1, 1), "x"]}), TypeError,
+        (pd.DataFrame({"l": [[1], [2]]}), ValueError, "column 'l' has cells of the type list"),
+        (pd.DataFrame({"d": [dt.date(2020, 1, 1), "x"]}), ValueError,
          "column 'd' has cells of different kinds: category, date"),
-        (pd.DataFrame({"t": [dt.time(1), dt.time(2)]}), TypeError, "cells of the type time"),
-        (pd.DataFrame({"b": [b"x", b"y"]}), TypeError, "column 'b' has cells of the type bytes"),
-        (np.array([[b"x"]]), TypeError, r"column 0 has (the type|cells of the type)"),
-        (pd.DataFrame({"i": pd.interval_range(0, 2)}), TypeError, r"column 'i' has the type inter"),
-        (np.zeros((2, 1), "timedelta64[M]"), TypeError, "which is no number of days"),
-        (pl.DataFrame({"l": [[1], [2]]}), TypeError, r"column 'l' has the type List\(Int64\)"),
-        (pl.DataFrame({"t": [dt.time(1)]}), TypeError, "column 't' has cells of the type time"),
+        (pd.DataFrame({"t": [dt.time(1), dt.time(2)]}), ValueError, "cells of the type time"),
+        (pd.DataFrame({"b": [b"x", b"y"]}), ValueError, "column 'b' has cells of the type bytes"),
+        (np.array([[b"x"]]), ValueError, r"column 0 has (the type|cells of the type)"),
+        (pd.DataFrame({"i": pd.interval_range(0, 2)}), ValueError, "column 'i' has the type inter"),
+        (np.zeros((2, 1), "timedelta64[M]"), ValueError, "which is no number of days"),
+        (pl.DataFrame({"l": [[1], [2]]}), ValueError, r"column 'l' has the type List\(Int64\)"),
+        (pl.DataFrame({"t": [dt.time(1)]}), ValueError, "column 't' has cells of the type time"),
         (pl.LazyFrame({"a": [1]}), TypeError, r"X.collect\(\)"),
-        (pa.table({"l": [[1], [2]]}), TypeError, "column 'l' has the type list<"),
-        (pa.table({"t": pa.array([1], pa.time32("s"))}), TypeError, "the type time32"),
+        (pa.table({"l": [[1], [2]]}), ValueError, "column 'l' has the type list<"),
+        (pa.table({"t": pa.array([1], pa.time32("s"))}), ValueError, "the type time32"),
         (pd.DataFrame({"a": []}), ValueError, r"0 sample\(s\) \(shape=\(0, 1\)\)"),
         (pd.DataFrame(index=range(3)), ValueError, r"0 feature\(s\) \(shape=\(3, 0\)\)"),
         (pd.Series([1, 2]), ValueError, "Expected 2D array, got 1D array instead"),
@@ -492,10 +503,10 @@ def test_tables_that_do_not_do(X, error, message):
     ("fitted", "given", "error", "message"),
     [
         ([1.0, 2.0], ["1", "x"], ValueError, "column 'a' must be numeric, got 'x' in row 1"),
-        ([1.0, 2.0], [DAY, DAY], TypeError, "must be of the kind number, got the kind date"),
-        ([DAY, DAY], [1.0, 2.0], TypeError, "must be of the kind date, got the kind number"),
-        ([DAY, DAY], ["2020-01-01", "x"], TypeError, "kind date, got the kind category"),
-        (["x", "y"], [DAY, DAY], TypeError, "must contain categories, got the kind date"),
+        ([1.0, 2.0], [DAY, DAY], ValueError, "must be of the kind number, got the kind date"),
+        ([DAY, DAY], [1.0, 2.0], ValueError, "must be of the kind date, got the kind number"),
+        ([DAY, DAY], ["2020-01-01", "x"], ValueError, "kind date, got the kind category"),
+        (["x", "y"], [DAY, DAY], ValueError, "must contain categories, got the kind date"),
     ],
 )
 def test_columns_of_another_kind_than_in_fit(fitted, given, error, message):
@@ -524,7 +535,7 @@ def test_parameters_that_do_not_do(params, message):
 
 
 def test_dates_are_not_categories():
-    with pytest.raises(TypeError, match="column 'a' cannot be categorical, got the kind date"):
+    with pytest.raises(ValueError, match="column 'a' cannot be categorical, got the kind date"):
         TableEncoder(["a"]).fit(pd.DataFrame({"a": [DAY, DAY]}))
 
 
