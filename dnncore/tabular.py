@@ -94,9 +94,6 @@ class TabularClassifier(ClassifierMixin, TabularEstimator):  # type: ignore[misc
         labels: NDArray[Any] = self.classes_[self.predict_proba(X).argmax(axis=1)]
         return labels
 
-    def _freeze_options(self) -> dict[str, Any]:
-        return {"classes": self.classes_}
-
     def _new_learner(self) -> LabelLearner:
         return LabelLearner(None, None, self.class_weight)
 
@@ -193,13 +190,6 @@ class TabularRegressor(RegressorMixin, TabularEstimator):  # type: ignore[misc]
         numbers = outputs.astype(np.float64) * self.target_scale_ + self.target_mean_
         numbers = np.clip(numbers, *self.target_range_)
         return numbers.ravel() if self._target_ndim == 1 else numbers
-
-    def _freeze_options(self) -> dict[str, Any]:
-        return {
-            "target_mean": self.target_mean_,
-            "target_scale": self.target_scale_,
-            "target_range": self.target_range_,
-        }
 
     def _new_learner(self) -> NumberLearner:
         return NumberLearner(None, norm=True)

@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 from .categories import BOOLEANS, NotANumber, number_text, parse_number
 
 Kind = Literal["number", "boolean", "category", "date", "duration", "empty"]
+TIMES = ("date", "duration")
 
 # How many of a unit of time are a day.
 PER_DAY = {"D": 1, "h": 24, "m": 1440, "s": 86400}
@@ -61,6 +62,10 @@ class NumberCells(NamedTuple):
         codes = np.full(len(self.values), -1, np.intp)
         codes[present] = inverse
         return TextCells("category", codes, [number_text(value) for value in distinct])
+
+    def missing(self) -> NDArray[np.bool_]:
+        """Return a mask of the missing cells."""
+        return np.isnan(self.values)
 
     def all_missing(self) -> bool:
         return bool(np.isnan(self.values).all())
@@ -111,6 +116,10 @@ class TextCells(NamedTuple):
 
     def texts(self) -> TextCells:
         return self
+
+    def missing(self) -> NDArray[np.bool_]:
+        """Return a mask of the missing cells."""
+        return self.codes < 0
 
     def all_missing(self) -> bool:
         return bool((self.codes < 0).all())

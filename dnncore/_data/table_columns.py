@@ -12,9 +12,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from .categories import BOOLEANS, Categories, are_booleans, order
-from .cells import Cells, Kind, NumberCells, TextCells, UnusableCells
+from .cells import TIMES, Cells, Kind, NumberCells, TextCells, UnusableCells
 
-TIMES = ("date", "duration")
 MISSING, OTHER = "<missing>", "<other>"
 CLIP = 3.0  # limit of the scaled numbers
 # In float64, the smooth clip of a larger number is exactly the limit.

@@ -18,6 +18,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from .._core.checks import Matrix
+from .._data.columns import Table
+from .._data.table_rows import TableRows
 from .._training.history import History
 from ..ensemble import Ensemble
 from ..network import Network
@@ -37,6 +39,7 @@ class Estimator(FittedAttributes, ABC):
 
     n_features_in_: int
     feature_names_in_: NDArray[Any]
+    table_: Table  # only of a model that was trained by the command line, on named columns
 
     # parameters of both classes
     solver: str
@@ -183,6 +186,7 @@ def restore(
     learnt: Learnt,
     feature_names: NDArray[Any] | None,
     history: History,
+    table: Table | None = None,
 ) -> None:
     """Give an unfitted model the fitted attributes read from a file or from another library.
 
@@ -193,6 +197,8 @@ def restore(
     model.n_features_in_ = network.n_features
     if feature_names is not None:
         model.feature_names_in_ = feature_names
+    if table is not None:
+        model.table_ = table
     model._adopt_learnt(learnt)
 
 
@@ -231,6 +237,11 @@ def restore_tabular(
     model.ensemble_ = Ensemble(networks)
     model.histories_ = histories
     model._adopt_learnt(learnt)
+
+
+def table_rows_of(network: Network, table: Table) -> TableRows:
+    """Return the encoding of tables as rows of a network that was trained on their columns."""
+    return TableRows(table, network.dtype, network.missing is not None)
 
 
 def adopt_trainer(model: Estimator, trainer: Trainer) -> None:

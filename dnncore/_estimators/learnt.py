@@ -80,6 +80,11 @@ class LearntTableLabels:
     prior: NDArray[np.float64]
     temperature: float
 
+    @property
+    def freeze_options(self) -> dict[str, Any]:
+        """Arguments of :class:`dnncore.tabular.TablePredictor`."""
+        return {"classes": self.classes}
+
 
 @dataclass(frozen=True)
 class LearntTableNumbers:
@@ -100,3 +105,12 @@ class LearntTableNumbers:
     scale: NDArray[np.float64]
     low: NDArray[np.float64]
     high: NDArray[np.float64]
+
+    @property
+    def freeze_options(self) -> dict[str, Any]:
+        """Arguments of :class:`dnncore.tabular.TablePredictor`."""
+        return {
+            "target_mean": self.mean,
+            "target_scale": self.scale,
+            "target_range": (self.low, self.high),
+        }

@@ -57,10 +57,6 @@ class TabularEstimator(BaseEstimator, TabularModel, metaclass=ABCMeta):  # type:
     ) -> None:  # fmt: skip
         """Learn from the logits of the rows that each member was trained without."""
 
-    @abstractmethod
-    def _freeze_options(self) -> dict[str, Any]:
-        """Return the arguments of TablePredictor about the targets."""
-
     # -------------------------------------------------------------------------- training
 
     def _fit(self, X: Any, y: Any, sample_weight: ArrayLike | None) -> None:
@@ -201,7 +197,7 @@ class TabularEstimator(BaseEstimator, TabularModel, metaclass=ABCMeta):  # type:
         """
         check_is_fitted(self)
         networks = [network.freeze() for network in self.ensemble_.networks]
-        return TablePredictor(self.encoder_.encoding_, networks, **self._freeze_options())
+        return TablePredictor(self.encoder_.encoding_, networks, **self._learnt().freeze_options)
 
     def _mean_outputs(self, X: Any) -> NDArray[Any]:
         check_is_fitted(self)

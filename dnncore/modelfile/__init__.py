@@ -17,6 +17,7 @@ from .._data.columns import Column, Table
 from .._estimators.interface import Estimator, TabularModel
 from ..network import Network
 from ..predictor import Predictor
+from ..table_predictor import TablePredictor
 from . import _build, _describe, _header, _json, _schema
 from ._header import ModelFileError, require
 
@@ -43,14 +44,16 @@ def save(
         Path of the file.
     table : sequence of Column, optional
         Encoding of the columns of a table as features, in the order of the features;
-        :func:`read_table` returns it. For a TabularClassifier or TabularRegressor, which encode
+        :func:`read_table` returns it. By default, that of the file from which the model was
+        loaded. For a TabularClassifier or TabularRegressor, which encode
         the columns themselves, it may have only the target.
     solver_state : bool
-        Whether to store the complete training state of a DNNClassifier or DNNRegressor (the vectors of the solver,
-        the learning rate, the random generator, the number of epochs without improvement), so
-        that `partial_fit`, or `fit` with `warm_start`, resumes training bit for bit after
-        loading. The file is up to three times as large. A `random_state` that is not an integer,
-        which determines the rows that `early_stopping` splits off, is not stored.
+        Whether to store the complete training state of a DNNClassifier or DNNRegressor (the
+        vectors of the solver, the learning rate, the random generator, the number of epochs
+        without improvement), so that `partial_fit`, or `fit` with `warm_start`, resumes training
+        bit for bit after loading. The file is up to three times as large. A `random_state` that
+        is not an integer, which determines the rows that `early_stopping` splits off, is not
+        stored.
 
     Raises
     ------
@@ -65,6 +68,8 @@ def save(
         If the file cannot be written; an existing file is left unchanged.
     """
     described, tensors = _describe.describe(model, solver_state)
+    if table is None:
+        table = _describe.table_of(model)
     if table is not None:
         columns.check_columns(table, _schema.n_table_features(described))
         described["table"] = columns.to_json(table)
@@ -115,14 +120,14 @@ def load(path: str | os.PathLike[str]) -> Network | Predictor | Estimator | Tabu
         return _build.build(*_read(path))
 
 
-def load_predictor(path: str | os.PathLike[str]) -> Predictor:
+def load_predictor(path: str | os.PathLike[str]) -> Predictor | TablePredictor:
     """Read a model of any kind as a predictor, without scikit-learn.
 
     Parameters, checks and errors are those of :func:`load`.
 
     Returns
     -------
-    Predictor
+    Predictor, or TablePredictor for a TabularClassifier or TabularRegressor
     """
     with _path_in_errors(path):
         return _build.build_predictor(*_read(path))

@@ -9,6 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from .._core.moments import Moments
+from .._data.table_rows import TableRows
 from .._estimators.interface import (
     Estimator,
     Learnt,
@@ -32,6 +33,7 @@ from .._estimators.learnt import (
 from .._training.history import History
 from ..network import Network
 from ..predictor import Predictor
+from ..table_predictor import TablePredictor
 from . import _classes, _params, _schema, _solver
 from ._header import ModelFileError, require
 from ._schema import (
@@ -62,18 +64,33 @@ def build(metadata: Metadata, tensors: Tensors) -> Network | Predictor | Estimat
     return _estimator(network, metadata, tensors)
 
 
-def build_predictor(metadata: Metadata, tensors: Tensors) -> Predictor:
+def build_predictor(metadata: Metadata, tensors: Tensors) -> Predictor | TablePredictor:
     """Return the predictor of a model of any kind; does not need scikit-learn."""
     if metadata["kind"] == PREDICTOR:
         return _predictor(metadata, tensors)
     if metadata["kind"] in TABULAR:
-        raise ModelFileError(
-            f"a {metadata['kind']} cannot be read as a Predictor; dnncore.load reads it"
-        )
+        return _table_predictor(metadata, tensors)
     network = _network(metadata, tensors)
-    if metadata["kind"] == NETWORK:
-        return network.freeze()
-    return network.freeze(**_learnt(metadata, tensors).freeze_options)
+    learnt = None if metadata["kind"] == NETWORK else _learnt(metadata, tensors)
+    predictor = network.freeze(**({} if learnt is None else learnt.freeze_options))
+    return _with_table(predictor, metadata)
+
+
+def _with_table(predictor: Predictor, metadata: Metadata) -> Predictor:
+    """Let a predictor take tables, if the file has their columns."""
+    if "table" in metadata:
+        may_miss = predictor.fill is not None
+        predictor.encoder = TableRows(metadata["table"], predictor.dtype, may_miss)
+    return predictor
+
+
+def _table_predictor(metadata: Metadata, tensors: Tensors) -> TablePredictor:
+    networks = [_network(metadata, own) for own in _members(metadata, tensors)]
+    return TablePredictor(
+        metadata["encoder"],
+        [network.freeze() for network in networks],
+        **_learnt_table(metadata, tensors).freeze_options,
+    )
 
 
 def _predictor(metadata: Metadata, tensors: Tensors) -> Predictor:
@@ -83,7 +100,7 @@ def _predictor(metadata: Metadata, tensors: Tensors) -> Predictor:
         for layer in range(len(sizes) - 1)
         for part in ("weight", "bias")
     ]
-    return Predictor(
+    predictor = Predictor(
         sizes,
         np.concatenate(parts, dtype=metadata["dtype"]),
         _classes.build(metadata["classes"], sizes[-1], ordered=False),
@@ -92,6 +109,7 @@ def _predictor(metadata: Metadata, tensors: Tensors) -> Predictor:
         fill=tensors.get("missing.fill"),
         missing=metadata.get("missing"),
     )
+    return _with_table(predictor, metadata)
 
 
 def _network(metadata: Metadata, tensors: Tensors) -> Network:
@@ -169,6 +187,7 @@ def _estimator(network: Network, metadata: Metadata, tensors: Tensors) -> Estima
         network=network,
         learnt=learnt,
         feature_names=_feature_names(metadata),
+        table=metadata.get("table"),
         history=_history(tensors, metadata["n_iter"], metadata["t"], metadata["metrics"]),
     )
     if "solver" in metadata:

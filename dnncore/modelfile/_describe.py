@@ -8,6 +8,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from .._data.columns import Table
+from .._data.table_rows import TableRows
 from .._estimators.interface import Estimator, TabularModel, learnt_of, trainer_of
 from .._estimators.learnt import LearntLabels, LearntNumbers, LearntTableLabels
 from .._training.history import History
@@ -33,6 +35,13 @@ def describe(
             return _tabular(model)
         return _network(model) if isinstance(model, Network) else _predictor(model)
     return _estimator(model, solver_state)
+
+
+def table_of(model: Network | Predictor | Estimator | TabularModel) -> Table | None:
+    """Return the table of the file from which a model was loaded."""
+    if isinstance(model, Predictor):
+        return model.encoder.table if isinstance(model.encoder, TableRows) else None
+    return getattr(model, "table_", None)
 
 
 def _layers(kind: str, model: Network | Predictor, parameters: NDArray[Any]) -> Described:
