@@ -1,4 +1,4 @@
-"""Largest error of the float32 functions exp, log, sigmoid and tanh, over all float32 bit patterns.
+"""Largest error of exp, log and the activation functions over all float32 bit patterns.
 
 The error is the distance from the correctly rounded result in representable numbers (ULP); the
 correctly rounded result is the float64 result rounded to float32. Infinity counts as the number
@@ -15,6 +15,9 @@ from collections.abc import Callable, Iterator
 import numpy as np
 from numpy.typing import NDArray
 
+from scipy import special
+
+from dnncore import kernels
 from dnncore._core import csrc
 
 N_PATTERNS = 2**32
@@ -25,11 +28,32 @@ def sigmoid(x: NDArray[np.float64]) -> NDArray[np.float64]:
     return np.exp(np.minimum(x, 0)) / (1 + np.exp(-np.abs(x)))
 
 
+def mish(x: NDArray[np.float64]) -> NDArray[np.float64]:
+    return np.maximum(x, -700) * np.tanh(np.log1p(np.exp(x)))
+
+
+def silu(x: NDArray[np.float64]) -> NDArray[np.float64]:
+    return np.maximum(x, -700) * sigmoid(x)
+
+
+def gelu(x: NDArray[np.float64]) -> NDArray[np.float64]:
+    return np.maximum(x, -50) * special.erfc(-x * np.sqrt(0.5)) / 2
+
+
+def selu(x: NDArray[np.float64]) -> NDArray[np.float64]:
+    below = 1.7580993408473768 * np.expm1(np.minimum(x, 0))
+    return np.where(x > 0, 1.0507009873554805 * x, below)
+
+
 FLOAT64: dict[str, Callable[[NDArray[np.float64]], NDArray[np.float64]]] = {
     "exp": np.exp,
     "log": np.log,
     "sigmoid": sigmoid,
     "tanh": np.tanh,
+    "selu": selu,
+    "silu": silu,
+    "gelu": gelu,
+    "mish": mish,
 }
 
 
@@ -52,7 +76,7 @@ def ordinal(x: NDArray[np.float32]) -> NDArray[np.int64]:
 
 def largest_error(name: str, stride: int) -> tuple[int, float, np.float32]:
     """Return the largest error of a function in ULP, the unrounded error, and the input."""
-    function = getattr(csrc, name)
+    function = getattr(csrc if name in ("exp", "log") else kernels, name)
     worst = (-1, 0.0, np.float32(np.nan))
     for x in float32_blocks(stride):
         actual = function(x)

@@ -35,8 +35,24 @@ enum { DNN_MOMENTS_ROWS = 256 };
 
 /* a = f(z), and f'(z) as a function of a:
  *   LOGISTIC: 1 / (1 + exp(-z)), a (1 - a)      TANH: 1 - a^2
- *   RELU: max(z, 0), 1 if a > 0 else 0          IDENTITY: 1 */
-typedef enum dnn_activation { DNN_IDENTITY, DNN_LOGISTIC, DNN_TANH, DNN_RELU } dnn_activation;
+ *   RELU: max(z, 0), 1 if a > 0 else 0          IDENTITY: 1
+ *   SELU: s z if z > 0 else t (exp(z) - 1), s if a > 0 else a + t, with s = 1.0507009873554805 and
+ *         t = 1.7580993408473768
+ * a = f(z), and the slope f'(z), which is not a function of a:
+ *   SILU: z p, p (1 + z (1 - p)), with p = 1 / (1 + exp(-z))
+ *   GELU: z Phi(z), Phi(z) + z exp(-z^2 / 2) / sqrt(2 pi), with the normal distribution function
+ *         Phi(z) = (1 + erf(z / sqrt(2))) / 2
+ *   MISH: z t, t + z (1 - t^2) / (1 + exp(-z)), with t = tanh(log(1 + exp(z))) */
+typedef enum dnn_activation {
+    DNN_IDENTITY,
+    DNN_LOGISTIC,
+    DNN_TANH,
+    DNN_RELU,
+    DNN_SELU,
+    DNN_SILU,
+    DNN_GELU,
+    DNN_MISH
+} dnn_activation;
 
 /* Losses that are sums over the outputs of a row, with targets Y and residual d:
  *   BINARY_CROSS_ENTROPY: -(Y log p + (1 - Y) log(1 - p)), p = 1 / (1 + exp(-z));  d = p - Y
@@ -65,6 +81,14 @@ typedef struct dnn_step {
     double beta1, beta2, epsilon;
 } dnn_step;
 
+/* A piecewise-linear embedding of the first `n_numeric` of `n_inputs` inputs; see embed. */
+typedef struct dnn_embedding {
+    ptrdiff_t n_inputs, n_numeric;
+    ptrdiff_t n_bins, size;     /* bins of a number, and outputs of its embedding, at least 1 */
+    const void *lower;          /* (n_numeric, n_bins), lower edges of the bins */
+    const void *inverse_width;  /* (n_numeric, n_bins), 0 for bins that are not used */
+} dnn_embedding;
+
 typedef struct dnn_ops {
     /* ---------------------------------------------------------------- elementwise functions */
 
@@ -80,26 +104,34 @@ typedef struct dnn_ops {
      * 1 ULP: float at 0x1.69cf3ep+0, double at 0x1.6748f3056ed6dp+0. */
     void (*log)(ptrdiff_t n, const void *x, void *y);
 
-    /* a = f(z).
+    /* a = f(z), and slope = f'(z).
      *   IN  z (n,)
-     *   OUT a (n,)
+     *   OUT a (n,); slope (n,), which must not overlap z and a, or NULL. It is NULL if f'(z) is a
+     *       function of a.
      * LOGISTIC 2 ULP: float at -0x1.b7fa08p+1, double at -0x1.364c2a6a48bf9p+2.
-     * TANH 2 ULP: float at 0x1.bb62c8p-1, double at 0x1.b9842941c76d2p-1. Others are exact. */
-    void (*activate)(dnn_activation activation, ptrdiff_t n, const void *z, void *a);
+     * TANH 2 ULP: float at 0x1.bb62c8p-1, double at 0x1.b9842941c76d2p-1.
+     * SELU @SELU@
+     * SILU @SILU@
+     * GELU @GELU@
+     * MISH @MISH@ Others are exact.
+     * slope: SILU @S@ eps, GELU @G@ eps, MISH @M@ eps of the sum of the absolute values of its
+     * terms above. */
+    void (*activate)(dnn_activation activation, ptrdiff_t n, const void *z, void *a, void *slope);
 
     /* dz = da * f'(z).
-     *   IN  da (n,), a (n,) = f(z)
+     *   IN  da (n,); kept (n,): the slope of SILU, GELU or MISH, else a = f(z)
      *   OUT dz (n,)
-     * For the given `a`: LOGISTIC 2 ULP, TANH 1 ULP, others exact. */
+     * For the given `kept`: LOGISTIC 2 ULP, TANH 1 ULP, SELU 1 ULP, others exact. */
     void (*activate_backward)(dnn_activation activation, ptrdiff_t n, const void *da,
-                              const void *a, void *dz);
+                              const void *kept, void *dz);
 
-    /* z = f(z + b) in every row.
+    /* z = f(z + b) in every row, and slope as in activate.
      *   IN     b (cols,)
      *   IN/OUT z (rows, cols)
+     *   OUT    slope (rows, cols) or NULL
      * The sum is correctly rounded, then the errors of activate apply. */
     void (*add_bias)(dnn_activation activation, ptrdiff_t rows, ptrdiff_t cols, const void *b,
-                     void *z);
+                     void *z, void *slope);
 
     /* out = x * factor where a random number is at least `drop_below`, else 0. The random numbers
      * are determined by `key` and first + i, and uniform over the 32-bit integers.
@@ -239,19 +271,20 @@ typedef struct dnn_ops {
     /* Returns the number of elements of the scratch array of the products. */
     size_t (*layer_scratch)(ptrdiff_t n, ptrdiff_t k, ptrdiff_t m);
 
-    /* out = f(a W + b).
+    /* out = f(a W + b), and slope as in activate.
      *   IN  a (n, k), W (k, m), b (m,)
      *   OUT scratch (layer_scratch(n, k, m),), contents undefined
-     *   OUT out (n, m) */
+     *   OUT out (n, m); slope (n, m) or NULL */
     void (*layer_forward)(ptrdiff_t n, ptrdiff_t k, ptrdiff_t m, const void *a, const void *W,
-                          const void *b, dnn_activation activation, void *scratch, void *out);
+                          const void *b, dnn_activation activation, void *scratch, void *out,
+                          void *slope);
 
-    /* out = (dz W^T) f', where f' is computed from the outputs a of f.
-     *   IN  dz (n, m), W (k, m), a (n, k)
+    /* out = (dz W^T) f', where f' is computed from `kept` as in activate_backward.
+     *   IN  dz (n, m), W (k, m), kept (n, k)
      *   OUT scratch as in layer_forward
      *   OUT out (n, k) */
     void (*layer_delta)(ptrdiff_t n, ptrdiff_t k, ptrdiff_t m, const void *dz, const void *W,
-                        const void *a, dnn_activation activation, void *scratch, void *out);
+                        const void *kept, dnn_activation activation, void *scratch, void *out);
 
     /* Updates rows [first, last) of W from their gradient a^T dz, which is not stored.
      *   IN     a (n, k), dz (n, m)
@@ -269,6 +302,41 @@ typedef struct dnn_ops {
      * Every operation and multiply-add of dnn_update is rounded once. */
     void (*update)(const dnn_step *step, ptrdiff_t n, const void *g, void *state1, void *state2,
                    void *w);
+
+    /* ------------------------------------------------------------------- layers: embedding
+     *
+     * With f < n_numeric, i >= n_numeric, d < size, t < n_bins and
+     *   q[f, t] = clip((x[f] - lower[f, t]) * inverse_width[f, t], 0, 1),
+     * the m = n_numeric * size + n_inputs columns of `out` are
+     *   s x[f]; s (c[f, d] + sum over t of q[f, t] V[f, d, t]); s x[i]
+     * in this order, with the elements of s (m,) in the order of the columns. */
+
+    /* out as above.
+     *   IN  x (n, n_inputs); s (m,), V (n_numeric, size, n_bins), c (n_numeric, size)
+     *   OUT out (n, m), must not overlap x
+     * For the q of the given type: (n_bins + 4) / 2 eps of |s| times the sum of the absolute values
+     * of the terms. */
+    void (*embed)(const dnn_embedding *of, ptrdiff_t n, const void *x, const void *s,
+                  const void *V, const void *c, void *out);
+
+    /* dx[f] = s dout[f] + sum over d, t of s dout[f, d] V[f, d, t] inverse_width[f, t], for the t
+     * with 0 < q[f, t] < 1; dx[i] = s dout[i].
+     *   IN  dout (n, m), x (n, n_inputs); s, V as in embed
+     *   OUT dx (n, n_inputs)
+     * (size * n_bins + 4) / 2 eps of the sum of the absolute values of the terms. */
+    void (*embed_delta)(const dnn_embedding *of, ptrdiff_t n, const void *dout, const void *x,
+                        const void *s, const void *V, void *dx);
+
+    /* The gradients of the parameters of the inputs [first, last), which are either all numbers
+     * or all not. With sums over the rows, ds[j] = sum of dout[j] u[j], where out = s u;
+     * dV[f, d, t] = s sum of q[f, t] dout[f, d]; dc[f, d] = s sum of dout[f, d].
+     *   IN  dout (n, m), x (n, n_inputs); s, V, c as in embed
+     *   OUT ds (m,), dV (n_numeric, size, n_bins), dc (n_numeric, size), the elements of the inputs
+     * For the q of the given type: (n + n_bins + 4) / 2 eps of the sum of the absolute values of
+     * the terms. */
+    void (*embed_gradient)(const dnn_embedding *of, ptrdiff_t n, ptrdiff_t first, ptrdiff_t last,
+                           const void *dout, const void *x, const void *s, const void *V,
+                           const void *c, void *ds, void *dV, void *dc);
 
     /* ---------------------------------------------------------------------- layers: scoring */
 

@@ -29,7 +29,7 @@ except (ImportError, TypeError) as error:
 
 from ._core.config import show_config
 from ._version import __version__
-from .network import Network
+from .network import Network, PiecewiseLinear
 
 if TYPE_CHECKING:
     from . import (
@@ -64,6 +64,7 @@ __all__ = [
     "DNNClassifier",
     "DNNRegressor",
     "Network",
+    "PiecewiseLinear",
     "__version__",
     "blocks",
     "convert",

@@ -31,8 +31,9 @@ class DNNClassifier(ClassifierMixin, DNNEstimator):  # type: ignore[misc]
     ----------
     hidden_layer_sizes : int or sequence of int, default=(100,)
         Number of units in each hidden layer; ``()`` gives multinomial logistic regression.
-    activation : {'logistic', 'tanh', 'relu', 'identity'}, default='relu'
-        Activation function of the hidden layers.
+    activation : str, default='relu'
+        Activation function of the hidden layers: 'logistic', 'tanh', 'relu', 'selu', 'silu'
+        (also called swish), 'gelu' (the exact one, with erf), 'mish' or 'identity'.
     solver : {'adam', 'adamw', 'sgd', 'lbfgs'}, default='adam'
         Solver for the weights. 'lbfgs' uses all rows at once and suits small data sets.
     alpha : float, default=1e-4
@@ -75,14 +76,14 @@ default='constant'
         Fraction of the rows in that split.
     beta_1, beta_2, epsilon : float, default=0.9, 0.999, 1e-8
         Constants of 'adam' and 'adamw'.
-    weight_decay : float, default=0.01
-        Decoupled weight decay of 'adamw': in each step, ``learning_rate * weight_decay * W`` is
-        subtracted from the weights W. Other solvers ignore it. `alpha` remains the L2 penalty.
     n_iter_no_change : int or numpy.inf, default=10
         Training stops after more than this number of consecutive epochs without improvement;
         numpy.inf disables this criterion.
     max_fun : int, default=15000
         Maximum number of loss evaluations of 'lbfgs'.
+    weight_decay : float, default=0.01
+        Decoupled weight decay of 'adamw': in each step, ``learning_rate * weight_decay * W`` is
+        subtracted from the weights W. Other solvers ignore it. `alpha` remains the L2 penalty.
     norm : bool, default=True
         Whether the network standardises each feature by its mean and scale over the training
         rows.
@@ -185,9 +186,9 @@ default='constant'
         beta_1: float = 0.9,
         beta_2: float = 0.999,
         epsilon: float = 1e-8,
-        weight_decay: float = 0.01,
         n_iter_no_change: float = 10,
         max_fun: int = 15000,
+        weight_decay: float = 0.01,
         norm: bool = True,
         missing_values: str = "error",
         dropout: float = 0.0,
@@ -220,9 +221,9 @@ default='constant'
         self.beta_1 = beta_1
         self.beta_2 = beta_2
         self.epsilon = epsilon
-        self.weight_decay = weight_decay
         self.n_iter_no_change = n_iter_no_change
         self.max_fun = max_fun
+        self.weight_decay = weight_decay
         self.norm = norm
         self.missing_values = missing_values
         self.dropout = dropout

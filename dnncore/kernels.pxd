@@ -27,6 +27,22 @@ cdef void c_affine_backward(Py_ssize_t n, Py_ssize_t k, Py_ssize_t m, const real
                             const real* a, const real* W, real* da, real* dW,
                             real* db) noexcept nogil
 
+# out = s (x[:n_numeric], e, x[n_numeric:]), e[f, d] = c[f, d] + sum_t q[f, t] V[f, d, t],
+# q[f, t] = clip((x[f] - lower[f, t]) * inverse_width[f, t], 0, 1)
+#                   x (n, n_inputs); lower, inverse_width (n_numeric, n_bins); s (m,), where
+#                   m = n_numeric * size + n_inputs; V (n_numeric, size, n_bins);
+#                   c (n_numeric, size); out (n, m)
+cdef void c_piecewise_linear(Py_ssize_t n, Py_ssize_t n_inputs, Py_ssize_t n_numeric,
+                             Py_ssize_t n_bins, Py_ssize_t size, const real* x, const real* lower,
+                             const real* inverse_width, const real* s, const real* V,
+                             const real* c, real* out) noexcept nogil
+# Gradients with respect to x, s, V and c; dx is omitted if it is NULL, the others if ds is NULL
+cdef void c_piecewise_linear_backward(Py_ssize_t n, Py_ssize_t n_inputs, Py_ssize_t n_numeric,
+                                      Py_ssize_t n_bins, Py_ssize_t size, const real* dout,
+                                      const real* x, const real* lower, const real* inverse_width,
+                                      const real* s, const real* V, const real* c, real* dx,
+                                      real* ds, real* dV, real* dc) noexcept nogil
+
 # a = 1 / (1 + exp(-z)), n elements; a may be z
 cdef void c_sigmoid(Py_ssize_t n, const real* z, real* a) noexcept nogil
 # dz = da * a * (1 - a); dz may be da
@@ -38,6 +54,20 @@ cdef void c_tanh_backward(Py_ssize_t n, const real* da, const real* a, real* dz)
 # a = max(z, 0), and dz = da where a > 0, else 0
 cdef void c_relu(Py_ssize_t n, const real* z, real* a) noexcept nogil
 cdef void c_relu_backward(Py_ssize_t n, const real* da, const real* a, real* dz) noexcept nogil
+# a = s z where z > 0, else t (exp(z) - 1), and dz = da s where a > 0, else da (a + t), with
+# s = 1.0507009873554805 and t = 1.7580993408473768
+cdef void c_selu(Py_ssize_t n, const real* z, real* a) noexcept nogil
+cdef void c_selu_backward(Py_ssize_t n, const real* da, const real* a, real* dz) noexcept nogil
+# The derivatives of the following functions need their input: dz = da * f'(z)
+# a = z / (1 + exp(-z))
+cdef void c_silu(Py_ssize_t n, const real* z, real* a) noexcept nogil
+cdef void c_silu_backward(Py_ssize_t n, const real* da, const real* z, real* dz) noexcept nogil
+# a = z (1 + erf(z / sqrt(2))) / 2
+cdef void c_gelu(Py_ssize_t n, const real* z, real* a) noexcept nogil
+cdef void c_gelu_backward(Py_ssize_t n, const real* da, const real* z, real* dz) noexcept nogil
+# a = z tanh(log(1 + exp(z)))
+cdef void c_mish(Py_ssize_t n, const real* z, real* a) noexcept nogil
+cdef void c_mish_backward(Py_ssize_t n, const real* da, const real* z, real* dz) noexcept nogil
 
 # Row-wise on (n, m); the output may be the first input
 cdef void c_softmax(Py_ssize_t n, Py_ssize_t m, const real* z, real* p) noexcept nogil

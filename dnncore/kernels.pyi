@@ -26,6 +26,33 @@ def affine_backward(
     *,
     out: tuple[NDArray[_Real] | None, NDArray[_Real] | None, NDArray[_Real] | None] | None = None,
 ) -> tuple[NDArray[_Real], NDArray[_Real], NDArray[_Real]]: ...
+def piecewise_linear(
+    x: NDArray[_Real],
+    lower: NDArray[_Real],
+    inverse_width: NDArray[_Real],
+    s: NDArray[_Real],
+    V: NDArray[_Real],
+    c: NDArray[_Real],
+    *,
+    out: NDArray[_Real] | None = None,
+) -> NDArray[_Real]: ...
+def piecewise_linear_backward(
+    dout: NDArray[_Real],
+    x: NDArray[_Real],
+    lower: NDArray[_Real],
+    inverse_width: NDArray[_Real],
+    s: NDArray[_Real],
+    V: NDArray[_Real],
+    c: NDArray[_Real],
+    *,
+    out: tuple[
+        NDArray[_Real] | None,
+        NDArray[_Real] | None,
+        NDArray[_Real] | None,
+        NDArray[_Real] | None,
+    ]
+    | None = None,
+) -> tuple[NDArray[_Real], NDArray[_Real], NDArray[_Real], NDArray[_Real]]: ...
 def sigmoid(z: NDArray[_Real], *, out: NDArray[_Real] | None = None) -> NDArray[_Real]: ...
 def sigmoid_backward(
     da: NDArray[_Real], a: NDArray[_Real], *, out: NDArray[_Real] | None = None
@@ -37,6 +64,22 @@ def tanh_backward(
 def relu(z: NDArray[_Real], *, out: NDArray[_Real] | None = None) -> NDArray[_Real]: ...
 def relu_backward(
     da: NDArray[_Real], a: NDArray[_Real], *, out: NDArray[_Real] | None = None
+) -> NDArray[_Real]: ...
+def selu(z: NDArray[_Real], *, out: NDArray[_Real] | None = None) -> NDArray[_Real]: ...
+def selu_backward(
+    da: NDArray[_Real], a: NDArray[_Real], *, out: NDArray[_Real] | None = None
+) -> NDArray[_Real]: ...
+def silu(z: NDArray[_Real], *, out: NDArray[_Real] | None = None) -> NDArray[_Real]: ...
+def silu_backward(
+    da: NDArray[_Real], z: NDArray[_Real], *, out: NDArray[_Real] | None = None
+) -> NDArray[_Real]: ...
+def gelu(z: NDArray[_Real], *, out: NDArray[_Real] | None = None) -> NDArray[_Real]: ...
+def gelu_backward(
+    da: NDArray[_Real], z: NDArray[_Real], *, out: NDArray[_Real] | None = None
+) -> NDArray[_Real]: ...
+def mish(z: NDArray[_Real], *, out: NDArray[_Real] | None = None) -> NDArray[_Real]: ...
+def mish_backward(
+    da: NDArray[_Real], z: NDArray[_Real], *, out: NDArray[_Real] | None = None
 ) -> NDArray[_Real]: ...
 def softmax(z: NDArray[_Real], *, out: NDArray[_Real] | None = None) -> NDArray[_Real]: ...
 def log_softmax(z: NDArray[_Real], *, out: NDArray[_Real] | None = None) -> NDArray[_Real]: ...

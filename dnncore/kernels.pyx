@@ -14,14 +14,24 @@ from ._core.labels import labels
 from ._core.blas cimport matmul, matmul_nt, matmul_tn
 from ._core.csrc cimport (
     DNN_BINARY_CROSS_ENTROPY,
+    DNN_GELU,
     DNN_HUBER,
     DNN_IDENTITY,
     DNN_LOGISTIC,
+    DNN_MISH,
     DNN_RELU,
+    DNN_SELU,
+    DNN_SILU,
     DNN_SQUARED_ERROR,
     DNN_TANH,
+    dnn_embedding,
     ops_for,
 )
+
+
+cdef enum:
+    BLOCK = 256  # elements whose slopes are computed together, on the stack
+
 
 # --------------------------------------------------------------------- nogil functions
 
@@ -38,7 +48,7 @@ cdef void c_norm_backward(Py_ssize_t n, Py_ssize_t m, const real* da, const real
 cdef void c_affine(Py_ssize_t n, Py_ssize_t k, Py_ssize_t m, const real* a, const real* W,
                    const real* b, real* z) noexcept nogil:
     matmul(<int> n, <int> m, <int> k, a, W, z)
-    ops_for(a).add_bias(DNN_IDENTITY, n, m, b, z)
+    ops_for(a).add_bias(DNN_IDENTITY, n, m, b, z, NULL)
 
 
 cdef void c_affine_backward(Py_ssize_t n, Py_ssize_t k, Py_ssize_t m, const real* dz,
@@ -52,8 +62,38 @@ cdef void c_affine_backward(Py_ssize_t n, Py_ssize_t k, Py_ssize_t m, const real
         ops_for(dz).column_sums(n, m, dz, db)
 
 
+cdef dnn_embedding _embedding(Py_ssize_t n_inputs, Py_ssize_t n_numeric, Py_ssize_t n_bins,
+                              Py_ssize_t size, const real* lower,
+                              const real* inverse_width) noexcept nogil:
+    cdef dnn_embedding of
+    of.n_inputs, of.n_numeric, of.n_bins, of.size = n_inputs, n_numeric, n_bins, size
+    of.lower, of.inverse_width = lower, inverse_width
+    return of
+
+
+cdef void c_piecewise_linear(Py_ssize_t n, Py_ssize_t n_inputs, Py_ssize_t n_numeric,
+                             Py_ssize_t n_bins, Py_ssize_t size, const real* x, const real* lower,
+                             const real* inverse_width, const real* s, const real* V,
+                             const real* c, real* out) noexcept nogil:
+    cdef dnn_embedding of = _embedding(n_inputs, n_numeric, n_bins, size, lower, inverse_width)
+    ops_for(x).embed(&of, n, x, s, V, c, out)
+
+
+cdef void c_piecewise_linear_backward(Py_ssize_t n, Py_ssize_t n_inputs, Py_ssize_t n_numeric,
+                                      Py_ssize_t n_bins, Py_ssize_t size, const real* dout,
+                                      const real* x, const real* lower, const real* inverse_width,
+                                      const real* s, const real* V, const real* c, real* dx,
+                                      real* ds, real* dV, real* dc) noexcept nogil:
+    cdef dnn_embedding of = _embedding(n_inputs, n_numeric, n_bins, size, lower, inverse_width)
+    if dx != NULL:
+        ops_for(x).embed_delta(&of, n, dout, x, s, V, dx)
+    if ds != NULL:
+        ops_for(x).embed_gradient(&of, n, 0, n_numeric, dout, x, s, V, c, ds, dV, dc)
+        ops_for(x).embed_gradient(&of, n, n_numeric, n_inputs, dout, x, s, V, c, ds, dV, dc)
+
+
 cdef void c_sigmoid(Py_ssize_t n, const real* z, real* a) noexcept nogil:
-    ops_for(z).activate(DNN_LOGISTIC, n, z, a)
+    ops_for(z).activate(DNN_LOGISTIC, n, z, a, NULL)
 
 
 cdef void c_sigmoid_backward(Py_ssize_t n, const real* da, const real* a,
@@ -62,7 +102,7 @@ cdef void c_sigmoid_backward(Py_ssize_t n, const real* da, const real* a,
 
 
 cdef void c_tanh(Py_ssize_t n, const real* z, real* a) noexcept nogil:
-    ops_for(z).activate(DNN_TANH, n, z, a)
+    ops_for(z).activate(DNN_TANH, n, z, a, NULL)
 
 
 cdef void c_tanh_backward(Py_ssize_t n, const real* da, const real* a,
@@ -71,12 +111,61 @@ cdef void c_tanh_backward(Py_ssize_t n, const real* da, const real* a,
 
 
 cdef void c_relu(Py_ssize_t n, const real* z, real* a) noexcept nogil:
-    ops_for(z).activate(DNN_RELU, n, z, a)
+    ops_for(z).activate(DNN_RELU, n, z, a, NULL)
 
 
 cdef void c_relu_backward(Py_ssize_t n, const real* da, const real* a,
                           real* dz) noexcept nogil:
     ops_for(da).activate_backward(DNN_RELU, n, da, a, dz)
+
+
+cdef void c_selu(Py_ssize_t n, const real* z, real* a) noexcept nogil:
+    ops_for(z).activate(DNN_SELU, n, z, a, NULL)
+
+
+cdef void c_selu_backward(Py_ssize_t n, const real* da, const real* a,
+                          real* dz) noexcept nogil:
+    ops_for(da).activate_backward(DNN_SELU, n, da, a, dz)
+
+
+cdef void _backward_from_input(int activation, Py_ssize_t n, const real* da, const real* z,
+                               real* dz) noexcept nogil:
+    """Compute dz = da * f'(z) for the activation functions with a slope."""
+    cdef real a[BLOCK]
+    cdef real slope[BLOCK]
+    cdef Py_ssize_t start = 0, size
+    while start < n:
+        size = min(<Py_ssize_t> BLOCK, n - start)
+        ops_for(z).activate(activation, size, z + start, a, slope)
+        ops_for(z).activate_backward(activation, size, da + start, slope, dz + start)
+        start += size
+
+
+cdef void c_silu(Py_ssize_t n, const real* z, real* a) noexcept nogil:
+    ops_for(z).activate(DNN_SILU, n, z, a, NULL)
+
+
+cdef void c_silu_backward(Py_ssize_t n, const real* da, const real* z,
+                          real* dz) noexcept nogil:
+    _backward_from_input(DNN_SILU, n, da, z, dz)
+
+
+cdef void c_gelu(Py_ssize_t n, const real* z, real* a) noexcept nogil:
+    ops_for(z).activate(DNN_GELU, n, z, a, NULL)
+
+
+cdef void c_gelu_backward(Py_ssize_t n, const real* da, const real* z,
+                          real* dz) noexcept nogil:
+    _backward_from_input(DNN_GELU, n, da, z, dz)
+
+
+cdef void c_mish(Py_ssize_t n, const real* z, real* a) noexcept nogil:
+    ops_for(z).activate(DNN_MISH, n, z, a, NULL)
+
+
+cdef void c_mish_backward(Py_ssize_t n, const real* da, const real* z,
+                          real* dz) noexcept nogil:
+    _backward_from_input(DNN_MISH, n, da, z, dz)
 
 
 cdef void c_softmax(Py_ssize_t n, Py_ssize_t m, const real* z, real* p) noexcept nogil:
@@ -295,24 +384,150 @@ def affine_backward(dz, a, W, *, out=None):
     return da, dW, db
 
 
+def _piecewise_linear(Py_ssize_t n, Py_ssize_t n_inputs, Py_ssize_t n_numeric, Py_ssize_t n_bins,
+                      Py_ssize_t size, const real[::1] x, const real[::1] lower,
+                      const real[::1] inverse_width, const real[::1] s, const real[::1] V,
+                      const real[::1] c, real[::1] out):
+    cdef const real* edges = _data(lower)
+    cdef const real* inverse = _data(inverse_width)
+    cdef const real* weights = _data(V)
+    cdef const real* biases = _data(c)
+    with nogil:
+        c_piecewise_linear(n, n_inputs, n_numeric, n_bins, size, &x[0], edges, inverse, &s[0],
+                           weights, biases, &out[0])
+
+
+cdef tuple _checked_embedding(x, lower, inverse_width, s, V, c):
+    """Return the validated arguments of an embedding, and the number of its outputs."""
+    x, lower = matrix("x", x), matrix("lower", lower)
+    n_inputs, (n_numeric, n_bins) = x.shape[1], lower.shape
+    if n_numeric > n_inputs:
+        raise ValueError(
+            f"lower must have shape (n_numeric, n_bins) with at most {n_inputs} rows, the number "
+            f"of columns of x, got {lower.shape}"
+        )
+    lower = array_like("lower", lower, lower.shape, "x", x.dtype)
+    inverse_width = array_like("inverse_width", inverse_width, lower.shape, "lower", x.dtype)
+    c = matrix("c", c)
+    size = c.shape[1]
+    m = n_numeric * size + n_inputs
+    c = array_like("c", c, (n_numeric, size), "lower", x.dtype)
+    V = array_like("V", V, (n_numeric, size, n_bins), "c and lower", x.dtype)
+    s = array_like("s", s, (m,), "x and c", x.dtype)
+    return x, lower, inverse_width, s, V, c, m
+
+
+def piecewise_linear(x, lower, inverse_width, s, V, c, *, out=None):
+    """Embed numbers by piecewise-linear functions, with a scale of every output.
+
+    ``out = s * (x[:, :n_numeric], e, x[:, n_numeric:])``, where
+    ``e[f, d] = c[f, d] + sum_t q[f, t] V[f, d, t]`` and
+    ``q[f, t] = clip((x[f] - lower[f, t]) * inverse_width[f, t], 0, 1)``, as in
+    :class:`dnncore.PiecewiseLinear`.
+
+    Parameters
+    ----------
+    x : array (n, n_inputs) of float32 or float64
+        Input rows, of which the first n_numeric columns are numbers.
+    lower, inverse_width : array (n_numeric, n_bins), same dtype
+        Lower edges of the bins, and reciprocals of their widths, 0 for bins that are not used.
+    s : array (m,), same dtype
+        Scale of each output, with m = n_numeric * size + n_inputs.
+    V : array (n_numeric, size, n_bins), same dtype
+        Weights of the bins.
+    c : array (n_numeric, size), same dtype
+        Biases.
+    out : array (n, m), same dtype, optional
+        Array to store the result in; must not overlap an input.
+
+    Returns
+    -------
+    array (n, m)
+    """
+    x, lower, inverse_width, s, V, c, m = _checked_embedding(x, lower, inverse_width, s, V, c)
+    n, n_inputs = x.shape
+    arrays = x, lower, inverse_width, s, V, c
+    out = output("out", out, (n, m), x.dtype, apart=arrays)
+    if n:
+        _piecewise_linear(n, n_inputs, *V.shape[::2], V.shape[1], *(a.ravel() for a in arrays),
+                          out.ravel())
+    return out
+
+
+def _piecewise_linear_backward(Py_ssize_t n, Py_ssize_t n_inputs, Py_ssize_t n_numeric,
+                               Py_ssize_t n_bins, Py_ssize_t size, const real[::1] dout,
+                               const real[::1] x, const real[::1] lower,
+                               const real[::1] inverse_width, const real[::1] s,
+                               const real[::1] V, const real[::1] c, real[::1] dx, real[::1] ds,
+                               real[::1] dV, real[::1] dc):
+    cdef const real* edges = _data(lower)
+    cdef const real* inverse = _data(inverse_width)
+    cdef const real* weights = _data(V)
+    cdef const real* biases = _data(c)
+    cdef real* weight_gradient = &dV[0] if dV.shape[0] else NULL
+    cdef real* bias_gradient = &dc[0] if dc.shape[0] else NULL
+    with nogil:
+        c_piecewise_linear_backward(n, n_inputs, n_numeric, n_bins, size, &dout[0], &x[0], edges,
+                                    inverse, &s[0], weights, biases, &dx[0], &ds[0],
+                                    weight_gradient, bias_gradient)
+
+
+def piecewise_linear_backward(dout, x, lower, inverse_width, s, V, c, *, out=None):
+    """Compute the gradients of :func:`piecewise_linear` with respect to x, s, V and c.
+
+    With ``out = s * u`` and ``du = s * dout``: ``ds = sum_rows dout * u``,
+    ``dV[f, d, t] = sum_rows q[f, t] du[f, d]``, ``dc[f, d] = sum_rows du[f, d]``, and
+    ``dx[f] = du[f] + sum_d,t du[f, d] V[f, d, t] inverse_width[f, t]`` with the t whose q[f, t] is
+    between 0 and 1; for inputs that are not numbers, ``dx = du``.
+
+    Parameters
+    ----------
+    dout : array (n, m) of float32 or float64
+        Gradient of the loss with respect to the output.
+    x, lower, inverse_width, s, V, c
+        Arguments of :func:`piecewise_linear`.
+    out : tuple of four arrays with the shapes of x, s, V and c, same dtype, optional
+        Arrays to store the results in. Each may be None; none may overlap another array.
+
+    Returns
+    -------
+    dx : array (n, n_inputs)
+    ds : array (m,)
+    dV : array (n_numeric, size, n_bins)
+    dc : array (n_numeric, size)
+    """
+    dout, x = matrix("dout", dout), matrix("x", x)
+    x = array_like("x", x, (dout.shape[0], x.shape[1]), "dout", dout.dtype)
+    x, lower, inverse_width, s, V, c, m = _checked_embedding(x, lower, inverse_width, s, V, c)
+    n, n_inputs = x.shape
+    dout = array_like("dout", dout, (n, m), "x and s", x.dtype)
+    arrays = dout, x, lower, inverse_width, s, V, c
+    results = []
+    for i, (given, like) in enumerate(zip(outputs(out, 4), (x, s, V, c))):
+        results.append(output(f"out[{i}]", given, like.shape, x.dtype, apart=(*arrays, *results)))
+    if n:
+        _piecewise_linear_backward(n, n_inputs, *V.shape[::2], V.shape[1],
+                                   *(a.ravel() for a in arrays), *(a.ravel() for a in results))
+    else:
+        for result in results:
+            result[...] = 0
+    return tuple(results)
+
+
 def _activate(int activation, const real[::1] z, real[::1] out):
     with nogil:
-        if activation == DNN_LOGISTIC:
-            c_sigmoid(z.shape[0], &z[0], &out[0])
-        elif activation == DNN_TANH:
-            c_tanh(z.shape[0], &z[0], &out[0])
-        else:
-            c_relu(z.shape[0], &z[0], &out[0])
+        ops_for(&z[0]).activate(activation, z.shape[0], &z[0], &out[0], NULL)
 
 
 def _activate_backward(int activation, const real[::1] da, const real[::1] a, real[::1] out):
     with nogil:
-        if activation == DNN_LOGISTIC:
-            c_sigmoid_backward(da.shape[0], &da[0], &a[0], &out[0])
-        elif activation == DNN_TANH:
-            c_tanh_backward(da.shape[0], &da[0], &a[0], &out[0])
-        else:
-            c_relu_backward(da.shape[0], &da[0], &a[0], &out[0])
+        ops_for(&da[0]).activate_backward(activation, da.shape[0], &da[0], &a[0], &out[0])
+
+
+def _activate_backward_from_input(int activation, const real[::1] da, const real[::1] z,
+                                  real[::1] out):
+    with nogil:
+        _backward_from_input(activation, da.shape[0], &da[0], &z[0], &out[0])
 
 
 cdef object _activated(int activation, z, out):
@@ -329,6 +544,15 @@ cdef object _activated_backward(int activation, da, a, out):
     out = output("out", out, da.shape, da.dtype, in_place=da, apart=(a,))
     if da.size:
         _activate_backward(activation, da.ravel(), a.ravel(), out.ravel())
+    return out
+
+
+cdef object _activated_backward_from_input(int activation, da, z, out):
+    da = real_array("da", da)
+    z = array_like("z", z, da.shape, "da", da.dtype)
+    out = output("out", out, da.shape, da.dtype, in_place=da, apart=(z,))
+    if da.size:
+        _activate_backward_from_input(activation, da.ravel(), z.ravel(), out.ravel())
     return out
 
 
@@ -438,6 +662,177 @@ def relu_backward(da, a, *, out=None):
     dz : array, like `da`
     """
     return _activated_backward(DNN_RELU, da, a, out)
+
+
+def selu(z, *, out=None):
+    """Compute ``lambda z`` where ``z > 0``, else ``lambda alpha (exp(z) - 1)``, elementwise.
+
+    Parameters
+    ----------
+    z : array of float32 or float64, any shape
+        Input values.
+    out : array, same shape and dtype, optional
+        Array to store the result in; may be `z`.
+
+    Returns
+    -------
+    array, like `z`
+
+    Notes
+    -----
+    G. Klambauer et al. (2017), "Self-Normalizing Neural Networks": with lambda =
+    1.0507009873554805 and alpha = 1.6732632423543772, layers keep mean 0 and variance 1.
+    """
+    return _activated(DNN_SELU, z, out)
+
+
+def selu_backward(da, a, *, out=None):
+    """Compute the gradient of :func:`selu` from its output a.
+
+    ``dz = da * lambda`` where ``a > 0``, else ``da * (a + lambda alpha)``.
+
+    Parameters
+    ----------
+    da : array of float32 or float64, any shape
+        Gradient of the loss with respect to a.
+    a : array, same shape and dtype
+        Output of the forward function.
+    out : array, same shape and dtype, optional
+        Array to store the result in; may be `da`.
+
+    Returns
+    -------
+    dz : array, like `da`
+    """
+    return _activated_backward(DNN_SELU, da, a, out)
+
+
+def silu(z, *, out=None):
+    """Compute ``z p`` with ``p = sigmoid(z)`` elementwise.
+
+    Parameters
+    ----------
+    z : array of float32 or float64, any shape
+        Input values.
+    out : array, same shape and dtype, optional
+        Array to store the result in; may be `z`.
+
+    Returns
+    -------
+    array, like `z`
+
+    Notes
+    -----
+    Also called swish. S. Elfwing, E. Uchibe and K. Doya (2018), "Sigmoid-weighted linear units for
+    neural network function approximation in reinforcement learning".
+    """
+    return _activated(DNN_SILU, z, out)
+
+
+def silu_backward(da, z, *, out=None):
+    """Compute the gradient of :func:`silu` from its input z.
+
+    ``dz = da * p (1 + z (1 - p))`` with ``p = sigmoid(z)``.
+
+    Parameters
+    ----------
+    da : array of float32 or float64, any shape
+        Gradient of the loss with respect to a.
+    z : array, same shape and dtype
+        Input of the forward function.
+    out : array, same shape and dtype, optional
+        Array to store the result in; may be `da`.
+
+    Returns
+    -------
+    dz : array, like `da`
+    """
+    return _activated_backward_from_input(DNN_SILU, da, z, out)
+
+
+def gelu(z, *, out=None):
+    """Compute ``z Phi(z)`` elementwise.
+
+    Parameters
+    ----------
+    z : array of float32 or float64, any shape
+        Input values.
+    out : array, same shape and dtype, optional
+        Array to store the result in; may be `z`.
+
+    Returns
+    -------
+    array, like `z`
+
+    Notes
+    -----
+    Phi is the normal distribution function, ``Phi(z) = (1 + erf(z / sqrt(2))) / 2``, not its
+    approximation by tanh. D. Hendrycks and K. Gimpel (2016), "Gaussian Error Linear Units (GELUs)".
+    """
+    return _activated(DNN_GELU, z, out)
+
+
+def gelu_backward(da, z, *, out=None):
+    """Compute the gradient of :func:`gelu` from its input z.
+
+    ``dz = da * (Phi(z) + z phi(z))`` with ``phi(z) = exp(-z^2 / 2) / sqrt(2 pi)``.
+
+    Parameters
+    ----------
+    da : array of float32 or float64, any shape
+        Gradient of the loss with respect to a.
+    z : array, same shape and dtype
+        Input of the forward function.
+    out : array, same shape and dtype, optional
+        Array to store the result in; may be `da`.
+
+    Returns
+    -------
+    dz : array, like `da`
+    """
+    return _activated_backward_from_input(DNN_GELU, da, z, out)
+
+
+def mish(z, *, out=None):
+    """Compute ``z t`` with ``t = tanh(log(1 + exp(z)))`` elementwise.
+
+    Parameters
+    ----------
+    z : array of float32 or float64, any shape
+        Input values.
+    out : array, same shape and dtype, optional
+        Array to store the result in; may be `z`.
+
+    Returns
+    -------
+    array, like `z`
+
+    Notes
+    -----
+    D. Misra (2020), "Mish: A Self Regularized Non-Monotonic Activation Function".
+    """
+    return _activated(DNN_MISH, z, out)
+
+
+def mish_backward(da, z, *, out=None):
+    """Compute the gradient of :func:`mish` from its input z.
+
+    ``dz = da * (t + z (1 - t^2) sigmoid(z))`` with ``t = tanh(log(1 + exp(z)))``.
+
+    Parameters
+    ----------
+    da : array of float32 or float64, any shape
+        Gradient of the loss with respect to a.
+    z : array, same shape and dtype
+        Input of the forward function.
+    out : array, same shape and dtype, optional
+        Array to store the result in; may be `da`.
+
+    Returns
+    -------
+    dz : array, like `da`
+    """
+    return _activated_backward_from_input(DNN_MISH, da, z, out)
 
 
 def _softmax(Py_ssize_t n, Py_ssize_t m, const real[::1] z, real[::1] out):

@@ -16,8 +16,11 @@ from ._core.engine import SCORING_ROWS, Engine, input_rows
 from ._core.labels import Labels, labels, targets
 from ._core.memory import aligned_zeros
 from ._core.moments import Moments as Moments  # public here: an attribute of networks
-from ._core.names import ACTIVATIONS, OUTPUTS, check_loss
+from ._core.names import ACTIVATIONS, NOT_OF_OUTPUT, OUTPUTS, check_loss
 from ._core.parameters import ParameterLayout
+from ._core.piecewise_linear import EmbeddingParameters as EmbeddingParameters  # public here
+from ._core.piecewise_linear import PiecewiseLinear as PiecewiseLinear
+from ._core.piecewise_linear import check_embedding
 from ._core.threads import blas_for, threads_for_scoring, use_builtin
 from .predictor import Predictor
 
@@ -33,8 +36,8 @@ class Forward:
     Attributes
     ----------
     a : list of arrays
-        ``a[0]`` is the standardised input (n, layer_sizes[0]), and ``a[l]`` the output of hidden
-        layer l, ``activation(z[l - 1])``.
+        ``a[0]`` is the standardised or embedded input (n, layer_sizes[0]), and ``a[l]`` the output
+        of hidden layer l, ``activation(z[l - 1])``.
     z : list of arrays
         ``z[l] = a[l] W[l] + b[l]``; the last array contains the logits.
     p : array (n, n_outputs)
@@ -61,7 +64,9 @@ class Gradients:
     deltas : list of arrays
         ``deltas[l]`` is the gradient with respect to ``Forward.z[l]``.
     dx : array (n, n_features)
-        Gradient with respect to the input rows, before standardisation.
+        Gradient with respect to the input rows, before standardisation or embedding.
+    embedding : EmbeddingParameters or None
+        Views of `flat` with the shapes of ``Network.embedding_``.
     """
 
     loss: float
@@ -70,10 +75,11 @@ class Gradients:
     intercepts: list[NDArray[Any]]
     deltas: list[NDArray[Any]]
     dx: NDArray[Any]
+    embedding: EmbeddingParameters | None = None
 
 
 class Network:
-    """A dense network: input standardisation, hidden layers, and an output layer.
+    """A dense network: input standardisation or embedding, hidden layers, and an output layer.
 
     A hidden layer is an affine transformation followed by the activation function, the output
     layer an affine transformation followed by the output function.
@@ -82,14 +88,16 @@ class Network:
     ----------
     layer_sizes : sequence of int
         (n_inputs, hidden layer sizes ..., n_outputs); at least two entries. There is one input
-        for each feature, and one for each feature in `missing`.
+        for each feature, and one for each feature in `missing`; with an embedding, the inputs are
+        its outputs.
     dtype : {numpy.float64, numpy.float32}, default=numpy.float64
         Data type of the parameters and of all array arguments and results. The two are never
         mixed.
     seed : int, RandomState instance or None, default=None
         Seed of the initial weights. If None, they differ from network to network.
-    activation : {'logistic', 'tanh', 'relu', 'identity'}, default='logistic'
-        Activation function of the hidden layers.
+    activation : str, default='logistic'
+        Activation function of the hidden layers: 'logistic', 'tanh', 'relu', 'selu', 'silu'
+        (also called swish), 'gelu' (the exact one, with erf), 'mish' or 'identity'.
     output : {'softmax', 'logistic', 'identity'}, default='softmax'
         Output function, which also determines the loss: 'softmax' for the probabilities of
         mutually exclusive classes (cross-entropy), 'logistic' for an independent probability per
@@ -99,6 +107,9 @@ class Network:
         the value is missing and 0 otherwise. If given (it may be empty), NaN denotes a missing
         value, which is replaced by 0 after standardisation, that is, by the mean of the feature.
         By default, rows with NaN raise an error.
+    embedding : PiecewiseLinear, optional
+        Embedding of numbers, as a first layer with layer_sizes[0] outputs. It replaces the input
+        standardisation, and cannot be combined with `missing`.
 
     Attributes
     ----------
@@ -110,10 +121,15 @@ class Network:
         Activation function of the hidden layers, and output function.
     missing : intp array or None
         Features with a missing indicator; None if NaN is not allowed.
+    embedding : PiecewiseLinear or None
+        Embedding of numbers, converted to `dtype`.
     parameters : array (n_parameters,)
-        All parameters: ``W_1`` (row-major), ``b_1``, ``W_2``, ...; aligned to 64 bytes.
+        All parameters: those of the embedding if there is one (``s``, ``V``, ``c``), ``W_1``
+        (row-major), ``b_1``, ``W_2``, ...; aligned to 64 bytes.
     coefs_, intercepts_ : list of arrays (n_in, n_out) and (n_out,)
-        Weights and biases of each layer, as views of `parameters`.
+        Weights and biases of each dense layer, as views of `parameters`.
+    embedding_ : EmbeddingParameters or None
+        What the embedding has learnt, as views of `parameters`.
     mean_, scale_ : array (n_features,) or None
         Input standardisation; None if there is none.
     moments_ : Moments or None
@@ -129,7 +145,10 @@ class Network:
     +-sqrt(2 / (n_in + n_out)) for the logistic function (Glorot and Bengio 2010). They are drawn
     from ``numpy.random.RandomState(seed)`` in the same order as in scikit-learn's
     ``MLPClassifier``, so that both start from the same weights. NumPy guarantees that this
-    stream does not change.
+    stream does not change. For the activations that scikit-learn does not have, the initial weights
+    are uniform with variance 1 / n_in ('selu'; LeCun et al. 1998) or 2 / n_in ('silu', 'gelu',
+    'mish'; He et al. 2015), and the initial biases are 0. After them, the ``V`` of an embedding is drawn, uniform in
+    +-1 / sqrt(n_bins); its ``s`` is 1 and its ``c`` is 0.
 
     Examples
     --------
@@ -145,9 +164,11 @@ class Network:
     activation: str
     output: str
     missing: NDArray[np.intp] | None
+    embedding: PiecewiseLinear | None
     parameters: NDArray[Any]
     coefs_: list[NDArray[Any]]
     intercepts_: list[NDArray[Any]]
+    embedding_: EmbeddingParameters | None
     mean_: NDArray[Any] | None
     scale_: NDArray[Any] | None
     moments_: Moments | None
@@ -161,6 +182,7 @@ class Network:
         activation: str = "logistic",
         output: str = "softmax",
         missing: ArrayLike | None = None,
+        embedding: PiecewiseLinear | None = None,
     ) -> None:
         sizes = tuple(check.integer("layer_sizes", size, low=1) for size in layer_sizes)
         if len(sizes) < 2:
@@ -172,8 +194,13 @@ class Network:
         self.layer_sizes = sizes
         self.missing = None if missing is None else check.indicators(missing, sizes[0])
         self.dtype = np.dtype(dtype)
+        self.embedding = None
+        if embedding is not None:
+            if missing is not None:
+                raise ValueError("missing must be None with an embedding")
+            self.embedding = check_embedding(embedding, sizes[0], self.dtype)
         self.mean_ = self.scale_ = self.moments_ = None
-        self._layout = ParameterLayout(sizes)
+        self._layout = ParameterLayout(sizes, self.embedding)
         self._adopt(aligned_zeros(self._layout.size, self.dtype))
         if not isinstance(seed, np.random.RandomState):
             seed = np.random.RandomState(seed)
@@ -183,21 +210,26 @@ class Network:
         """Store `parameters`, and create its views."""
         self.parameters = parameters
         self.coefs_, self.intercepts_ = self._layout.views(parameters)
+        self.embedding_ = self._layout.embedding_views(parameters)
 
     @property
     def n_features(self) -> int:
         """Number of columns of the input rows."""
+        if self.embedding is not None:
+            return self.embedding.n_inputs
         return self.layer_sizes[0] - (0 if self.missing is None else self.missing.size)
 
     @property
     def n_parameters(self) -> int:
-        """Number of weights and biases."""
+        """Number of parameters."""
         return int(self.parameters.size)
 
     def __repr__(self) -> str:
         norm = "" if self.mean_ is None else ", with norm"
         if self.missing is not None:
             norm += f", {self.missing.size} inputs for missing values"
+        if self.embedding is not None:
+            norm += f", embedding={self.embedding}"
         return (
             f"Network({self.layer_sizes}, dtype={self.dtype}, activation={self.activation!r}, "
             f"output={self.output!r}{norm})"
@@ -210,13 +242,13 @@ class Network:
 
     def __getstate__(self) -> dict[str, Any]:
         # The dtype is restored from the parameters: skops does not trust the type numpy.dtype.
-        names = ("layer_sizes", "activation", "output", "missing", "parameters")
+        names = ("layer_sizes", "activation", "output", "missing", "embedding", "parameters")
         return {name: getattr(self, name) for name in (*names, "mean_", "scale_", "moments_")}
 
     def __setstate__(self, state: dict[str, Any]) -> None:
-        self.__dict__.update(state)
+        self.__dict__.update({"embedding": None, **state})  # version 0.1 had no embedding
         self.dtype = state["parameters"].dtype
-        self._layout = ParameterLayout(self.layer_sizes)
+        self._layout = ParameterLayout(self.layer_sizes, self.embedding)
         parameters = aligned_zeros(state["parameters"].size, self.dtype)
         parameters[...] = state["parameters"]
         self._adopt(parameters)
@@ -235,13 +267,15 @@ class Network:
         Raises
         ------
         ValueError
-            If only one of them is None, or a shape or value is invalid.
+            If only one of them is None, a shape or value is invalid, or the network has an
+            embedding.
         """
         if mean is None or scale is None:
             if mean is not scale:
                 raise ValueError("mean and scale must both be arrays or both be None")
             self.mean_ = self.scale_ = self.moments_ = None
             return
+        self._check_norm()
         shape = (self.n_features,)
         mean, scale = np.array(mean, self.dtype), np.array(scale, self.dtype)
         for name, x in (("mean", mean), ("scale", scale)):
@@ -271,11 +305,16 @@ class Network:
         Constant features have scale 1. A mean and scale set by :meth:`set_norm` are discarded,
         because the number of rows that they represent is unknown.
         """
+        self._check_norm()
         X = self.check_rows(X)
         missing = self.missing is not None
         moments = self.moments_ or Moments.empty(self.n_features, missing=missing)
         moments.update(X, sample_weight)
         self.adopt_moments(moments)
+
+    def _check_norm(self) -> None:
+        if self.embedding is not None:
+            raise ValueError("a network with an embedding has no input standardisation")
 
     # --------------------------------------------------------------------------- scoring
 
@@ -312,7 +351,7 @@ class Network:
         engine = Engine(
             self.layer_sizes, self.parameters, self.mean_, self.scale_, max(1, rows), threads,
             training=False, builtin=use_builtin("auto"), activation=self.activation,
-            output=self.output, missing=self.missing,
+            output=self.output, missing=self.missing, embedding=self.embedding,
         )  # fmt: skip
         with blas_for("auto"):
             engine.score(X, out, as_logits)
@@ -366,7 +405,7 @@ class Network:
             fill = np.zeros(n, self.dtype) if self.mean_ is None else self.mean_
         return Predictor(
             self.layer_sizes, parameters, classes, activation=self.activation, output=self.output,
-            fill=fill, missing=self.missing,
+            fill=fill, missing=self.missing, embedding=self.embedding,
         )  # fmt: skip
 
     def _of_outputs(self, name: str, x: ArrayLike | None, default: float) -> NDArray[np.float64]:
@@ -558,20 +597,36 @@ class Network:
             coefs[layer][...] = dW + self.dtype.type(decay) * W
             intercepts[layer][...] = db
             if layer > 0:
-                deltas.insert(0, _BACKWARD[self.activation](da, a))
-        dx = self._inputs_backward(da, X)
-        return Gradients(value + self.penalty(decay), flat, coefs, intercepts, deltas, dx)
+                kept = forward.z[layer - 1] if self.activation in NOT_OF_OUTPUT else a
+                deltas.insert(0, _BACKWARD[self.activation](da, kept))
+        embedding = self._layout.embedding_views(flat)
+        if embedding is None:
+            dx = self._inputs_backward(da, X)
+        else:
+            dx, *found = kernels.piecewise_linear_backward(da, *self._embedding_arguments(X))
+            for view, gradient in zip(embedding, found, strict=True):
+                view[...] = gradient
+        value += self.penalty(decay)
+        return Gradients(value, flat, coefs, intercepts, deltas, dx, embedding)
 
     # -------------------------------------------------------------------- layer by layer
 
     def _forward(self, X: check.Matrix) -> Forward:
         a: list[NDArray[Any]] = [input_rows(X, self.mean_, self.scale_, self.missing)]
+        if self.embedding is not None:
+            a = [kernels.piecewise_linear(*self._embedding_arguments(X))]
         z: list[NDArray[Any]] = []
         for W, b in zip(self.coefs_, self.intercepts_, strict=True):
             if z:
                 a.append(_FUNCTIONS[self.activation](z[-1]))
             z.append(kernels.affine(a[-1], W, b))
         return Forward(a, z, _FUNCTIONS[self.output](z[-1]))
+
+    def _embedding_arguments(self, X: check.Matrix) -> tuple[NDArray[Any], ...]:
+        """Return the arguments of the kernels of the embedding."""
+        assert self.embedding is not None and self.embedding_ is not None
+        rows = input_rows(X, None, None, None)
+        return rows, self.embedding.lower, self.embedding.inverse_width, *self.embedding_
 
     def _loss_and_delta(
         self,
@@ -611,6 +666,10 @@ _FUNCTIONS: dict[str, Callable[..., NDArray[Any]]] = {
     "logistic": kernels.sigmoid,
     "tanh": kernels.tanh,
     "relu": kernels.relu,
+    "selu": kernels.selu,
+    "silu": kernels.silu,
+    "gelu": kernels.gelu,
+    "mish": kernels.mish,
     "identity": _identity,
     "softmax": kernels.softmax,
 }
@@ -618,6 +677,10 @@ _BACKWARD: dict[str, Callable[..., NDArray[Any]]] = {
     "logistic": kernels.sigmoid_backward,
     "tanh": kernels.tanh_backward,
     "relu": kernels.relu_backward,
+    "selu": kernels.selu_backward,
+    "silu": kernels.silu_backward,
+    "gelu": kernels.gelu_backward,
+    "mish": kernels.mish_backward,
     "identity": _identity_backward,
 }
 _LOSS_KERNELS: dict[str, Callable[..., tuple[float, NDArray[Any]]]] = {

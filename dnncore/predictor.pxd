@@ -10,7 +10,7 @@
 cdef class Predictor:
     cdef readonly tuple layer_sizes
     cdef readonly Py_ssize_t n_features
-    cdef readonly object dtype, classes_, fill, missing
+    cdef readonly object dtype, classes_, fill, missing, embedding
     cdef public object encoder
     cdef readonly str activation, output
     cdef object _parameters, _packed
@@ -21,6 +21,8 @@ cdef class Predictor:
     cdef const Py_ssize_t* _missing_data
     cdef char* _packed_data
     cdef Py_ssize_t _width, _itemsize
+    cdef object _embedding_struct
+    cdef const void* _embedding  # const dnn_embedding *; NULL: none
     cdef int _typenum, _activation, _output
 
     # Compute the outputs (n, n_outputs) for n contiguous rows x (n, n_features): probabilities,
@@ -30,8 +32,10 @@ cdef class Predictor:
     cdef int score_f32(self, Py_ssize_t n, const float* x, float* out) noexcept nogil
     cdef int score_f64(self, Py_ssize_t n, const double* x, double* out) noexcept nogil
     cdef int _score(self, Py_ssize_t n, const void* x, void* out) noexcept nogil
+    cdef void _make_inputs(self, Py_ssize_t n, const char* x, char* out) noexcept nogil
     cdef void _fill_in(self, Py_ssize_t n, const char* x, char* out) noexcept nogil
     cdef object _call(self, object x, object out)
+    cdef object _adopt_embedding(self, object embedding, object fill)
     cdef object _adopt_fill(self, object fill, object missing)
     cdef object _pack(self)
     cdef object _encoded(self, object x)

@@ -5,6 +5,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from ._core.piecewise_linear import PiecewiseLinear
+
 class Predictor:
     layer_sizes: tuple[int, ...]
     n_features: int
@@ -14,6 +16,7 @@ class Predictor:
     classes_: NDArray[Any]
     fill: NDArray[Any] | None
     missing: NDArray[np.intp] | None
+    embedding: PiecewiseLinear | None
     encoder: Callable[[Any], Any] | None
     def __init__(
         self,
@@ -25,6 +28,7 @@ class Predictor:
         output: str = "softmax",
         fill: ArrayLike | None = None,
         missing: ArrayLike | None = None,
+        embedding: PiecewiseLinear | None = None,
     ) -> None: ...
     @classmethod
     def load(cls, path: str | os.PathLike[str]) -> Any: ...

@@ -7,7 +7,8 @@ from libc.stdlib cimport free, malloc
 from libc.string cimport memcpy
 
 from ._core.arrays cimport empty_rows, fit_together, usable_as_it_is
-from ._core.csrc cimport DNN_IDENTITY, dnn_ops, isa, real
+from ._core.csrc cimport DNN_IDENTITY, dnn_embedding, dnn_ops, isa, real
+from ._core.embedding cimport embed, embedding_of
 from ._core.rows cimport fill_missing
 from ._core.step cimport SOFTMAX
 
@@ -16,6 +17,7 @@ from ._core.csrc import all_finite
 from ._core.engine import ACTIVATION_CODES, OUTPUT_CODES
 from ._core.memory import aligned_empty
 from ._core.names import ACTIVATIONS, OUTPUTS
+from ._core.piecewise_linear import check_embedding
 
 cnp.import_array()
 
@@ -53,8 +55,9 @@ cdef class Predictor:
         folded in. Copied.
     classes : array (n_outputs,), optional
         Labels returned by :meth:`predict`. By default, the class indices.
-    activation : {'logistic', 'tanh', 'relu', 'identity'}, default='logistic'
-        Activation function of the hidden layers.
+    activation : str, default='logistic'
+        Activation function of the hidden layers: 'logistic', 'tanh', 'relu', 'selu', 'silu'
+        (also called swish), 'gelu' (the exact one, with erf), 'mish' or 'identity'.
     output : {'softmax', 'logistic', 'identity'}, default='softmax'
         Output function, as in :class:`dnncore.Network`.
     fill : array (n_features,), optional
@@ -63,6 +66,8 @@ cdef class Predictor:
     missing : sequence of int, optional
         Features with a missing indicator, as in :class:`dnncore.Network`: an additional input,
         after the features, that is 1 if the value is missing and 0 otherwise. Requires `fill`.
+    embedding : PiecewiseLinear, optional
+        Embedding of numbers, as in :class:`dnncore.Network`. Excludes `fill`.
 
     Attributes
     ----------
@@ -74,6 +79,8 @@ cdef class Predictor:
         Values that replace missing values.
     missing : intp array or None
         Features with a missing indicator.
+    embedding : PiecewiseLinear or None
+        Embedding of numbers.
     dtype : numpy.dtype
         Data type of the rows and of the outputs.
     activation, output : str
@@ -94,7 +101,7 @@ cdef class Predictor:
     """
 
     def __init__(self, layer_sizes, parameters, classes=None, *, activation="logistic",
-                 output="softmax", fill=None, missing=None):
+                 output="softmax", fill=None, missing=None, embedding=None):
         self.activation = choice("activation", activation, ACTIVATIONS)
         self.output = choice("output", output, OUTPUTS)
         self._activation, self._output = ACTIVATION_CODES[activation], OUTPUT_CODES[output]
@@ -109,7 +116,10 @@ cdef class Predictor:
             raise ValueError(
                 f"layer_sizes must be at least 2 positive ints, got {layer_sizes!r}"
             )
+        self._adopt_embedding(embedding, fill)
         ends = np.cumsum((sizes[:-1] + 1) * sizes[1:])
+        if embedding is not None:
+            ends += embedding.n_parameters
         if self._parameters.shape != (ends[-1],):
             raise ValueError(
                 f"parameters must have shape ({ends[-1]},) for layer_sizes {self.layer_sizes}, "
@@ -132,9 +142,25 @@ cdef class Predictor:
         self._adopt_fill(fill, missing)
         self._pack()
 
+    cdef object _adopt_embedding(self, embedding, fill):
+        """Validate and store `embedding`."""
+        self.embedding = None
+        self._embedding = NULL
+        if embedding is None:
+            return
+        if fill is not None:
+            raise ValueError("fill must be None with an embedding")
+        self.embedding = check_embedding(embedding, self.layer_sizes[0], self.dtype)
+        self._embedding_struct = np.empty(sizeof(dnn_embedding), np.uint8)
+        (<dnn_embedding*> cnp.PyArray_DATA(self._embedding_struct))[0] = embedding_of(
+            self.embedding)
+        self._embedding = cnp.PyArray_DATA(self._embedding_struct)
+
     cdef object _adopt_fill(self, fill, missing):
         """Validate and store `fill` and `missing`."""
         self.n_features = self._sizes[0]
+        if self.embedding is not None:
+            self.n_features = self.embedding.n_inputs
         self.fill = self.missing = None
         self._fill_data = NULL
         if fill is None:
@@ -210,13 +236,13 @@ cdef class Predictor:
 
     @property
     def parameters(self):
-        """Weights and biases, a read-only array of shape (n_parameters,)."""
+        """All parameters, a read-only array of shape (n_parameters,)."""
         return self._parameters
 
     def __reduce__(self):
         arguments = self.layer_sizes, self._parameters, self.classes_
         return _restore, (*arguments, self.activation, self.output, self.fill, self.missing,
-                          self.encoder)
+                          self.embedding, self.encoder)
 
     def __repr__(self):
         return (
@@ -239,9 +265,9 @@ cdef class Predictor:
         cdef Py_ssize_t itemsize = self._itemsize
         cdef Py_ssize_t n_layers = self._weights.shape[0], l, r, rows, k, m, ld_a, start
         cdef Py_ssize_t row_bytes = self._width * itemsize
+        cdef bint as_is = self._fill_data == NULL and self._embedding == NULL
         # Two layers, and the inputs if they differ from the rows.
-        cdef Py_ssize_t needed = 2 * row_bytes + (
-            self._sizes[0] * itemsize if self._fill_data != NULL else 0)
+        cdef Py_ssize_t needed = 2 * row_bytes + (0 if as_is else self._sizes[0] * itemsize)
         cdef Py_ssize_t block = min(n, STACK_BYTES // needed)
         cdef char* inputs
         cdef const char* a
@@ -257,8 +283,8 @@ cdef class Predictor:
         while start < n:
             rows = min(block, n - start)
             a = <const char*> x + start * self.n_features * itemsize
-            if self._fill_data != NULL:
-                self._fill_in(rows, a, inputs)
+            if not as_is:
+                self._make_inputs(rows, a, inputs)
                 a = inputs
             ld_a = self._sizes[0]
             for l in range(n_layers):
@@ -275,12 +301,22 @@ cdef class Predictor:
             if self._output == SOFTMAX:
                 ops.softmax(rows, m, to, to)
             else:
-                ops.activate(self._output, rows * m, to, to)
+                ops.activate(self._output, rows * m, to, to, NULL)
             to += rows * m * itemsize
             start += rows
         if buffer != on_stack:
             free(buffer)
         return 0
+
+    cdef void _make_inputs(self, Py_ssize_t n, const char* x, char* out) noexcept nogil:
+        """Compute the inputs of the first layer from rows to fill in or to embed."""
+        cdef const dnn_embedding* of = <const dnn_embedding*> self._embedding
+        if self._fill_data != NULL:
+            self._fill_in(n, x, out)
+        elif self._typenum == cnp.NPY_FLOAT32:
+            embed(of, n, <const float*> x, <const float*> self._parameter_data, <float*> out)
+        else:
+            embed(of, n, <const double*> x, <const double*> self._parameter_data, <double*> out)
 
     cdef void _fill_in(self, Py_ssize_t n, const char* x, char* out) noexcept nogil:
         cdef Py_ssize_t k = self.n_features, n_indicators = self._sizes[0] - k
@@ -380,9 +416,10 @@ cdef class Predictor:
         return outputs if self.output == "identity" else (outputs > 0.5).astype(np.intp)
 
 
-def _restore(layer_sizes, parameters, classes, activation, output, fill, missing, encoder=None):
+def _restore(layer_sizes, parameters, classes, activation, output, fill, missing,
+             embedding=None, encoder=None):
     """Create a predictor from positional arguments, for pickle."""
     predictor = Predictor(layer_sizes, parameters, classes, activation=activation, output=output,
-                          fill=fill, missing=missing)
+                          fill=fill, missing=missing, embedding=embedding)
     predictor.encoder = encoder
     return predictor

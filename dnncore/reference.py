@@ -23,29 +23,45 @@ An invalid dtype raises `TypeError`, an invalid shape or value `ValueError`. Res
 and stored in `out` if it is given.
 """
 
+import math
 import numbers
 from typing import Any, TypeVar
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
+from scipy import special
 
 Real = TypeVar("Real", np.float32, np.float64)
 Labels = NDArray[np.integer[Any]] | NDArray[Real]
+
+# The constants of selu (Klambauer et al. 2017).
+SELU_POSITIVE = 1.0507009873554805
+SELU_NEGATIVE = 1.7580993408473768
 
 __all__ = [
     "affine",
     "affine_backward",
     "cross_entropy",
     "cross_entropy_backward",
+    "gelu",
+    "gelu_backward",
     "huber_error",
     "log_softmax",
+    "mish",
+    "mish_backward",
     "norm",
     "norm_backward",
+    "piecewise_linear",
+    "piecewise_linear_backward",
     "relu",
     "relu_backward",
+    "selu",
+    "selu_backward",
     "sigmoid",
     "sigmoid_backward",
     "sigmoid_cross_entropy",
+    "silu",
+    "silu_backward",
     "softmax",
     "softmax_backward",
     "softmax_cross_entropy",
@@ -169,6 +185,119 @@ def affine_backward(
     )
 
 
+def piecewise_linear(
+    x: NDArray[Real],
+    lower: NDArray[Real],
+    inverse_width: NDArray[Real],
+    s: NDArray[Real],
+    V: NDArray[Real],
+    c: NDArray[Real],
+    *,
+    out: NDArray[Real] | None = None,
+) -> NDArray[Real]:
+    """Embed numbers f by functions d that are linear in each bin t, and scale every output::
+
+        q[f, t] = clip((x[f] - lower[f, t]) * inverse_width[f, t], 0, 1)
+        e[f, d] = c[f, d] + sum_t q[f, t] V[f, d, t]
+        out = s * (x[:n_numeric], e, x[n_numeric:])
+
+    Parameters
+    ----------
+    x : array (n, n_inputs)
+        Input rows, of which the first n_numeric columns are numbers.
+    lower, inverse_width : array (n_numeric, n_bins)
+        Lower edges of the bins, and reciprocals of their widths, 0 for bins that are not used.
+    s : array (m,)
+        Scale of each output, with m = n_numeric * size + n_inputs.
+    V : array (n_numeric, size, n_bins)
+        Weights of the bins.
+    c : array (n_numeric, size)
+        Biases.
+    out : array (n, m), optional
+
+    Returns
+    -------
+    array (n, m)
+    """
+    x, lower, inverse_width, s, V, c = _embedding(x, lower, inverse_width, s, V, c)
+    return _result(s * _embedded(x, _encoded(x, lower, inverse_width), V, c), out)
+
+
+def piecewise_linear_backward(
+    dout: NDArray[Real],
+    x: NDArray[Real],
+    lower: NDArray[Real],
+    inverse_width: NDArray[Real],
+    s: NDArray[Real],
+    V: NDArray[Real],
+    c: NDArray[Real],
+    *,
+    out: tuple[
+        NDArray[Real] | None, NDArray[Real] | None, NDArray[Real] | None, NDArray[Real] | None
+    ]
+    | None = None,
+) -> tuple[NDArray[Real], NDArray[Real], NDArray[Real], NDArray[Real]]:
+    """Compute the gradients of :func:`piecewise_linear`, where ``out = s * u``::
+
+        ds = sum_rows dout * u
+        du = s * dout
+        dV[f, d, t] = sum_rows q[f, t] du[f, d]
+        dc[f, d] = sum_rows du[f, d]
+        dx[f] = du[f] + sum_d du[f, d] sum_t V[f, d, t] inverse_width[f, t]  (0 < q[f, t] < 1)
+
+    and ``dx = du`` for inputs that are not numbers.
+
+    Parameters
+    ----------
+    dout : array (n, m)
+        Gradient with respect to the output of :func:`piecewise_linear`.
+    x, lower, inverse_width, s, V, c
+        Arguments of :func:`piecewise_linear`.
+    out : tuple of four arrays, optional
+        Each may be None.
+
+    Returns
+    -------
+    dx : array (n, n_inputs)
+    ds : array (m,)
+    dV : array (n_numeric, size, n_bins)
+    dc : array (n_numeric, size)
+    """
+    dout, x = _matrix("dout", dout), _matrix("x", x)
+    x = _like("x", x, (dout.shape[0], x.shape[1]), "dout", dout)
+    x, lower, inverse_width, s, V, c = _embedding(x, lower, inverse_width, s, V, c)
+    dout = _like("dout", dout, (x.shape[0], s.shape[0]), "x and s", x)
+    if out is None:
+        out = (None, None, None, None)
+    if not isinstance(out, tuple) or len(out) != 4:
+        raise TypeError(f"out must be a tuple of 4 arrays, got {type(out).__name__}")
+    numbers, size = c.shape
+    q = _encoded(x, lower, inverse_width)
+    du = s * dout
+    du_x, du_e, du_rest = np.split(du, [numbers, numbers * (1 + size)], axis=1)
+    du_e = du_e.reshape(len(x), numbers, size)
+    slope = np.where((q > 0) & (q < 1), inverse_width, 0)
+    du_x = du_x + np.einsum("rfd,fdt,rft->rf", du_e, V, slope)
+    return (
+        _result(np.hstack([du_x, du_rest]), out[0], "out[0]"),
+        _result((dout * _embedded(x, q, V, c)).sum(axis=0), out[1], "out[1]"),
+        _result(np.einsum("rft,rfd->fdt", q, du_e, order="C"), out[2], "out[2]"),
+        _result(du_e.sum(axis=0), out[3], "out[3]"),
+    )
+
+
+def _encoded(x: NDArray[Real], lower: NDArray[Real], inverse_width: NDArray[Real]) -> NDArray[Real]:
+    """Return q (n, n_numeric, n_bins)."""
+    q: NDArray[Real] = np.clip((x[:, : len(lower), None] - lower) * inverse_width, 0, 1)
+    return q
+
+
+def _embedded(x: NDArray[Real], q: NDArray[Real], V: NDArray[Real], c: NDArray[Real]) -> Any:
+    """Return ``u = (x[:n_numeric], e, x[n_numeric:])``."""
+    e = c + np.einsum("rft,fdt->rfd", q, V)
+    return np.hstack([x[:, : len(c)], e.reshape(len(x), c.size), x[:, len(c) :]])
+
+
 def sigmoid(z: NDArray[Real], *, out: NDArray[Real] | None = None) -> NDArray[Real]:
     """Compute ``a = 1 / (1 + exp(-z))``, which equals ``exp(z) / (1 + exp(z))``.
 
@@ -284,6 +413,168 @@ def relu_backward(
     da = _array("da", da)
     a = _like("a", a, da.shape, "da", da)
     return _result(da * (a > 0), out)
+
+
+def selu(z: NDArray[Real], *, out: NDArray[Real] | None = None) -> NDArray[Real]:
+    """Compute ``a = s z`` where ``z > 0``, else ``a = t (exp(z) - 1)``; s, t are constants.
+
+    Parameters
+    ----------
+    z : array, any shape
+        Input values.
+    out : array, same shape, optional
+
+    Returns
+    -------
+    a : array, same shape
+    """
+    z = _array("z", z)
+    below = SELU_NEGATIVE * np.expm1(np.minimum(z, 0))
+    with np.errstate(over="ignore"):
+        return _result(np.where(z > 0, SELU_POSITIVE * z, below), out)
+
+
+def selu_backward(
+    da: NDArray[Real], a: NDArray[Real], *, out: NDArray[Real] | None = None
+) -> NDArray[Real]:
+    """Compute ``dz = da s`` where ``a > 0``, else ``dz = da (a + t)``, with s and t as in `selu`.
+
+    Parameters
+    ----------
+    da : array, any shape
+        Gradient with respect to the output of :func:`selu`.
+    a : array, same shape
+        Output of :func:`selu`.
+    out : array, same shape, optional
+
+    Returns
+    -------
+    dz : array, same shape
+    """
+    da = _array("da", da)
+    a = _like("a", a, da.shape, "da", da)
+    return _result(da * np.where(a > 0, a.dtype.type(SELU_POSITIVE), a + SELU_NEGATIVE), out)
+
+
+def silu(z: NDArray[Real], *, out: NDArray[Real] | None = None) -> NDArray[Real]:
+    """Compute ``a = z sigmoid(z)``.
+
+    Parameters
+    ----------
+    z : array, any shape
+        Input values.
+    out : array, same shape, optional
+
+    Returns
+    -------
+    a : array, same shape
+    """
+    return _result(z * sigmoid(z), out)
+
+
+def silu_backward(
+    da: NDArray[Real], z: NDArray[Real], *, out: NDArray[Real] | None = None
+) -> NDArray[Real]:
+    """Compute ``dz = da * p (1 + z (1 - p))`` with ``p = sigmoid(z)``.
+
+    Parameters
+    ----------
+    da : array, any shape
+        Gradient with respect to the output of :func:`silu`.
+    z : array, same shape
+        Input of :func:`silu`.
+    out : array, same shape, optional
+
+    Returns
+    -------
+    dz : array, same shape
+    """
+    da = _array("da", da)
+    z = _like("z", z, da.shape, "da", da)
+    return _result(da * (sigmoid(z) * (1 + z * sigmoid(-z))), out)
+
+
+def gelu(z: NDArray[Real], *, out: NDArray[Real] | None = None) -> NDArray[Real]:
+    """Compute ``a = z Phi(z)`` with the normal distribution function Phi.
+
+    ``Phi(z) = (1 + erf(z / sqrt(2))) / 2``
+
+    Parameters
+    ----------
+    z : array, any shape
+        Input values.
+    out : array, same shape, optional
+
+    Returns
+    -------
+    a : array, same shape
+    """
+    z = _array("z", z)
+    return _result(z * special.ndtr(z), out)
+
+
+def gelu_backward(
+    da: NDArray[Real], z: NDArray[Real], *, out: NDArray[Real] | None = None
+) -> NDArray[Real]:
+    """Compute ``dz = da * (Phi(z) + z phi(z))`` with ``phi(z) = exp(-z^2 / 2) / sqrt(2 pi)``.
+
+    Parameters
+    ----------
+    da : array, any shape
+        Gradient with respect to the output of :func:`gelu`.
+    z : array, same shape
+        Input of :func:`gelu`.
+    out : array, same shape, optional
+
+    Returns
+    -------
+    dz : array, same shape
+    """
+    da = _array("da", da)
+    z = _like("z", z, da.shape, "da", da)
+    phi = np.exp(-(np.minimum(np.abs(z), 40) ** 2) / 2) / math.sqrt(2 * math.pi)
+    return _result(da * (special.ndtr(z) + z * phi), out)
+
+
+def mish(z: NDArray[Real], *, out: NDArray[Real] | None = None) -> NDArray[Real]:
+    """Compute ``a = z tanh(log(1 + exp(z)))``.
+
+    Parameters
+    ----------
+    z : array, any shape
+        Input values.
+    out : array, same shape, optional
+
+    Returns
+    -------
+    a : array, same shape
+    """
+    z = _array("z", z)
+    return _result(z * np.tanh(_softplus(z)), out)
+
+
+def mish_backward(
+    da: NDArray[Real], z: NDArray[Real], *, out: NDArray[Real] | None = None
+) -> NDArray[Real]:
+    """Compute ``dz = da * (t + z (1 - t^2) sigmoid(z))`` with ``t = tanh(log(1 + exp(z)))``.
+
+    Parameters
+    ----------
+    da : array, any shape
+        Gradient with respect to the output of :func:`mish`.
+    z : array, same shape
+        Input of :func:`mish`.
+    out : array, same shape, optional
+
+    Returns
+    -------
+    dz : array, same shape
+    """
+    da = _array("da", da)
+    z = _like("z", z, da.shape, "da", da)
+    s = _softplus(z)
+    e = np.exp(-2 * s)  # 1 - t^2 is 4 e / (1 + e)^2, where nothing cancels
+    return _result(da * (np.tanh(s) + z * (4 * e / (1 + e) ** 2) * sigmoid(z)), out)
 
 
 def softmax(z: NDArray[Real], *, out: NDArray[Real] | None = None) -> NDArray[Real]:
@@ -541,6 +832,11 @@ def _shift(z: NDArray[Real]) -> NDArray[Real]:
     return s.clip(min=np.finfo(z.dtype).min / 2)  # half the range remains for sums of these
 
 
+def _softplus(z: NDArray[Real]) -> NDArray[Real]:
+    """Return ``log(1 + exp(z))``, without the exp of a positive number, which can overflow."""
+    return np.asarray(np.maximum(z, 0) + np.log1p(np.exp(-np.abs(z))))
+
+
 def _positive(p: NDArray[Real]) -> NDArray[Real]:
     return p.clip(min=np.finfo(p.dtype).tiny)
 
@@ -627,6 +923,30 @@ def _probabilities(name: str, x: NDArray[Real]) -> NDArray[Real]:
             f"{name} must lie in [0, 1], got {x[row, column]} in row {row}, column {column}"
         )
     return x
+
+
+def _embedding(
+    x: NDArray[Real],
+    lower: NDArray[Real],
+    inverse_width: NDArray[Real],
+    s: NDArray[Real],
+    V: NDArray[Real],
+    c: NDArray[Real],
+) -> tuple[NDArray[Real], ...]:
+    """Return the arguments of :func:`piecewise_linear`, validated."""
+    x, lower, c = _matrix("x", x), _matrix("lower", lower), _matrix("c", c)
+    n_inputs, numbers, size = x.shape[1], len(lower), c.shape[1]
+    if numbers > n_inputs:
+        raise ValueError(
+            f"lower must have shape (n_numeric, n_bins) with at most {n_inputs} rows, the number "
+            f"of columns of x, got {lower.shape}"
+        )
+    lower = _like("lower", lower, lower.shape, "x", x)
+    inverse_width = _like("inverse_width", inverse_width, lower.shape, "lower", x)
+    c = _like("c", c, (numbers, size), "lower", x)
+    V = _like("V", V, (numbers, size, lower.shape[1]), "c and lower", x)
+    s = _like("s", s, (numbers * size + n_inputs,), "x and c", x)
+    return x, lower, inverse_width, s, V, c
 
 
 def _positive_number(name: str, value: float, array: NDArray[Real]) -> Real:

@@ -1,4 +1,4 @@
-/* exp, log, log1p and sigmoid. See ops.h for their largest errors. */
+/* exp, expm1, log, log1p and sigmoid. See ops.h for their largest errors. */
 #ifndef DNN_EXP_LOG_H
 #define DNN_EXP_LOG_H
 
@@ -11,21 +11,36 @@
  * EXPONENT_BIAS and half_way also added, shifting these bits to the exponent gives
  * 2^(n + half_way). The factor 2^-half_way is applied last, so that a subnormal result is rounded
  * only once. For positive x, the sign of half_way is reversed. `negative`, a constant, asserts that
- * there are no positive x. NaN is propagated, because comparisons with NaN are false. */
-INLINE real exp_one(real x, int negative)
+ * there are no positive x. NaN is propagated, because comparisons with NaN are false.
+ *
+ * x below -EXP_LIMIT is replaced by -EXP_LIMIT, where x exp(x) is rounded to 0, and 2^-half_way
+ * exp(x) is not yet subnormal. */
+#if REAL_IS_FLOAT
+#define EXP_LIMIT 112.0f
+#define EXP_DOWN 0x1p-64f
+#else
+#define EXP_LIMIT 760.0
+#define EXP_DOWN 0x1p-512
+#endif
+
+typedef struct {
+    real rest;   /* exp(r) - 1 */
+    real power;  /* 2^(n + half_way), or 2^(n - half_way) for positive x */
+    real factor; /* 2^-half_way, or 2^half_way */
+} exp_parts;
+
+INLINE exp_parts exp_parts_of(real x, int negative)
 {
 #if REAL_IS_FLOAT
-    const real lowest = -104.0f, highest = 89.0f, log2_e = 0x1.715476p0f;
+    const real highest = 89.0f, log2_e = 0x1.715476p0f;
     const real ln2_hi = 0x1.62e8p-1f, ln2_lo = -0x1.e8082ep-16f;
-    const real to_integer = 0x1.8p23f + EXPONENT_BIAS, half_way = 64.0f;
-    const real up = 0x1p64f, down = 0x1p-64f;
+    const real to_integer = 0x1.8p23f + EXPONENT_BIAS, half_way = 64.0f, up = 0x1p64f;
 #else
-    const real lowest = -746.0, highest = 710.0, log2_e = 0x1.71547652b82fep0;
+    const real highest = 710.0, log2_e = 0x1.71547652b82fep0;
     const real ln2_hi = 0x1.62e42fefa4p-1, ln2_lo = -0x1.8432a1b0e2634p-43;
-    const real to_integer = 0x1.8p52 + EXPONENT_BIAS, half_way = 512.0;
-    const real up = 0x1p512, down = 0x1p-512;
+    const real to_integer = 0x1.8p52 + EXPONENT_BIAS, half_way = 512.0, up = 0x1p512;
 #endif
-    x = x < lowest ? lowest : x;
+    x = x < -EXP_LIMIT ? -EXP_LIMIT : x;
     if (!negative) x = x > highest ? highest : x;
     const int falls = negative || x < 0;
     const real shift = to_integer + (falls ? half_way : -half_way);
@@ -50,9 +65,29 @@ INLINE real exp_one(real x, int negative)
     q = FMA(q, r, 0x1.55555555554a2p-3);
     q = FMA(q, r, 0x1.000000000001p-1);
 #endif
-    real exp_r = REAL(1.0) + FMA(r * r, q, r);
-    real power = from_bits(to_bits(shifted) << MANTISSA_BITS);
-    return exp_r * power * (falls ? down : up);
+    return (exp_parts){FMA(r * r, q, r), from_bits(to_bits(shifted) << MANTISSA_BITS),
+                       falls ? EXP_DOWN : up};
+}
+
+INLINE real exp_one(real x, int negative)
+{
+    const exp_parts of = exp_parts_of(x, negative);
+    return (REAL(1.0) + of.rest) * of.power * of.factor;
+}
+
+/* exp(x) / EXP_DOWN for x <= 0, which is never subnormal. */
+INLINE real exp_raised(real x)
+{
+    const exp_parts of = exp_parts_of(x, 1);
+    return (REAL(1.0) + of.rest) * of.power;
+}
+
+/* exp(x) - 1 for x <= 0, without cancellation: n is 0 near 0. */
+INLINE real expm1_negative(real x)
+{
+    const exp_parts of = exp_parts_of(x, 1);
+    const real power = of.power * EXP_DOWN;
+    return FMA(power, of.rest, power - REAL(1.0));
 }
 
 /* log(x) = k ln(2) + log(1 + f) with 1 + f in [sqrt(1/2), sqrt(2)), and with s = f / (2 + f),

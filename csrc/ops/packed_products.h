@@ -96,7 +96,7 @@ static void forward_packed(ptrdiff_t n, ptrdiff_t k, ptrdiff_t m, const void *a_
         }
     }
     if (activation != DNN_IDENTITY)
-        for (ptrdiff_t r = 0; r < n; r++, out += ld_out) activate(activation, m, out, out);
+        for (ptrdiff_t r = 0; r < n; r++, out += ld_out) activate(activation, m, out, out, NULL);
 }
 
 #endif

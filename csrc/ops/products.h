@@ -86,18 +86,19 @@ static void forward_one(ptrdiff_t k, ptrdiff_t m, const real *a, const real *W, 
 }
 
 static void layer_forward(ptrdiff_t n, ptrdiff_t k, ptrdiff_t m, const void *a, const void *W,
-                          const void *b, dnn_activation activation, void *scratch, void *out)
+                          const void *b, dnn_activation activation, void *scratch, void *out,
+                          void *slope)
 {
     if (n == 1) forward_one(k, m, a, W, b, out);
     else product(0, n, k, m, a, W, b, scratch, out);
-    activate(activation, n * m, out, out);
+    activate(activation, n * m, out, out, slope);
 }
 
 static void layer_delta(ptrdiff_t n, ptrdiff_t k, ptrdiff_t m, const void *dz, const void *W,
-                        const void *a, dnn_activation activation, void *scratch, void *out)
+                        const void *kept, dnn_activation activation, void *scratch, void *out)
 {
     product(1, n, m, k, dz, W, NULL, scratch, out);
-    activate_backward(activation, n * k, out, a, out);
+    activate_backward(activation, n * k, out, kept, out);
 }
 
 static void layer_update(const dnn_step *step, ptrdiff_t n, ptrdiff_t k, ptrdiff_t m,

@@ -12,6 +12,7 @@
  */
 #include "activations.h"
 #include "dropout.h"
+#include "embedding.h"
 #include "exp_log.h"
 #include "gather.h"
 #include "losses.h"
@@ -48,6 +49,9 @@ const dnn_ops OPS = {
     .layer_forward = layer_forward,
     .layer_delta = layer_delta,
     .layer_update = layer_update,
+    .embed = embed,
+    .embed_delta = embed_delta,
+    .embed_gradient = embed_gradient,
     .packed_cols = packed_cols,
     .pack_weights = pack_weights,
     .forward_packed = forward_packed,

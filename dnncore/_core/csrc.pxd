@@ -8,7 +8,7 @@ cdef extern from "ops.h" nogil:
     enum:
         DNN_MOMENTS_ROWS
         DNN_SGD, DNN_MOMENTUM, DNN_NESTEROV, DNN_ADAM, DNN_ADAMW
-        DNN_IDENTITY, DNN_LOGISTIC, DNN_TANH, DNN_RELU
+        DNN_IDENTITY, DNN_LOGISTIC, DNN_TANH, DNN_RELU, DNN_SELU, DNN_SILU, DNN_GELU, DNN_MISH
         DNN_BINARY_CROSS_ENTROPY, DNN_SQUARED_ERROR, DNN_HUBER
 
     ctypedef struct dnn_step:
@@ -21,15 +21,24 @@ cdef extern from "ops.h" nogil:
         double beta2
         double epsilon
 
+    ctypedef struct dnn_embedding:
+        Py_ssize_t n_inputs
+        Py_ssize_t n_numeric
+        Py_ssize_t n_bins
+        Py_ssize_t size
+        const void* lower
+        const void* inverse_width
+
     # `void *` is float* in dnn_isa.f32 and double* in dnn_isa.f64; see ops.h for documentation.
     ctypedef struct dnn_ops:
         void (*exp)(Py_ssize_t n, const void* x, void* y) noexcept nogil
         void (*log)(Py_ssize_t n, const void* x, void* y) noexcept nogil
-        void (*activate)(int activation, Py_ssize_t n, const void* z, void* a) noexcept nogil
-        void (*activate_backward)(int activation, Py_ssize_t n, const void* da, const void* a,
+        void (*activate)(int activation, Py_ssize_t n, const void* z, void* a,
+                         void* slope) noexcept nogil
+        void (*activate_backward)(int activation, Py_ssize_t n, const void* da, const void* kept,
                                   void* dz) noexcept nogil
         void (*add_bias)(int activation, Py_ssize_t rows, Py_ssize_t cols, const void* b,
-                         void* z) noexcept nogil
+                         void* z, void* slope) noexcept nogil
         void (*column_sums)(Py_ssize_t rows, Py_ssize_t cols, const void* x,
                             void* out) noexcept nogil
         double (*sum_squares)(Py_ssize_t n, const void* x) noexcept nogil
@@ -71,14 +80,23 @@ cdef extern from "ops.h" nogil:
         size_t (*layer_scratch)(Py_ssize_t n, Py_ssize_t k, Py_ssize_t m) noexcept nogil
         void (*layer_forward)(Py_ssize_t n, Py_ssize_t k, Py_ssize_t m, const void* a,
                               const void* W, const void* b, int activation, void* scratch,
-                              void* out) noexcept nogil
+                              void* out, void* slope) noexcept nogil
         void (*layer_delta)(Py_ssize_t n, Py_ssize_t k, Py_ssize_t m, const void* dz,
-                            const void* W, const void* a, int activation, void* scratch,
+                            const void* W, const void* kept, int activation, void* scratch,
                             void* out) noexcept nogil
         void (*layer_update)(const dnn_step* step, Py_ssize_t n, Py_ssize_t k, Py_ssize_t m,
                              Py_ssize_t first, Py_ssize_t last, const void* a,
                              const void* dz, void* scratch, void* state1, void* state2,
                              void* W) noexcept nogil
+        void (*embed)(const dnn_embedding* of, Py_ssize_t n, const void* x, const void* s,
+                      const void* V, const void* c, void* out) noexcept nogil
+        void (*embed_delta)(const dnn_embedding* of, Py_ssize_t n, const void* dout,
+                            const void* x, const void* s, const void* V,
+                            void* dx) noexcept nogil
+        void (*embed_gradient)(const dnn_embedding* of, Py_ssize_t n, Py_ssize_t first,
+                               Py_ssize_t last, const void* dout, const void* x, const void* s,
+                               const void* V, const void* c, void* ds, void* dV,
+                               void* dc) noexcept nogil
         Py_ssize_t (*packed_cols)(Py_ssize_t m) noexcept nogil
         void (*pack_weights)(Py_ssize_t k, Py_ssize_t m, const void* W,
                              void* packed) noexcept nogil

@@ -62,22 +62,6 @@ _select_at_import()
 ctypedef void (*elementwise)(Py_ssize_t n, const void* x, void* y) noexcept nogil
 
 
-cdef void _sigmoid_f32(Py_ssize_t n, const void* x, void* y) noexcept nogil:
-    isa.f32.activate(DNN_LOGISTIC, n, x, y)
-
-
-cdef void _sigmoid_f64(Py_ssize_t n, const void* x, void* y) noexcept nogil:
-    isa.f64.activate(DNN_LOGISTIC, n, x, y)
-
-
-cdef void _tanh_f32(Py_ssize_t n, const void* x, void* y) noexcept nogil:
-    isa.f32.activate(DNN_TANH, n, x, y)
-
-
-cdef void _tanh_f64(Py_ssize_t n, const void* x, void* y) noexcept nogil:
-    isa.f64.activate(DNN_TANH, n, x, y)
-
-
 cdef object _apply(elementwise f32, elementwise f64, x):
     out = np.empty_like(x)
     cdef const float[::1] x32
@@ -103,16 +87,6 @@ def exp(x):
 def log(x):
     """Compute log(x) of a contiguous 1-D float32 or float64 array."""
     return _apply(isa.f32.log, isa.f64.log, x)
-
-
-def sigmoid(x):
-    """Compute 1 / (1 + exp(-x)) of a contiguous 1-D float32 or float64 array."""
-    return _apply(_sigmoid_f32, _sigmoid_f64, x)
-
-
-def tanh(x):
-    """Compute tanh(x) of a contiguous 1-D float32 or float64 array."""
-    return _apply(_tanh_f32, _tanh_f64, x)
 
 
 def all_finite(x):

@@ -15,29 +15,30 @@ cdef enum:
 
 
 cdef inline void dense_forward(const Layer* layer, Py_ssize_t n, const real* a,
-                               const real* parameters, real* scratch, real* out) noexcept nogil:
-    """out = f(a W + b)."""
+                               const real* parameters, real* scratch, real* out,
+                               real* slope) noexcept nogil:
+    """out = f(a W + b), and slope = f'(a W + b) unless it is NULL."""
     cdef Py_ssize_t k = layer.n_inputs, m = layer.n_outputs
     cdef const real* W = parameters
     cdef const real* b = parameters + k * m
     if layer.builtin:
-        ops_for(a).layer_forward(n, k, m, a, W, b, layer.activation, scratch, out)
+        ops_for(a).layer_forward(n, k, m, a, W, b, layer.activation, scratch, out, slope)
         return
     matmul(<int> n, <int> m, <int> k, a, W, out)
-    ops_for(a).add_bias(layer.activation, n, m, b, out)
+    ops_for(a).add_bias(layer.activation, n, m, b, out, slope)
 
 
 cdef inline void dense_delta(const Layer* layer, Py_ssize_t n, const real* dz,
-                             const real* parameters, const real* a, real* scratch,
+                             const real* parameters, const real* kept, real* scratch,
                              real* out) noexcept nogil:
-    """out = (dz W^T) f', where f is the activation function that produced a."""
+    """out = (dz W^T) f', where f is the activation function of the previous layer."""
     cdef Py_ssize_t k = layer.n_inputs, m = layer.n_outputs
     cdef const real* W = parameters
     if layer.builtin:
-        ops_for(dz).layer_delta(n, k, m, dz, W, a, layer.input_activation, scratch, out)
+        ops_for(dz).layer_delta(n, k, m, dz, W, kept, layer.input_activation, scratch, out)
         return
     matmul_nt(<int> n, <int> k, <int> m, dz, W, out)
-    ops_for(dz).activate_backward(layer.input_activation, n * k, out, a, out)
+    ops_for(dz).activate_backward(layer.input_activation, n * k, out, kept, out)
 
 
 cdef inline void dense_update(const Layer* layer, const dnn_step* step, Py_ssize_t n, int thread,
@@ -87,13 +88,14 @@ cdef inline void _update_weights(const Layer* layer, const dnn_step* step, Py_ss
 
 cdef inline Layer dense_layer(const dnn_ops* ops, int index, Py_ssize_t n_inputs,
                               Py_ssize_t n_outputs, int activation, int input_activation,
-                              bint builtin, Py_ssize_t first_parameter,
+                              bint drops, bint builtin, Py_ssize_t first_parameter,
                               Py_ssize_t max_rows) noexcept nogil:
     """Return a dense layer for the type of `ops` and for at most `max_rows` rows at a time."""
     cdef Layer layer
     layer.index = index
     layer.n_inputs, layer.n_outputs = n_inputs, n_outputs
     layer.activation, layer.input_activation = activation, input_activation
+    layer.drops = drops
     layer.builtin = builtin
     layer.first_parameter = first_parameter
     layer.n_parameters = (n_inputs + 1) * n_outputs

@@ -4,6 +4,8 @@ from typing import Any
 from numpy import float64, intp
 from numpy.typing import NDArray
 
+from .piecewise_linear import PiecewiseLinear
+
 SCORING_ROWS: int
 ACTIVATION_CODES: dict[str, int]
 OUTPUT_CODES: dict[str, int]
@@ -32,6 +34,7 @@ class Engine:
         output: str = "softmax",
         missing: NDArray[intp] | None = None,
         factors: Sequence[tuple[float, float, float]] | None = None,
+        embedding: PiecewiseLinear | None = None,
     ) -> None: ...
     def score(self, X: Any, out: NDArray[Any], as_logits: bool = False) -> None: ...
     def train_epoch(

@@ -1,9 +1,9 @@
 """Training and scoring of one network without the GIL.
 
 The parts are `rows.pxd` (conversion of rows of X to inputs of the first layer), `layers.pxd` (the
-interface of a layer), `dense.pxd` (the dense layer), `step.pxd` (a training step), `epoch.pxd`,
-`scoring.pxd` and `team.pxd` (threads). They are compiled in this module, which also allocates
-their buffers as Python objects.
+interface of a layer), `dense.pxd` (the dense layer), `embedding.pxd` (the embedding of numbers),
+`step.pxd` (a training step), `epoch.pxd`, `scoring.pxd` and `team.pxd` (threads). They are compiled
+in this module, which also allocates their buffers as Python objects.
 """
 
 import threading
@@ -14,10 +14,12 @@ cimport numpy as cnp
 from libc.stdint cimport uint32_t, uint64_t
 
 from .csrc cimport (
-    DNN_ADAM, DNN_ADAMW, DNN_BINARY_CROSS_ENTROPY, DNN_HUBER, DNN_IDENTITY, DNN_LOGISTIC,
-    DNN_MOMENTUM, DNN_NESTEROV, DNN_RELU, DNN_SGD, DNN_SQUARED_ERROR, DNN_TANH, dnn_ops, ops_for,
+    DNN_ADAM, DNN_ADAMW, DNN_BINARY_CROSS_ENTROPY, DNN_GELU, DNN_HUBER, DNN_IDENTITY, DNN_LOGISTIC,
+    DNN_MISH, DNN_MOMENTUM, DNN_NESTEROV, DNN_RELU, DNN_SELU, DNN_SGD, DNN_SILU, DNN_SQUARED_ERROR,
+    DNN_TANH, dnn_embedding, dnn_ops, ops_for,
 )
 from .dense cimport dense_layer
+from .embedding cimport embedding_layer, embedding_of
 from .epoch cimport train
 from .layers cimport Layer
 from .rows cimport InputRows, gather_inputs, usable_as_is
@@ -26,6 +28,7 @@ from .step cimport SOFTMAX, Job
 from .team cimport dnn_seconds, dnn_team, dnn_team_run, dnn_team_work
 
 from .memory import aligned_empty
+from .names import NOT_OF_OUTPUT
 
 cnp.import_array()
 
@@ -38,7 +41,8 @@ SCORING_ROWS = 256  # rows scored together, so that their activations stay in th
 
 # The codes in the C layer of the names in names.py.
 ACTIVATION_CODES = {"identity": DNN_IDENTITY, "logistic": DNN_LOGISTIC, "tanh": DNN_TANH,
-                    "relu": DNN_RELU}
+                    "relu": DNN_RELU, "selu": DNN_SELU, "silu": DNN_SILU, "gelu": DNN_GELU,
+                    "mish": DNN_MISH}
 OUTPUT_CODES = {"softmax": SOFTMAX, "logistic": DNN_LOGISTIC, "identity": DNN_IDENTITY}
 LOSS_CODES = {"cross_entropy": SOFTMAX, "binary_cross_entropy": DNN_BINARY_CROSS_ENTROPY,
               "squared_error": DNN_SQUARED_ERROR, "huber": DNN_HUBER}
@@ -139,9 +143,10 @@ cdef class Engine:
     Parameters
     ----------
     layer_sizes : tuple of int
-        Numbers of inputs, hidden units of each layer, and outputs.
+        Numbers of inputs of the first dense layer, hidden units of each layer, and outputs.
     parameters : array (n_parameters,)
-        W_1 (row-major), b_1, W_2, ...; not copied, and updated in place by training.
+        Those of the embedding if there is one, W_1 (row-major), b_1, W_2, ...; not copied, and
+        updated in place by training.
     mean, scale : array (n_features,) or None
         Input standardisation; None if there is none.
     batch_size : int
@@ -152,8 +157,8 @@ cdef class Engine:
         Whether to allocate the buffers of the backward pass.
     builtin : bool, default=False
         Whether to use the matrix products of csrc/ instead of BLAS.
-    activation : {'logistic', 'tanh', 'relu', 'identity'}, default='logistic'
-        Activation function of the hidden layers.
+    activation : str, default='logistic'
+        Activation function of the hidden layers, one of `names.ACTIVATIONS`.
     output : {'softmax', 'logistic', 'identity'}, default='softmax'
         Function applied to the logits.
     missing : intp array or None, default=None
@@ -162,25 +167,28 @@ cdef class Engine:
     factors : sequence of n_layers (float, float, float) or None, default=None
         Factors of each layer: of the learning rate of its weights, of the learning rate of its
         biases, and of the weight decay of its weights; None means 1.
+    embedding : PiecewiseLinear or None, default=None
+        Embedding of the inputs, of the dtype of `parameters`, with layer_sizes[0] outputs.
     """
 
     cdef int _n_layers
     cdef object _layers  # array of n_layers structs
     cdef Py_ssize_t[::1] _offsets  # as in Job
-    cdef object _parameters, _mean, _scale, _fill, _missing
+    cdef object _parameters, _mean, _scale, _fill, _missing, _embedding
     cdef Py_ssize_t _batch_size
     cdef int _n_threads
     cdef int _output
     cdef Py_ssize_t _scratch_size, _n_blocks
-    cdef object _activations, _dropped, _scratch, _deltas, _batch_label, _batch_L, _batch_weight
+    cdef object _activations, _slopes, _dropped, _scratch, _deltas, _batch_label, _batch_L, _batch_weight
     cdef object _row_loss, _sum_squares
 
     def __init__(self, layer_sizes, parameters, mean, scale, Py_ssize_t batch_size,
                  int n_threads, bint training=True, bint builtin=False,
-                 str activation="logistic", str output="softmax", missing=None, factors=None):
+                 str activation="logistic", str output="softmax", missing=None, factors=None,
+                 embedding=None):
         dtype = parameters.dtype
         self._parameters, self._mean, self._scale = parameters, mean, scale
-        self._missing = missing
+        self._missing, self._embedding = missing, embedding
         self._fill = _fill_of(missing, layer_sizes[0] - len(() if missing is None else missing),
                               dtype)
         self._batch_size = batch_size
@@ -188,13 +196,16 @@ cdef class Engine:
         self._output = OUTPUT_CODES[output]
         self._make_layers(layer_sizes, ACTIVATION_CODES[activation], builtin, factors)
         cdef Py_ssize_t capacity = batch_size if training else batch_size * n_threads
-        cdef Py_ssize_t m = layer_sizes[self._n_layers], l
+        cdef const Layer* layers = <const Layer*> _data(self._layers)
+        cdef Py_ssize_t m = layer_sizes[-1], l
         self._offsets = np.zeros(self._n_layers + 1, np.intp)
         for l in range(self._n_layers):
-            self._offsets[l + 1] = self._offsets[l] + _whole_lines(layer_sizes[l] * capacity)
+            self._offsets[l + 1] = self._offsets[l] + _whole_lines(layers[l].n_inputs * capacity)
         self._activations = aligned_empty(self._offsets[self._n_layers], dtype)
         self._scratch = aligned_empty(self._scratch_size * n_threads, dtype)
         if training:
+            if activation in NOT_OF_OUTPUT:
+                self._slopes = aligned_empty(self._activations.size, dtype)
             self._deltas = aligned_empty(self._offsets[self._n_layers] + m * capacity, dtype)
             self._batch_label = np.empty(batch_size, np.intp)
             self._batch_L = np.empty(batch_size * m, dtype)
@@ -206,19 +217,27 @@ cdef class Engine:
         """Create the layers; compute the number of blocks and the size of the scratch buffer."""
         cdef const dnn_ops* ops = ops_for(<const double*> NULL)
         cdef Py_ssize_t first_parameter = 0, needed = 0
-        cdef int l
+        cdef int n_dense = <int> len(layer_sizes) - 1, l, first = self._embedding is not None
+        cdef bint hidden
+        cdef dnn_embedding of
         if self._parameters.dtype == np.float32:
             ops = ops_for(<const float*> NULL)
         self._n_blocks = 0
-        self._n_layers = <int> len(layer_sizes) - 1
+        self._n_layers = n_dense + first
         self._layers = np.empty(self._n_layers * sizeof(Layer), np.uint8)
         cdef Layer* layers = <Layer*> _data(self._layers)
         for l in range(self._n_layers):
-            layers[l] = dense_layer(
-                ops, l, layer_sizes[l], layer_sizes[l + 1],
-                activation if l < self._n_layers - 1 else DNN_IDENTITY, activation, builtin,
-                first_parameter, self._batch_size,
-            )
+            hidden = l < self._n_layers - 1
+            if l < first:
+                of = embedding_of(self._embedding)
+                layers[l] = embedding_layer(&of)
+            else:
+                layers[l] = dense_layer(
+                    ops, l, layer_sizes[l - first], layer_sizes[l - first + 1],
+                    activation if hidden else DNN_IDENTITY,
+                    activation if l > first else DNN_IDENTITY, hidden, builtin, first_parameter,
+                    self._batch_size,
+                )
             if factors is not None:
                 layers[l].weight_rate, layers[l].bias_rate, layers[l].weight_decay = factors[l]
             first_parameter += layers[l].n_parameters
@@ -237,6 +256,7 @@ cdef class Engine:
         job.n_samples = X.shape[0]
         job.batch_size = self._batch_size
         job.activations = _data(self._activations)
+        job.slopes = _data(self._slopes)
         job.output = self._output
         job.drop_below = 0
         job.dropped = NULL

@@ -7,7 +7,9 @@ from __future__ import annotations
 
 from .checks import choice
 
-ACTIVATIONS = ("identity", "logistic", "tanh", "relu")
+ACTIVATIONS = ("identity", "logistic", "tanh", "relu", "selu", "silu", "gelu", "mish")
+# Activations whose derivative is not a function of their output.
+NOT_OF_OUTPUT = ("silu", "gelu", "mish")
 OUTPUTS = ("softmax", "logistic", "identity")
 # The losses available for each output; the first is the default.
 LOSSES = {

@@ -11,7 +11,7 @@ cdef inline void _apply_output(const Job* job, Py_ssize_t n, Py_ssize_t m, real*
     if job.output == SOFTMAX:
         ops_for(z).softmax(n, m, z, z)
     else:
-        ops_for(z).activate(job.output, n * m, z, z)
+        ops_for(z).activate(job.output, n * m, z, z, NULL)
 
 
 cdef inline void score(const Job* job, dnn_team* team, int thread,

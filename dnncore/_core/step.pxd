@@ -31,6 +31,9 @@ ctypedef struct Job:
     Py_ssize_t n_samples
     Py_ssize_t batch_size
     void* activations
+    # Slopes f'(z) of the hidden layers, in the layout of `activations`; NULL if they are functions
+    # of the activations, or are not needed.
+    void* slopes
     int output
     void* scratch
     Py_ssize_t scratch_size  # elements per thread
@@ -95,7 +98,9 @@ cdef inline const real* _inputs(const Job* job, int l, Py_ssize_t start,
     """Return the inputs of layer l for the whole batch, which starts at row `start`."""
     if l == 0 and job.order == NULL and usable_as_is(&job.rows):
         return <const real*> job.rows.X + start * job.layers[0].n_inputs
-    cdef const void* buffer = job.dropped if l > 0 and job.drop_below else job.activations
+    cdef const void* buffer = job.activations
+    if l > 0 and job.drop_below and job.layers[l - 1].drops:
+        buffer = job.dropped
     return <const real*> buffer + job.offsets[l]
 
 
@@ -106,27 +111,31 @@ cdef inline void forward_rows(const Job* job, const real* parameters, const real
     cdef real* activations = <real*> job.activations
     cdef const Layer* layer
     cdef real* out
-    cdef Py_ssize_t m
+    cdef real* slope
+    cdef Py_ssize_t m, start
     cdef bint hidden
     cdef int l
     for l in range(job.n_layers):
         layer = &job.layers[l]
         m = layer.n_outputs
         hidden = l < job.n_layers - 1
-        out = activations + job.offsets[l + 1] + first * m if hidden else logits
+        start = job.offsets[l + 1] + first * m
+        out = activations + start if hidden else logits
+        slope = <real*> job.slopes + start if hidden and job.slopes != NULL else NULL
         if l > 0:
             inputs = _inputs(job, l, 0, parameters) + first * layer.n_inputs
         layers.forward(layer, last - first, inputs, parameters + layer.first_parameter, scratch,
-                       out)
-        if hidden and job.drop_below:
+                       out, slope)
+        if job.drop_below and layer.drops:
             _drop(job, step, l, first * m, (last - first) * m, <const real*> out,
-                  <real*> job.dropped + job.offsets[l + 1] + first * m)
+                  <real*> job.dropped + start)
 
 
 cdef inline void _backward_rows(const Job* job, const real* parameters, Py_ssize_t first,
                                 Py_ssize_t last, Py_ssize_t step, real* scratch) noexcept nogil:
     """Propagate rows [first, last) of the deltas of the last layer backward to all others."""
-    cdef const real* activations = <const real*> job.activations
+    cdef const real* kept = <const real*> (
+        job.activations if job.slopes == NULL else job.slopes)
     cdef real* deltas = <real*> job.deltas
     cdef const Layer* layer
     cdef real* out
@@ -139,8 +148,8 @@ cdef inline void _backward_rows(const Job* job, const real* parameters, Py_ssize
         layers.delta(layer, last - first,
                      <const real*> deltas + job.offsets[l + 1] + first * m,
                      parameters + layer.first_parameter,
-                     activations + job.offsets[l] + first * k, scratch, out)
-        if job.drop_below:
+                     kept + job.offsets[l] + first * k, scratch, out)
+        if job.drop_below and job.layers[l - 1].drops:
             _drop(job, step, l - 1, first * k, (last - first) * k, <const real*> out, out)
 
 

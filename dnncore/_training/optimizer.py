@@ -97,7 +97,9 @@ class Optimizer:
         self.loss = check_loss(loss, self.network.output)
         self.huber_delta = check.number("huber_delta", huber_delta, low=0.0, low_open=True)
         self.dropout = check.number("dropout", dropout, low=0.0, high=1.0, high_open=True)
-        self.layer_factors = check_layer_factors(layer_factors, len(self.network.coefs_))
+        self.layer_factors = check_layer_factors(
+            layer_factors, len(self.network.coefs_) + (self.network.embedding is not None)
+        )
         if self.dropout > 0.0 and isinstance(solver, LBFGS):
             raise ValueError("dropout must be 0 with LBFGS, which needs an exact loss")
         if self.dropout > 0.0 and self._dropout_seed is None:
@@ -197,7 +199,7 @@ class Optimizer:
             self._cached_engine = key, Engine(
                 network.layer_sizes, *arrays, *options, builtin=builtin,
                 activation=network.activation, output=network.output, missing=network.missing,
-                factors=self.layer_factors,
+                factors=self.layer_factors, embedding=network.embedding,
             )  # fmt: skip
         return self._cached_engine[1]
 

@@ -14,6 +14,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from .._core.piecewise_linear import PiecewiseLinear
 from ..network import Network
 from .solvers import AdamW
 from .trainer import Trainer
@@ -62,10 +63,12 @@ class Recipe:
         self, X: NDArray[Any], n_numeric: int, n_outputs: int, output: str, seed: int
     ) -> Network:
         """Return a network for rows like those of X, of which the first columns are numbers."""
-        sizes = (X.shape[1], *self.hidden_layer_sizes, n_outputs)
+        embedding = PiecewiseLinear.from_rows(X, n_numeric, self.n_bins, self.embedding_size)
+        sizes = (embedding.n_outputs, *self.hidden_layer_sizes, n_outputs)
         network = Network(
-            sizes, dtype=X.dtype, seed=seed, activation=self.activation, output=output
-        )
+            sizes, dtype=X.dtype, seed=seed, activation=self.activation, output=output,
+            embedding=embedding,
+        )  # fmt: skip
         random = np.random.RandomState(seed)
         for W, b in zip(network.coefs_, network.intercepts_, strict=True):
             W[...] = random.standard_normal(W.shape) / np.sqrt(W.shape[0])
@@ -90,6 +93,8 @@ class Recipe:
         trainer.configure(
             solver, alpha=0.0, batch_size=self.batch_size, n_threads=1, engine="builtin",
             dropout=self.dropout,
-            layer_factors=[(1.0 / width, BIAS_RATE, width) for width in widths],
+            layer_factors=[
+                (SCALE_RATE, 1.0, 0.0), *((1.0 / width, BIAS_RATE, width) for width in widths)
+            ],
         )  # fmt: skip
         return trainer

@@ -64,6 +64,8 @@ class Trainer(Optimizer):
     layer_factors : sequence of n_layers (float, float, float), default=None
         Factors of each layer: of the learning rate of its weights, of the learning rate of its
         biases, and of the weight decay of its weights. The default is 1. LBFGS does not use them.
+        An embedding is the first layer: its scale s takes the place of the weights, and V and c
+        that of the biases; none of them decays.
 
     Attributes
     ----------

@@ -54,6 +54,7 @@ def run(arguments: argparse.Namespace) -> int:
 def _network_facts(path: str, model: LoadedModel) -> dict[str, str]:
     sizes = model.layer_sizes
     n_parameters = sum((k + 1) * m for k, m in pairwise(sizes))
+    embedding = model.network.embedding
     facts = {
         "file": f"{path} ({os.path.getsize(path) / 1000:.1f} kB)",
         "kind": type(model.saved).__name__,
@@ -62,6 +63,8 @@ def _network_facts(path: str, model: LoadedModel) -> dict[str, str]:
         "output": model.output,
         "dtype": str(model.dtype),
     }
+    if embedding is not None:
+        facts["embedding"] = f"{embedding} ({embedding.n_parameters} parameters)"
     if isinstance(model.network, Network):
         facts["norm"] = "no" if model.network.mean_ is None else "yes"
     return facts

@@ -9,6 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from .._core.moments import Moments
+from .._core.piecewise_linear import PiecewiseLinear
 from .._data.table_rows import TableRows
 from .._estimators.interface import (
     Estimator,
@@ -95,7 +96,8 @@ def _table_predictor(metadata: Metadata, tensors: Tensors) -> TablePredictor:
 
 def _predictor(metadata: Metadata, tensors: Tensors) -> Predictor:
     sizes = metadata["layer_sizes"]
-    parts = [
+    learnt = [f"embedding.{name}" for name in "sVc"] if "embedding" in metadata else []
+    parts = [tensors[name].ravel() for name in learnt] + [
         tensors[f"layers.{layer}.{part}"].ravel()
         for layer in range(len(sizes) - 1)
         for part in ("weight", "bias")
@@ -108,16 +110,29 @@ def _predictor(metadata: Metadata, tensors: Tensors) -> Predictor:
         output=metadata["output"],
         fill=tensors.get("missing.fill"),
         missing=metadata.get("missing"),
+        embedding=_embedding(metadata, tensors),
     )
     return _with_table(predictor, metadata)
+
+
+def _embedding(metadata: Metadata, tensors: Tensors) -> PiecewiseLinear | None:
+    if "embedding" not in metadata:
+        return None
+    sizes = metadata["embedding"]
+    return PiecewiseLinear(
+        tensors["embedding.lower"], tensors["embedding.inverse_width"], sizes["n_inputs"],
+        sizes["size"],
+    )  # fmt: skip
 
 
 def _network(metadata: Metadata, tensors: Tensors) -> Network:
     network = Network(
         metadata["layer_sizes"], dtype=metadata["dtype"], seed=0,
         activation=metadata["activation"], output=metadata["output"],
-        missing=metadata.get("missing"),
+        missing=metadata.get("missing"), embedding=_embedding(metadata, tensors),
     )  # fmt: skip
+    for name, array in (network.embedding_._asdict() if network.embedding_ else {}).items():
+        array[...] = tensors[f"embedding.{name}"].reshape(array.shape)
     for layer, (W, b) in enumerate(zip(network.coefs_, network.intercepts_, strict=True)):
         W[...] = tensors[f"layers.{layer}.weight"]
         b[...] = tensors[f"layers.{layer}.bias"]

@@ -46,7 +46,7 @@ def table_of(model: Network | Predictor | Estimator | TabularModel) -> Table | N
 
 def _layers(kind: str, model: Network | Predictor, parameters: NDArray[Any]) -> Described:
     """Return the metadata and tensors that networks and predictors share."""
-    metadata = {
+    metadata: dict[str, Any] = {
         "format": _schema.FORMAT,
         "format_version": _schema.VERSION,
         "kind": kind,
@@ -60,6 +60,13 @@ def _layers(kind: str, model: Network | Predictor, parameters: NDArray[Any]) -> 
         metadata["missing"] = model.missing.tolist()
     tensors: Tensors = {}
     start = 0
+    if model.embedding is not None:
+        embedding, start = model.embedding, model.embedding.n_parameters
+        metadata["embedding"] = {name: getattr(embedding, name) for name in _schema.EMBEDDING_SIZES}
+        arrays = {"lower": embedding.lower, "inverse_width": embedding.inverse_width}
+        arrays |= embedding.views(parameters)._asdict()
+        arrays["V"] = arrays["V"].reshape(-1, embedding.n_bins)
+        tensors = {f"embedding.{name}": array for name, array in arrays.items()}
     for layer, (k, m) in enumerate(pairwise(model.layer_sizes)):
         weight, bias = parameters[start : start + k * m], parameters[start + k * m :]
         tensors |= {

@@ -56,6 +56,7 @@ KEYS = {
     "output": Key(),
     "layer_sizes": Key(json=True),
     "missing": Key(frozenset(KINDS) - TABULAR, json=True, optional=True),
+    "embedding": Key(json=True, optional=True),
     "table": Key(json=True, optional=True),
     "classes": Key(frozenset({CLASSIFIER, TABULAR_CLASSIFIER, PREDICTOR}), json=True),
     "label_kind": Key(frozenset({CLASSIFIER})),
@@ -69,6 +70,7 @@ KEYS = {
     "encoder": Key(TABULAR, json=True),
     "members": Key(TABULAR, json=True),
 }
+EMBEDDING_SIZES = ("n_inputs", "n_numeric", "n_bins", "size")  # attributes of PiecewiseLinear
 CHOICES = {
     "kind": KINDS,
     "dtype": ("float32", "float64"),
@@ -99,10 +101,13 @@ def decode(metadata: Mapping[str, str]) -> Metadata:
     )
     if "missing" in decoded:
         decoded["missing"] = _missing(decoded["missing"], sizes[0])
+    if "embedding" in decoded:
+        require("missing" not in decoded, "missing must be absent with an embedding")
+        _check_embedding(decoded["embedding"], sizes[0])
     if "table" in decoded:
         decoded["table"] = _table(decoded["table"], n_table_features(decoded))
     if kind in TABULAR:
-        decoded["encoder"] = _encoder(decoded["encoder"], sizes[0])
+        decoded["encoder"] = _encoder(decoded["encoder"], n_features(decoded))
         _check_members(decoded["members"])
     metrics = decoded.get("metrics", [])
     require(
@@ -128,7 +133,10 @@ def _check_names(what: str, found: Iterable[str], known: set[str], needed: set[s
 
 
 def n_features(metadata: Metadata) -> int:
-    """Return the number of columns of X: the network inputs minus the missing indicators."""
+    """Return the number of columns of X: the network inputs minus the missing indicators, or the
+    inputs of the embedding."""
+    if "embedding" in metadata:
+        return int(metadata["embedding"]["n_inputs"])
     n_inputs: int = metadata["layer_sizes"][0]
     return n_inputs - len(metadata.get("missing", ()))
 
@@ -144,6 +152,19 @@ def _missing(description: object, n_inputs: int) -> NDArray[np.intp]:
         return checks.indicators(description, n_inputs)  # type: ignore[arg-type]
     except (TypeError, ValueError) as error:
         raise ModelFileError(str(error)) from error
+
+
+def _check_embedding(sizes: object, n_outputs: int) -> None:
+    require(
+        isinstance(sizes, dict)
+        and sizes.keys() == set(EMBEDDING_SIZES)
+        and all(is_count(x) for x in sizes.values())
+        and min(sizes["n_inputs"], sizes["n_bins"], sizes["size"]) > 0
+        and sizes["n_numeric"] <= sizes["n_inputs"]
+        and sizes["n_numeric"] * sizes["size"] + sizes["n_inputs"] == n_outputs,
+        f"embedding must be {', '.join(EMBEDDING_SIZES)} with {n_outputs} outputs, got "
+        f"{sizes!r:.80}",
+    )
 
 
 def _table(description: object, n_expected: int) -> columns.Table:
@@ -237,6 +258,7 @@ GROUPS = (
             "norm.scale": Tensor(("n_features",), MODEL, "positive"),
         },
         TRAINABLE,
+        needed=lambda metadata: "embedding" not in metadata,
         prefix="norm.",
     ),
     Group(
@@ -245,12 +267,13 @@ GROUPS = (
             "norm.moments.variance": Tensor(("n_features",), values="non-negative"),
         },
         TRAINABLE,
+        needed=lambda metadata: "embedding" not in metadata,
         prefix="norm.moments.",
     ),
     Group(
         {"norm.moments.count": Tensor((1,), values="positive")},
         TRAINABLE,
-        needed=lambda metadata: "missing" not in metadata,
+        needed=lambda metadata: not metadata.keys() & {"missing", "embedding"},
         prefix="norm.moments.",
     ),
     # A feature may not have had any values yet.
@@ -304,6 +327,13 @@ def _numbered(metadata: Metadata, kind: str) -> Iterator[tuple[str, Tensor]]:
     """Yield the tensors whose number is given by the metadata."""
     if kind in TABULAR:  # its members have them
         return
+    if "embedding" in metadata:
+        n_inputs, numbers, n_bins, size = (metadata["embedding"][x] for x in EMBEDDING_SIZES)
+        yield "embedding.lower", Tensor((numbers, n_bins), MODEL)
+        yield "embedding.inverse_width", Tensor((numbers, n_bins), MODEL, "non-negative")
+        yield "embedding.s", Tensor((numbers * size + n_inputs,), MODEL)
+        yield "embedding.V", Tensor((numbers * size, n_bins), MODEL)
+        yield "embedding.c", Tensor((numbers, size), MODEL)
     for layer, shape in enumerate(pairwise(metadata["layer_sizes"])):
         yield f"layers.{layer}.weight", Tensor(shape, MODEL)
         yield f"layers.{layer}.bias", Tensor(shape[1:], MODEL)
@@ -314,11 +344,14 @@ def _numbered(metadata: Metadata, kind: str) -> Iterator[tuple[str, Tensor]]:
 
 
 def _sizes(metadata: Metadata) -> dict[str, int]:
-    layers = metadata["layer_sizes"]
+    layers, embedded = metadata["layer_sizes"], 0
+    if "embedding" in metadata:
+        n_inputs, numbers, n_bins, size = (metadata["embedding"][x] for x in EMBEDDING_SIZES)
+        embedded = numbers * size * (n_bins + 2) + n_inputs
     return {
         "n_features": n_features(metadata),
         "n_outputs": layers[-1],
-        "n_parameters": sum((k + 1) * m for k, m in pairwise(layers)),
+        "n_parameters": embedded + sum((k + 1) * m for k, m in pairwise(layers)),
     }
 
 

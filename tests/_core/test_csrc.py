@@ -1,4 +1,4 @@
-"""exp, log, sigmoid and tanh of csrc/: errors in ULP, the same bits from every instruction set.
+"""exp, log and the activations of csrc/: errors in ULP, the same bits from every instruction set.
 
 float32 goes over a fixed share of all bit patterns; benchmarks/ulp_scan.py goes over all of
 them and found the same largest errors. float64 is sampled, and held against long double. The
@@ -8,14 +8,20 @@ bounds are those of csrc/ops.h.
 from collections.abc import Callable
 from functools import cache
 
+import exactactivations
 import numpy as np
 import pytest
 from processes import run_python
 
+from dnncore import kernels
 from dnncore._core import csrc
 
 # Largest distance from the correctly rounded result, in representable numbers.
-ULP = {"exp": 1, "log": 1, "sigmoid": 2, "tanh": 2}
+ULP = {"exp": 1, "log": 1, "sigmoid": 2, "tanh": 2, "selu": 9, "silu": 9, "gelu": 9, "mish": 9}
+
+FUNCTIONS: dict[str, Callable[[np.ndarray], np.ndarray]] = {
+    name: getattr(csrc if name in ("exp", "log") else kernels, name) for name in ULP
+}
 
 # The inputs whose results are farthest from the exact ones.
 WORST = {
@@ -71,7 +77,8 @@ def special(dtype: type) -> np.ndarray:
         np.log(info.max),  # where exp overflows
         -np.log(info.tiny),  # where exp(-x) is subnormal
         -np.log(info.smallest_subnormal) + np.log(dtype(2)),  # where it is 0
-        *([89.0, 104.0] if dtype is np.float32 else [710.0, 746.0]),  # where it is clipped
+        *([89.0, 112.0] if dtype is np.float32 else [710.0, 760.0]),  # where it is clipped
+        14.5 if dtype is np.float32 else 38.9,  # where gelu is clipped
         dtype(0.625),  # where tanh begins to use exp
         -np.log(info.eps / 4) / 2,  # where tanh is 1
     ]
@@ -81,16 +88,7 @@ def special(dtype: type) -> np.ndarray:
     return np.concatenate([x, -x, np.array([np.inf, -np.inf, np.nan], dtype)])
 
 
-def exact_sigmoid(x: np.ndarray) -> np.ndarray:
-    return np.exp(np.minimum(x, 0)) / (1 + np.exp(-np.abs(x)))
-
-
-EXACT: dict[str, Callable[[np.ndarray], np.ndarray]] = {
-    "exp": np.exp,
-    "log": np.log,
-    "sigmoid": exact_sigmoid,
-    "tanh": np.tanh,
-}
+EXACT = {"exp": np.exp, "log": np.log} | exactactivations.ACTIVATIONS
 
 
 def correctly_rounded(name: str, x: np.ndarray, wide: type) -> np.ndarray:
@@ -107,7 +105,7 @@ def ordinal(x: np.ndarray) -> np.ndarray:
 
 
 def assert_within_ulp(name: str, x: np.ndarray, wide: type) -> None:
-    actual, expected = getattr(csrc, name)(x), correctly_rounded(name, x, wide)
+    actual, expected = FUNCTIONS[name](x), correctly_rounded(name, x, wide)
     assert actual.dtype == x.dtype
     np.testing.assert_array_equal(np.isnan(actual), np.isnan(expected))
     number = ~np.isnan(expected)
@@ -138,7 +136,7 @@ def test_float64_error(name):
 @pytest.mark.parametrize(("name", "dtype"), WORST)
 def test_worst_inputs(name, dtype):
     x = np.array([float.fromhex(WORST[name, dtype])], dtype)
-    error = ordinal(getattr(csrc, name)(x)) - ordinal(correctly_rounded(name, x, np.longdouble))
+    error = ordinal(FUNCTIONS[name](x)) - ordinal(correctly_rounded(name, x, np.longdouble))
     assert np.abs(error) == ULP[name]
 
 
@@ -162,10 +160,17 @@ def test_exact_values(dtype):
     check(csrc.log, log)
     sigmoid = [(0, 0.5), (-0.0, 0.5), (subnormal, 0.5), (-subnormal, 0.5)]
     sigmoid += [(inf, 1), (info.max, 1), (-inf, 0), (-info.max, 0), (nan, nan)]
-    check(csrc.sigmoid, sigmoid)
+    check(kernels.sigmoid, sigmoid)
     tanh = [(0, 0), (-0.0, -0.0), (subnormal, subnormal), (-subnormal, -subnormal)]
     tanh += [(info.tiny, info.tiny), (inf, 1), (info.max, 1), (-inf, -1), (-info.max, -1)]
-    check(csrc.tanh, [*tanh, (nan, nan)])
+    check(kernels.tanh, [*tanh, (nan, nan)])
+    # 0 from below has no sign of its own after exp(z) - 1.
+    selu = [(0, 0), (inf, inf), (-inf, -1.7580993408473768), (-info.max, -1.7580993408473768)]
+    check(kernels.selu, [*selu, (nan, nan)])
+    others = [(0, 0), (-0.0, -0.0), (info.max, info.max), (inf, inf), (-info.max, -0.0)]
+    others += [(-inf, -0.0), (-1e30, -0.0), (1e30, dtype(1e30)), (nan, nan)]
+    for function in (kernels.silu, kernels.gelu, kernels.mish):
+        check(function, others)
 
 
 @each_dtype
@@ -173,9 +178,9 @@ def test_tanh_is_odd(dtype):
     samples = float32_patterns() if dtype is np.float32 else float64_samples()
     x = np.concatenate([samples, special(dtype)])
     x = x[~np.isnan(x)]
-    y = csrc.tanh(x)
+    y = kernels.tanh(x)
     integer = f"u{x.itemsize}"
-    np.testing.assert_array_equal(csrc.tanh(-x).view(integer), (-y).view(integer))
+    np.testing.assert_array_equal(kernels.tanh(-x).view(integer), (-y).view(integer))
     np.testing.assert_array_equal(np.signbit(y), np.signbit(x))
 
 
@@ -183,7 +188,7 @@ def test_tanh_is_odd(dtype):
 @each_function
 def test_results_do_not_depend_on_the_position(name, dtype):
     """Vectors, and the numbers that are left at the end of a loop, go the same way."""
-    function = getattr(csrc, name)
+    function = FUNCTIONS[name]
     x = np.linspace(0.01, 20, 67, dtype=dtype)
     whole = function(x)
     for n in range(x.size + 1):
@@ -194,7 +199,7 @@ def test_results_do_not_depend_on_the_position(name, dtype):
 @each_other_isa
 @each_function
 def test_instruction_sets_return_the_same_bits(name, isa, select_isa):
-    function = getattr(csrc, name)
+    function = FUNCTIONS[name]
     for x in (
         float32_patterns(),
         float64_samples(),

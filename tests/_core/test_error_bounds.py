@@ -4,6 +4,7 @@ Bounds are in ULP (steps from the correctly rounded result), or in eps of the ty
 they are checked with 1% for the terms of second order and for the error of long double.
 """
 
+import exactactivations
 import numpy as np
 import pytest
 
@@ -19,7 +20,9 @@ each_dtype = pytest.mark.parametrize("dtype", [np.float32, np.float64])
 each_width = pytest.mark.parametrize("cols", [1, 2, 7, 8, 9, 15, 16, 17, 100, 2049, 4200])
 
 ROWS = 30
+SLOPE_EPS = {"silu": 4, "gelu": 4, "mish": 4}
 WIDE = np.longdouble
+SELU = WIDE("1.05070098735548049342"), WIDE("1.75809934084737685994")  # s and t of ops.h
 
 
 def wide(*arrays):
@@ -199,6 +202,7 @@ def test_norm(dtype):
         ("sigmoid_backward", lambda a: a * (1 - a), 2),
         ("tanh_backward", lambda a: (1 - a) * (1 + a), 1),
         ("relu_backward", lambda a: a > 0, 0),
+        ("selu_backward", lambda a: np.where(a > 0, SELU[0], a + SELU[1]), 1),
     ],
 )
 def test_slopes(name, slope, ulp, dtype):
@@ -206,6 +210,18 @@ def test_slopes(name, slope, ulp, dtype):
     da, a = rng.standard_normal((200, 500)).astype(dtype), rng.random((200, 500)).astype(dtype)
     wide_da, wide_a = wide(da, a)
     assert_within_ulp(getattr(kernels, name)(da, a), wide_da * slope(wide_a), ulp)
+
+
+@each_dtype
+@pytest.mark.parametrize(("name", "eps"), SLOPE_EPS.items())
+def test_slopes_from_the_input(name, eps, dtype):
+    rng = np.random.default_rng(7)
+    ends = 110 if dtype is np.float32 else 750
+    z = np.concatenate([rng.uniform(-6, 6, 200_000), rng.uniform(-ends, ends, 50_000)])
+    z = z.astype(dtype)
+    gate, bend = exactactivations.TERMS[name](*wide(z))
+    slope = getattr(kernels, f"{name}_backward")(np.ones_like(z), z)
+    assert_within(slope, gate + bend, eps * np.finfo(dtype).eps * (gate + np.abs(bend)))
 
 
 @each_dtype

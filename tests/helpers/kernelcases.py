@@ -6,6 +6,7 @@ from typing import Any
 
 import numpy as np
 import pytest
+from exactactivations import TERMS
 
 from dnncore import kernels, reference
 
@@ -15,7 +16,9 @@ SHAPES = tuple(product((0, 1, 2, 5, 17), (1, 2, 3, 7, 8, 9, 15, 16, 17, 31, 33, 
 # Astride the block of 2048 numbers that the C code treats together.
 LARGE_SHAPES = ((2, 2047), (1, 2048), (3, 2049), (2, 5000), (2049, 1), (1025, 2), (300, 7))
 
-ACTIVATIONS = ("sigmoid", "tanh", "relu")
+ACTIVATIONS = ("sigmoid", "tanh", "relu", "selu", "silu", "gelu", "mish")
+# Those whose derivative is computed from their input rather than their output.
+FROM_INPUT = ("silu", "gelu", "mish")
 ELEMENTWISE = (*ACTIVATIONS, *(f"{name}_backward" for name in ACTIVATIONS))
 CROSS_ENTROPIES = ("cross_entropy", "cross_entropy_backward", "softmax_cross_entropy")
 # Losses that are a sum over the outputs of a row.
@@ -28,7 +31,9 @@ CASES = (
     *product(OUTPUT_LOSSES, ("targets",), WEIGHTED),
 )
 OUT_CASES = tuple(case for case in CASES if case[0] != "cross_entropy")
-IN_PLACE_CASES = tuple(case for case in OUT_CASES if not case[0].startswith("affine"))
+IN_PLACE_CASES = tuple(
+    case for case in OUT_CASES if not case[0].startswith(("affine", "piecewise_linear"))
+)
 
 
 def case_id(case: tuple[str, ...]) -> str:
@@ -65,11 +70,24 @@ def make_arguments(case: tuple[str, ...], n: int, m: int, dtype: type) -> dict[s
             return {"a": normal(n, k), "W": normal(k, m), "b": normal(m)}
         case ("affine_backward",):
             return {"dz": normal(n, m), "a": normal(n, k), "W": normal(k, m)}
-        case ("sigmoid" | "tanh" | "relu" | "softmax" | "log_softmax",):
+        case (name,) if name in (*ACTIVATIONS, "softmax", "log_softmax"):
             return {"z": 3 * normal(n, m)}
-        case ("sigmoid_backward" | "tanh_backward" | "relu_backward" as name,):
-            activation = getattr(reference, name.removesuffix("_backward"))
-            return {"da": normal(n, m), "a": activation(3 * normal(n, m))}
+        case (name,) if name in ELEMENTWISE:
+            return {"da": normal(n, m)} | source(name.removesuffix("_backward"), 3 * normal(n, m))
+        case ("piecewise_linear" | "piecewise_linear_backward" as name,):
+            numbers, n_bins, size = min((m + 1) // 2, 17), 1 + (m - 1) % 17, 1 + m % 5
+            used = rng.random((numbers, n_bins)) < 0.9
+            arguments = {
+                "x": normal(n, m),
+                "lower": normal(numbers, n_bins),
+                "inverse_width": positive(numbers, n_bins) * used,
+                "s": normal(numbers * size + m),
+                "V": normal(numbers, size, n_bins),
+                "c": normal(numbers, size),
+            }
+            if name == "piecewise_linear":
+                return arguments
+            return {"dout": normal(n, numbers * size + m)} | arguments
         case ("softmax_backward",):
             return {"dp": normal(n, m), "p": probabilities()}
         case (name, "targets", weights):
@@ -84,6 +102,11 @@ def make_arguments(case: tuple[str, ...], n: int, m: int, dtype: type) -> dict[s
             w = {"sample_weight": positive(n)} if weights == "weighted" else {}
             return first | {"L": L} | w
     raise AssertionError(case)
+
+
+def source(name: str, z: np.ndarray, module: ModuleType = reference) -> dict[str, np.ndarray]:
+    """What the derivative of an activation is computed from, as a keyword argument."""
+    return {"z": z} if name in FROM_INPUT else {"a": getattr(module, name)(z)}
 
 
 def call(module: ModuleType, case: tuple[str, ...], arguments: dict[str, Any]) -> Any:
@@ -113,10 +136,20 @@ def error_bounds(
     first = next(iter(arguments.values()))
     n, m = first.shape
     magnitudes: tuple[Any, ...] = tuple(np.abs(x) for x in expected)
-    n_terms: tuple[int, ...] = (m,)
+    n_terms: tuple[Any, ...] = (m,)
+    units: Any = 4
     match case[0]:
         case "norm" | "norm_backward" | "cross_entropy_backward":
             n_terms = (0,)
+        case name if name.removesuffix("_backward") in FROM_INPUT:
+            # Where exp(-|z|) is subnormal, the product with z is off by |z| units; an error of
+            # z^2 / 2 is one of exp(-z^2 / 2), which the oracle does not correct.
+            z = A["z"].clip(max=1000).astype(float)
+            units = 4 * (1 + z)
+            n_terms = (np.minimum(z**2, 1600) if name.startswith("gelu") else 0,)
+            if name.endswith("_backward"):
+                gate, bend = TERMS[name.removesuffix("_backward")](arguments["z"].astype(float))
+                magnitudes = (A["da"] * (gate + np.abs(bend)),)
         case name if name in ELEMENTWISE:
             n_terms = (0,)
         case "affine":
@@ -125,6 +158,16 @@ def error_bounds(
         case "affine_backward":
             magnitudes = (A["dz"] @ A["W"].T, A["a"].T @ A["dz"], A["dz"].sum(axis=0))
             n_terms = (m, n, n)
+        case "piecewise_linear" | "piecewise_linear_backward":
+            q = reference._encoded(arguments["x"], arguments["lower"], A["inverse_width"])
+            u = reference._embedded(A["x"], q, A["V"], A["c"])
+            size, n_bins = A["V"].shape[1:]
+            magnitudes, n_terms = (A["s"] * u,), (n_bins + 1,)
+            if case[0] == "piecewise_linear_backward":
+                absolute = A | {name: arguments[name] for name in ("x", "lower")}
+                dx, _, dV, dc = reference.piecewise_linear_backward(**absolute)
+                magnitudes = (dx, (A["dout"] * u).sum(axis=0), dV, dc)
+                n_terms = (size * n_bins + 1, n + n_bins + 1, n, n)
         case "log_softmax":
             magnitudes = (1 + magnitudes[0],)
         case "softmax_backward":
@@ -146,7 +189,7 @@ def error_bounds(
             n_terms = (m, 0)
     info = np.finfo(first.dtype)
     return [
-        (16 + k) * float(info.eps) * np.asarray(magnitude, float) + 4 * info.smallest_subnormal
+        (16 + k) * float(info.eps) * np.asarray(magnitude, float) + units * info.smallest_subnormal
         for k, magnitude in zip(n_terms, magnitudes, strict=True)
     ]
 

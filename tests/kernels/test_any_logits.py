@@ -4,7 +4,7 @@ import numpy as np
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.extra.numpy import array_shapes, arrays
-from kernelcases import check_against_reference, same_bits
+from kernelcases import FROM_INPUT, check_against_reference, same_bits
 
 from dnncore import kernels, reference
 
@@ -44,6 +44,19 @@ def test_relu_of_any_logits(z):
     a = kernels.relu(z)
     assert np.array_equal(a, reference.relu(z))
     assert np.array_equal(kernels.relu_backward(z, a), a)
+
+
+@thorough
+@each_logits
+def test_activations_with_a_slope_of_any_logits(z):
+    for name in FROM_INPUT:
+        a = getattr(kernels, name)(z)
+        assert np.all((np.maximum(z, 0) - 0.32 < a) | (a == z))
+        assert np.all(a <= np.maximum(z, 0))
+        check_against_reference((name,), {"z": z})
+        dz = getattr(kernels, f"{name}_backward")(np.ones_like(z), z)
+        assert np.all((dz > -0.15) & (dz < 1.15))
+        check_against_reference((f"{name}_backward",), {"da": np.ones_like(z), "z": z})
 
 
 @thorough

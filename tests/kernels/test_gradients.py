@@ -13,6 +13,7 @@ from differences import (
     jacobian,
     normals,
 )
+from kernelcases import FROM_INPUT
 
 from dnncore import reference
 
@@ -59,6 +60,38 @@ def test_affine(m, k, module):
     assert_close(da, numerical(lambda a: module.affine(a, W, b), a), size.sum())
     assert_close(dW, numerical(lambda W: module.affine(a, W, b), W), size.sum())
     assert_close(db, numerical(lambda b: module.affine(a, W, b), b), size.sum())
+
+
+@pytest.mark.parametrize("size", [1, 2, 3, 4, 5])
+@pytest.mark.parametrize("n_bins", [1, 7, 8, 15, 16, 17])
+@pytest.mark.parametrize(("numbers", "rest"), [(0, 3), (1, 0), (2, 1), (17, 2)])
+def test_piecewise_linear(numbers, rest, n_bins, size, module):
+    n, m = 3, numbers * (1 + size) + rest
+    x, V, c, s, dout = normals(
+        (n, numbers + rest), (numbers, size, n_bins), (numbers, size), (m,), (n, m)
+    )
+    # Every third number lies below all bins, every third one above them; one bin is not used.
+    lower = np.linspace(-2, 2, n_bins, endpoint=False) * np.ones((numbers, 1)) - 0.01
+    inverse_width = np.full(lower.shape, n_bins / 4)
+    inverse_width[:, n_bins // 2 :: n_bins] = 0
+    x[:, ::3] -= 10
+    x[:, 1::3] += 10
+    arguments = (x, lower, inverse_width, s, V, c)
+    gradients = module.piecewise_linear_backward(dout, *arguments)
+    for i, gradient in zip((0, 3, 4, 5), gradients, strict=True):
+        if gradient.size == 0:
+            assert gradient.shape == arguments[i].shape
+            continue
+
+        def forward(y, i=i):
+            return module.piecewise_linear(*arguments[:i], y, *arguments[i + 1 :])
+
+        # Linear in every argument, piece by piece; a step in x does not cross an edge.
+        step = 1e-4 if i == 0 else 1.0
+        numerical = np.tensordot(dout, jacobian(forward, arguments[i], step=step), axes=2)
+        size_of = np.abs(dout) @ np.abs(module.piecewise_linear(*arguments)).T
+        bound = EPS / ERROR * 32 * (n_bins + n) * (1 + size_of.sum()) / step
+        assert_close(gradient, numerical, bound * (1 + np.abs(x).max()))
 
 
 @each_columns
@@ -113,6 +146,41 @@ def test_relu(m, module):
     np.testing.assert_array_equal(module.relu_backward(da, a), np.tensordot(da, J, axes=2))
     # At the kink 0 is one of the derivatives.
     assert np.all(module.relu_backward(da, module.relu(np.zeros_like(z))) == 0)
+
+
+@each_columns
+def test_selu(m, module):
+    z, da = normals((3, m), (3, m))
+    z += np.copysign(0.1, z)  # away from the kink
+    a = module.selu(z)
+    J = jacobian(module.selu, z)
+    assert_close(module.selu_backward(da, a), np.tensordot(da, J, axes=2), 2 * np.abs(da))
+    # At the kink, the derivative is that from below.
+    zero = np.zeros_like(z)
+    below = (module.selu(zero) - module.selu(zero - STEP)) / STEP
+    np.testing.assert_allclose(module.selu_backward(zero + 1, zero), below, rtol=2 * STEP)
+
+
+@pytest.mark.parametrize("name", FROM_INPUT)
+@each_columns
+def test_activations_with_a_slope(m, name, module):
+    forward, backward = getattr(module, name), getattr(module, f"{name}_backward")
+    z, da = normals((3, m), (3, m))
+    z *= 3
+    J = jacobian(forward, z)
+    # The third derivatives are below 1.
+    size = np.abs(da) * (1 + np.abs(z))
+    assert_close(backward(da, z), np.tensordot(da, J, axes=2), size)
+
+
+@pytest.mark.parametrize("name", FROM_INPUT)
+def test_activations_with_a_slope_saturated(name, module):
+    z = np.array([1e-320, 1e-300, 1e-20, 20, 40, 300, 700, 1e4, 1e30, 1e300])
+    z = np.concatenate([z, -z])
+    step = STEP * np.where(np.abs(z) > 1000, np.abs(z), 1)
+    slope = getattr(module, f"{name}_backward")(np.ones_like(z), z)
+    J = jacobian(getattr(module, name), z, step)
+    assert_close(slope, J.sum(axis=0), 1 + np.where(np.abs(z) > 1000, 0, np.abs(z)))
 
 
 def check_softmax_jacobian(module: ModuleType, z: np.ndarray, step: float) -> None:

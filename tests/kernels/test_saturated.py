@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 from kernelcases import (
     ACTIVATIONS,
+    FROM_INPUT,
     OUTPUT_LOSSES,
     check_against_reference,
     each_dtype,
@@ -33,8 +34,9 @@ def saturated_logits(dtype: type, m: int) -> np.ndarray:
 def test_saturated_logits(m, dtype):
     z = saturated_logits(dtype, m)
     for name in (*ACTIVATIONS, "softmax", "log_softmax"):
-        assert np.all(np.isfinite(getattr(kernels, name)(z))), name
-        check_against_reference((name,), {"z": z})
+        logits = z / 2 if name == "selu" else z  # selu(z) > z for z > 0
+        assert np.all(np.isfinite(getattr(kernels, name)(logits))), name
+        check_against_reference((name,), {"z": logits})
     one_hot = np.eye(m, dtype=dtype)
     uniform = np.full(m, 1 / 16, dtype)  # a power of 2: sums are exact, and below the maximum
     for row in z:  # one by one, because the largest loss would hide the others
@@ -55,6 +57,20 @@ def test_saturated_activations_backward(dtype):
     check_against_reference(("sigmoid_backward",), {"da": da, "a": np.abs(a)})
     check_against_reference(("tanh_backward",), {"da": da, "a": a})
     assert np.array_equal(kernels.relu_backward(da, a), np.where(a > 0, da, 0))
+    check_against_reference(("selu_backward",), {"da": da / 2, "a": a})
+
+
+@each_dtype
+@pytest.mark.parametrize("name", FROM_INPUT)
+def test_saturated_slopes(name, dtype):
+    z = saturated_logits(dtype, 1)
+    backward = getattr(kernels, f"{name}_backward")
+    slope = backward(np.ones_like(z), z)
+    check_against_reference((f"{name}_backward",), {"da": np.ones_like(z), "z": z})
+    assert np.all(slope[z >= 100] == 1)
+    assert np.all(slope[z <= -1000] == 0)
+    ends = np.array([np.inf, -np.inf, np.nan], dtype)
+    np.testing.assert_array_equal(backward(np.ones_like(ends), ends), [1, 0, np.nan])
 
 
 @each_dtype
