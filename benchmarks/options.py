@@ -74,6 +74,8 @@ def trainer_jobs() -> Jobs:
         "Adam": epoch(y, Adam()),
         "tanh": epoch(y, activation="tanh"),
         "relu": epoch(y, activation="relu"),
+        "selu": epoch(y, activation="selu"),
+        "gelu": epoch(y, activation="gelu"),
         "soft labels (label smoothing)": epoch(smoothed),
         "multi-label (logistic outputs)": epoch(smoothed, output="logistic"),
         "dropout 0.5": epoch(y, dropout=0.5),

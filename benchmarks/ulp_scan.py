@@ -14,7 +14,6 @@ from collections.abc import Callable, Iterator
 
 import numpy as np
 from numpy.typing import NDArray
-
 from scipy import special
 
 from dnncore import kernels

@@ -532,8 +532,9 @@ def gelu_backward(
     """
     da = _array("da", da)
     z = _like("z", z, da.shape, "da", da)
+    Phi: Any = special.ndtr(z)
     phi = np.exp(-(np.minimum(np.abs(z), 40) ** 2) / 2) / math.sqrt(2 * math.pi)
-    return _result(da * (special.ndtr(z) + z * phi), out)
+    return _result(da * (Phi + z * phi), out)
 
 
 def mish(z: NDArray[Real], *, out: NDArray[Real] | None = None) -> NDArray[Real]:
@@ -573,7 +574,7 @@ def mish_backward(
     da = _array("da", da)
     z = _like("z", z, da.shape, "da", da)
     s = _softplus(z)
-    e = np.exp(-2 * s)  # 1 - t^2 is 4 e / (1 + e)^2, where nothing cancels
+    e = np.exp(-s) ** 2  # 1 - t^2 is 4 e / (1 + e)^2, where nothing cancels
     return _result(da * (np.tanh(s) + z * (4 * e / (1 + e) ** 2) * sigmoid(z)), out)
 
 

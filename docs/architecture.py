@@ -13,8 +13,11 @@ from html import escape
 DOCS = pathlib.Path(__file__).parent
 PICTURE = DOCS / "architecture.svg"
 
-# import-linter does not see compiled modules; they are drawn on the level of the reference.
-COMPILED = {"reference": ("kernels", "predictor", "reference")}
+# import-linter does not see compiled modules; they are drawn on the levels of other modules.
+COMPILED = {
+    "reference": ("kernels", "predictor", "reference"),
+    "_training": ("_training", "table_predictor"),
+}
 ABOUT = {
     "cli": "the command line: one file per command, tables",
     "report": "one HTML page about a model",
@@ -32,6 +35,7 @@ ABOUT = {
     "network": "Network: one parameter vector, forward, loss, gradients",
     "kernels": "forward and backward kernels",
     "predictor": "a frozen network for scoring",
+    "table_predictor": "a frozen model of tables for scoring",
     "reference": "the kernels in plain NumPy",
     "_core": "engine, layers, threads, checks, names",
     "_html": "networks drawn as SVG",

@@ -13,11 +13,15 @@ import pytest
 ROOT = pathlib.Path(__file__).parents[1]
 CONTRACTS = tomllib.loads((ROOT / "pyproject.toml").read_text())["tool"]["importlinter"]
 FLOORS = [re.split(r" [|:] ", floor) for floor in CONTRACTS["contracts"][0]["layers"]]
-# Compiled modules stand between the network, which uses them, and the ground floor.
-COMPILED = {"predictor": len(FLOORS) - 2, "kernels": len(FLOORS) - 2}
 HEIGHT = {room: len(FLOORS) - i for i, floor in enumerate(FLOORS) for room in floor}
-HEIGHT |= {room: len(FLOORS) - i for room, i in COMPILED.items()}
-DOORS = {("predictor", "modelfile")}  # load and save, imported when they are called
+# Compiled modules stand between the network, which uses them, and the ground floor; that of
+# tables stands above the data that it encodes.
+HEIGHT |= {"predictor": HEIGHT["reference"], "kernels": HEIGHT["reference"]}
+HEIGHT |= {"table_predictor": HEIGHT["_training"]}
+DOORS = {  # load and save, imported when they are called
+    ("predictor", "modelfile"),
+    ("table_predictor", "modelfile"),
+}
 IMPORT = re.compile(r"^\s*(?:from (\.*)([\w.]*) )?c?import (\([^)]*\)|.*)", re.MULTILINE)
 SOURCES = sorted(
     path for pattern in ("*.pyx", "*.pxd") for path in (ROOT / "dnncore").rglob(pattern)

@@ -9,9 +9,11 @@ from samples import random_classes
 from sklearn.neural_network import MLPClassifier
 
 from dnncore import Network, reference
+from dnncore._core.parameters import GAIN
 
 DTYPES = [np.float32, np.float64]
-ACTIVATIONS = ["logistic", "tanh", "relu", "identity"]
+OF_SCIKIT_LEARN = ["logistic", "tanh", "relu", "identity"]
+ACTIVATIONS = [*OF_SCIKIT_LEARN, "selu", "silu", "gelu", "mish"]
 OUTPUTS = ["softmax", "logistic", "identity"]
 # From one layer up, with sizes astride the vector width.
 SIZES = [(3, 2), (1, 1), (5, 7, 3), (16, 17, 15, 4), (9, 8, 8, 8, 1)]
@@ -33,7 +35,7 @@ def test_parameters_are_one_aligned_vector_with_views(sizes, dtype):
     assert network.parameters[-1] == -1
 
 
-@pytest.mark.parametrize("activation", ACTIVATIONS)
+@pytest.mark.parametrize("activation", OF_SCIKIT_LEARN)
 @pytest.mark.parametrize("dtype", DTYPES)
 def test_initial_weights_are_those_of_scikit_learn(dtype, activation):
     X, y = random_classes((6, 5, 4, 3), 30, dtype)
@@ -43,6 +45,16 @@ def test_initial_weights_are_those_of_scikit_learn(dtype, activation):
     for a, b in zip(ours.coefs_ + ours.intercepts_, start.coefs_ + start.intercepts_, strict=True):
         assert a.dtype == b.dtype == dtype
         assert np.array_equal(a, b)
+
+
+@pytest.mark.parametrize(("activation", "gain"), GAIN.items())
+def test_initial_weights_of_other_activations(activation, gain):
+    network = Network((300, 200, 100), seed=7, activation=activation)
+    for W, b in zip(network.coefs_, network.intercepts_, strict=True):
+        bound = np.sqrt(3 * gain / W.shape[0])
+        assert 0.99 * bound < np.abs(W).max() <= bound
+        assert W.var() * W.shape[0] == pytest.approx(gain, rel=0.05)
+        assert not b.any()
 
 
 def test_seed():
@@ -84,6 +96,10 @@ FUNCTIONS = {
     "logistic": reference.sigmoid,
     "tanh": reference.tanh,
     "relu": reference.relu,
+    "selu": reference.selu,
+    "silu": reference.silu,
+    "gelu": reference.gelu,
+    "mish": reference.mish,
     "identity": lambda z: z,
     "softmax": reference.softmax,
 }
@@ -136,7 +152,8 @@ def test_activations_and_outputs_equal_the_oracle(sizes, dtype, activation, outp
     np.testing.assert_allclose(forward.p, p, atol=tolerance, rtol=0)
     np.testing.assert_allclose(network.decision_function(X), forward.z[-1], atol=tolerance, rtol=0)
     for a, z in zip(forward.a[1:], forward.z[:-1], strict=True):
-        np.testing.assert_allclose(a, FUNCTIONS[activation](z), rtol=8 * np.finfo(dtype).eps)
+        eps = np.finfo(dtype).eps
+        np.testing.assert_allclose(a, FUNCTIONS[activation](z), rtol=16 * eps)
 
 
 def test_identity_output_is_the_logits():

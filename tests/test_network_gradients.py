@@ -7,7 +7,7 @@ from samples import random_classes
 from dnncore import Network
 
 DTYPES = [np.float32, np.float64]
-ACTIVATIONS = ["logistic", "tanh", "relu", "identity"]
+ACTIVATIONS = ["logistic", "tanh", "relu", "identity", "selu", "silu", "gelu", "mish"]
 LOSSES = [
     ("softmax", "cross_entropy"),
     ("logistic", "binary_cross_entropy"),
@@ -80,11 +80,11 @@ def test_gradients_of_each_activation_and_loss(sizes, activation, output, loss):
     kwargs = {"sample_weight": rng.random(n), "alpha": 0.3, "loss": loss}
     if loss == "huber":
         kwargs["huber_delta"] = 0.75
-    # No difference may step over a kink: of relu, or where the pieces of Huber's loss meet.
+    # No difference may step over a kink: of relu or selu, or where the pieces of Huber's loss meet.
     forward = network.forward(X)
     slopes = [max(1, np.abs(W).sum(axis=0).max()) for W in network.coefs_]
     reach = H * max(1, *(np.abs(a).max() for a in forward.a)) * np.prod(slopes)
-    if activation == "relu":
+    if activation in ("relu", "selu"):
         assert all(np.abs(z).min() > reach for z in forward.z[:-1])
     if loss == "huber":
         residual = np.abs(forward.z[-1] - y)

@@ -15,6 +15,7 @@ import pytest
 from processes import run_python
 
 import dnncore
+from dnncore.tabular import TableEncoder, TablePredictor
 
 
 def test_import_takes_no_optional_package():
@@ -111,7 +112,9 @@ def test_a_source_tree_that_is_not_built_says_so(tmp_path):
     assert "ImportError: the compiled modules of dnncore are missing" in done.stderr
 
 
-@pytest.mark.parametrize("name", ["kernels", "_core.csrc", "_core.engine"])
+@pytest.mark.parametrize(
+    "name", ["kernels", "predictor", "table_predictor", "_core.csrc", "_core.engine"]
+)
 def test_stubs_name_what_exists(name):
     module = importlib.import_module(f"dnncore.{name}")
     stub = importlib.resources.files("dnncore") / f"{name.replace('.', '/')}.pyi"
@@ -129,6 +132,7 @@ def test_kernels_can_be_cimported(tmp_path):
             # cython: language_level=3
             from dnncore.kernels cimport c_affine, c_sigmoid, c_softmax_cross_entropy
             from dnncore.predictor cimport Predictor
+            from dnncore.table_predictor cimport TablePredictor
 
             def f32(const float[:, ::1] a, const float[:, ::1] W, const float[::1] b,
                     float[:, ::1] out):
@@ -148,6 +152,13 @@ def test_kernels_can_be_cimported(tmp_path):
                 cdef int status
                 with nogil:
                     status = predictor.score_f32(x.shape[0], &x[0, 0], &out[0, 0])
+                return status
+
+            def score_table(TablePredictor predictor, const double[:, ::1] x,
+                            double[:, ::1] out):
+                cdef int status
+                with nogil:
+                    status = predictor.score(x.shape[0], &x[0, 0], &out[0, 0])
                 return status
             """
         )
@@ -185,3 +196,8 @@ def test_kernels_can_be_cimported(tmp_path):
     p = np.empty((5, 3), "f")
     assert user.score(predictor, a, p) == 0
     assert np.array_equal(p, predictor(a))
+    encoding = TableEncoder().fit(a).encoding_
+    predictor, p = TablePredictor(encoding, [predictor]), np.empty((5, 3))
+    rows = a.astype(float)
+    assert user.score_table(predictor, rows, p) == 0
+    assert np.array_equal(p, predictor(rows))

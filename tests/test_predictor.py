@@ -13,7 +13,7 @@ from dnncore._core import csrc
 from dnncore.predictor import Predictor
 
 DTYPES = [np.float32, np.float64]
-ACTIVATIONS = ["logistic", "tanh", "relu", "identity"]
+ACTIVATIONS = ["logistic", "tanh", "relu", "identity", "selu", "silu", "gelu", "mish"]
 OUTPUTS = ["softmax", "logistic", "identity"]
 # From one layer up; widths astride a vector, a panel and four panels; and one too wide for
 # activations on the stack.

@@ -9,6 +9,7 @@ from sklearn.neural_network import MLPClassifier
 from trainers import SIZES, trained
 
 from dnncore import Network
+from dnncore._core.names import ACTIVATIONS
 from dnncore._training.checks import check_rows
 from dnncore._training.settings import StopSettings
 from dnncore._training.sources import ArraySource
@@ -66,13 +67,14 @@ def test_epochs_of_a_trainer_equal_those_of_scikit_learn(name, n_threads, weight
 @pytest.mark.parametrize("sizes", [(3, 2), (1, 1), (16, 15, 17, 33, 4), (65, 31, 2)])
 @pytest.mark.parametrize("rows", ["indices", "label rows", "weights"])
 @pytest.mark.parametrize("engine", ["builtin", "blas"])
-def test_a_step_is_the_gradient(dtype, sizes, rows, engine):
+@pytest.mark.parametrize("activation", ACTIVATIONS)
+def test_a_step_is_the_gradient(dtype, sizes, rows, engine, activation):
     rng = np.random.default_rng(0)
     X, y = random_classes(sizes, 19, dtype)
     weight = rng.random(19).astype(dtype) if rows == "weights" else None
     if rows == "label rows":
         y = rng.random((19, sizes[-1])).astype(dtype)
-    network = Network(sizes, dtype=dtype, seed=0)
+    network = Network(sizes, dtype=dtype, seed=0, activation=activation)
     network.set_norm(rng.normal(size=sizes[0]), rng.uniform(1, 2, sizes[0]))
     before = network.parameters.copy()
     gradients = network.gradients(X, y, sample_weight=weight, alpha=0.1)

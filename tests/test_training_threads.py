@@ -14,6 +14,7 @@ from trainers import SIZES, trained
 
 from dnncore import Network
 from dnncore._core import csrc
+from dnncore._core.names import ACTIVATIONS
 from dnncore.training import SGD, Adam, AdamW, Trainer
 
 
@@ -41,6 +42,17 @@ def test_with_blas_threads_change_nothing_but_rounding(dtype, solver):
     [SGD(0.1, momentum=0), SGD(0.1, nesterov=False), SGD(0.1), Adam(0.01), AdamW(0.01)],
 )
 def test_builtin_gives_the_same_bits_everywhere(dtype, solver, sizes, select_isa):
+    assert_same_bits_everywhere(select_isa, dtype, sizes, solver=solver)
+
+
+@pytest.mark.parametrize("dtype", [np.float32, np.float64])
+@pytest.mark.parametrize("activation", ACTIVATIONS)
+def test_each_activation_has_the_same_bits_everywhere(dtype, activation, select_isa):
+    options = {"solver": Adam(0.01), "activation": activation, "dropout": 0.3}
+    assert_same_bits_everywhere(select_isa, dtype, (8, 64, 40, 9), **options)
+
+
+def assert_same_bits_everywhere(select_isa, dtype, sizes, **options):
     X, y = random_classes(sizes, 67, dtype)
     weight = np.random.default_rng(1).random(67)
     digests = {}
@@ -48,8 +60,8 @@ def test_builtin_gives_the_same_bits_everywhere(dtype, solver, sizes, select_isa
         select_isa(name)
         for n_threads in (1, 2, 3, 4):
             network = trained(
-                X, y, weight, solver=solver, dtype=dtype, sizes=sizes, alpha=0.1, seed=0, epochs=2,
-                n_threads=n_threads, engine="builtin",
+                X, y, weight, dtype=dtype, sizes=sizes, alpha=0.1, seed=0, epochs=2,
+                n_threads=n_threads, engine="builtin", **options,
             )  # fmt: skip
             bits = network.parameters.tobytes() + network.freeze()(X).tobytes()
             digests[name, n_threads] = hashlib.sha256(bits).hexdigest()

@@ -64,9 +64,9 @@ INLINE real limited(real size, real limit)
 INLINE real silu_one(real z, real *slope)
 {
     const real x = limited(FABS(z), EXP_LIMIT), raised = exp_raised(-x), e = raised * EXP_DOWN;
-    const real whole = REAL(1.0) + e;
-    *slope = (z < 0 ? e * (whole - x) : FMA(x, e, whole)) / (whole * whole);
-    return z < 0 ? -x * raised / whole * EXP_DOWN : z / whole;
+    const real whole = REAL(1.0) + e, down = z < 0 ? EXP_DOWN : REAL(1.0);
+    *slope = (z < 0 ? raised * (whole - x) : FMA(x, e, whole)) / (whole * whole) * down;
+    return (z < 0 ? -x * raised : z) / whole * down;
 }
 
 /* tanh(log(1 + exp(z))) = ((1 + exp(z))^2 - 1) / ((1 + exp(z))^2 + 1) as a fraction top / whole of
@@ -77,9 +77,10 @@ INLINE real mish_one(real z, real *slope)
     const real two_more = REAL(2.0) + e, top = FMA(REAL(2.0), e, REAL(1.0));
     const real whole = z < 0 ? FMA(e, two_more, REAL(2.0)) : FMA(REAL(2.0) * e, e, top);
     const real bend = REAL(4.0) * x * (REAL(1.0) + e);
-    const real below = e * FMA(two_more, whole, -bend), above = FMA(bend, e * e, top * whole);
-    *slope = (z < 0 ? below : above) / (whole * whole);
-    return z < 0 ? -x * (raised * two_more) / whole * EXP_DOWN : z * top / whole;
+    const real below = raised * FMA(two_more, whole, -bend), above = FMA(bend, e * e, top * whole);
+    const real down = z < 0 ? EXP_DOWN : REAL(1.0);
+    *slope = (z < 0 ? below : above) / (whole * whole) * down;
+    return (z < 0 ? -x * (raised * two_more) : z * top) / whole * down;
 }
 
 /* The probability that a standard normal variable exceeds x >= 0 is exp(-x^2 / 2) R(x). With
@@ -139,14 +140,14 @@ INLINE real normal_tail(real x)
 INLINE real gelu_one(real z, real *slope)
 {
 #if REAL_IS_FLOAT
-    const real limit = 14.5f, density = 0x1.988454p-2f; /* 1 / sqrt(2 pi) */
+    const real limit = 14.9f, density = 0x1.988454p-2f; /* 1 / sqrt(2 pi) */
 #else
     const real limit = 38.9, density = 0x1.9884533d43651p-2;
 #endif
     const real x = limited(FABS(z), limit), square = x * x, error = FMA(x, x, -square);
     const real exponential = exp_raised(REAL(-0.5) * square);
     const real raised = FMA(exponential, REAL(-0.5) * error, exponential);
-    const real tail = normal_tail(x), bend = raised * EXP_DOWN * FMA(x, density, -tail);
+    const real tail = normal_tail(x), bend = raised * FMA(x, density, -tail) * EXP_DOWN;
     *slope = z < 0 ? -bend : REAL(1.0) + bend;
     return z < 0 ? -x * (raised * tail) * EXP_DOWN : FMA(-x, raised * tail * EXP_DOWN, z);
 }

@@ -11,7 +11,8 @@ from numpy.typing import NDArray
 from .piecewise_linear import EmbeddingParameters, PiecewiseLinear
 
 # The variance of the initial weights, times n_in, for the activations that scikit-learn does not
-# have: that of LeCun et al. (1998), with which selu keeps the variance, and that of He et al. (2015).
+# have: that of LeCun et al. (1998), with which selu keeps the variance of its inputs, and that of
+# He et al. (2015).
 GAIN = {"selu": 1.0, "silu": 2.0, "gelu": 2.0, "mish": 2.0}
 
 

@@ -160,7 +160,7 @@ def _add_network(network: Any) -> None:
     )
     network.add_argument(
         "--activation",
-        choices=("relu", "logistic", "tanh", "identity"),
+        choices=("relu", "selu", "silu", "gelu", "mish", "logistic", "tanh", "identity"),
         help="activation function of the hidden layers (default: relu)",
     )
     network.add_argument(

@@ -191,6 +191,47 @@ ACTIVATIONS = {
             }
         }
         """,
+    "selu": """
+        static void NAME_selu(int n, REAL *z)
+        {
+            int j;
+            for (j = 0; j < n; j++) {
+                z[j] = z[j] > 0 ? 1.0507009873554805_F * z[j]
+                                : 1.7580993408473768_F * expm1_F(z[j]);
+            }
+        }
+        """,
+    "silu": """
+        /* z / (1 + exp(-z)), computed from exp(-|z|), which cannot overflow. */
+        static void NAME_silu(int n, REAL *z)
+        {
+            int j;
+            for (j = 0; j < n; j++) {
+                const REAL e = exp_F(-fabs_F(z[j]));
+                z[j] *= (z[j] >= 0 ? 1.0_F : e) / (1.0_F + e);
+            }
+        }
+        """,
+    "gelu": """
+        /* z Phi(z) with the normal distribution function Phi. */
+        static void NAME_gelu(int n, REAL *z)
+        {
+            int j;
+            for (j = 0; j < n; j++) z[j] *= 0.5_F * erfc_F(-0.70710678118654752_F * z[j]);
+        }
+        """,
+    "mish": """
+        /* z tanh(log(1 + exp(z))), computed from exp(-|z|), which cannot overflow. */
+        static void NAME_mish(int n, REAL *z)
+        {
+            int j;
+            for (j = 0; j < n; j++) {
+                const REAL e = exp_F(-fabs_F(z[j]));
+                const REAL top = z[j] >= 0 ? 1.0_F + 2.0_F * e : e * (2.0_F + e);
+                z[j] *= top / (top + (z[j] >= 0 ? 2.0_F * e * e : 2.0_F));
+            }
+        }
+        """,
     "softmax": """
         static void NAME_softmax(int n, REAL *z)
         {
@@ -211,7 +252,7 @@ def fill_in(template: str, name: str, dtype: np.dtype[Any], label: str = "") -> 
     words = {
         "NAME": name,
         "MACRO": name.upper(),
-        "REAL": "float" if dtype == np.float32 else "double",
+        "REAL": c_type(dtype),
         "_F": "f" if dtype == np.float32 else "",
         "LABEL ": label if label.endswith("*") else f"{label} ",
     }
@@ -250,10 +291,23 @@ def features(names: tuple[str, ...] | None) -> str:
     """Return the lines of a comment that lists the features."""
     if names is None:
         return ""
-    # Slashes are escaped so that a name cannot end the comment or appear to start another.
-    texts = (json.dumps(name).replace("/", "\\u002f") for name in names)
-    lines = [f" *   {index} {text}" for index, text in enumerate(texts)]
+    lines = [f" *   {index} {in_comment(name)}" for index, name in enumerate(names)]
     return "\n".join([" *", " * Features:", *lines, ""])
+
+
+def in_comment(name: str) -> str:
+    """Return a name for a comment, which it can neither end nor appear to start another in."""
+    return json.dumps(name).replace("/", "\\u002f")
+
+
+def c_type(dtype: np.dtype[Any]) -> str:
+    """Return the C type of an array."""
+    return "float" if dtype == np.float32 else "double"
+
+
+def integers(array: NDArray[np.intp]) -> str:
+    """Format the elements of an array of ints."""
+    return _wrapped([str(x) for x in array.tolist()])
 
 
 def _integer(x: int) -> str:

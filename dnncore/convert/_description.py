@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from .._estimators.interface import Estimator, learnt_of
 from ..network import Network
 from ..predictor import Predictor
-from ._steps import Missing, Norm, Step
+from ._steps import Embedding, Missing, Norm, Step
 
 Model = Network | Predictor | Estimator
 
@@ -73,7 +73,12 @@ class Description:
 
     @property
     def n_parameters(self) -> int:
-        return sum(layer.W.size + layer.b.size for layer in self.layers)
+        embedded = sum(s.form.n_parameters for s in self.steps if isinstance(s, Embedding))
+        return embedded + sum(layer.W.size + layer.b.size for layer in self.layers)
+
+    @property
+    def n_bytes(self) -> int:
+        return self.n_parameters * self.dtype.itemsize
 
     def __str__(self) -> str:
         sizes = [self.n_features, *(layer.b.size for layer in self.layers)]
@@ -105,6 +110,9 @@ def describe(model: Model) -> Description:
         for number, layer in enumerate(description.layers)
         for name, array in (("weights", layer.W), ("biases", layer.b))
     }
+    for step in description.steps:
+        if isinstance(step, Embedding):
+            named |= {f"{name} of the embedding": x for name, x in step.learnt._asdict().items()}
     if (rescale := description.rescale) is not None:
         named |= {"target_scale": rescale.scale, "target_mean": rescale.mean}
     for name, array in named.items():
@@ -118,7 +126,7 @@ def describe(model: Model) -> Description:
 def _of_predictor(predictor: Predictor) -> Description:
     network = Network(
         predictor.layer_sizes, dtype=predictor.dtype, seed=0, activation=predictor.activation,
-        output=predictor.output, missing=predictor.missing,
+        output=predictor.output, missing=predictor.missing, embedding=predictor.embedding,
     )  # fmt: skip
     network.parameters[...] = predictor.parameters
     return _of_network(network, classes=predictor.classes_, fill=predictor.fill)
@@ -140,6 +148,8 @@ def _of_network(
     if network.missing is not None:
         fill = np.zeros(network.n_features, network.dtype) if fill is None else fill
         steps.append(Missing(fill, network.missing))
+    if network.embedding is not None and network.embedding_ is not None:
+        steps.append(Embedding(network.embedding, network.embedding_))
     last = len(network.coefs_) - 1
     layers = tuple(
         Layer(W, b, network.activation if number < last else "identity")
@@ -161,7 +171,7 @@ def _of_network(
 def _of_estimator(model: Any) -> Description:
     if not isinstance(model, Estimator):
         raise TypeError(
-            "model must be a Network, DNNClassifier, DNNRegressor or Predictor, "
+            "model must be a Network, an estimator or a predictor of dnncore, "
             f"got {type(model).__name__}"
         )
     from sklearn.utils.validation import check_is_fitted

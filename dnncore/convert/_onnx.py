@@ -2,28 +2,24 @@
 
 from __future__ import annotations
 
-import json
 import os
-from typing import TYPE_CHECKING, Any
-
-import numpy as np
-from numpy.typing import NDArray
+from typing import TYPE_CHECKING
 
 from .._data.atomic import write_atomically
-from .._version import __version__
-from ._description import Description, describe, plain_labels
+from ._description import describe
+from ._onnx_graph import Graph
+from ._onnx_network import append_network
+from ._onnx_table import append_table
+from ._table_description import TableDescription, describe_table
 
 if TYPE_CHECKING:
-    from ._description import Model
+    from ._table_description import AnyModel
 
-OPSET = 13  # the oldest version in which all operators behave as they are used here
 MAX_BYTES = 2**31 - 1  # of a protobuf message
 MAX_HEADER_BYTES = 1 << 20  # allowance for everything except the weights
 
-OPERATORS = {"logistic": "Sigmoid", "tanh": "Tanh", "relu": "Relu"}
 
-
-def to_onnx(model: Model, path: str | os.PathLike[str]) -> None:
+def to_onnx(model: AnyModel, path: str | os.PathLike[str]) -> None:
     """Write a model as an ONNX file.
 
     The graph has one input, ``X`` (n, n_features), of the model's dtype, for any number of rows
@@ -40,7 +36,7 @@ def to_onnx(model: Model, path: str | os.PathLike[str]) -> None:
 
     Parameters
     ----------
-    model : Network, fitted DNNClassifier or DNNRegressor, or Predictor
+    model : Network, fitted estimator, Predictor or TablePredictor
         The graph includes the input standardisation, the activations, the labels and the scale
         of the targets.
     path : str or path-like
@@ -60,6 +56,11 @@ def to_onnx(model: Model, path: str | os.PathLike[str]) -> None:
 
     Notes
     -----
+    The input and the numbers in the output of a TabularClassifier, TabularRegressor or
+    TablePredictor are double. A row is one for :class:`~dnncore.table_predictor.TablePredictor`,
+    whose notes describe it. The encoding, and all networks in their own type, are inside; the
+    metadata ``categories`` has a JSON list with the categories of each column, null for numbers.
+
     The graph uses only operators of the standard domain, version 13 (ONNX 1.8, 2020). The
     metadata contain ``dnncore_version`` and, if the model has feature names, ``feature_names`` as
     a JSON list.
@@ -71,113 +72,15 @@ def to_onnx(model: Model, path: str | os.PathLike[str]) -> None:
     >>> session = onnxruntime.InferenceSession("model.onnx")  # doctest: +SKIP
     >>> label, probabilities = session.run(None, {"X": X})  # doctest: +SKIP
     """
-    description = describe(model)
+    table = describe_table(model)
+    description = describe(model) if table is None else table
     graph = Graph()
-    n_bytes = description.n_parameters * description.dtype.itemsize + MAX_HEADER_BYTES
+    n_bytes = description.n_bytes + MAX_HEADER_BYTES
     if n_bytes > MAX_BYTES:
         raise ValueError(f"an ONNX file must be smaller than 2 GiB, got {n_bytes} bytes")
-    _append_model(graph, description)
+    if isinstance(description, TableDescription):
+        append_table(graph, description)
+    else:
+        append_network(graph, description)
     proto = graph.finish(description)
     write_atomically(path, proto.SerializeToString(deterministic=True))
-
-
-class Graph:
-    """An ONNX graph that is built node by node; values are referred to by name."""
-
-    def __init__(self) -> None:
-        try:
-            import onnx
-        except ModuleNotFoundError as error:
-            raise ImportError("to_onnx needs onnx: pip install 'dnncore[onnx]'") from error
-        self._onnx = onnx
-        self._nodes: list[Any] = []
-        self._constants: list[Any] = []
-        self._outputs: list[Any] = []
-
-    def constant(self, name: str, array: NDArray[Any]) -> str:
-        """Store an array, of numbers or strings, and return its name."""
-        self._constants.append(self._onnx.numpy_helper.from_array(array, name))
-        return name
-
-    def add(self, operator: str, *inputs: str, output: str = "", **attributes: Any) -> str:
-        """Append a node and return the name of its output."""
-        output = output or f"{operator.lower()}_{len(self._nodes)}"
-        node = self._onnx.helper.make_node(operator, inputs, [output], output, **attributes)
-        self._nodes.append(node)
-        return output
-
-    def declare_output(self, name: str, dtype: np.dtype[Any], *columns: int) -> None:
-        """Declare the value with this name, of shape (n, *columns), as an output."""
-        self._outputs.append(self._value(name, dtype, *columns))
-
-    def type_code(self, dtype: np.dtype[Any]) -> int:
-        """Return the ONNX code of an element type."""
-        code: int = self._onnx.helper.np_dtype_to_tensor_dtype(dtype)
-        return code
-
-    def _value(self, name: str, dtype: np.dtype[Any], *columns: int) -> Any:
-        code = self.type_code(dtype)
-        return self._onnx.helper.make_tensor_value_info(name, code, ["n", *columns])
-
-    def finish(self, description: Description) -> Any:
-        """Return the complete model."""
-        helper = self._onnx.helper
-        X = self._value("X", description.dtype, description.n_features)
-        graph = helper.make_graph(self._nodes, "dnncore", [X], self._outputs, self._constants)
-        opset = helper.make_opsetid("", OPSET)
-        proto = helper.make_model(
-            graph, opset_imports=[opset], ir_version=helper.find_min_ir_version_for([opset]),
-            producer_name="dnncore", producer_version=__version__, doc_string=str(description),
-        )  # fmt: skip
-        metadata = {"dnncore_version": __version__}
-        if description.feature_names is not None:
-            metadata["feature_names"] = json.dumps(description.feature_names)
-        helper.set_model_props(proto, metadata)
-        return proto
-
-
-def _append_model(graph: Graph, description: Description) -> None:
-    a = "X"
-    for step in description.steps:
-        a = step.to_onnx(graph, a)
-    for number, layer in enumerate(description.layers, start=1):
-        W, b = graph.constant(f"W_{number}", layer.W), graph.constant(f"b_{number}", layer.b)
-        a = graph.add("Gemm", a, W, b)
-        if layer.activation != "identity":
-            a = graph.add(OPERATORS[layer.activation], a)
-    if description.output == "identity":
-        _append_numbers(graph, description, a)
-    elif description.output == "logistic":
-        _append_indicators(graph, description, a)
-    else:
-        _append_classes(graph, description, a)
-
-
-def _append_numbers(graph: Graph, description: Description, z: str) -> None:
-    if description.rescale is None:
-        graph.add("Identity", z, output="variable")
-    else:
-        scaled = graph.add("Mul", z, graph.constant("target_scale", description.rescale.scale))
-        mean = graph.constant("target_mean", description.rescale.mean)
-        graph.add("Add", scaled, mean, output="variable")
-    graph.declare_output("variable", description.dtype, description.n_outputs)
-
-
-def _append_indicators(graph: Graph, description: Description, z: str) -> None:
-    positive = graph.add("Greater", z, graph.constant("zero", np.zeros((), description.dtype)))
-    int64 = np.dtype(np.int64)
-    graph.add("Cast", positive, output="label", to=graph.type_code(int64))
-    graph.add("Sigmoid", z, output="probabilities")
-    graph.declare_output("label", int64, description.n_outputs)
-    graph.declare_output("probabilities", description.dtype, description.n_outputs)
-
-
-def _append_classes(graph: Graph, description: Description, z: str) -> None:
-    assert description.classes is not None
-    labels = plain_labels(description.classes)
-    # Computed from the logits, as in DNNClassifier.predict: probabilities may be tied by rounding.
-    most = graph.add("ArgMax", z, axis=1, keepdims=0)
-    graph.add("Gather", graph.constant("classes", labels), most, output="label", axis=0)
-    graph.add("Softmax", z, output="probabilities", axis=1)
-    graph.declare_output("label", labels.dtype)
-    graph.declare_output("probabilities", description.dtype, description.n_outputs)

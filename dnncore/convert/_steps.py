@@ -11,15 +11,17 @@ from typing import TYPE_CHECKING, Any, ClassVar, Protocol
 import numpy as np
 from numpy.typing import NDArray
 
+from ..network import EmbeddingParameters, PiecewiseLinear
+
 if TYPE_CHECKING:
     import torch
 
 
 class OnnxNodes(Protocol):
-    """The interface of an ONNX graph that steps use, implemented by `_onnx.Graph`."""
+    """The interface of an ONNX graph that steps use, implemented by `_onnx_graph.Graph`."""
 
     def constant(self, name: str, array: NDArray[Any]) -> str:
-        """Store an array and return its name."""
+        """Store an array and return its name, which is new if another array has it already."""
 
     def add(self, operator: str, *inputs: str, **attributes: Any) -> str:
         """Append a node and return the name of its output."""
@@ -29,10 +31,10 @@ class OnnxNodes(Protocol):
 
 
 class CDefinitions(Protocol):
-    """The interface of a C file that steps use, implemented by `_c.CSource`."""
+    """The interface of a C file that steps use, implemented by `_c_source.CSource`."""
 
     def table(self, name: str, array: NDArray[Any]) -> str:
-        """Define a constant array and return its name."""
+        """Define a constant array and return its name, which is new if another one has it."""
 
     def function(self, name: str, template: str) -> str:
         """Define a function, once, and return its name."""
@@ -144,3 +146,82 @@ class Missing:
         from ._torch_modules import Missing
 
         return Missing(self.fill, self.features)
+
+
+@dataclass(frozen=True)
+class Embedding:
+    """Piecewise-linear embedding of numbers: ``s (x, c + q V, rest)``.
+
+    See :class:`dnncore.PiecewiseLinear`.
+    """
+
+    form: PiecewiseLinear
+    learnt: EmbeddingParameters
+
+    title: ClassVar[str] = "embedding"
+
+    def width(self, n_features: int) -> int:
+        return self.form.n_outputs
+
+    def to_onnx(self, graph: OnnxNodes, x: str) -> str:
+        s, V, c = self.learnt
+        numbers, rest = np.split(np.arange(self.form.n_inputs), [self.form.n_numeric])
+        parts = []
+        if numbers.size:
+            x_numbers = graph.add("Gather", x, graph.constant("embedded", numbers), axis=1)
+            column = graph.add("Unsqueeze", x_numbers, graph.constant("last_axis", np.array([2])))
+            shifted = graph.add("Sub", column, graph.constant("lower", self.form.lower))
+            inverse_width = graph.constant("inverse_width", self.form.inverse_width)
+            q = graph.add("Mul", shifted, inverse_width)
+            bounds = (graph.constant(f"q_{x}", np.array(x, s.dtype)) for x in (0, 1))
+            q = graph.add("Clip", q, *bounds)
+            # A product for each number: (n_numeric, n, n_bins) times (n_numeric, n_bins, size).
+            q = graph.add("Transpose", q, perm=[1, 0, 2])
+            e = graph.add("MatMul", q, graph.constant("V", V.transpose(0, 2, 1).copy()))
+            e = graph.add("Transpose", e, perm=[1, 0, 2])
+            e = graph.add("Add", e, graph.constant("c", c))
+            shape = graph.constant("shape", np.array([0, numbers.size * self.form.size]))
+            parts = [x_numbers, graph.add("Reshape", e, shape)]
+        if rest.size:
+            parts.append(graph.add("Gather", x, graph.constant("others", rest), axis=1))
+        out = parts[0] if len(parts) == 1 else graph.add("Concat", *parts, axis=1)
+        return graph.add("Mul", out, graph.constant("s", s))
+
+    def to_c(self, source: CDefinitions, x: str, out: str) -> str:
+        form, (s, V, c) = self.form, self.learnt
+        arguments = [str(form.n_inputs), str(form.n_numeric), str(form.n_bins), str(form.size), x]
+        arguments.append(source.table("s", s))
+        others = ("lower", form.lower), ("inverse_width", form.inverse_width), ("V", V), ("c", c)
+        for name, array in others:
+            arguments.append(source.table(name, array) if form.n_numeric else "0")
+        function = source.function(
+            "embed",
+            """
+            /* s (x, c + q V, rest), where q = (x - lower) inverse_width, clipped to [0, 1]. */
+            static void NAME_embed(int n_inputs, int n_numeric, int n_bins, int size,
+                                   const REAL *x, const REAL *s, const REAL *lower,
+                                   const REAL *inverse_width, const REAL *V, const REAL *c,
+                                   REAL *out)
+            {
+                int i, d, t;
+                for (i = 0; i < n_numeric; i++) *out++ = *s++ * x[i];
+                for (i = 0; i < n_numeric; i++, lower += n_bins, inverse_width += n_bins) {
+                    for (d = 0; d < size; d++, V += n_bins) {
+                        REAL sum = *c++;
+                        for (t = 0; t < n_bins; t++) {
+                            const REAL q = (x[i] - lower[t]) * inverse_width[t];
+                            if (q > 0) sum += (q < 1 ? q : 1) * V[t];
+                        }
+                        *out++ = *s++ * sum;
+                    }
+                }
+                for (i = n_numeric; i < n_inputs; i++) *out++ = *s++ * x[i];
+            }
+            """,
+        )
+        return f"{function}({', '.join(arguments)}, {out});"
+
+    def to_torch(self) -> torch.nn.Module:
+        from ._torch_modules import Embedding
+
+        return Embedding(self.form.lower, self.form.inverse_width, *self.learnt)

@@ -19,8 +19,18 @@ if TYPE_CHECKING:
 
     from ._description import Model
 
-MODULES = {"logistic": "Sigmoid", "tanh": "Tanh", "relu": "ReLU", "identity": "Identity"}
-FUNCTIONS = {"Sigmoid": "logistic", "Tanh": "tanh", "ReLU": "relu", "Softmax": "softmax"}
+MODULES = {
+    "logistic": "Sigmoid",
+    "tanh": "Tanh",
+    "relu": "ReLU",
+    "selu": "SELU",
+    "silu": "SiLU",
+    "gelu": "GELU",
+    "mish": "Mish",
+    "identity": "Identity",
+}
+FUNCTIONS = {module: name for name, module in MODULES.items() if name != "identity"}
+FUNCTIONS["Softmax"] = "softmax"
 NO_EFFECT = ("Identity", "Dropout", "Flatten")  # when rows are scored
 
 
@@ -37,7 +47,8 @@ def to_torch(model: Model, *, logits: bool = False) -> torch.nn.Sequential:
     Returns
     -------
     torch.nn.Sequential
-        ``Norm`` (input standardisation) and ``Missing`` (missing values), if the model has them;
+        ``Norm`` (input standardisation), ``Missing`` (missing values) and ``Embedding``
+        (:class:`dnncore.PiecewiseLinear`), if the model has them;
         ``Linear`` and an activation for each hidden layer; ``Linear``; finally ``Softmax``,
         ``Sigmoid`` or, for standardised targets, ``Rescale``. The parameters are trainable
         copies, of the model's dtype. ``Norm``, ``Missing`` and ``Rescale`` are modules of
@@ -86,7 +97,8 @@ def from_torch(sequential: torch.nn.Sequential, *, output: str | None = None) ->
     ----------
     sequential : torch.nn.Sequential
         ``Linear`` modules, all float32 or all float64, each but the last followed by the same
-        activation: ``Sigmoid``, ``Tanh``, ``ReLU`` or none. The last one may be followed by
+        activation: ``Sigmoid``, ``Tanh``, ``ReLU``, ``SELU``, ``SiLU``, ``GELU`` (without
+        approximation), ``Mish`` or none. The last one may be followed by
         ``Softmax`` over the columns or ``Sigmoid``. ``Identity``, ``Dropout`` and ``Flatten`` are
         omitted, because they have no effect when a row is scored. ``Norm``, ``Missing`` and
         ``Rescale`` of :func:`to_torch` are supported; ``Rescale`` is folded into the last layer.
@@ -199,6 +211,10 @@ def _read(modules: Iterator[tuple[str, Any]], known: dict[type, str]) -> _Stack:
         else:
             if kind == "Softmax" and module.dim not in (-1, 1):
                 raise ValueError(f"{where} must be over the columns, dim=-1, got dim={module.dim}")
+            if kind == "GELU" and module.approximate != "none":
+                raise ValueError(
+                    f"{where} must have approximate='none', got {module.approximate!r}"
+                )
             stack.layers[-1].function, stack.layers[-1].where = FUNCTIONS[kind], where
     if not stack.layers:
         raise ValueError("sequential must contain a Linear, got none")

@@ -79,3 +79,43 @@ class Rescale(torch.nn.Module):  # type: ignore[misc, unused-ignore]
 
     def extra_repr(self) -> str:
         return f"n_outputs={self.mean.numel()}"
+
+
+class Embedding(torch.nn.Module):  # type: ignore[misc, unused-ignore]
+    """Piecewise-linear embedding of numbers; `lower` and `inverse_width` are buffers.
+
+    Parameters
+    ----------
+    lower, inverse_width : array (n_numeric, n_bins)
+    s : array (n_outputs,)
+    V : array (n_numeric, size, n_bins)
+    c : array (n_numeric, size)
+    """
+
+    lower: Any
+    inverse_width: Any
+
+    def __init__(
+        self,
+        lower: NDArray[Any],
+        inverse_width: NDArray[Any],
+        s: NDArray[Any],
+        V: NDArray[Any],
+        c: NDArray[Any],
+    ) -> None:
+        super().__init__()
+        self.register_buffer("lower", torch.from_numpy(np.array(lower)))
+        self.register_buffer("inverse_width", torch.from_numpy(np.array(inverse_width)))
+        self.s, self.V, self.c = (
+            torch.nn.Parameter(torch.from_numpy(np.array(array))) for array in (s, V, c)
+        )
+
+    def forward(self, x: Any) -> Any:
+        numbers, rest = x[..., : len(self.c)], x[..., len(self.c) :]
+        q = ((numbers[..., None] - self.lower) * self.inverse_width).clamp(0, 1)
+        e = self.c + torch.einsum("...ft,fdt->...fd", q, self.V)
+        return self.s * torch.cat([numbers, e.flatten(-2), rest], dim=-1)
+
+    def extra_repr(self) -> str:
+        n_numeric, size, n_bins = self.V.shape
+        return f"n_numeric={n_numeric}, n_bins={n_bins}, size={size}"

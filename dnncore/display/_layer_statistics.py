@@ -9,6 +9,7 @@ from numpy.typing import ArrayLike, NDArray
 
 from .._estimators.interface import Estimator, checked_rows, encoded_targets, loss_options_of
 from ..network import Forward, Gradients, Network
+from ..reference import SELU_NEGATIVE
 from ._axes import BLUE, GREEN, ORANGE, finish, panels, require_matplotlib
 
 QUANTILES = (0.05, 0.25, 0.5, 0.75, 0.95)
@@ -36,8 +37,9 @@ class LayerStatisticsDisplay:
     flat : array (n_layers + 1,)
         Fraction of outputs that are saturated, that is, at a limit of the activation function,
         where its derivative is close to 0: equal to 0 for relu, within 1% of the range from a
-        limit for logistic and tanh. NaN for the input, the output and layers with activation
-        'identity'.
+        limit for logistic and tanh, within 1% of the lower limit for selu. For silu, gelu and
+        mish, the limit is 0 for z to minus infinity: z < -1 and output above -0.01. NaN for the
+        input, the output and layers with activation 'identity'.
     dead : array (n_layers + 1,)
         Fraction of units that are saturated for every row; NaN as in `flat`.
     gradient_norm, delta_rms : array (n_layers,), optional
@@ -244,7 +246,7 @@ def _activations(network: Network, forward: Forward) -> dict[str, Any]:
     names.append(f"output ({network.output})")
     flat, dead = np.full((2, len(outputs)), np.nan)
     for i in range(1, n_hidden + 1):
-        at_limit = _at_limit(network.activation, outputs[i])
+        at_limit = _at_limit(network.activation, forward.z[i - 1], outputs[i])
         if at_limit is not None:
             flat[i], dead[i] = at_limit.mean(), at_limit.all(axis=0).mean()
     return {
@@ -257,7 +259,7 @@ def _activations(network: Network, forward: Forward) -> dict[str, Any]:
     }
 
 
-def _at_limit(activation: str, a: NDArray[Any]) -> NDArray[np.bool_] | None:
+def _at_limit(activation: str, z: NDArray[Any], a: NDArray[Any]) -> NDArray[np.bool_] | None:
     """Return a mask of the saturated outputs; None if the activation does not saturate."""
     if activation == "relu":
         return np.asarray(a == 0)
@@ -265,6 +267,10 @@ def _at_limit(activation: str, a: NDArray[Any]) -> NDArray[np.bool_] | None:
         return np.asarray(np.minimum(a, 1 - a) < NEAR)
     if activation == "tanh":
         return np.asarray(1 - np.abs(a) < 2 * NEAR)
+    if activation == "selu":
+        return np.asarray(a < -(1 - NEAR) * SELU_NEGATIVE)
+    if activation in ("silu", "gelu", "mish"):
+        return np.asarray((z < -1) & (a > -NEAR))
     return None
 
 

@@ -15,6 +15,7 @@ from processes import run_python
 from sklearn.base import clone
 from sklearn.utils.estimator_checks import parametrize_with_checks
 
+from dnncore._data.cells import array_cells
 from dnncore.tabular import TableEncoder
 
 NAN, INF = np.nan, np.inf
@@ -183,8 +184,9 @@ def test_features_of_columns():
         [3, 4, 5, 6, 7], [0, 2], [8], [1]
     ]  # fmt: skip
     text = encoding.columns[0]
-    assert [text.feature_of(x) for x in ("10.0", "c", "unknown")] == [0, 3, -1]
-    assert text.missing_feature == 4
+    assert text.feature_of_code.tolist() == [0, 1, 2, 3, -1, 4]  # unknown, missing
+    cells = array_cells(np.array(["10.0", "c", "unknown", None], object))
+    assert text.codes(cells).tolist() == [0, 3, 4, -1]
 
 
 def test_missing_only_later():

@@ -2,9 +2,11 @@
 
 import numpy as np
 import pytest
+from differences import assert_close, jacobian
 from samples import learnable_classes
 
-from dnncore import DNNClassifier, DNNRegressor
+from dnncore import DNNClassifier, DNNRegressor, Network
+from dnncore.training import SGD, Trainer
 
 pytestmark = pytest.mark.filterwarnings("ignore::sklearn.exceptions.ConvergenceWarning")
 
@@ -28,6 +30,29 @@ def test_dropout_is_the_same_for_any_number_of_threads():
     assert not np.array_equal(DNNClassifier(**options).fit(X, y).network_.parameters, bits[0])
     options |= {"dropout": 0.4, "random_state": 1}
     assert not np.array_equal(DNNClassifier(**options).fit(X, y).network_.parameters, bits[0])
+
+
+@pytest.mark.parametrize("engine", ["builtin", "blas"])
+@pytest.mark.parametrize("activation", ["tanh", "selu", "silu", "gelu", "mish"])
+def test_a_step_is_the_gradient_of_the_loss_with_dropout(activation, engine):
+    """The loss of a first step is a function of the parameters: the units dropped depend only on
+    the seed."""
+    rng = np.random.default_rng(0)
+    X, y = rng.normal(size=(7, 4)), rng.integers(0, 3, 7)
+
+    def step(parameters):
+        network = Network((4, 9, 8, 3), activation=activation)
+        network.parameters[...] = parameters
+        solver = SGD(0.5, momentum=0)
+        trainer = Trainer(
+            network, solver, alpha=0.0, batch_size=7, dropout=0.4, seed=0, engine=engine
+        )
+        return trainer.run_epoch(X, y), (parameters - network.parameters) / 0.5
+
+    start = Network((4, 9, 8, 3), seed=1, activation=activation).parameters
+    _, gradient = step(start)
+    numerical = jacobian(lambda parameters: step(parameters)[0], start)
+    assert_close(gradient, numerical, 4)
 
 
 @pytest.mark.parametrize("make", [DNNClassifier, DNNRegressor])

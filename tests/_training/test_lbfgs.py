@@ -127,7 +127,7 @@ def test_xor_as_numbers_is_learnt():
     np.testing.assert_allclose(model.fit(X, y).predict(X), y, atol=0.1)
 
 
-@pytest.mark.parametrize("activation", ["logistic", "tanh", "relu", "identity"])
+@pytest.mark.parametrize("activation", ["logistic", "tanh", "relu", "identity", "selu", "mish"])
 def test_digits_are_learnt(activation):
     X, y = load_digits(n_class=3, return_X_y=True)
     X, y = X[:300] / 16.0, y[:300]

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 from hypothesis import strategies as st
 
-from dnncore import Network
+from dnncore import Network, PiecewiseLinear
 
 
 @pytest.fixture(scope="session")
@@ -19,9 +19,23 @@ def make_network():
         norm=True,
         seed=0,
         missing=None,
+        embed=None,
     ):
-        """Missing: None, or how many of the inputs are for missing values, at most."""
+        """Missing: None, or how many of the inputs are for missing values, at most.
+
+        embed: None, or how many numbers an embedding has; it excludes the others.
+        """
         rng = np.random.default_rng(seed)
+        if embed is not None:
+            rows = rng.normal(size=(50, max(embed, sizes[0]))).astype(dtype)
+            embedding = PiecewiseLinear.from_rows(rows, embed, n_bins=5, size=2)
+            network = Network(
+                (embedding.n_outputs, *sizes[1:]), dtype=dtype, seed=seed, activation=activation,
+                output=output, embedding=embedding,
+            )  # fmt: skip
+            network.embedding_.s[...] = rng.uniform(0.5, 1.5, embedding.n_outputs)
+            network.embedding_.c[...] = rng.normal(size=network.embedding_.c.shape)
+            return network
         if missing is not None:
             told = min(missing, sizes[0] // 2)
             missing = rng.permutation(sizes[0] - told)[:told]
@@ -42,11 +56,12 @@ def networks(make_network):
         make_network,
         st.lists(st.integers(1, 40), min_size=2, max_size=5),
         st.sampled_from([np.float32, np.float64]),
-        st.sampled_from(["logistic", "tanh", "relu", "identity"]),
+        st.sampled_from(["logistic", "tanh", "relu", "identity", "selu", "silu", "gelu", "mish"]),
         st.sampled_from(["softmax", "logistic", "identity"]),
         st.booleans(),
         st.integers(0, 1000),
         st.sampled_from([None, None, 0, 1, 20]),
+        st.sampled_from([None, None, 0, 1, 3]),
     )
 
 

@@ -110,7 +110,12 @@ class Doubled(nn.Linear):
 @pytest.mark.parametrize(
     ("modules", "error", "match"),
     [
-        ([nn.Linear(4, 3), nn.GELU(), nn.Linear(3, 2)], TypeError, r"module 1 \(GELU\)"),
+        ([nn.Linear(4, 3), nn.ELU(), nn.Linear(3, 2)], TypeError, r"module 1 \(ELU\)"),
+        (
+            [nn.Linear(4, 3), nn.GELU(approximate="tanh"), nn.Linear(3, 2)],
+            ValueError,
+            r"module 1 \(GELU\) must have approximate='none', got 'tanh'",
+        ),
         ([nn.Linear(4, 3), nn.Sequential(nn.Tanh(), nn.LayerNorm(3))], TypeError, r"1\.1 \(LayerN"),
         ([Doubled(4, 3)], TypeError, r"module 0 \(Doubled\)"),
         ([nn.Linear(4, 3), nn.LogSoftmax(dim=1)], TypeError, r"module 1 \(LogSoftmax\)"),

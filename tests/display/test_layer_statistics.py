@@ -12,7 +12,7 @@ from dnncore.display import LayerStatisticsDisplay
 pytestmark = pytest.mark.filterwarnings("ignore::sklearn.exceptions.ConvergenceWarning")
 
 
-@pytest.mark.parametrize("activation", ["relu", "logistic", "tanh", "identity"])
+@pytest.mark.parametrize("activation", ["relu", "logistic", "tanh", "identity", "selu", "gelu"])
 def test_layer_statistics_against_the_network(activation):
     network = Network((64, 12, 9, 10), seed=1, activation=activation)
     network.coefs_[0][:, 0], network.intercepts_[0][0] = 0, -100  # dead, if it can be
@@ -31,11 +31,13 @@ def test_layer_statistics_against_the_network(activation):
         assert np.isnan(display.flat).all()
     else:
         flat = {
-            "relu": lambda a: a <= 0,
-            "logistic": lambda a: (a < 0.01) | (a > 0.99),
-            "tanh": lambda a: np.abs(a) > 0.98,
+            "relu": lambda a, z: a <= 0,
+            "logistic": lambda a, z: (a < 0.01) | (a > 0.99),
+            "tanh": lambda a, z: np.abs(a) > 0.98,
+            "selu": lambda a, z: a < -0.99 * 1.7580993408473768,
+            "gelu": lambda a, z: (a > -0.01) & (z < -1),
         }[activation]
-        hidden = [flat(a) for a in outputs[1:3]]
+        hidden = [flat(a, z) for a, z in zip(outputs[1:3], forward.z[:2], strict=True)]
         assert display.flat[1:3] == pytest.approx([at.mean() for at in hidden])
         assert display.dead[1:3] == pytest.approx([at.all(axis=0).mean() for at in hidden])
         assert display.dead[1] >= 1 / 12

@@ -44,7 +44,7 @@ def gelu_terms(z: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
 
 def mish_terms(z: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     s = np.maximum(z, 0) + np.log1p(np.exp(-np.abs(z)))
-    e = np.exp(-2 * s)
+    e = np.exp(-s) ** 2
     return np.tanh(s), np.clip(z, LOWEST, -LOWEST) * (4 * e / (1 + e) ** 2) * sigmoid(z)
 
 

@@ -25,7 +25,7 @@ import dnncore
 from dnncore import DNNClassifier, Network
 from dnncore.predictor import Predictor
 
-ACTIVATIONS = ["identity", "logistic", "tanh", "relu"]
+ACTIVATIONS = ["identity", "logistic", "tanh", "relu", "selu", "silu", "gelu", "mish"]
 OUTPUTS = ["softmax", "logistic", "identity"]
 
 CLASSES = {

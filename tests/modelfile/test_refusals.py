@@ -20,7 +20,10 @@ from dnncore.predictor import Predictor
         ({"kind": "MLPClassifier"}, "kind must be"),
         ({"kind": "Network"}, "unknown metadata"),
         ({"kind": "DNNRegressor"}, "unknown metadata ['classes']"),
-        ({"activation": "sigmoid"}, "activation must be one of identity, logistic, tanh, relu,"),
+        (
+            {"activation": "sigmoid"},
+            "activation must be one of identity, logistic, tanh, relu, selu,",
+        ),
         ({"activation": ""}, "activation must be one of"),
         ({"activation": None}, "missing metadata ['activation']"),
         ({"output": "linear"}, "output must be one of softmax, logistic, identity, got 'linear'"),

@@ -1,0 +1,61 @@
+"""The nodes of a network in an ONNX graph."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from ._description import Description, plain_labels
+from ._onnx_activations import append_activation
+from ._onnx_graph import Graph
+
+
+def append_network(graph: Graph, description: Description) -> None:
+    """Append a network from the input X to its outputs."""
+    z = append_layers(graph, description, "X")
+    if description.output == "identity":
+        _append_numbers(graph, description, z)
+    elif description.output == "logistic":
+        _append_indicators(graph, description, z)
+    else:
+        _append_classes(graph, description, z)
+
+
+def append_layers(graph: Graph, description: Description, a: str) -> str:
+    """Append the steps and layers of a network, and return the name of the logits."""
+    for step in description.steps:
+        a = step.to_onnx(graph, a)
+    for number, layer in enumerate(description.layers, start=1):
+        W, b = graph.constant(f"W_{number}", layer.W), graph.constant(f"b_{number}", layer.b)
+        a = graph.add("Gemm", a, W, b)
+        a = append_activation(graph, layer.activation, a, description.dtype)
+    return a
+
+
+def _append_numbers(graph: Graph, description: Description, z: str) -> None:
+    if description.rescale is None:
+        graph.add("Identity", z, output="variable")
+    else:
+        scaled = graph.add("Mul", z, graph.constant("target_scale", description.rescale.scale))
+        mean = graph.constant("target_mean", description.rescale.mean)
+        graph.add("Add", scaled, mean, output="variable")
+    graph.declare_output("variable", description.dtype, description.n_outputs)
+
+
+def _append_indicators(graph: Graph, description: Description, z: str) -> None:
+    positive = graph.add("Greater", z, graph.constant("zero", np.zeros((), description.dtype)))
+    int64 = np.dtype(np.int64)
+    graph.add("Cast", positive, output="label", to=graph.type_code(int64))
+    graph.add("Sigmoid", z, output="probabilities")
+    graph.declare_output("label", int64, description.n_outputs)
+    graph.declare_output("probabilities", description.dtype, description.n_outputs)
+
+
+def _append_classes(graph: Graph, description: Description, z: str) -> None:
+    assert description.classes is not None
+    labels = plain_labels(description.classes)
+    # Computed from the logits, as in DNNClassifier.predict: probabilities may be tied by rounding.
+    most = graph.add("ArgMax", z, axis=1, keepdims=0)
+    graph.add("Gather", graph.constant("classes", labels), most, output="label", axis=0)
+    graph.add("Softmax", z, output="probabilities", axis=1)
+    graph.declare_output("label", labels.dtype)
+    graph.declare_output("probabilities", description.dtype, description.n_outputs)
