@@ -105,6 +105,18 @@ class TextCells(NamedTuple):
             parsed = [self._number(code, text) for code, text in enumerate(self.values)]
         return np.array([*parsed, np.nan])[self.codes]  # the code -1 takes the last
 
+    def dates(self) -> NDArray[np.float64]:
+        """Return the dates, in ISO 8601, that the texts represent, in days; NaN where missing.
+
+        Raises
+        ------
+        UnusableCells
+            If a text is not such a date.
+        """
+        used = set(np.unique(self.codes).tolist())
+        parsed = [_date(text) if code in used else None for code, text in enumerate(self.values)]
+        return days(np.array([*parsed, None], "datetime64[us]"))[self.codes]
+
     def _number(self, code: int, text: str) -> float:
         try:
             return parse_number(text)
@@ -261,6 +273,13 @@ def _float(cell: Any) -> float:
         return np.nan if cell is None else float(cell)
     except OverflowError:  # an integer beyond all floats
         return np.inf if cell > 0 else -np.inf
+
+
+def _date(text: str) -> Any:
+    try:
+        return _utc(datetime.fromisoformat(text))
+    except ValueError:
+        raise UnusableCells(f"must contain dates (ISO 8601), got {text!r:.80}") from None
 
 
 def _utc(cell: Any) -> Any:

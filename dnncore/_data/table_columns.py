@@ -58,6 +58,8 @@ class NumberColumn:
         NotANumber
             If a cell is text that is not numeric.
         """
+        if self.kind == "date" and isinstance(cells, TextCells) and cells.kind == "category":
+            return cells.dates()
         if cells.kind != self.kind and (cells.kind in TIMES or self.kind in TIMES):
             if cells.all_missing():
                 return np.full(cells.n_rows, np.nan)

@@ -115,6 +115,9 @@ class TabularModel(ABC):
     def _learnt(self) -> LearntTable: ...
 
     @abstractmethod
+    def _encode(self, name: str, y: Any, dtype: np.dtype[Any]) -> NDArray[Any]: ...
+
+    @abstractmethod
     def _adopt_learnt(self, learnt: Any) -> None: ...
 
 
@@ -141,12 +144,14 @@ def trainer_of(model: Estimator) -> Trainer | None:
     return getattr(model, "_trainer", None)
 
 
-def encoded_targets(model: Estimator, name: str, y: Any, dtype: np.dtype[Any]) -> NDArray[Any]:
+def encoded_targets(
+    model: Estimator | TabularModel, name: str, y: Any, dtype: np.dtype[Any]
+) -> NDArray[Any]:
     """Encode targets as the network of a fitted model is trained on them.
 
     Parameters
     ----------
-    model : Estimator
+    model : Estimator or TabularModel
         Fitted model.
     name : str
         Name of `y` in errors.

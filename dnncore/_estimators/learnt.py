@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, ClassVar
 
 import numpy as np
 from numpy.typing import NDArray
@@ -79,6 +79,7 @@ class LearntTableLabels:
     classes: NDArray[Any]
     prior: NDArray[np.float64]
     temperature: float
+    kind: ClassVar[str] = SINGLE
 
     @property
     def freeze_options(self) -> dict[str, Any]:

@@ -203,6 +203,10 @@ class TabularEstimator(BaseEstimator, TabularModel, metaclass=ABCMeta):  # type:
         check_is_fitted(self)
         return self.ensemble_.mean(self.encoder_.transform(X), n_threads=self.n_threads)
 
+    def _encode(self, name: str, y: Any, dtype: np.dtype[Any]) -> NDArray[Any]:
+        targets = self._targets(self._learnt())
+        return targets.encode(targets.check(name, y), dtype)
+
     def save(self, path: str | os.PathLike[str]) -> None:
         """Write the fitted model to a safetensors file; :func:`dnncore.load` reads it.
 
