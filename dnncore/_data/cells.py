@@ -65,7 +65,7 @@ class NumberCells(NamedTuple):
 
     def missing(self) -> NDArray[np.bool_]:
         """Return a mask of the missing cells."""
-        return np.isnan(self.values)
+        return np.asarray(np.isnan(self.values))
 
     def all_missing(self) -> bool:
         return bool(np.isnan(self.values).all())

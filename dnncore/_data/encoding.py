@@ -134,7 +134,7 @@ def category_indices(
     codes, texts = cells.codes, cells.values
     indices = categories.indices(texts)
     counts = np.bincount(codes[codes >= 0], minlength=len(texts))
-    unknown = {texts[code]: int(counts[code]) for code in np.flatnonzero(indices < 0)}
+    unknown = {texts[i]: int(counts[i]) for i in np.flatnonzero(indices < 0).tolist()}
     return np.append(indices, -1)[codes], Counter(unknown)  # the code -1 takes the last
 
 

@@ -110,7 +110,7 @@ class PartsInMemory:
     @property
     def y_train(self) -> NDArray[Any]:
         """Targets of the training rows."""
-        return self._y[self._train]  # type: ignore[no-any-return]
+        return self._y[self._train]
 
     def held_out(self) -> Iterator[TableRows]:
         if len(self._test):

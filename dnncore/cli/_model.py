@@ -50,7 +50,10 @@ class LoadedModel:
     @property
     def network(self) -> Network | Predictor:
         saved = self.saved
-        return saved if isinstance(saved, Network | Predictor) else saved.network_  # type: ignore[no-any-return]
+        network: Network | Predictor = (
+            saved if isinstance(saved, Network | Predictor) else saved.network_
+        )
+        return network
 
     @property
     def layer_sizes(self) -> tuple[int, ...]:

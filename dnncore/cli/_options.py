@@ -109,7 +109,7 @@ def _add_columns(columns: Any) -> None:
     columns.add_argument(
         "--missing",
         choices=("error", "mean", "indicator"),
-        help="network only: treatment of missing values in numeric columns: raise an error, replace them with "
+        help="treatment of missing values in numeric columns: raise an error, replace them with "
         "the mean of the column, or also add an indicator feature (default: error); with mean or "
         "indicator, a missing category is encoded as zeros",
     )
@@ -125,7 +125,7 @@ def _add_files(files: Any) -> None:
     files.add_argument(
         "--solver-state",
         action=argparse.BooleanOptionalAction,
-        help="network only: store the state of the solver in the model file, so that --resume "
+        help="store the state of the solver in the model file, so that --resume "
         "continues training exactly; without it, the file is smaller (default: store it)",
     )
     plot = files.add_mutually_exclusive_group()
@@ -154,8 +154,7 @@ def _add_rows(rows: Any) -> None:
         "--validation-fraction",
         metavar="F",
         type=types.fraction,
-        help="network only: fraction of the remaining rows to use as a validation set; 0 for none "
-        "(default: 0.1)",
+        help="fraction of the remaining rows to use as a validation set; 0 for none (default: 0.1)",
     )
     rows.add_argument(
         "--seed",
@@ -174,7 +173,7 @@ def _add_rows(rows: Any) -> None:
     rows.add_argument(
         "--blocks",
         action="store_true",
-        help="network only: read the rows in blocks whatever their size",
+        help="read the rows in blocks whatever their size",
     )
 
 
@@ -184,7 +183,7 @@ def _add_network(network: Any) -> None:
         metavar="N",
         type=types.count,
         nargs="*",
-        help="network only: sizes of the hidden layers, from input to output; without numbers, no "
+        help="sizes of the hidden layers, from input to output; without numbers, no "
         "hidden layers (default: 100)",
     )
     network.add_argument(
@@ -201,12 +200,12 @@ def _add_network(network: Any) -> None:
     network.add_argument(
         "--loss",
         choices=("squared_error", "huber"),
-        help="network only: loss, with --regression only (default: squared_error)",
+        help="loss, with --regression only (default: squared_error)",
     )
     network.add_argument(
         "--dtype",
         choices=("float32", "float64"),
-        help="network only: type of the data and weights (default: float32)",
+        help="type of the data and weights (default: float32)",
     )
 
 
@@ -214,7 +213,7 @@ def _add_training(training: Any) -> None:
     training.add_argument(
         "--resume",
         metavar="MODEL",
-        help="network only: resume the training of a model file, with the options it was trained with unless "
+        help="resume the training of a model file, with the options it was trained with unless "
         "given here; the held-out rows are the same if DATA, --test-size, --validation-fraction "
         "and --seed are the same",
     )
@@ -229,7 +228,7 @@ def _add_training(training: Any) -> None:
         "--members",
         metavar="N",
         type=types.count,
-        help="tabular only: number of networks (default: 8)",
+        help="number of networks (default: 8)",
     )
     training.add_argument(
         "--max-time",
@@ -252,13 +251,13 @@ def _add_training(training: Any) -> None:
     training.add_argument(
         "--schedule",
         choices=("constant", "newbob", "cosine", "coslog4"),
-        help="network only: change of the learning rate during training: none; half it and return to the best "
+        help="change of the learning rate during training: none; half it and return to the best "
         "weights when the loss stalls; half a cosine to 0; four cycles to 0 (default: constant)",
     )
     training.add_argument(
         "--solver",
         choices=("adam", "adamw", "sgd"),
-        help="network only: adam, adamw, or sgd with Nesterov momentum 0.9 (default: adam)",
+        help="adam, adamw, or sgd with Nesterov momentum 0.9 (default: adam)",
     )
     training.add_argument(
         "--weight-decay",
@@ -270,7 +269,7 @@ def _add_training(training: Any) -> None:
         "--alpha",
         metavar="F",
         type=types.penalty,
-        help="network only: strength of the L2 penalty on the weights (default: 1e-4)",
+        help="strength of the L2 penalty on the weights (default: 1e-4)",
     )
     training.add_argument(
         "--class-weight",
@@ -281,7 +280,7 @@ def _add_training(training: Any) -> None:
     training.add_argument(
         "--early-stopping",
         action=argparse.BooleanOptionalAction,
-        help="network only: monitor the score on the validation set instead of the training loss: stop when it "
+        help="monitor the score on the validation set instead of the training loss: stop when it "
         "no longer improves, and restore the weights of the best epoch (default: off)",
     )
     training.add_argument(
@@ -317,6 +316,11 @@ def choose_model(arguments: argparse.Namespace) -> None:
             arguments.validation_fraction = 0.1
         if arguments.solver_state is None:
             arguments.solver_state = True
+
+
+def only(model: str) -> str:
+    """List the options that only one kind of model has."""
+    return ", ".join(map(_flag, TABULAR_ONLY if model == TABULAR else NETWORK_ONLY))
 
 
 def _flag(name: str) -> str:

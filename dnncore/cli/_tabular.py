@@ -1,4 +1,4 @@
-"""What ``dnncore train`` does for an ensemble of networks on a table, instead of for one network."""
+"""What ``dnncore train`` does for an ensemble of networks, instead of for a single one."""
 
 from __future__ import annotations
 

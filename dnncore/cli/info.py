@@ -40,8 +40,10 @@ def run(arguments: argparse.Namespace) -> int:
     if isinstance(model.saved, Network | Predictor):
         print_facts(facts)
         return OK
-    own = _tabular_facts if isinstance(model, LoadedTabular) else _estimator_facts
-    print_facts(facts | own(model))
+    if isinstance(model, LoadedTabular):
+        print_facts(facts | _tabular_facts(model))
+    else:
+        print_facts(facts | _estimator_facts(model))
     params = model.saved.get_params(deep=False)
     del params["callback"]  # It is not stored in a file.
     print("parameters")

@@ -36,6 +36,7 @@ from ._options import (
     choose_model,
     new_estimator,
     new_tabular,
+    only,
     reconfigure,
 )
 from ._output import INTERRUPTED, OK, one_line, plural, warn
@@ -67,7 +68,7 @@ def add_parser(commands: Any) -> None:
         "encoding.",
         epilog="Rows are split into training and test rows, for a single network also into "
         "validation rows, stratified by class unless they are read in blocks. Every numeric "
-        "column is scaled. Empty cells, NA, NaN and null are missing values. Ctrl-C stops "
+        f"column is scaled. Only a single network has {only(NETWORK)}. Empty cells, NA, NaN and null are missing values. Ctrl-C stops "
         "training early: the model is evaluated and saved, and the exit status is 130.",
     )
     parser.set_defaults(run=run)

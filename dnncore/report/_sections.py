@@ -174,12 +174,8 @@ def _model(model: Any, rows: Rows) -> Markup:
         output_names=None if classes is None else list(map(str, classes)),
     )
     n_parameters = model.ensemble_.n_parameters if tabular else network.n_parameters
-    about = {
-        **(
-            {"Networks": f"{len(model.ensemble_.networks)}, of which one is drawn"}
-            if tabular
-            else {}
-        ),
+    about = {"Networks": f"{len(model.ensemble_.networks)}, one of them drawn"} if tabular else {}
+    about |= {
         "Parameters": f"{n_parameters:,} ({network.dtype})",
         **training_facts(history),
     }
@@ -187,9 +183,8 @@ def _model(model: Any, rows: Rows) -> Markup:
     drawn = element("div", Markup(drawing))
     parts = [element("div", drawn, facts(about), class_="side"), element("p", settings)]
     if history.loss_curve:
-        display = TrainingCurveDisplay(
-            **(_mean_curve(history) if tabular else training_curve(model))
-        )
+        curve = _mean_curve(history) if tabular else training_curve(model)
+        display = TrainingCurveDisplay(**curve)
         n = 1 + len(display.scores)
         parts.append(
             svg(
