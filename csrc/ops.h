@@ -348,13 +348,28 @@ typedef struct dnn_ops {
      *   OUT packed (k * packed_cols(m),) */
     void (*pack_weights)(ptrdiff_t k, ptrdiff_t m, const void *W, void *packed);
 
-    /* out = f(a W + b), bit for bit equal to layer_forward.
+    /* out = f(a W + b), bit for bit equal to layer_forward, except that the sign of a zero may
+     * differ. W must be finite.
      *   IN  a (n, k) with leading dimension ld_a >= k; packed W; b (m,)
      *   OUT out (n, m) with leading dimension ld_out >= packed_cols(m); the columns from m to
      *       packed_cols(m) are overwritten */
     void (*forward_packed)(ptrdiff_t n, ptrdiff_t k, ptrdiff_t m, const void *a, ptrdiff_t ld_a,
                            const void *packed, const void *b, dnn_activation activation,
                            ptrdiff_t ld_out, void *out);
+
+    /* Returns the number of elements of a packed embedding. */
+    ptrdiff_t (*packed_embedding)(const dnn_embedding *of);
+
+    /* Packs an embedding for single rows, in the same layout for all instruction sets.
+     *   IN  V, c as in embed
+     *   OUT packed (packed_embedding(of),) */
+    void (*pack_embedding)(const dnn_embedding *of, const void *V, const void *c, void *packed);
+
+    /* out as from embed, bit for bit.
+     *   IN  x, s as in embed; packed embedding
+     *   OUT out (n, m), must not overlap x */
+    void (*embed_packed)(const dnn_embedding *of, ptrdiff_t n, const void *x, const void *s,
+                         const void *packed, void *out);
 } dnn_ops;
 
 typedef struct dnn_isa {

@@ -21,8 +21,9 @@ cdef class Predictor:
     cdef const Py_ssize_t* _missing_data
     cdef char* _packed_data
     cdef Py_ssize_t _width, _itemsize
-    cdef object _embedding_struct
+    cdef object _embedding_struct, _packed_embedding
     cdef const void* _embedding  # const dnn_embedding *; NULL: none
+    cdef const void* _packed_embedding_data
     cdef int _typenum, _activation, _output
 
     # Compute the outputs (n, n_outputs) for n contiguous rows x (n, n_features): probabilities,

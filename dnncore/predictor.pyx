@@ -8,7 +8,7 @@ from libc.string cimport memcpy
 
 from ._core.arrays cimport empty_rows, fit_together, usable_as_it_is
 from ._core.csrc cimport DNN_IDENTITY, dnn_embedding, dnn_ops, isa, real
-from ._core.embedding cimport embed, embedding_of
+from ._core.embedding cimport embedding_of, first_bias, first_weight
 from ._core.rows cimport fill_missing
 from ._core.step cimport SOFTMAX
 
@@ -181,6 +181,7 @@ cdef class Predictor:
     cdef object _pack(self):
         """Pack the weights into panels; `_weights` contains the offset of each layer's weights."""
         cdef const dnn_ops* ops = <const dnn_ops*> self._ops
+        cdef const dnn_embedding* of = <const dnn_embedding*> self._embedding
         cdef Py_ssize_t l, k, m
         cols = [ops.packed_cols(size) for size in self.layer_sizes[1:]]
         ends = np.cumsum(np.array(self.layer_sizes[:-1]) * cols)
@@ -193,6 +194,12 @@ cdef class Predictor:
             ops.pack_weights(k, m,
                              self._parameter_data + (self._biases[l] - k * m) * self._itemsize,
                              self._packed_data + self._weights[l] * self._itemsize)
+        if of != NULL:
+            self._packed_embedding = aligned_empty(ops.packed_embedding(of), self.dtype)
+            self._packed_embedding_data = cnp.PyArray_DATA(self._packed_embedding)
+            ops.pack_embedding(of, self._parameter_data + first_weight(of) * self._itemsize,
+                               self._parameter_data + first_bias(of) * self._itemsize,
+                               <void*> self._packed_embedding_data)
 
     @classmethod
     def load(cls, path):
@@ -313,10 +320,9 @@ cdef class Predictor:
         cdef const dnn_embedding* of = <const dnn_embedding*> self._embedding
         if self._fill_data != NULL:
             self._fill_in(n, x, out)
-        elif self._typenum == cnp.NPY_FLOAT32:
-            embed(of, n, <const float*> x, <const float*> self._parameter_data, <float*> out)
-        else:
-            embed(of, n, <const double*> x, <const double*> self._parameter_data, <double*> out)
+        else:  # the parameters begin with s
+            (<const dnn_ops*> self._ops).embed_packed(of, n, x, self._parameter_data,
+                                                      self._packed_embedding_data, out)
 
     cdef void _fill_in(self, Py_ssize_t n, const char* x, char* out) noexcept nogil:
         cdef Py_ssize_t k = self.n_features, n_indicators = self._sizes[0] - k

@@ -8,7 +8,7 @@
 #ifndef DNN_EMBEDDING_H
 #define DNN_EMBEDDING_H
 
-#include "real.h"
+#include "panels.h"
 
 enum {
     EMBEDDING_ROWS = 64, /* rows whose sums are formed together */
@@ -114,6 +114,113 @@ static void embed(const dnn_embedding *of, ptrdiff_t n, const void *x_, const vo
             }
         }
         x += rows * k, out += rows * m;
+    }
+}
+
+/* For scoring, the arrays are packed for blocks of LANES numbers, the last one padded with zeros:
+ * c (size, LANES), lower (n_bins, LANES), inverse_width (n_bins, LANES), V (n_bins, size, LANES). */
+INLINE ptrdiff_t block_elements(const dnn_embedding *of)
+{
+    return (of->size + 2 * of->n_bins + of->n_bins * of->size) * LANES;
+}
+
+static ptrdiff_t packed_embedding(const dnn_embedding *of)
+{
+    return (of->n_numeric + LANES - 1) / LANES * block_elements(of);
+}
+
+static void pack_embedding(const dnn_embedding *of, const void *V_, const void *c_, void *packed_)
+{
+    const ptrdiff_t n_bins = of->n_bins, size = of->size;
+    const real *lower = of->lower, *inverse_width = of->inverse_width, *V = V_, *c = c_;
+    real *packed = packed_;
+    memset(packed, 0, (size_t)packed_embedding(of) * sizeof(real));
+    for (ptrdiff_t f = 0; f < of->n_numeric; f++) {
+        real *to = packed + f / LANES * block_elements(of) + f % LANES;
+        for (ptrdiff_t d = 0; d < size; d++, to += LANES) *to = c[f * size + d];
+        for (ptrdiff_t t = 0; t < n_bins; t++, to += LANES) *to = lower[f * n_bins + t];
+        for (ptrdiff_t t = 0; t < n_bins; t++, to += LANES) *to = inverse_width[f * n_bins + t];
+        for (ptrdiff_t t = 0; t < n_bins; t++)
+            for (ptrdiff_t d = 0; d < size; d++, to += LANES)
+                *to = V[(f * size + d) * n_bins + t];
+    }
+}
+
+enum { EMBEDDING_BINS = 32 }; /* bins whose q are computed together */
+
+/* sum[d] += sum over the bins of q[t] V[t, d] for LANES numbers. `sums` is a constant. */
+INLINE void add_packed_bins(int sums, ptrdiff_t bins, const real *q, const real *V, ptrdiff_t ld,
+                            real (*sum)[LANES])
+{
+    vec total[EMBEDDING_SUMS][LANES / VEC_LANES];
+    UNROLL
+    for (int d = 0; d < sums; d++) {
+        UNROLL
+        for (int i = 0; i < LANES / VEC_LANES; i++)
+            total[d][i] = ((const unaligned_vec *)sum[d])[i];
+    }
+    for (ptrdiff_t t = 0; t < bins; t++, q += LANES, V += ld) {
+        UNROLL
+        for (int d = 0; d < sums; d++) {
+            UNROLL
+            for (int i = 0; i < LANES / VEC_LANES; i++)
+                total[d][i] = VEC_FMA(((const unaligned_vec *)q)[i],
+                                      ((const unaligned_vec *)(V + d * LANES))[i], total[d][i]);
+        }
+    }
+    UNROLL
+    for (int d = 0; d < sums; d++) {
+        UNROLL
+        for (int i = 0; i < LANES / VEC_LANES; i++)
+            ((unaligned_vec *)sum[d])[i] = total[d][i];
+    }
+}
+
+/* The outputs of the embedding of `count` <= LANES numbers of a row. */
+static void embed_block(const dnn_embedding *of, ptrdiff_t count, const real *x, const real *s,
+                        const real *packed, real *out)
+{
+    const ptrdiff_t n_bins = of->n_bins, size = of->size;
+    const real *lower = packed + size * LANES, *inverse_width = lower + n_bins * LANES;
+    const real *V = inverse_width + n_bins * LANES;
+    real values[LANES] = {0};
+    memcpy(values, x, (size_t)count * sizeof(real));
+    for (ptrdiff_t d = 0; d < size; d += EMBEDDING_SUMS) {
+        const int sums = sums_from(d, size);
+        real sum[EMBEDDING_SUMS][LANES], q[EMBEDDING_BINS][LANES];
+        memcpy(sum, packed + d * LANES, (size_t)sums * sizeof(sum[0]));
+        for (ptrdiff_t t = 0; t < n_bins; t += EMBEDDING_BINS) {
+            const ptrdiff_t bins = n_bins - t < EMBEDDING_BINS ? n_bins - t : EMBEDDING_BINS;
+            for (ptrdiff_t b = 0; b < bins; b++)
+                for (int l = 0; l < LANES; l++)
+                    q[b][l] = clip_one((values[l] - lower[(t + b) * LANES + l]) *
+                                       inverse_width[(t + b) * LANES + l]);
+#define CALL(constant) \
+    add_packed_bins(constant, bins, q[0], V + (t * size + d) * LANES, size * LANES, sum)
+            FOR_SUMS(sums, CALL)
+#undef CALL
+        }
+        for (ptrdiff_t l = 0; l < count; l++)
+            for (int j = 0; j < sums; j++)
+                out[l * size + d + j] = s[l * size + d + j] * sum[j][l];
+    }
+}
+
+static void embed_packed(const dnn_embedding *of, ptrdiff_t n, const void *x_, const void *s_,
+                         const void *packed_, void *out_)
+{
+    const ptrdiff_t k = of->n_inputs, numbers = of->n_numeric, shift = numbers * of->size;
+    const real *x = x_, *s = s_;
+    real *out = out_;
+    for (ptrdiff_t r = 0; r < n; r++, x += k, out += k + shift) {
+        const real *packed = packed_;
+        for (ptrdiff_t i = 0; i < numbers; i++) out[i] = s[i] * x[i];
+        for (ptrdiff_t i = numbers; i < k; i++) out[shift + i] = s[shift + i] * x[i];
+        for (ptrdiff_t f = 0; f < numbers; f += LANES, packed += block_elements(of)) {
+            const ptrdiff_t count = numbers - f < LANES ? numbers - f : LANES;
+            const ptrdiff_t at = numbers + f * of->size;
+            embed_block(of, count, x + f, s + at, packed, out + at);
+        }
     }
 }
 

@@ -30,22 +30,37 @@ static void pack_weights(ptrdiff_t k, ptrdiff_t m, const void *W_, void *packed_
                 *packed++ = j + c < m ? W[p * m + j + c] : 0;
 }
 
-/* out += a row a (k,) times `count` panels. `count` is a constant; several panels at a time give
- * enough sums to hide the latency of the multiply-add. */
-INLINE void multiply_row(int count, ptrdiff_t k, const real *a, const real *panel, real *out)
+enum { ROW_TERMS = 256 }; /* terms of a row whose zeros are found together */
+
+/* Which of n <= ROW_TERMS elements of a are not 0; returns their number. */
+INLINE int nonzero(ptrdiff_t n, const real *a, int *index)
+{
+    int count = 0;
+    for (int p = 0; p < n; p++) {
+        index[count] = p;
+        count += a[p] != 0;
+    }
+    return count;
+}
+
+/* out += the elements a[index[p]], or a[p] if `index` is NULL, of a row a (k,) times `count` panels
+ * with the leading dimension `size`. `count` and whether `index` is NULL are constants; several
+ * panels at a time give enough sums to hide the latency of the multiply-add. */
+INLINE void multiply_row(int count, ptrdiff_t terms, const int *index, const real *a,
+                         const real *panel, ptrdiff_t size, real *out)
 {
     vec sum[4][2];
-    const ptrdiff_t size = k * TILE_COLS;
     UNROLL
     for (int i = 0; i < count; i++) {
         sum[i][0] = *(const unaligned_vec *)(out + i * TILE_COLS);
         sum[i][1] = *(const unaligned_vec *)(out + i * TILE_COLS + VEC_LANES);
     }
-    for (ptrdiff_t p = 0; p < k; p++, panel += TILE_COLS) {
+    for (ptrdiff_t t = 0; t < terms; t++) {
+        const ptrdiff_t p = index ? index[t] : t;
         vec factor = a[p] - (vec){0};
         UNROLL
         for (int i = 0; i < count; i++) {
-            const unaligned_vec *b = (const unaligned_vec *)(panel + i * size);
+            const unaligned_vec *b = (const unaligned_vec *)(panel + p * TILE_COLS + i * size);
             sum[i][0] = VEC_FMA(factor, b[0], sum[i][0]);
             sum[i][1] = VEC_FMA(factor, b[1], sum[i][1]);
         }
@@ -57,16 +72,35 @@ INLINE void multiply_row(int count, ptrdiff_t k, const real *a, const real *pane
     }
 }
 
+/* out += the terms of a row times all panels. Whether `index` is NULL is a constant. */
+INLINE void multiply_terms(ptrdiff_t terms, const int *index, ptrdiff_t m, const real *a,
+                           const real *packed, ptrdiff_t size, real *out)
+{
+    ptrdiff_t left = panels_of(m);
+    for (; left >= 4; left -= 4, packed += 4 * size, out += 4 * TILE_COLS)
+        multiply_row(4, terms, index, a, packed, size, out);
+    switch (left) {
+    case 3: multiply_row(3, terms, index, a, packed, size, out); break;
+    case 2: multiply_row(2, terms, index, a, packed, size, out); break;
+    case 1: multiply_row(1, terms, index, a, packed, size, out); break;
+    }
+}
+
+/* The weights of elements that are 0, of which relu and one-hot categories have many, are not read:
+ * a row is multiplied as fast as its weights are read. They must be finite. */
 static void product_of_row(ptrdiff_t k, ptrdiff_t m, const real *a, const real *packed,
                            real *out)
 {
-    ptrdiff_t left = panels_of(m);
-    for (; left >= 4; left -= 4, packed += 4 * k * TILE_COLS, out += 4 * TILE_COLS)
-        multiply_row(4, k, a, packed, out);
-    switch (left) {
-    case 3: multiply_row(3, k, a, packed, out); break;
-    case 2: multiply_row(2, k, a, packed, out); break;
-    case 1: multiply_row(1, k, a, packed, out); break;
+    for (ptrdiff_t first = 0; first < k; first += ROW_TERMS) {
+        const ptrdiff_t terms = k - first < ROW_TERMS ? k - first : ROW_TERMS;
+        const real *part = packed + first * TILE_COLS;
+        int index[ROW_TERMS], zeros = 0;
+        for (ptrdiff_t p = 0; p < terms; p++) zeros += a[first + p] == 0;
+        if (zeros * 8 > terms)
+            multiply_terms(nonzero(terms, a + first, index), index, m, a + first, part,
+                           k * TILE_COLS, out);
+        else
+            multiply_terms(terms, NULL, m, a + first, part, k * TILE_COLS, out);
     }
 }
 

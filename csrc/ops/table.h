@@ -55,4 +55,7 @@ const dnn_ops OPS = {
     .packed_cols = packed_cols,
     .pack_weights = pack_weights,
     .forward_packed = forward_packed,
+    .packed_embedding = packed_embedding,
+    .pack_embedding = pack_embedding,
+    .embed_packed = embed_packed,
 };

@@ -103,6 +103,11 @@ cdef extern from "ops.h" nogil:
         void (*forward_packed)(Py_ssize_t n, Py_ssize_t k, Py_ssize_t m, const void* a,
                                Py_ssize_t ld_a, const void* packed, const void* b,
                                int activation, Py_ssize_t ld_out, void* out) noexcept nogil
+        Py_ssize_t (*packed_embedding)(const dnn_embedding* of) noexcept nogil
+        void (*pack_embedding)(const dnn_embedding* of, const void* V, const void* c,
+                               void* packed) noexcept nogil
+        void (*embed_packed)(const dnn_embedding* of, Py_ssize_t n, const void* x, const void* s,
+                             const void* packed, void* out) noexcept nogil
 
     ctypedef struct dnn_isa:
         const char* name

@@ -20,8 +20,8 @@ class TableEncoder(TransformerMixin, BaseEstimator):  # type: ignore[misc]
     """Encode a table of numbers, categories, dates and missing values as a matrix of floats.
 
     A table is a DataFrame of pandas or polars, a table of pyarrow (or any object with the Arrow
-    stream interface), a 2-D array of numbers or objects, or a list of rows. The same cells give
-    the same bits in each of them.
+    stream interface), a 2-D array of numbers or objects, or a list of rows or of dicts. The same
+    cells give the same bits in each of them.
 
     ============================== =============================================================
     column                         features

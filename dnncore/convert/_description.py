@@ -87,7 +87,7 @@ class Description:
         return f"{'-'.join(map(str, sizes))}, {steps}{self.dtype}{activation}, {self.output}"
 
 
-def describe(model: Model) -> Description:
+def describe(model: Model | Any) -> Description:
     """Return the description of a model; its arrays may be views of the model's arrays.
 
     Raises
@@ -171,7 +171,7 @@ def _of_network(
 def _of_estimator(model: Any) -> Description:
     if not isinstance(model, Estimator):
         raise TypeError(
-            "model must be a Network, an estimator or a predictor of dnncore, "
+            "model must be a Network, an estimator of dnncore, a TablePredictor or Predictor, "
             f"got {type(model).__name__}"
         )
     from sklearn.utils.validation import check_is_fitted

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 from numpy.typing import NDArray
 
@@ -12,7 +14,10 @@ from ._onnx_network import append_layers
 from ._table_description import TableDescription
 
 INT64 = np.dtype(np.int64)
-OUTPUTS = {"softmax": ("Softmax", {"axis": 1}), "logistic": ("Sigmoid", {})}
+OUTPUTS: dict[str, tuple[str, dict[str, Any]]] = {
+    "softmax": ("Softmax", {"axis": 1}),
+    "logistic": ("Sigmoid", {}),
+}
 
 
 def append_table(graph: Graph, table: TableDescription) -> None:

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any, ClassVar, Protocol
 import numpy as np
 from numpy.typing import NDArray
 
-from ..network import EmbeddingParameters, PiecewiseLinear
+from .._core.piecewise_linear import EmbeddingParameters, PiecewiseLinear
 
 if TYPE_CHECKING:
     import torch

@@ -12,13 +12,10 @@ from numpy.typing import NDArray
 
 from .._data.table_columns import CategoryColumn
 from .._data.table_encoding import TableEncoding
-from .._estimators.interface import Estimator
-from ..network import Network
-from ..predictor import Predictor
 from ..table_predictor import TablePredictor
-from ._description import Description, describe
+from ._description import Description, Model, describe
 
-AnyModel = Network | Predictor | Estimator | TablePredictor | Any  # also tabular estimators
+AnyModel = Model | TablePredictor | Any  # also tabular estimators, which import scikit-learn
 
 
 class Numbers(NamedTuple):

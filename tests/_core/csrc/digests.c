@@ -8,6 +8,7 @@
 #include "elements.h"
 #include "layers.h"
 #include "losses.h"
+#include "packed_embedding.h"
 #include "rows.h"
 #include "training.h"
 
@@ -55,6 +56,7 @@ static const struct {
     {"update_adamw", update, DNN_ADAMW},
     {"layer_forward", layer_forward, 0},
     {"forward_packed", forward_packed, 0},
+    {"embed_packed", embed_packed, 0},
     {"layer_delta", layer_delta, 0},
     {"layer_update_sgd", layer_update, DNN_SGD},
     {"layer_update_momentum", layer_update, DNN_MOMENTUM},

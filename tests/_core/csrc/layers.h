@@ -74,6 +74,9 @@ static void forward_packed(context *t, int unused)
         void *b = numbers(t, m, -1, 1), *packed = array(t, k * width);
         void *rows = array(t, n * k), *expected = array(t, n * m);
         void *out = array(t, (n - 1) * ld_out + width);
+        const int zeros = s % 4;  /* none, or up to 3 of 4 elements */
+        for (ptrdiff_t i = 0; i < (n - 1) * ld_a + k; i++)
+            if ((int)(random_bits(t) % 4) < zeros) put(t, a, i, 0);
         t->ops->pack_weights(k, m, W, packed);
         t->ops->forward_packed(n, k, m, a, ld_a, packed, b, activation, ld_out, out);
         for (ptrdiff_t r = 0; r < n; r++)
