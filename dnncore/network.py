@@ -147,8 +147,8 @@ class Network:
     ``MLPClassifier``, so that both start from the same weights. NumPy guarantees that this
     stream does not change. For the activations that scikit-learn does not have, the initial weights
     are uniform with variance 1 / n_in ('selu'; LeCun et al. 1998) or 2 / n_in ('silu', 'gelu',
-    'mish'; He et al. 2015), and the initial biases are 0. After them, the ``V`` of an embedding is drawn, uniform in
-    +-1 / sqrt(n_bins); its ``s`` is 1 and its ``c`` is 0.
+    'mish'; He et al. 2015), and the initial biases are 0. After them, the ``V`` of an embedding is
+    drawn, uniform in +-1 / sqrt(n_bins); its ``s`` is 1 and its ``c`` is 0.
 
     Examples
     --------

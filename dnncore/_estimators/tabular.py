@@ -24,6 +24,7 @@ from .._training.recipe import Recipe
 from ..ensemble import Ensemble
 from ..table_predictor import TablePredictor
 from .folds import folds
+from .importances import permutation_importances
 from .interface import TabularModel
 from .params import hidden_sizes, validate_table_params
 from .progress import progress_bar
@@ -52,7 +53,7 @@ class TabularEstimator(BaseEstimator, TabularModel, metaclass=ABCMeta):  # type:
 
     @abstractmethod
     def _finish(
-        self, learnt: Any, targets: Targets, y: NDArray[Any], labels: Labels,
+        self, learnt: Any, y: NDArray[Any], labels: Labels,
         held_out: list[NDArray[np.intp]], logits: list[NDArray[Any]],
     ) -> None:  # fmt: skip
         """Learn from the logits of the rows that each member was trained without."""
@@ -92,7 +93,13 @@ class TabularEstimator(BaseEstimator, TabularModel, metaclass=ABCMeta):  # type:
                 member.trainer.network.logits(rows[member.held_out], n_threads=self.n_threads)
                 for member in trained
             ]
-            self._finish(learner.learnt(), targets, y, labels, held_out, logits)
+            self._finish(learner.learnt(), y, labels, held_out, logits)
+            self.__dict__.pop("feature_importances_", None)
+            if self.importances:
+                networks = self.ensemble_.networks
+                self.feature_importances_ = permutation_importances(
+                    networks, rows, labels, held_out, encoder.encoding_.features, random
+                )
 
     @contextmanager
     def _unchanged_on_error(self) -> Iterator[None]:
@@ -186,6 +193,10 @@ class TabularEstimator(BaseEstimator, TabularModel, metaclass=ABCMeta):  # type:
         return trained
 
     # -------------------------------------------------------------------------- scoring
+
+    @property
+    def n_iter_(self) -> NDArray[np.intp]:
+        return np.array([history.n_iter for history in self.histories_])
 
     def freeze(self) -> TablePredictor:
         """Create a predictor: a copy for scoring, one row in microseconds.
