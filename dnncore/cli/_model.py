@@ -98,7 +98,7 @@ class LoadedModel:
         if isinstance(self.saved, Network):
             return np.arange(self.layer_sizes[-1])
         if isinstance(self.saved, Predictor):
-            return self.saved.classes_  # type: ignore[no-any-return]
+            return self.saved.classes_
         classes: NDArray[Any] = learnt_of(self.saved).classes
         return classes
 
