@@ -169,7 +169,7 @@ def _of_network(
 def _of_estimator(model: Any) -> Description:
     if not isinstance(model, Estimator):
         raise TypeError(
-            "model must be a Network, an estimator of dnncore, a TablePredictor or Predictor, "
+            "model must be a Network, DNNClassifier, DNNRegressor or Predictor, "
             f"got {type(model).__name__}"
         )
     from sklearn.utils.validation import check_is_fitted

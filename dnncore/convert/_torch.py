@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 
 from .._core import checks as check
 from .._core.names import OUTPUTS
+from .._core.piecewise_linear import PiecewiseLinear
 from ..network import Network
 from ._description import describe
 
@@ -51,9 +52,9 @@ def to_torch(model: Model, *, logits: bool = False) -> torch.nn.Sequential:
         (:class:`dnncore.PiecewiseLinear`), if the model has them;
         ``Linear`` and an activation for each hidden layer; ``Linear``; finally ``Softmax``,
         ``Sigmoid`` or, for standardised targets, ``Rescale``. The parameters are trainable
-        copies, of the model's dtype. ``Norm``, ``Missing`` and ``Rescale`` are modules of
-        dnncore, which must be installed to unpickle the whole module; their arrays are part of
-        the ``state_dict`` and are not trained.
+        copies, of the model's dtype. ``Norm``, ``Missing``, ``Embedding`` and ``Rescale`` are
+        modules of dnncore, which must be installed to unpickle the whole module; their arrays are
+        part of the ``state_dict``, and only those that an embedding learns are trained.
 
     Raises
     ------
@@ -100,9 +101,9 @@ def from_torch(sequential: torch.nn.Sequential, *, output: str | None = None) ->
         activation: ``Sigmoid``, ``Tanh``, ``ReLU``, ``SELU``, ``SiLU``, ``GELU`` (without
         approximation), ``Mish`` or none. The last one may be followed by
         ``Softmax`` over the columns or ``Sigmoid``. ``Identity``, ``Dropout`` and ``Flatten`` are
-        omitted, because they have no effect when a row is scored. ``Norm``, ``Missing`` and
-        ``Rescale`` of :func:`to_torch` are supported; ``Rescale`` is folded into the last layer.
-        Sequential modules may be nested.
+        omitted, because they have no effect when a row is scored. ``Norm``, ``Missing``,
+        ``Embedding`` and ``Rescale`` of :func:`to_torch` are supported; ``Rescale`` is folded into
+        the last layer. Sequential modules may be nested.
     output : {'softmax', 'logistic', 'identity'}, optional
         Function applied to the outputs of the last ``Linear``. Default: that of the module, which
         is 'identity' if it returns logits. Pass 'softmax' for a module that was trained with
@@ -144,10 +145,10 @@ def _require_torch(function: str) -> Any:
 
 
 def _known_kinds(torch: Any) -> dict[type, str]:
-    from ._torch_modules import Missing, Norm, Rescale
+    from ._torch_modules import Embedding, Missing, Norm, Rescale
 
     names = ("Linear", *FUNCTIONS, *NO_EFFECT)
-    own = {Norm: "Norm", Missing: "Missing", Rescale: "Rescale"}
+    own = {Norm: "Norm", Missing: "Missing", Embedding: "Embedding", Rescale: "Rescale"}
     return {getattr(torch.nn, name): name for name in names} | own
 
 
@@ -172,13 +173,14 @@ class _Layer:
 class _Stack:
     norm: tuple[NDArray[Any], NDArray[Any]] | None
     missing: NDArray[Any] | None
+    embedding: dict[str, NDArray[Any]] | None
     layers: list[_Layer]
     rescale: tuple[NDArray[Any], NDArray[Any]] | None
 
 
 def _read(modules: Iterator[tuple[str, Any]], known: dict[type, str]) -> _Stack:
     """Read the modules, checking that each may follow the previous one."""
-    stack = _Stack(None, None, [], None)
+    stack = _Stack(None, None, None, [], None)
     for index, module in modules:
         # The exact type: a subclass of Linear may compute something else.
         kind = known.get(type(module), "")
@@ -192,6 +194,8 @@ def _read(modules: Iterator[tuple[str, Any]], known: dict[type, str]) -> _Stack:
             continue
         if stack.rescale is not None:
             raise ValueError(f"{where} must not follow Rescale")
+        if kind in ("Missing", "Norm") and stack.embedding is not None:
+            raise ValueError(f"{where} must not follow Embedding")
         if kind == "Missing":
             if stack.missing is not None or stack.layers:
                 raise ValueError(f"{where} must occur only once, before the first Linear")
@@ -202,6 +206,11 @@ def _read(modules: Iterator[tuple[str, Any]], known: dict[type, str]) -> _Stack:
             if stack.norm is not None or stack.missing is not None or stack.layers:
                 raise ValueError(f"{where} must be the first module")
             stack.norm = _array(module.mean, where), _array(module.scale, where)
+        elif kind == "Embedding":
+            if stack.norm is not None or stack.missing is not None or stack.layers:
+                raise ValueError(f"{where} must be the first module")
+            names = ("lower", "inverse_width", "s", "V", "c")
+            stack.embedding = {name: _array(getattr(module, name), where) for name in names}
         elif kind == "Linear":
             stack.layers.append(_linear(module, where, stack))
         elif not stack.layers or stack.layers[-1].function != "identity":
@@ -268,10 +277,18 @@ def _output_of(stack: _Stack, wanted: str | None) -> str:
 
 def _build(stack: _Stack, activation: str, output: str) -> Network:
     sizes = [stack.layers[0].W.shape[0], *(layer.b.size for layer in stack.layers)]
+    embedding = None
+    if (arrays := stack.embedding) is not None:
+        n_numeric, size = arrays["c"].shape
+        n_inputs = arrays["s"].size - n_numeric * size
+        embedding = PiecewiseLinear(arrays["lower"], arrays["inverse_width"], n_inputs, size)
     network = Network(
         sizes, dtype=stack.layers[0].W.dtype, seed=0, activation=activation, output=output,
-        missing=stack.missing,
+        missing=stack.missing, embedding=embedding,
     )  # fmt: skip
+    if arrays is not None and network.embedding_ is not None:
+        for name, learnt in network.embedding_._asdict().items():
+            learnt[...] = arrays[name]
     for layer, W, b in zip(stack.layers, network.coefs_, network.intercepts_, strict=True):
         W[...], b[...] = layer.W, layer.b
     if stack.norm is not None:

@@ -111,7 +111,8 @@ class Embedding(torch.nn.Module):  # type: ignore[misc, unused-ignore]
         )
 
     def forward(self, x: Any) -> Any:
-        numbers, rest = x[..., : len(self.c)], x[..., len(self.c) :]
+        n_numeric = self.c.shape[0]
+        numbers, rest = x[..., :n_numeric], x[..., n_numeric:]
         q = ((numbers[..., None] - self.lower) * self.inverse_width).clamp(0, 1)
         e = self.c + torch.einsum("...ft,fdt->...fd", q, self.V)
         return self.s * torch.cat([numbers, e.flatten(-2), rest], dim=-1)
