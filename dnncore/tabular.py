@@ -15,7 +15,13 @@ from ._data.table_encoder import TableEncoder
 from ._estimators.calibration import temperature
 from ._estimators.label_learning import LabelLearner
 from ._estimators.labels import LabelTargets
-from ._estimators.learnt import SINGLE, LearntLabels, LearntNumbers
+from ._estimators.learnt import (
+    SINGLE,
+    LearntLabels,
+    LearntNumbers,
+    LearntTableLabels,
+    LearntTableNumbers,
+)
 from ._estimators.numeric import NumberLearner, NumberTargets
 from ._estimators.tabular import TabularEstimator
 from .ensemble import outputs_of, scale_logits
@@ -254,9 +260,6 @@ class TabularClassifier(ClassifierMixin, TabularEstimator):  # type: ignore[misc
         labels: NDArray[Any] = self.classes_[p.argmax(axis=1)]
         return labels
 
-    def _freeze_options(self) -> dict[str, Any]:
-        return {"classes": self.classes_}
-
     def _new_learner(self) -> LabelLearner:
         return LabelLearner(None, None, self.class_weight)
 
@@ -278,6 +281,7 @@ class TabularClassifier(ClassifierMixin, TabularEstimator):  # type: ignore[misc
         held_out: list[NDArray[np.intp]], logits: list[NDArray[Any]],
     ) -> None:  # fmt: skip
         """Find the temperature, and fold it into the networks."""
+        assert learnt.prior is not None
         self.classes_, self.class_prior_ = learnt.classes, learnt.prior
         rows, z = np.concatenate(held_out), np.concatenate(logits)
         assert labels.label is not None
@@ -288,6 +292,13 @@ class TabularClassifier(ClassifierMixin, TabularEstimator):  # type: ignore[misc
         z /= z.dtype.type(self.temperature_)
         self.oof_predict_proba_ = np.full((len(y), z.shape[1]), np.nan, z.dtype)
         self.oof_predict_proba_[rows] = outputs_of(self.ensemble_.networks[0], z)
+
+    def _learnt(self) -> LearntTableLabels:
+        return LearntTableLabels(self.classes_, self.class_prior_, self.temperature_)
+
+    def _adopt_learnt(self, learnt: LearntTableLabels) -> None:
+        self.classes_, self.class_prior_ = learnt.classes, learnt.prior
+        self.temperature_ = learnt.temperature
 
 
 class TabularRegressor(RegressorMixin, TabularEstimator):  # type: ignore[misc]
@@ -483,13 +494,6 @@ class TabularRegressor(RegressorMixin, TabularEstimator):  # type: ignore[misc]
         numbers = np.clip(numbers, *self.target_range_)
         return numbers.ravel() if self._target_ndim == 1 else numbers
 
-    def _freeze_options(self) -> dict[str, Any]:
-        return {
-            "target_mean": self.target_mean_,
-            "target_scale": self.target_scale_,
-            "target_range": self.target_range_,
-        }
-
     def _new_learner(self) -> NumberLearner:
         return NumberLearner(None, norm=True)
 
@@ -509,6 +513,16 @@ class TabularRegressor(RegressorMixin, TabularEstimator):  # type: ignore[misc]
         self.target_range_ = columns.min(axis=0), columns.max(axis=0)
         self.oof_prediction_ = np.full(y.shape, np.nan)
         self.oof_prediction_[np.concatenate(held_out)] = self._in_units_of_y(np.concatenate(logits))
+
+    def _learnt(self) -> LearntTableNumbers:
+        return LearntTableNumbers(
+            self._target_ndim, self.target_mean_, self.target_scale_, *self.target_range_
+        )
+
+    def _adopt_learnt(self, learnt: LearntTableNumbers) -> None:
+        self._target_ndim = learnt.ndim
+        self.target_mean_, self.target_scale_ = learnt.mean, learnt.scale
+        self.target_range_ = learnt.low, learnt.high
 
     def __sklearn_tags__(self) -> Any:
         tags = super().__sklearn_tags__()

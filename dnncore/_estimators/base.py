@@ -28,7 +28,7 @@ from ..training import Trainer
 from .block_rows import BlockRows, LabelledBlocks
 from .callbacks import CallbackSupport, epoch_calls, fit_with_callbacks
 from .html import estimator_html
-from .interface import AUTO, Estimator, early_stopping_of
+from .interface import AUTO, Estimator, early_stopping_of, table_rows_of
 from .learning import RowsLearner
 from .params import validate_params
 from .rows import LabelledRows, RowChecker, indexable_rows, labelled
@@ -265,7 +265,10 @@ class DNNEstimator(CallbackSupport, BaseEstimator, Estimator, metaclass=ABCMeta)
             Predictor with outputs in the units of `y`.
         """
         check_is_fitted(self)
-        return self.network_.freeze(**self._learnt().freeze_options)
+        predictor = self.network_.freeze(**self._learnt().freeze_options)
+        if hasattr(self, "table_"):
+            predictor.encoder = table_rows_of(self.network_, self.table_)
+        return predictor
 
     def save(self, path: str | os.PathLike[str], *, solver_state: bool = False) -> None:
         """Write the fitted model to a safetensors file; :func:`dnncore.load` reads it.

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from itertools import zip_longest
 from types import MappingProxyType
 from typing import NamedTuple
 
@@ -137,3 +138,21 @@ class History:
         for name, value in found.metrics.items():
             self.metrics.setdefault(name, []).append(value)
         return best
+
+
+def mean_history(histories: Sequence[History]) -> History:
+    """Return the history of an ensemble: the means over the members that reached an epoch."""
+    return History(
+        _mean_curve([history.loss_curve for history in histories]),
+        _mean_curve([history.validation_scores for history in histories]),
+        _mean_curve([history.validation_losses for history in histories]),
+        best_loss=float(np.mean([history.best_loss for history in histories])),
+        best_validation_score=float(np.mean([x.best_validation_score for x in histories])),
+        n_iter=max(history.n_iter for history in histories),
+        t=sum(history.t for history in histories),
+    )
+
+
+def _mean_curve(curves: Sequence[Sequence[float]]) -> list[float]:
+    by_epoch = zip_longest(*curves)
+    return [float(np.mean([x for x in values if x is not None])) for values in by_epoch]

@@ -97,8 +97,6 @@ def describe(model: Model | Any) -> Description:
     ValueError
         If an estimator is not fitted, or a parameter of the model is not finite.
     """
-    if getattr(getattr(model, "network_", model), "embedding", None) is not None:
-        raise ValueError("a model with an embedding of numbers cannot be exported yet")
     if isinstance(model, Predictor):
         description = _of_predictor(model)
     elif isinstance(model, Network):

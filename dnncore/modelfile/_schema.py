@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from itertools import pairwise
 from typing import Any
@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 from .._core import checks
 from .._core.names import ACTIVATIONS, OUTPUTS
 from .._data import columns
+from .._data.table_encoding import TableEncoding
 from . import _solver
 from ._header import CHECKSUM, NAMES, Entry, ModelFileError, parse, require
 
@@ -22,9 +23,14 @@ VERSIONS = ("1", VERSION)  # that are read
 
 NETWORK, PREDICTOR = "Network", "Predictor"
 CLASSIFIER, REGRESSOR = "DNNClassifier", "DNNRegressor"
+TABULAR_CLASSIFIER, TABULAR_REGRESSOR = "TabularClassifier", "TabularRegressor"
 ESTIMATORS = frozenset({CLASSIFIER, REGRESSOR})
-TRAINABLE = ESTIMATORS | {NETWORK}
-KINDS = (NETWORK, CLASSIFIER, REGRESSOR, PREDICTOR)
+TABULAR = frozenset({TABULAR_CLASSIFIER, TABULAR_REGRESSOR})
+KINDS = (NETWORK, CLASSIFIER, REGRESSOR, TABULAR_CLASSIFIER, TABULAR_REGRESSOR, PREDICTOR)
+
+MEMBER = "member"  # a network of a tabular model, whose tensors have a prefix: no kind of file
+TRAINED = ESTIMATORS | {MEMBER}  # have a history
+TRAINABLE = TRAINED | {NETWORK}
 
 Metadata = dict[str, Any]  # with JSON decoded
 
@@ -50,18 +56,20 @@ KEYS = {
     "activation": Key(),
     "output": Key(),
     "layer_sizes": Key(json=True),
-    "missing": Key(json=True, optional=True),
+    "missing": Key(frozenset(KINDS) - TABULAR, json=True, optional=True),
     "embedding": Key(json=True, optional=True),
     "table": Key(json=True, optional=True),
-    "classes": Key(frozenset({CLASSIFIER, PREDICTOR}), json=True),
+    "classes": Key(frozenset({CLASSIFIER, TABULAR_CLASSIFIER, PREDICTOR}), json=True),
     "label_kind": Key(frozenset({CLASSIFIER})),
-    "target_ndim": Key(frozenset({REGRESSOR}), json=True),
+    "target_ndim": Key(frozenset({REGRESSOR, TABULAR_REGRESSOR}), json=True),
     "feature_names": Key(ESTIMATORS, json=True),
-    "params": Key(ESTIMATORS, json=True),
+    "params": Key(ESTIMATORS | TABULAR, json=True),
     "n_iter": Key(ESTIMATORS, json=True),
     "t": Key(ESTIMATORS, json=True),
     "metrics": Key(ESTIMATORS, json=True),
     "solver": Key(ESTIMATORS, json=True, optional=True),
+    "encoder": Key(TABULAR, json=True),
+    "members": Key(TABULAR, json=True),
 }
 EMBEDDING_SIZES = ("n_inputs", "n_numeric", "n_bins", "size")  # attributes of PiecewiseLinear
 CHOICES = {
@@ -99,7 +107,10 @@ def decode(metadata: Mapping[str, str]) -> Metadata:
         require("missing" not in decoded, "missing must be absent with an embedding")
         _check_embedding(decoded["embedding"], sizes[0])
     if "table" in decoded:
-        decoded["table"] = _table(decoded["table"], n_features(decoded))
+        decoded["table"] = _table(decoded["table"], n_table_features(decoded))
+    if kind in TABULAR:
+        decoded["encoder"] = _encoder(decoded["encoder"], n_features(decoded))
+        _check_members(decoded["members"])
     metrics = decoded.get("metrics", [])
     require(
         isinstance(metrics, list)
@@ -132,6 +143,11 @@ def n_features(metadata: Metadata) -> int:
     return n_inputs - len(metadata.get("missing", ()))
 
 
+def n_table_features(metadata: Metadata) -> int:
+    """Return the number of features of the table: none if the encoder has the features."""
+    return 0 if metadata["kind"] in TABULAR else n_features(metadata)
+
+
 def _missing(description: object, n_inputs: int) -> NDArray[np.intp]:
     require(isinstance(description, list), f"missing must be a list, got {description!r:.80}")
     try:
@@ -160,6 +176,32 @@ def _table(description: object, n_expected: int) -> columns.Table:
     except ValueError as error:
         raise ModelFileError(str(error)) from error
     return table
+
+
+def _encoder(description: object, n_expected: int) -> TableEncoding:
+    try:
+        encoding = TableEncoding.from_json(description)
+    except ValueError as error:
+        raise ModelFileError(f"encoder: {error}") from error
+    require(
+        encoding.n_features == n_expected,
+        f"encoder must give {n_expected} features, like the networks, got {encoding.n_features}",
+    )
+    return encoding
+
+
+def _check_members(members: object) -> None:
+    require(
+        isinstance(members, list)
+        and len(members) > 0
+        and all(
+            isinstance(member, dict)
+            and set(member) == {"n_iter", "t"}
+            and all(map(is_count, member.values()))
+            for member in members
+        ),
+        "members must be objects, one for each network, with the counts n_iter and t",
+    )
 
 
 def is_count(value: object) -> bool:
@@ -267,22 +309,35 @@ GROUPS = (
     ),
     Group(
         {
+            "class_prior": Tensor(("n_outputs",), values="non-negative"),
+            "temperature": Tensor((1,), values="positive"),
+        },
+        frozenset({TABULAR_CLASSIFIER}),
+    ),
+    Group(
+        {
             "target.mean": Tensor(("n_outputs",)),
             "target.scale": Tensor(("n_outputs",), values="positive"),
         },
-        frozenset({REGRESSOR}),
+        frozenset({REGRESSOR, TABULAR_REGRESSOR}),
     ),
-    Group({"history.loss": Tensor((ANY,))}, ESTIMATORS),
+    Group(
+        {"target.low": Tensor(("n_outputs",)), "target.high": Tensor(("n_outputs",))},
+        frozenset({TABULAR_REGRESSOR}),
+    ),
+    Group({"history.loss": Tensor((ANY,))}, TRAINED),
     # A user-defined scorer may return any number.
     *(
-        Group({name: Tensor((ANY,), values=ANY)}, ESTIMATORS, prefix=name)
+        Group({name: Tensor((ANY,), values=ANY)}, TRAINED, prefix=name)
         for name in ("history.validation_score", "history.validation_loss")
     ),
 )
 
 
-def _numbered(metadata: Metadata) -> Iterator[tuple[str, Tensor]]:
+def _numbered(metadata: Metadata, kind: str) -> Iterator[tuple[str, Tensor]]:
     """Yield the tensors whose number is given by the metadata."""
+    if kind in TABULAR:  # its members have them
+        return
     if "embedding" in metadata:
         n_inputs, numbers, n_bins, size = (metadata["embedding"][x] for x in EMBEDDING_SIZES)
         yield "embedding.lower", Tensor((numbers, n_bins), MODEL)
@@ -313,13 +368,41 @@ def _sizes(metadata: Metadata) -> dict[str, int]:
 
 def _expected_tensors(metadata: Metadata, found: Iterable[str]) -> dict[str, Tensor]:
     """Return the tensors that a file must contain, given its metadata and tensor names."""
-    found = list(found)
-    expected = dict(_numbered(metadata))
+    own, by_member = _by_member(found)
+    expected = _tensors_of(metadata["kind"], metadata, own)
+    for index in range(len(metadata.get("members", ()))):
+        prefix = member_prefix(index)
+        members = _tensors_of(MEMBER, metadata, by_member.get(prefix, []))
+        expected |= {prefix + name: tensor for name, tensor in members.items()}
+    return expected
+
+
+def _tensors_of(kind: str, metadata: Metadata, found: Sequence[str]) -> dict[str, Tensor]:
+    """Return the tensors of a model, or of a member, of which those are found."""
+    expected = dict(_numbered(metadata, kind))
     for group in GROUPS:
         wanted = group.prefix is None or any(name.startswith(group.prefix) for name in found)
-        if metadata["kind"] in group.kinds and wanted and group.needed(metadata):
+        if kind in group.kinds and wanted and group.needed(metadata):
             expected |= group.tensors
     return expected
+
+
+def member_prefix(index: int) -> str:
+    """Return the start of the names of the tensors of a member."""
+    return f"members.{index}."
+
+
+def _by_member(found: Iterable[str]) -> tuple[list[str], dict[str, list[str]]]:
+    """Divide names of tensors into those of the model, and those of each prefix without it."""
+    own: list[str] = []
+    by_member: dict[str, list[str]] = {}
+    for name in found:
+        first, *rest = name.split(".", 2)
+        if first == "members" and len(rest) == 2:
+            by_member.setdefault(f"{first}.{rest[0]}.", []).append(rest[1])
+        else:
+            own.append(name)
+    return own, by_member
 
 
 def check_entries(metadata: Metadata, found: Mapping[str, Entry]) -> dict[str, Tensor]:
