@@ -82,10 +82,12 @@ def number_metrics(y: NDArray[Any], prediction: NDArray[Any]) -> dict[str, float
     return {"1-r2": float(error / np.var(y))}
 
 
-def measure(models: list[str], tables: list[str], store: Path, cpu: int | None) -> None:
+def measure(
+    models: list[str], tables: list[str], splits: list[int], store: Path, cpu: int | None
+) -> None:
     done = {(r["model"], r["table"], r["split"]) for r in read(store)}
     env = os.environ | environment(1)
-    for number in range(_tables.N_SPLITS):
+    for number in splits:
         for table in tables:
             for model in models:
                 if (model, table, number) in done:
@@ -118,6 +120,9 @@ def main() -> None:
     parser.add_argument("--store", type=Path, default=HERE / "results" / "tables.jsonl")
     parser.add_argument("--models", nargs="+", choices=MODELS, default=list(MODELS))
     parser.add_argument("--tables", nargs="+", choices=_tables.TABLES, default=list(_tables.TABLES))
+    parser.add_argument(
+        "--splits", nargs="+", type=int, choices=range(10), default=list(range(_tables.N_SPLITS))
+    )
     parser.add_argument("--cpu", type=int, choices=available_cpus(), help="run on this processor")
     parser.add_argument("--fit", nargs=3, metavar=("MODEL", "TABLE", "SPLIT"), help="one fit only")
     arguments = parser.parse_args()
@@ -125,7 +130,7 @@ def main() -> None:
         model, table, number = arguments.fit
         print(json.dumps(fit_once(model, table, int(number))))
         return
-    measure(arguments.models, arguments.tables, arguments.store, arguments.cpu)
+    measure(arguments.models, arguments.tables, arguments.splits, arguments.store, arguments.cpu)
 
 
 if __name__ == "__main__":

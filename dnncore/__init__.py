@@ -89,13 +89,13 @@ def __getattr__(name: str) -> Any:
     """Import names on first use that need an optional package or are rarely needed."""
     from importlib import import_module
 
-    if name in _LAZY_MODULES:
+    if name in _LAZY_MODULES and name != "tabular":
         return import_module(f".{name}", __name__)
     if name in ("from_torch", "to_c", "to_onnx", "to_torch"):
         return getattr(import_module(".convert", __name__), name)
     if name == "load":
         return import_module(".modelfile", __name__).load
-    if name in ("DNNClassifier", "DNNRegressor"):
+    if name in ("DNNClassifier", "DNNRegressor", "tabular"):
         try:
             module = import_module(f".{name.removeprefix('DNN').lower()}", __name__)
         except ModuleNotFoundError as error:
@@ -104,7 +104,7 @@ def __getattr__(name: str) -> Any:
             raise ImportError(
                 f"{name} needs scikit-learn: pip install 'dnncore[sklearn]'"
             ) from error
-        return getattr(module, name)
+        return module if name == "tabular" else getattr(module, name)
     raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
 
 

@@ -403,7 +403,8 @@ cdef tuple _checked_embedding(x, lower, inverse_width, s, V, c):
     n_inputs, (n_numeric, n_bins) = x.shape[1], lower.shape
     if n_numeric > n_inputs:
         raise ValueError(
-            f"lower must have at most {n_inputs} rows, the columns of x, got {n_numeric}"
+            f"lower must have shape (n_numeric, n_bins) with at most {n_inputs} rows, the number "
+            f"of columns of x, got {lower.shape}"
         )
     lower = array_like("lower", lower, lower.shape, "x", x.dtype)
     inverse_width = array_like("inverse_width", inverse_width, lower.shape, "lower", x.dtype)
@@ -495,6 +496,8 @@ def piecewise_linear_backward(dout, x, lower, inverse_width, s, V, c, *, out=Non
     dV : array (n_numeric, size, n_bins)
     dc : array (n_numeric, size)
     """
+    dout, x = matrix("dout", dout), matrix("x", x)
+    x = array_like("x", x, (dout.shape[0], x.shape[1]), "dout", dout.dtype)
     x, lower, inverse_width, s, V, c, m = _checked_embedding(x, lower, inverse_width, s, V, c)
     n, n_inputs = x.shape
     dout = array_like("dout", dout, (n, m), "x and s", x.dtype)

@@ -19,7 +19,8 @@ from ._core.moments import Moments as Moments  # public here: an attribute of ne
 from ._core.names import ACTIVATIONS, NOT_OF_OUTPUT, OUTPUTS, check_loss
 from ._core.parameters import ParameterLayout
 from ._core.piecewise_linear import EmbeddingParameters as EmbeddingParameters  # public here
-from ._core.piecewise_linear import PiecewiseLinear, check_embedding
+from ._core.piecewise_linear import PiecewiseLinear as PiecewiseLinear
+from ._core.piecewise_linear import check_embedding
 from ._core.threads import blas_for, threads_for_scoring, use_builtin
 from .predictor import Predictor
 
@@ -146,8 +147,8 @@ class Network:
     ``MLPClassifier``, so that both start from the same weights. NumPy guarantees that this
     stream does not change. For the activations that scikit-learn does not have, the initial weights
     are uniform with variance 1 / n_in ('selu'; LeCun et al. 1998) or 2 / n_in ('silu', 'gelu',
-    'mish'; He et al. 2015), and the initial biases are 0. After them, the ``V`` of an embedding is drawn, uniform in
-    +-1 / sqrt(n_bins); its ``s`` is 1 and its ``c`` is 0.
+    'mish'; He et al. 2015), and the initial biases are 0. After them, the ``V`` of an embedding is
+    drawn, uniform in +-1 / sqrt(n_bins); its ``s`` is 1 and its ``c`` is 0.
 
     Examples
     --------
@@ -289,8 +290,11 @@ class Network:
     def update_norm(self, X: Any, sample_weight: NDArray[Any] | None = None) -> None:
         """Update the mean and scale of the input standardisation with the rows of X.
 
-        Mean and scale are computed from the rows of all calls. Missing values are ignored; a
-        feature without values has mean 0 and scale 1.
+        Mean and scale are computed from the rows of all calls. The scale is the standard deviation
+        s for a feature whose smallest and largest value, a and b, are equally far from the mean m,
+        in general ``s (b - a) / (2 sqrt((m - a) (b - m)))``. It lies between s and half the range,
+        and is that for a feature with two values, so that a rare one is not blown up. Missing
+        values are ignored; a feature without values has mean 0 and scale 1.
 
         Parameters
         ----------
@@ -307,7 +311,7 @@ class Network:
         self._check_norm()
         X = self.check_rows(X)
         missing = self.missing is not None
-        moments = self.moments_ or Moments.empty(self.n_features, missing=missing)
+        moments = self.moments_ or Moments.empty(self.n_features, missing=missing, ranges=True)
         moments.update(X, sample_weight)
         self.adopt_moments(moments)
 

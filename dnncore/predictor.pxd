@@ -11,6 +11,7 @@ cdef class Predictor:
     cdef readonly tuple layer_sizes
     cdef readonly Py_ssize_t n_features
     cdef readonly object dtype, classes_, fill, missing, embedding
+    cdef public object encoder
     cdef readonly str activation, output
     cdef object _parameters, _packed
     cdef Py_ssize_t[::1] _sizes, _weights, _biases
@@ -38,3 +39,4 @@ cdef class Predictor:
     cdef object _adopt_embedding(self, object embedding, object fill)
     cdef object _adopt_fill(self, object fill, object missing)
     cdef object _pack(self)
+    cdef object _encoded(self, object x)

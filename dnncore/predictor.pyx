@@ -87,6 +87,9 @@ cdef class Predictor:
         Activation function of the hidden layers, and output function.
     classes_ : array (n_outputs,)
         Labels of the outputs.
+    encoder : callable or None
+        Converts tables with named columns to rows. Only a predictor of a model file that has the
+        columns of a table has one, as the command line writes them; it then takes tables, too.
 
     Examples
     --------
@@ -210,6 +213,7 @@ cdef class Predictor:
         Returns
         -------
         Predictor
+            For a TabularClassifier or TabularRegressor, a :class:`dnncore.tabular.TablePredictor`.
 
         Raises
         ------
@@ -245,7 +249,7 @@ cdef class Predictor:
     def __reduce__(self):
         arguments = self.layer_sizes, self._parameters, self.classes_
         return _restore, (*arguments, self.activation, self.output, self.fill, self.missing,
-                          self.embedding)
+                          self.embedding, self.encoder)
 
     def __repr__(self):
         return (
@@ -350,7 +354,7 @@ cdef class Predictor:
         Parameters
         ----------
         x : array (n_features,) or (n, n_features), of the predictor's dtype
-            Rows to score. They are not checked to be finite: unless NaN denotes a missing value,
+            Rows to score; or a table, if there is an :attr:`encoder`. They are not checked to be finite: unless NaN denotes a missing value,
             rows with NaN give NaN.
         out : array (n_outputs,) or (n, n_outputs), same dtype, optional
             Array to store the outputs in. With `out`, nothing is allocated unless the activations
@@ -371,6 +375,7 @@ cdef class Predictor:
                 and fit_together(x, out))
         ):
             return self._call(x, out)
+        x = self._encoded(x)
         if is_sparse(x):
             raise TypeError("x must be dense, got a sparse matrix; use x.toarray()")
         x = np.require(x, requirements=("C", "A"))
@@ -383,9 +388,14 @@ cdef class Predictor:
         shape = (*x.shape[:-1], self.layer_sizes[-1])
         return self._call(x, output_array("out", out, shape, self.dtype, apart=(x,)))
 
+    cdef object _encoded(self, object x):
+        """Return a table as rows, if there is an encoder; anything else as it is."""
+        return x if self.encoder is None or isinstance(x, np.ndarray) else self.encoder(x)
+
     def predict_proba(self, X):
         """Compute the outputs for rows (n, n_features), as calling the predictor does, but check
         that the rows are finite."""
+        X = self._encoded(X)
         if is_sparse(X):
             raise TypeError("X must be dense, got a sparse matrix; use X.toarray()")
         missing = self.fill is not None
@@ -413,7 +423,9 @@ cdef class Predictor:
 
 
 def _restore(layer_sizes, parameters, classes, activation, output, fill, missing,
-             embedding=None):
+             embedding=None, encoder=None):
     """Create a predictor from positional arguments, for pickle."""
-    return Predictor(layer_sizes, parameters, classes, activation=activation, output=output,
-                     fill=fill, missing=missing, embedding=embedding)
+    predictor = Predictor(layer_sizes, parameters, classes, activation=activation, output=output,
+                          fill=fill, missing=missing, embedding=embedding)
+    predictor.encoder = encoder
+    return predictor

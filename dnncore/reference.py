@@ -263,13 +263,15 @@ def piecewise_linear_backward(
     dV : array (n_numeric, size, n_bins)
     dc : array (n_numeric, size)
     """
+    dout, x = _matrix("dout", dout), _matrix("x", x)
+    x = _like("x", x, (dout.shape[0], x.shape[1]), "dout", dout)
     x, lower, inverse_width, s, V, c = _embedding(x, lower, inverse_width, s, V, c)
     dout = _like("dout", dout, (x.shape[0], s.shape[0]), "x and s", x)
     if out is None:
         out = (None, None, None, None)
     if not isinstance(out, tuple) or len(out) != 4:
         raise TypeError(f"out must be a tuple of 4 arrays, got {type(out).__name__}")
-    numbers, size, n_bins = V.shape
+    numbers, size = c.shape
     q = _encoded(x, lower, inverse_width)
     du = s * dout
     du_x, du_e, du_rest = np.split(du, [numbers, numbers * (1 + size)], axis=1)
@@ -279,14 +281,15 @@ def piecewise_linear_backward(
     return (
         _result(np.hstack([du_x, du_rest]), out[0], "out[0]"),
         _result((dout * _embedded(x, q, V, c)).sum(axis=0), out[1], "out[1]"),
-        _result(np.einsum("rft,rfd->fdt", q, du_e), out[2], "out[2]"),
+        _result(np.einsum("rft,rfd->fdt", q, du_e, order="C"), out[2], "out[2]"),
         _result(du_e.sum(axis=0), out[3], "out[3]"),
     )
 
 
 def _encoded(x: NDArray[Real], lower: NDArray[Real], inverse_width: NDArray[Real]) -> NDArray[Real]:
     """Return q (n, n_numeric, n_bins)."""
-    return np.clip((x[:, : len(lower), None] - lower) * inverse_width, 0, 1)
+    q: NDArray[Real] = np.clip((x[:, : len(lower), None] - lower) * inverse_width, 0, 1)
+    return q
 
 
 def _embedded(x: NDArray[Real], q: NDArray[Real], V: NDArray[Real], c: NDArray[Real]) -> Any:
@@ -936,7 +939,8 @@ def _embedding(
     n_inputs, numbers, size = x.shape[1], len(lower), c.shape[1]
     if numbers > n_inputs:
         raise ValueError(
-            f"lower must have at most {n_inputs} rows, the columns of x, got {numbers}"
+            f"lower must have shape (n_numeric, n_bins) with at most {n_inputs} rows, the number "
+            f"of columns of x, got {lower.shape}"
         )
     lower = _like("lower", lower, lower.shape, "x", x)
     inverse_width = _like("inverse_width", inverse_width, lower.shape, "lower", x)

@@ -92,13 +92,13 @@ class PiecewiseLinear:
     def __init__(
         self, lower: ArrayLike, inverse_width: ArrayLike, n_inputs: int, size: int = 3
     ) -> None:
-        arrays = [np.asarray(lower), np.asarray(inverse_width)]
-        single = all(x.dtype == np.float32 for x in arrays)
-        edges, inverse = (np.array(x, np.float32 if single else np.float64, order="C") for x in arrays)
+        arrays: list[NDArray[Any]] = [np.asarray(lower), np.asarray(inverse_width)]
+        dtype = np.float32 if all(x.dtype == np.float32 for x in arrays) else np.float64
+        edges: NDArray[Any] = np.array(arrays[0], dtype, order="C")
+        inverse: NDArray[Any] = np.array(arrays[1], dtype, order="C")
         if edges.ndim != 2 or edges.shape[1] == 0:
             raise ValueError(
-                "lower must have shape (n_numeric, n_bins) with at least 1 bin, got "
-                f"{edges.shape}"
+                f"lower must have shape (n_numeric, n_bins) with at least 1 bin, got {edges.shape}"
             )
         if inverse.shape != edges.shape:
             raise ValueError(
@@ -107,12 +107,12 @@ class PiecewiseLinear:
         for name, x in (("lower", edges), ("inverse_width", inverse)):
             if not np.isfinite(x).all():
                 raise ValueError(f"{name} must be finite")
-        if (inverse < 0).any():
+        if not np.greater_equal(inverse, 0.0).all():
             raise ValueError(f"inverse_width must be non-negative, got {inverse.min()}")
         edges[inverse == 0] = 0.0  # so that a difference from it is finite
         edges.flags.writeable = inverse.flags.writeable = False
         self.lower, self.inverse_width = edges, inverse
-        self.n_numeric, self.n_bins = edges.shape
+        self.n_numeric, self.n_bins = map(int, edges.shape)
         self.n_inputs = check.integer("n_inputs", n_inputs, low=max(1, self.n_numeric))
         self.size = check.integer("size", size, low=1)
 
@@ -204,15 +204,13 @@ class PiecewiseLinear:
         V[...] = random.uniform(-bound, bound, V.shape)
 
 
-def check_embedding(
-    embedding: object, n_outputs: int, dtype: DTypeLike
-) -> PiecewiseLinear:
+def check_embedding(embedding: object, n_outputs: int, dtype: DTypeLike) -> PiecewiseLinear:
     """Return an embedding, checked to have that many outputs, in the given dtype."""
     if not isinstance(embedding, PiecewiseLinear):
         raise TypeError(f"embedding must be a PiecewiseLinear, got {type(embedding).__name__}")
     if embedding.n_outputs != n_outputs:
         raise ValueError(
-            f"layer_sizes[0] must be {embedding.n_outputs}, the number of outputs of the embedding, "
-            f"got {n_outputs}"
+            f"layer_sizes[0] must be {embedding.n_outputs}, the number of outputs of the "
+            f"embedding, got {n_outputs}"
         )
     return embedding.astype(dtype)

@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 from .categories import BOOLEANS, NotANumber, number_text, parse_number
 
 Kind = Literal["number", "boolean", "category", "date", "duration", "empty"]
+TIMES = ("date", "duration")
 
 # How many of a unit of time are a day.
 PER_DAY = {"D": 1, "h": 24, "m": 1440, "s": 86400}
@@ -62,6 +63,10 @@ class NumberCells(NamedTuple):
         codes[present] = inverse
         return TextCells("category", codes, [number_text(value) for value in distinct])
 
+    def missing(self) -> NDArray[np.bool_]:
+        """Return a mask of the missing cells."""
+        return np.asarray(np.isnan(self.values))
+
     def all_missing(self) -> bool:
         return bool(np.isnan(self.values).all())
 
@@ -100,6 +105,18 @@ class TextCells(NamedTuple):
             parsed = [self._number(code, text) for code, text in enumerate(self.values)]
         return np.array([*parsed, np.nan])[self.codes]  # the code -1 takes the last
 
+    def dates(self) -> NDArray[np.float64]:
+        """Return the dates, in ISO 8601, that the texts represent, in days; NaN where missing.
+
+        Raises
+        ------
+        UnusableCells
+            If a text is not such a date.
+        """
+        used = set(np.unique(self.codes).tolist())
+        parsed = [_date(text) if code in used else None for code, text in enumerate(self.values)]
+        return days(np.array([*parsed, None], "datetime64[us]"))[self.codes]
+
     def _number(self, code: int, text: str) -> float:
         try:
             return parse_number(text)
@@ -111,6 +128,10 @@ class TextCells(NamedTuple):
 
     def texts(self) -> TextCells:
         return self
+
+    def missing(self) -> NDArray[np.bool_]:
+        """Return a mask of the missing cells."""
+        return self.codes < 0
 
     def all_missing(self) -> bool:
         return bool((self.codes < 0).all())
@@ -252,6 +273,13 @@ def _float(cell: Any) -> float:
         return np.nan if cell is None else float(cell)
     except OverflowError:  # an integer beyond all floats
         return np.inf if cell > 0 else -np.inf
+
+
+def _date(text: str) -> Any:
+    try:
+        return _utc(datetime.fromisoformat(text))
+    except ValueError:
+        raise UnusableCells(f"must contain dates (ISO 8601), got {text!r:.80}") from None
 
 
 def _utc(cell: Any) -> Any:

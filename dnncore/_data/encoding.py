@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from typing import Any
 
 import numpy as np
 from numpy.typing import DTypeLike, NDArray
 
 from .arrow import factorize, missing, numbers, numbers_or_booleans
-from .categories import Categories, NotANumber
+from .categories import Categories, NotANumber, are_booleans
+from .cells import Cells, NumberCells, TextCells
 from .columns import Column, n_features
 
 MAX_UNKNOWN = 1000  # different values counted per column
@@ -70,8 +72,13 @@ class FeatureEncoder:
             column.name: Categories(column.values) for column in columns if column.values
         }
 
-    def __call__(self, cells: Sequence[Any]) -> NDArray[Any]:
-        """Encode one Arrow array of n cells per column as a matrix of shape (n, n_features).
+    def __call__(self, arrays: Sequence[Any]) -> NDArray[Any]:
+        """Encode one Arrow array of n cells per column; see `encode`."""
+        columns = zip(self._columns, arrays, strict=True)
+        return self.encode([_arrow_cells(column, array) for column, array in columns])
+
+    def encode(self, cells: Sequence[Cells]) -> NDArray[Any]:
+        """Encode n cells per column as a matrix of shape (n, n_features).
 
         Raises
         ------
@@ -79,22 +86,21 @@ class FeatureEncoder:
             If a cell is missing without `may_miss`, or a cell of a numeric column is not a finite
             number.
         """
-        X = np.zeros((len(cells[0]), n_features(self._columns)), self._dtype)
+        X = np.zeros((cells[0].n_rows, n_features(self._columns)), self._dtype)
         first = 0
-        for column, array in zip(self._columns, cells, strict=True):
+        for column, given in zip(self._columns, cells, strict=True):
             if not self._may_miss:
-                check_present(column.name, array)
+                check_present(column.name, given.missing())
             features = X[:, first : first + column.n_features]
             if column.values is None:
-                values = numbers_or_booleans
-                features[:, 0] = finite_numbers(column.name, array, self._dtype, values)
+                features[:, 0] = _features(column.name, given, self._dtype)
             else:
-                self._write_category(column.name, array, features)
+                self._write_category(column.name, given.texts(), features)
             first += column.n_features
         return X
 
-    def _write_category(self, name: str, array: Any, features: NDArray[Any]) -> None:
-        indices, unknown = category_indices(self._categories[name], array)
+    def _write_category(self, name: str, cells: TextCells, features: NDArray[Any]) -> None:
+        indices, unknown = category_indices(self._categories[name], cells)
         rows = np.flatnonzero(indices >= 0)
         features[rows, indices[rows]] = 1
         if unknown:
@@ -104,19 +110,39 @@ class FeatureEncoder:
                     counts[text] += count
 
 
-def category_indices(categories: Categories, cells: Any) -> tuple[NDArray[np.intp], Counter[str]]:
+def _arrow_cells(column: Column, array: Any) -> Cells:
+    """Return the cells of an Arrow array: texts as numbers, or numbers as texts, if need be."""
+    if column.values is not None:
+        return TextCells("category", *factorize(array))
+    with _naming_the_column(column.name):
+        return NumberCells("number", numbers_or_booleans(array))
+
+
+def _features(name: str, cells: Cells, dtype: np.dtype[Any]) -> NDArray[Any]:
+    with _naming_the_column(name):
+        if isinstance(cells, TextCells) and are_booleans(cells.values):
+            cells = TextCells(
+                "category", cells.codes, ["1" if x.lower() == "true" else "0" for x in cells.values]
+            )
+        return finite(name, cells.numbers(), dtype)
+
+
+def category_indices(
+    categories: Categories, cells: TextCells
+) -> tuple[NDArray[np.intp], Counter[str]]:
     """Return the index of each cell, -1 if missing or unknown, and counts of unknown texts."""
-    codes, texts = factorize(cells)
+    codes, texts = cells.codes, cells.values
     indices = categories.indices(texts)
     counts = np.bincount(codes[codes >= 0], minlength=len(texts))
-    unknown = {texts[code]: int(counts[code]) for code in np.flatnonzero(indices < 0)}
+    unknown = {texts[i]: int(counts[i]) for i in np.flatnonzero(indices < 0).tolist()}
     return np.append(indices, -1)[codes], Counter(unknown)  # the code -1 takes the last
 
 
 def read_numbers(name: str, cells: Any) -> NDArray[np.float64]:
     """Read numbers, which must be finite and not missing."""
-    check_present(name, cells)
-    return finite_numbers(name, cells, np.dtype(np.float64), numbers)
+    check_present(name, missing(cells))
+    with _naming_the_column(name):
+        return finite(name, numbers(cells), np.dtype(np.float64))
 
 
 def read_integers(name: str, cells: Any) -> NDArray[np.int64]:
@@ -148,8 +174,8 @@ def class_reader(classes: NDArray[Any]) -> TargetReader:
     known = Categories([str(x).lower() if booleans else str(x) for x in classes.tolist()])
 
     def read(name: str, cells: Any) -> NDArray[Any]:
-        check_present(name, cells)
-        indices, unknown = category_indices(known, cells)
+        check_present(name, missing(cells))
+        indices, unknown = category_indices(known, TextCells("category", *factorize(cells)))
         if unknown:
             row = int(np.argmax(indices < 0))
             rest = ", which is not a class of the model"
@@ -159,28 +185,28 @@ def class_reader(classes: NDArray[Any]) -> TargetReader:
     return read
 
 
-def check_present(name: str, cells: Any) -> None:
+def check_present(name: str, is_missing: NDArray[np.bool_]) -> None:
     """Raise CellError if a cell is missing."""
-    is_missing = missing(cells)
     if is_missing.any():
         raise CellError(name, int(is_missing.argmax()), "has missing values, the first")
 
 
-def finite_numbers(
-    name: str, cells: Any, dtype: np.dtype[Any], values: Callable[[Any], NDArray[Any]]
-) -> NDArray[Any]:
-    """Convert cells, by the function `values`, to finite numbers of a dtype, or NaN if missing.
-
-    Raises CellError if a cell is not numeric or not finite in that dtype.
-    """
+@contextmanager
+def _naming_the_column(name: str) -> Iterator[None]:
+    """Turn the error of a text that is not numeric into a CellError."""
     try:
-        with np.errstate(over="ignore"):
-            # Converted via float64, like text, so that numbers of any type give the same bits.
-            converted: NDArray[Any] = values(cells).astype(np.float64, copy=False).astype(dtype)
+        yield
     except NotANumber as other:
         raise CellError(name, other.row, f"must be numeric, got {other.text!r}") from None
+
+
+def finite(name: str, values: NDArray[Any], dtype: np.dtype[Any]) -> NDArray[Any]:
+    """Convert numbers to a dtype; NaN is a missing one. Raise CellError if one is infinite."""
+    with np.errstate(over="ignore"):
+        # Converted via float64, like text, so that numbers of any type give the same bits.
+        converted: NDArray[Any] = values.astype(np.float64, copy=False).astype(dtype)
     infinite = np.isinf(converted)
     if infinite.any():
         row = int(infinite.argmax())
-        raise CellError(name, row, f"must contain finite {dtype} numbers, got {cells[row]}")
+        raise CellError(name, row, f"must contain finite {dtype} numbers, got {values[row]}")
     return converted

@@ -12,9 +12,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from .categories import BOOLEANS, Categories, are_booleans, order
-from .cells import Cells, Kind, NumberCells, TextCells, UnusableCells
+from .cells import TIMES, Cells, Kind, NumberCells, TextCells, UnusableCells
 
-TIMES = ("date", "duration")
 MISSING, OTHER = "<missing>", "<other>"
 CLIP = 3.0  # limit of the scaled numbers
 # In float64, the smooth clip of a larger number is exactly the limit.
@@ -59,6 +58,8 @@ class NumberColumn:
         NotANumber
             If a cell is text that is not numeric.
         """
+        if self.kind == "date" and isinstance(cells, TextCells) and cells.kind == "category":
+            return cells.dates()
         if cells.kind != self.kind and (cells.kind in TIMES or self.kind in TIMES):
             if cells.all_missing():
                 return np.full(cells.n_rows, np.nan)

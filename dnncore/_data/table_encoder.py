@@ -188,9 +188,13 @@ class TableEncoder(TransformerMixin, BaseEstimator):  # type: ignore[misc]
             raise ValueError(
                 f"an encoder must have the dtype float32 or float64, got {description!r:.80}"
             )
-        encoder = cls(dtype=np.dtype(description["dtype"]).type)
         rest = {key: value for key, value in description.items() if key != "dtype"}
-        encoding = TableEncoding.from_json(rest)
+        return cls.of(TableEncoding.from_json(rest), description["dtype"])
+
+    @classmethod
+    def of(cls, encoding: TableEncoding, dtype: DTypeLike) -> Self:
+        """Return an encoder fitted with an encoding; its other parameters are the defaults."""
+        encoder = cls(dtype=np.dtype(dtype).type)
         names = [column.name for column in encoding.columns]
         encoder._set(encoding, names if encoding.named else None)
         return encoder

@@ -111,17 +111,7 @@ class TableEncoding:
                     f"{len(self.columns)} features as input"
                 )
             return list(range(len(self.columns)))
-        names = column_names(frame)
-        position = {name: index for index, name in enumerate(names)}
-        missing = [column.name for column in self.columns if column.name not in position]
-        if missing:
-            raise ValueError(
-                f"X lacks the columns {_listing(missing)}, which it had in fit; "
-                f"it has {_listing(names)}"
-            )
-        wanted = [column.name for column in self.columns]
-        _check_unique(names, set(wanted))
-        return [position[name] for name in wanted]
+        return positions_of([column.name for column in self.columns], frame)
 
     @cached_property
     def numeric(self) -> tuple[NumberColumn, ...]:
@@ -228,6 +218,20 @@ def _column(entry: object) -> TableColumn:
         raise ValueError(f"values must be one or more different strings, got {values!r:.80}")
     del entry["kind"]
     return CategoryColumn(**{**entry, "values": tuple(values)})
+
+
+def positions_of(wanted: Sequence[str], frame: Frame) -> list[int]:
+    """Return the positions of the columns with these names; raise ValueError if one is missing."""
+    names = column_names(frame)
+    position = {name: index for index, name in enumerate(names)}
+    missing = [name for name in wanted if name not in position]
+    if missing:
+        raise ValueError(
+            f"X lacks the columns {_listing(missing)}, which it had in fit; "
+            f"it has {_listing(names)}"
+        )
+    _check_unique(names, set(wanted))
+    return [position[name] for name in wanted]
 
 
 def column_names(frame: Frame) -> list[str]:

@@ -9,22 +9,31 @@ module does not require scikit-learn.
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from functools import reduce
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from .._core.checks import Matrix
+from .._data.columns import Table
+from .._data.table_rows import TableRows
 from .._training.history import History
+from ..ensemble import Ensemble
 from ..network import Network
 from ..training import Trainer
 from .fitted import FittedAttributes
-from .learnt import LearntLabels, LearntNumbers
+from .learnt import LearntLabels, LearntNumbers, LearntTableLabels, LearntTableNumbers
+
+if TYPE_CHECKING:
+    from .._data.table_encoder import TableEncoder  # needs scikit-learn
 
 Learnt = LearntLabels | LearntNumbers
+LearntTable = LearntTableLabels | LearntTableNumbers
+
+AUTO = "auto"  # the default of early_stopping
 
 
 class Estimator(FittedAttributes, ABC):
@@ -32,12 +41,14 @@ class Estimator(FittedAttributes, ABC):
 
     n_features_in_: int
     feature_names_in_: NDArray[Any]
+    table_: Table  # only of a model that was trained by the command line, on named columns
 
     # parameters of both classes
     solver: str
     max_iter: int
     warm_start: bool
     random_state: Any
+    scoring: Any
 
     @classmethod
     @abstractmethod
@@ -71,7 +82,49 @@ class Estimator(FittedAttributes, ABC):
     def _loss_options(self) -> dict[str, Any]: ...
 
 
-def check_params(model: Estimator) -> None:
+class TabularModel(ABC):
+    """A TabularClassifier or TabularRegressor; the functions below call its abstract methods.
+
+    Attributes
+    ----------
+    ensemble_ : Ensemble
+    encoder_ : TableEncoder
+    histories_ : list of History
+        The history of the training of each network.
+    """
+
+    ensemble_: Ensemble
+    encoder_: TableEncoder
+    histories_: list[History]
+
+    # parameters of both classes
+    n_members: int
+    max_iter: int
+    random_state: Any
+
+    @abstractmethod
+    def get_params(self, deep: bool = True) -> dict[str, Any]: ...
+
+    @abstractmethod
+    def set_params(self, **params: Any) -> Any: ...
+
+    @abstractmethod
+    def _check_params(self) -> None: ...
+
+    @abstractmethod
+    def _adopt_encoder(self, encoder: TableEncoder) -> None: ...
+
+    @abstractmethod
+    def _learnt(self) -> LearntTable: ...
+
+    @abstractmethod
+    def _encode(self, name: str, y: Any, dtype: np.dtype[Any]) -> NDArray[Any]: ...
+
+    @abstractmethod
+    def _adopt_learnt(self, learnt: Any) -> None: ...
+
+
+def check_params(model: Estimator | TabularModel) -> None:
     """Raise TypeError or ValueError if a parameter is invalid."""
     model._check_params()
 
@@ -81,8 +134,8 @@ def is_fitted(model: Estimator) -> bool:
     return hasattr(model, "network_")
 
 
-def learnt_of(model: Estimator) -> Any:
-    """Return what a fitted model has learned about its targets: LearntLabels or LearntNumbers."""
+def learnt_of(model: Estimator | TabularModel) -> Any:
+    """Return what a fitted model has learned about its targets: a `Learnt` or a `LearntTable`."""
     return model._learnt()
 
 
@@ -94,12 +147,14 @@ def trainer_of(model: Estimator) -> Trainer | None:
     return getattr(model, "_trainer", None)
 
 
-def encoded_targets(model: Estimator, name: str, y: Any, dtype: np.dtype[Any]) -> NDArray[Any]:
+def encoded_targets(
+    model: Estimator | TabularModel, name: str, y: Any, dtype: np.dtype[Any]
+) -> NDArray[Any]:
     """Encode targets as the network of a fitted model is trained on them.
 
     Parameters
     ----------
-    model : Estimator
+    model : Estimator or TabularModel
         Fitted model.
     name : str
         Name of `y` in errors.
@@ -132,25 +187,60 @@ def loss_options_of(model: Estimator) -> dict[str, Any]:
     return model._loss_options()
 
 
+def early_stopping_of(model: Estimator, *, validated: bool) -> bool | str:
+    """Return what early stopping goes by: True for the score, 'loss', or False without it.
+
+    The default, 'auto', goes by the loss on the validation set, if there is one, or by the first
+    scorer. It does not stop a training that later calls continue.
+
+    Parameters
+    ----------
+    model : Estimator
+        Model, fitted or not.
+    validated : bool
+        Whether there is a validation set in training.
+    """
+    if model.early_stopping != AUTO:
+        return bool(model.early_stopping)
+    if not validated or model.warm_start:
+        return False
+    return "loss" if model.scoring is None else True
+
+
 def restore(
     model: Estimator,
     *,
     network: Network,
     learnt: Learnt,
     feature_names: NDArray[Any] | None,
-    loss_curve: list[float],
-    validation_scores: list[float],
-    validation_losses: list[float],
-    n_iter: int,
-    t: int,
-    metrics: dict[str, list[float]] | None = None,
+    history: History,
+    table: Table | None = None,
 ) -> None:
     """Give an unfitted model the fitted attributes read from a file or from another library.
 
     The model has no trainer: without :func:`adopt_trainer`, the solver starts afresh.
     """
     model.network_ = network
-    model.history_ = History(
+    model.history_ = history
+    model.n_features_in_ = network.n_features
+    if feature_names is not None:
+        model.feature_names_in_ = feature_names
+    if table is not None:
+        model.table_ = table
+    model._adopt_learnt(learnt)
+
+
+def restored_history(
+    loss_curve: list[float],
+    validation_scores: list[float],
+    validation_losses: list[float],
+    *,
+    n_iter: int,
+    t: int,
+    metrics: dict[str, list[float]] | None = None,
+) -> History:
+    """Return a history, given its curves and the numbers of epochs and samples."""
+    return History(
         loss_curve,
         validation_scores,
         validation_losses,
@@ -160,10 +250,26 @@ def restore(
         n_iter=n_iter,
         t=t,
     )
-    model.n_features_in_ = network.n_features
-    if feature_names is not None:
-        model.feature_names_in_ = feature_names
+
+
+def restore_tabular(
+    model: TabularModel,
+    *,
+    networks: Sequence[Network],
+    encoder: TableEncoder,
+    histories: list[History],
+    learnt: LearntTable,
+) -> None:
+    """Give an unfitted tabular model the fitted attributes read from a file."""
+    model._adopt_encoder(encoder)
+    model.ensemble_ = Ensemble(networks)
+    model.histories_ = histories
     model._adopt_learnt(learnt)
+
+
+def table_rows_of(network: Network, table: Table) -> TableRows:
+    """Return the encoding of tables as rows of a network that was trained on their columns."""
+    return TableRows(table, network.dtype, network.missing is not None)
 
 
 def adopt_trainer(model: Estimator, trainer: Trainer) -> None:

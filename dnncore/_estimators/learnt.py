@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, ClassVar
 
 import numpy as np
 from numpy.typing import NDArray
@@ -60,3 +60,58 @@ class LearntNumbers:
     def freeze_options(self) -> dict[str, Any]:
         """Arguments of :meth:`dnncore.Network.freeze`."""
         return {"target_mean": self.mean, "target_scale": self.scale}
+
+
+@dataclass(frozen=True)
+class LearntTableLabels:
+    """What a TabularClassifier has learned about its labels.
+
+    Attributes
+    ----------
+    classes : array of shape (n_classes,)
+        Sorted classes.
+    prior : array of shape (n_classes,)
+        Class frequencies.
+    temperature : float
+        Divisor of the logits, already folded into the networks.
+    """
+
+    classes: NDArray[Any]
+    prior: NDArray[np.float64]
+    temperature: float
+    kind: ClassVar[str] = SINGLE
+
+    @property
+    def freeze_options(self) -> dict[str, Any]:
+        """Arguments of :class:`dnncore.tabular.TablePredictor`."""
+        return {"classes": self.classes}
+
+
+@dataclass(frozen=True)
+class LearntTableNumbers:
+    """What a TabularRegressor has learned about its targets.
+
+    Attributes
+    ----------
+    ndim : int
+        Number of dimensions of y: 1, or 2 for several outputs.
+    mean, scale : array of shape (n_outputs,)
+        Mean and scale of the targets.
+    low, high : array of shape (n_outputs,)
+        Range of the targets, beyond which nothing is predicted.
+    """
+
+    ndim: int
+    mean: NDArray[np.float64]
+    scale: NDArray[np.float64]
+    low: NDArray[np.float64]
+    high: NDArray[np.float64]
+
+    @property
+    def freeze_options(self) -> dict[str, Any]:
+        """Arguments of :class:`dnncore.tabular.TablePredictor`."""
+        return {
+            "target_mean": self.mean,
+            "target_scale": self.scale,
+            "target_range": (self.low, self.high),
+        }

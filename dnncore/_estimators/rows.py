@@ -16,7 +16,9 @@ from .._core import checks as check
 from .._core.csrc import all_finite
 from .._core.labels import Labels, weights
 from .._data.blocks import Block
+from .._data.table_rows import TableRows
 from .._training.sources import ArraySource
+from .interface import without_feature_names
 from .targets import TargetLearner, Targets
 
 DTYPES = (np.float64, np.float32)  # float32 stays float32, anything else becomes float64
@@ -124,6 +126,9 @@ class RowChecker:
 
     def X(self, name: str, X: Any) -> check.Matrix:
         """Check the X of rows after the first ones."""
+        encoded = self._table_rows(X)
+        if encoded is not X:
+            return encoded
         return self._as_taken(name, validate_data(self._owner, X, **self._options()))
 
     def X_y(self, X: Any, y: Any, *, finite: bool = True) -> tuple[check.Matrix, Any]:
@@ -134,9 +139,19 @@ class RowChecker:
         options = self._options()
         if not finite:
             options["ensure_all_finite"] = False
-        X, y = validate_data(self._owner, X, y, multi_output=True, **options)
+        if self.dtype is None:
+            vars(self._owner).pop("table_", None)
+        encoded = self._table_rows(X)
+        context = nullcontext() if encoded is X else without_feature_names(self._owner)
+        with context:
+            X, y = validate_data(self._owner, encoded, y, multi_output=True, **options)
         self.dtype = X.dtype
         return self._as_taken("X", X), y.toarray() if issparse(y) else y  # type: ignore[attr-defined]
+
+    def _table_rows(self, X: Any) -> Any:
+        """Encode a table by its columns, if the model file of the owner had them."""
+        table = getattr(self._owner, "table_", None)
+        return X if table is None else TableRows(table, self.dtype, self.may_miss)(X)
 
     def _options(self) -> dict[str, Any]:
         """Return the options of scikit-learn's check of X."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import warnings
 from abc import ABCMeta, abstractmethod
 from collections.abc import Callable, Iterator
@@ -17,12 +18,14 @@ from sklearn.utils.validation import check_array, check_consistent_length, check
 from .._core.labels import Labels, weights
 from .._core.threads import available_cpus
 from .._data.table_encoder import TableEncoder
-from .._training.history import EpochInfo, History
+from .._training.history import EpochInfo
 from .._training.members import Member, train_members
 from .._training.recipe import Recipe
 from ..ensemble import Ensemble
 from ..table_predictor import TablePredictor
 from .folds import folds
+from .importances import permutation_importances
+from .interface import TabularModel
 from .params import hidden_sizes, validate_table_params
 from .progress import progress_bar
 from .rows import encoded
@@ -31,12 +34,8 @@ from .targets import TargetLearner, Targets
 MIN_ROWS = 2  # one to train on, and one to choose the best epoch
 
 
-class TabularEstimator(BaseEstimator, metaclass=ABCMeta):  # type: ignore[misc]
+class TabularEstimator(BaseEstimator, TabularModel, metaclass=ABCMeta):  # type: ignore[misc]
     """Base class; see TabularClassifier and TabularRegressor for the parameters."""
-
-    ensemble_: Ensemble
-    encoder_: TableEncoder
-    histories_: list[History]
 
     # -------------------------------------------- differences between the two estimators
 
@@ -54,14 +53,10 @@ class TabularEstimator(BaseEstimator, metaclass=ABCMeta):  # type: ignore[misc]
 
     @abstractmethod
     def _finish(
-        self, learnt: Any, targets: Targets, y: NDArray[Any], labels: Labels,
+        self, learnt: Any, y: NDArray[Any], labels: Labels,
         held_out: list[NDArray[np.intp]], logits: list[NDArray[Any]],
     ) -> None:  # fmt: skip
         """Learn from the logits of the rows that each member was trained without."""
-
-    @abstractmethod
-    def _freeze_options(self) -> dict[str, Any]:
-        """Return the arguments of TablePredictor about the targets."""
 
     # -------------------------------------------------------------------------- training
 
@@ -98,7 +93,13 @@ class TabularEstimator(BaseEstimator, metaclass=ABCMeta):  # type: ignore[misc]
                 member.trainer.network.logits(rows[member.held_out], n_threads=self.n_threads)
                 for member in trained
             ]
-            self._finish(learner.learnt(), targets, y, labels, held_out, logits)
+            self._finish(learner.learnt(), y, labels, held_out, logits)
+            self.__dict__.pop("feature_importances_", None)
+            if self.importances:
+                networks = self.ensemble_.networks
+                self.feature_importances_ = permutation_importances(
+                    networks, rows, labels, held_out, encoder.encoding_.features, random
+                )
 
     @contextmanager
     def _unchanged_on_error(self) -> Iterator[None]:
@@ -193,6 +194,10 @@ class TabularEstimator(BaseEstimator, metaclass=ABCMeta):  # type: ignore[misc]
 
     # -------------------------------------------------------------------------- scoring
 
+    @property
+    def n_iter_(self) -> NDArray[np.intp]:
+        return np.array([history.n_iter for history in self.histories_])
+
     def freeze(self) -> TablePredictor:
         """Create a predictor: a copy for scoring, one row in microseconds.
 
@@ -203,11 +208,29 @@ class TabularEstimator(BaseEstimator, metaclass=ABCMeta):  # type: ignore[misc]
         """
         check_is_fitted(self)
         networks = [network.freeze() for network in self.ensemble_.networks]
-        return TablePredictor(self.encoder_.encoding_, networks, **self._freeze_options())
+        return TablePredictor(self.encoder_.encoding_, networks, **self._learnt().freeze_options)
 
     def _mean_outputs(self, X: Any) -> NDArray[Any]:
         check_is_fitted(self)
         return self.ensemble_.mean(self.encoder_.transform(X), n_threads=self.n_threads)
+
+    def _encode(self, name: str, y: Any, dtype: np.dtype[Any]) -> NDArray[Any]:
+        targets = self._targets(self._learnt())
+        return targets.encode(targets.check(name, y), dtype)
+
+    def save(self, path: str | os.PathLike[str]) -> None:
+        """Write the fitted model to a safetensors file; :func:`dnncore.load` reads it.
+
+        The file has everything but the out-of-fold predictions.
+
+        Parameters
+        ----------
+        path : str or path-like
+            File to write.
+        """
+        from ..modelfile import save
+
+        save(self, path)
 
     def __sklearn_is_fitted__(self) -> bool:
         return hasattr(self, "ensemble_")

@@ -19,6 +19,13 @@ TOP, BOTTOM = 30, 46  # space for the size above the circles, and for the role b
 LONGEST_NAME, CHARACTER = 16, 7  # maximum number of characters of a name, pixels per character
 
 
+class SizedEmbedding(Protocol):
+    """The attribute of an embedding that a drawing uses."""
+
+    @property
+    def n_inputs(self) -> int: ...
+
+
 class DrawnNetwork(Protocol):
     """The attributes of a network that a drawing uses; see :class:`dnncore.Network`."""
 
@@ -32,6 +39,8 @@ class DrawnNetwork(Protocol):
     def mean_(self) -> NDArray[Any] | None: ...
     @property
     def n_parameters(self) -> int: ...
+    @property
+    def embedding(self) -> SizedEmbedding | None: ...
     @property
     def dtype(self) -> np.dtype[Any]: ...
 
@@ -90,7 +99,7 @@ def network_svg(
     parts = [_edges(*two) for two in pairwise(zip(xs, columns, strict=True))]
     for x, column in zip(xs, columns, strict=True):
         parts.append(_column(x, column, TOP + tallest, x == xs[-1]))
-    sizes = "-".join(map(str, network.layer_sizes))
+    sizes = "-".join(map(str, all_sizes(network)))
     return (
         f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {width} {height}" width="{width}" '
         f'height="{height}" role="img" aria-label="Network {sizes}" font-family="sans-serif" '
@@ -100,10 +109,18 @@ def network_svg(
     )
 
 
+def all_sizes(network: DrawnNetwork) -> tuple[int, ...]:
+    """Return the sizes of all layers, including the inputs of an embedding."""
+    if network.embedding is None:
+        return network.layer_sizes
+    return (network.embedding.n_inputs, *network.layer_sizes)
+
+
 def _columns(
     network: DrawnNetwork, input_names: Sequence[str] | None, output_names: Sequence[str] | None
 ) -> list[_Column]:
-    sizes = network.layer_sizes
+    sizes = all_sizes(network)
+    embedded = int(network.embedding is not None)
     last = len(sizes) - 1
     shown = list(range(len(sizes)))
     if len(sizes) > MAX_LAYERS:
@@ -115,8 +132,10 @@ def _columns(
             function = "" if network.mean_ is None else "norm"
         elif layer == last:
             role, names, function = "output", output_names, network.output
+        elif layer < 1 + embedded:
+            role, names, function = "embedding", None, "piecewise linear"
         else:
-            role, names, function = f"hidden {layer}", None, network.activation
+            role, names, function = f"hidden {layer - embedded}", None, network.activation
         if names is not None and len(names) != sizes[layer]:
             names = None  # some inputs are not features of the user
         units = _units(sizes[layer])

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import threading
 import time
+import warnings
 from collections.abc import Callable, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor, wait
 from dataclasses import dataclass
@@ -106,7 +107,7 @@ def train_members(
     ------
     KeyboardInterrupt
         On Ctrl-C, if no member has been trained for an epoch. Otherwise, those that have are
-        returned, with the parameters of their best epochs.
+        returned, with the parameters of their best epochs, and a warning.
     """
     budget = Budget(max_time, len(members), n_threads)
     n_members, max_iter = len(members), max_iter
@@ -131,8 +132,10 @@ def train_members(
         tasks = [pool.submit(train, index) for index in range(n_members)]
         interrupt = _await(tasks, stop)
     trained = [member for member in members[:n_members] if member.trainer.history.n_iter > 0]
-    if interrupt is not None and not trained:
-        raise interrupt
+    if interrupt is not None:
+        if not trained:
+            raise interrupt
+        warnings.warn("Training interrupted by user.", UserWarning, stacklevel=5)
     return trained
 
 

@@ -67,7 +67,7 @@ class PartsInMemory:
 
     def __init__(self, data: Dataset, shares: Shares, *, labels: bool) -> None:
         blocks = list(data)
-        self._X = np.concatenate([block.X for block in blocks])
+        self._X = joined([block.X for block in blocks])
         self._y = np.concatenate([block.y for block in blocks if block.y is not None])
         rows = np.arange(len(self._y))
         n_parts = 1 + (shares.test > 0) + (shares.validation > 0)
@@ -101,17 +101,34 @@ class PartsInMemory:
         return rest, part
 
     def fit(self, model: Any) -> None:
-        validation = self._validation if len(self._validation) else None
-        model.fit(
-            self._X[self._train],
-            self._y[self._train],
-            X_val=None if validation is None else self._X[validation],
-            y_val=None if validation is None else self._y[validation],
-        )
+        held_out = {}
+        if len(self._validation):
+            X_val = rows_of(self._X, self._validation)
+            held_out = {"X_val": X_val, "y_val": self._y[self._validation]}
+        model.fit(rows_of(self._X, self._train), self.y_train, **held_out)
+
+    @property
+    def y_train(self) -> NDArray[Any]:
+        """Targets of the training rows."""
+        return self._y[self._train]
 
     def held_out(self) -> Iterator[TableRows]:
         if len(self._test):
-            yield TableRows(self._X[self._test], self._y[self._test])
+            yield TableRows(rows_of(self._X, self._test), self._y[self._test])
+
+
+def joined(parts: list[Any]) -> Any:
+    """Concatenate arrays, or Arrow tables."""
+    if isinstance(parts[0], np.ndarray):
+        return np.concatenate(parts)
+    import pyarrow as pa
+
+    return pa.concat_tables(parts)
+
+
+def rows_of(X: Any, rows: NDArray[np.intp]) -> Any:
+    """Return some rows of an array, or of an Arrow table."""
+    return X[rows] if isinstance(X, np.ndarray) else X.take(rows)
 
 
 class PartsInBlocks:

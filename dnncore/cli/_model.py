@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any, NamedTuple
@@ -10,12 +11,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 from .._data.columns import Column, Table
-from .._estimators.interface import Estimator, learnt_of
+from .._estimators.interface import Estimator, TabularModel, learnt_of
 from ..modelfile import load, read_table
 from ..network import Network
 from ..predictor import Predictor
 from ._arguments import CommandError
-from .tables import Dataset, TableRows, scoring_data
+from .tables import ColumnKind, Dataset, TableRows, scoring_data, scoring_frame
 
 
 class Scored(NamedTuple):
@@ -43,12 +44,16 @@ class LoadedModel:
     table : tuple of Column, or None
     """
 
-    saved: Network | Estimator | Predictor
+    saved: Any
     table: Table | None = None
 
     @property
     def network(self) -> Network | Predictor:
-        return self.saved if isinstance(self.saved, Network | Predictor) else self.saved.network_
+        saved = self.saved
+        network: Network | Predictor = (
+            saved if isinstance(saved, Network | Predictor) else saved.network_
+        )
+        return network
 
     @property
     def layer_sizes(self) -> tuple[int, ...]:
@@ -78,7 +83,12 @@ class LoadedModel:
         """Return the estimator that `what` needs; CommandError if the model is not one."""
         if isinstance(self.saved, Network | Predictor):
             raise CommandError(f"{what} needs an estimator, got a {type(self.saved).__name__}")
-        return self.saved
+        return self.saved  # type: ignore[no-any-return]
+
+    @property
+    def target(self) -> str | None:
+        """Name of the column that the model predicts."""
+        return next((column.name for column in self.table or () if column.is_target), None)
 
     @property
     def classes(self) -> NDArray[Any] | None:
@@ -124,10 +134,66 @@ class LoadedModel:
             yield block, self.score(block.X)
 
 
+class LoadedTabular(LoadedModel):
+    """A TabularClassifier or TabularRegressor, and the name of its target."""
+
+    saved: TabularModel
+
+    @property
+    def network(self) -> Network:
+        """One of the networks, which all have the same form."""
+        return self.saved.ensemble_.networks[0]
+
+    @property
+    def n_features(self) -> int:
+        return self.saved.encoder_.n_features_in_
+
+    @property
+    def may_miss(self) -> bool:
+        return True
+
+    def estimator(self, what: str) -> Estimator:
+        raise CommandError(
+            f"{what} needs a DNNClassifier or DNNRegressor, which 'dnncore train --model network' "
+            f"trains, got a {type(self.saved).__name__}"
+        )
+
+    def score(self, X: Any) -> Scored:
+        model: Any = self.saved
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # of columns with and without names
+            try:
+                if self.classes is None:
+                    numbers = model.predict(X).reshape(X.shape[0], -1)
+                    return Scored(numbers, numbers)
+                p = model.predict_proba(X)
+            except ValueError as error:
+                raise CommandError(str(error)) from error
+        return Scored(np.argmax(p, axis=1), p)
+
+    def rows(self, path: str, *, target: str | None = None, with_target: bool = False) -> Dataset:
+        encoding = self.saved.encoder_.encoding_
+        kinds: dict[str, ColumnKind] = {
+            column.name: "number" if column.kind == "number" else "as it is"
+            for column in encoding.columns
+        }
+        return scoring_frame(
+            path,
+            columns=kinds if encoding.named else None,
+            n_features=self.n_features,
+            known_target=self.target,
+            target=target,
+            with_target=with_target,
+            classes=self.classes,
+        )
+
+
 def load_model(path: str) -> LoadedModel:
     """Read a model file of any kind."""
     saved = load(path)
     table = read_table(path)
+    if isinstance(saved, TabularModel):
+        return LoadedTabular(saved, table)
     names = getattr(saved, "feature_names_in_", None)
     if table is None and names is not None:
         table = tuple(Column(str(name)) for name in names)

@@ -5,9 +5,10 @@ from __future__ import annotations
 import argparse
 from typing import Any
 
-from .._estimators.interface import Estimator
+from .._estimators.interface import Estimator, TabularModel
 from . import _arguments as types
 from ._arguments import TABLE_HELP, CommandError
+from .tables import has_named_columns
 
 # The estimator's parameter that an option sets, and its value if the option is not given; None
 # keeps the estimator's default.
@@ -26,10 +27,30 @@ PARAMETERS: dict[str, tuple[str, Any]] = {
     "solver": ("solver", "adam"),
     "weight_decay": ("weight_decay", None),
     "alpha": ("alpha", 1e-4),
-    "early_stopping": ("early_stopping", None),
+    "early_stopping": ("early_stopping", False),
     "threads": ("n_threads", None),
     "seed": ("random_state", 0),
 }
+TABULAR_PARAMETERS = {
+    "members": "n_members",
+    "activation": "activation",
+    "dropout": "dropout",
+    "class_weight": "class_weight",
+    "epochs": "max_iter",
+    "max_time": "max_time",
+    "batch_size": "batch_size",
+    "learning_rate": "learning_rate_init",
+    "weight_decay": "weight_decay",
+    "threads": "n_threads",
+    "seed": "random_state",
+}
+TABULAR, NETWORK = "tabular", "network"  # values of --model
+# Options of only one kind of model.
+TABULAR_ONLY = ("members",)
+NETWORK_ONLY = (
+    "hidden", "loss", "missing", "dtype", "schedule", "solver", "alpha", "early_stopping",
+    "validation_fraction", "solver_state", "blocks", "resume",
+)  # fmt: skip
 # Options that cannot be changed when training is resumed.
 FIXED = ("regression", "hidden", "activation", "loss", "missing", "dtype", "categorical", "ignore")
 
@@ -49,7 +70,15 @@ def add_options(train: argparse.ArgumentParser) -> None:
     train.add_argument(
         "--regression",
         action="store_true",
-        help="predict a numeric target: train a DNNRegressor",
+        help="predict a numeric target",
+    )
+    train.add_argument(
+        "--model",
+        choices=(TABULAR, NETWORK),
+        help="tabular: an ensemble of networks that encodes the columns, of any kind and with "
+        "missing values (TabularClassifier or TabularRegressor); network: a single network "
+        "(DNNClassifier or DNNRegressor). Default: tabular for a file with named columns, unless "
+        "an option is given that only a network has",
     )
     _add_columns(train.add_argument_group("columns"))
     _add_files(train.add_argument_group("output files"))
@@ -96,9 +125,8 @@ def _add_files(files: Any) -> None:
     files.add_argument(
         "--solver-state",
         action=argparse.BooleanOptionalAction,
-        default=True,
-        help="store the state of the solver in the model file, so that --resume continues training "
-        "exactly; without it, the file is smaller (default: store it)",
+        help="store the state of the solver in the model file, so that --resume "
+        "continues training exactly; without it, the file is smaller (default: store it)",
     )
     plot = files.add_mutually_exclusive_group()
     plot.add_argument(
@@ -126,9 +154,7 @@ def _add_rows(rows: Any) -> None:
         "--validation-fraction",
         metavar="F",
         type=types.fraction,
-        default=0.1,
-        help="fraction of the remaining rows to use as a validation set; 0 for none (default: "
-        "%(default)s)",
+        help="fraction of the remaining rows to use as a validation set; 0 for none (default: 0.1)",
     )
     rows.add_argument(
         "--seed",
@@ -141,11 +167,13 @@ def _add_rows(rows: Any) -> None:
         metavar="MB",
         type=types.positive,
         default=1000.0,
-        help="if the rows need more memory than this, read them in blocks in every epoch (default: "
-        "%(default)g)",
+        help="if the rows need more memory than this, train a network, and read them in blocks in "
+        "every epoch (default: %(default)g)",
     )
     rows.add_argument(
-        "--blocks", action="store_true", help="read the rows in blocks whatever their size"
+        "--blocks",
+        action="store_true",
+        help="read the rows in blocks whatever their size",
     )
 
 
@@ -155,8 +183,8 @@ def _add_network(network: Any) -> None:
         metavar="N",
         type=types.count,
         nargs="*",
-        help="sizes of the hidden layers, from input to output; without numbers, no hidden layers "
-        "(default: 100)",
+        help="sizes of the hidden layers, from input to output; without numbers, no "
+        "hidden layers (default: 100)",
     )
     network.add_argument(
         "--activation",
@@ -194,7 +222,13 @@ def _add_training(training: Any) -> None:
         metavar="N",
         type=types.count,
         help="maximum number of passes over the training rows; with --resume, of additional passes "
-        "(default: 100)",
+        "(default: 100; tabular: 64)",
+    )
+    training.add_argument(
+        "--members",
+        metavar="N",
+        type=types.count,
+        help="number of networks (default: 8)",
     )
     training.add_argument(
         "--max-time",
@@ -206,13 +240,13 @@ def _add_training(training: Any) -> None:
         "--batch-size",
         metavar="N",
         type=types.count,
-        help="number of rows per mini-batch (default: 32)",
+        help="number of rows per mini-batch (default: 32; tabular: 256)",
     )
     training.add_argument(
         "--learning-rate",
         metavar="F",
         type=types.positive,
-        help="initial learning rate (default: 0.002)",
+        help="initial learning rate (default: 0.002; tabular: chosen by the recipe)",
     )
     training.add_argument(
         "--schedule",
@@ -229,7 +263,7 @@ def _add_training(training: Any) -> None:
         "--weight-decay",
         metavar="F",
         type=types.penalty,
-        help="decoupled weight decay of adamw (default: 0.01)",
+        help="decoupled weight decay of adamw (default: 0.01; tabular: 0.02)",
     )
     training.add_argument(
         "--alpha",
@@ -258,6 +292,41 @@ def _add_training(training: Any) -> None:
     )
 
 
+def choose_model(arguments: argparse.Namespace) -> None:
+    """Set the kind of model, `arguments.model`, and the defaults that depend on it.
+
+    Raises
+    ------
+    CommandError
+        If options of both kinds are given.
+    """
+    network, tabular = (
+        [name for name in names if getattr(arguments, name) not in (None, False)]
+        for names in (NETWORK_ONLY, TABULAR_ONLY)
+    )
+    if arguments.model is None:
+        named = arguments.data is not None and has_named_columns(arguments.data)
+        arguments.model = NETWORK if network or not (named or tabular) else TABULAR
+    other, given = (TABULAR, tabular) if arguments.model == NETWORK else (NETWORK, network)
+    if given:
+        also = f", got {_flag(network[0])}" if network and tabular else ""
+        raise CommandError(f"{_flag(given[0])} needs --model {other}{also}")
+    if arguments.model == NETWORK:
+        if arguments.validation_fraction is None:
+            arguments.validation_fraction = 0.1
+        if arguments.solver_state is None:
+            arguments.solver_state = True
+
+
+def only(model: str) -> str:
+    """List the options that only one kind of model has."""
+    return ", ".join(map(_flag, TABULAR_ONLY if model == TABULAR else NETWORK_ONLY))
+
+
+def _flag(name: str) -> str:
+    return "--" + name.replace("_", "-")
+
+
 def check_options(arguments: argparse.Namespace) -> None:
     """Raise if options contradict each other."""
     if arguments.data is None and arguments.target is not None:
@@ -277,6 +346,16 @@ def check_options(arguments: argparse.Namespace) -> None:
         raise CommandError("--loss needs --regression")
     if arguments.class_weight is not None and arguments.regression:
         raise CommandError("--class-weight cannot be used with --regression")
+
+
+def new_tabular(arguments: argparse.Namespace) -> TabularModel:
+    """Return the tabular estimator that the options describe."""
+    from ..tabular import TabularClassifier, TabularRegressor
+
+    options = {name: getattr(arguments, option) for option, name in TABULAR_PARAMETERS.items()}
+    given = {name: value for name, value in options.items() if value is not None}
+    kind = TabularRegressor if arguments.regression else TabularClassifier
+    return kind(**({"random_state": 0} | given))
 
 
 def new_estimator(arguments: argparse.Namespace) -> Estimator:

@@ -21,7 +21,7 @@ class Progress:
     Parameters
     ----------
     epochs : int
-        Maximum number of epochs.
+        Maximum number of epochs, of all networks together.
     score_name : str
         Name of the score on the validation set.
     quiet : bool
@@ -29,7 +29,7 @@ class Progress:
     """
 
     def __init__(self, epochs: int, score_name: str, *, quiet: bool) -> None:
-        self._every = max(1, epochs // 10)
+        self._epochs, self._every, self._done = epochs, max(1, epochs // 10), 0
         self._score_name = score_name
         self._quiet = quiet
         self._bar: Any = None
@@ -60,12 +60,23 @@ class Progress:
             self._bar.stop()
 
     def __call__(self, info: EpochInfo) -> None:
-        if self._quiet:
-            return
         text = f"loss {info.loss:.4f}"
         if info.validation_score is not None:
             text += f"  validation {self._score_name} {info.validation_score:.4f}"
+        self._show(info.epoch, text)
+
+    def after_member_epoch(self, member: int, info: EpochInfo) -> None:
+        """Count an epoch of a network of an ensemble."""
+        self._done += 1
+        text = f"network {member + 1}: loss {info.loss:.4f}"
+        if info.validation_loss is not None:
+            text += f"  validation loss {info.validation_loss:.4f}"
+        self._show(self._done, text)
+
+    def _show(self, epoch: int, text: str) -> None:
+        if self._quiet:
+            return
         if self._bar is not None:
-            self._bar.update(self._task, completed=info.epoch, description=text)
-        elif info.epoch == 1 or info.epoch % self._every == 0:
-            print(f"epoch {info.epoch}/{info.max_iter}  {text}", file=sys.stderr, flush=True)
+            self._bar.update(self._task, completed=epoch, description=text)
+        elif epoch == 1 or epoch % self._every == 0:
+            print(f"epoch {epoch}/{self._epochs}  {text}", file=sys.stderr, flush=True)

@@ -121,7 +121,7 @@ def _repeat(action: Callable[[], object], seconds: float) -> list[float]:
 
 
 def _random_rows(network: Network, n: int) -> NDArray[Any]:
-    n_features = network.layer_sizes[0]
+    n_features = network.n_features
     n = max(1, min(n, MAX_VALUES // n_features))
     return (
         np.random.default_rng(0).standard_normal((n, n_features), np.float32).astype(network.dtype)
@@ -140,7 +140,7 @@ def _labels(network: Network, n: int) -> NDArray[Any]:
 def _training(network: Network, batch_size: int, threads: int) -> Task:
     """Seconds per step, averaged over an epoch."""
     trainer = Trainer(network, seed=0, batch_size=batch_size, n_threads=threads)
-    X = np.resize(_random_rows(network, batch_size), (batch_size, network.layer_sizes[0]))
+    X = np.resize(_random_rows(network, batch_size), (batch_size, network.n_features))
     y = _labels(network, batch_size)
     trainer.run_epoch(X, y)
     (step,) = _repeat(lambda: trainer.run_epoch(X, y), 0.0)

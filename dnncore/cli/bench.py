@@ -81,9 +81,10 @@ def _network(arguments: argparse.Namespace) -> Network:
         like = load_model(arguments.model).network
         network = Network(
             like.layer_sizes, dtype=like.dtype, seed=0, activation=like.activation,
-            output=like.output,
+            output=like.output, embedding=like.embedding,
         )  # fmt: skip
         norm = isinstance(like, Predictor) or like.mean_ is not None
+        norm = norm and like.embedding is None
     if norm:
         n_features = network.layer_sizes[0]
         network.set_norm([0.0] * n_features, [1.0] * n_features)

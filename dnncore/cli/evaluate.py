@@ -9,7 +9,7 @@ from typing import Any
 
 from ._arguments import TABLE_HELP, check_destination, require_packages
 from ._metrics import ClassScores, Scores, with_rows
-from ._model import load_model
+from ._model import LoadedTabular, load_model
 from ._output import OK, warn_of_unknown
 from ._report import Report
 from ._scoring import score_rows
@@ -44,7 +44,7 @@ def run(arguments: argparse.Namespace) -> int:
     if arguments.report is not None:
         check_destination("--report", arguments.report, [arguments.model, arguments.data])
     model = load_model(arguments.model)
-    if arguments.report is not None:
+    if arguments.report is not None and not isinstance(model, LoadedTabular):
         model.estimator("--report")
     data = model.rows(arguments.data, target=arguments.target, with_target=True)
     title = f"{os.path.basename(arguments.model)} on {os.path.basename(arguments.data)}"

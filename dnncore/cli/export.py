@@ -49,7 +49,7 @@ def run(arguments: argparse.Namespace) -> int:
     model = load_model(arguments.model)
     try:
         _write(model.saved, arguments.file, kind)
-    except ValueError as error:
+    except (TypeError, ValueError) as error:
         raise CommandError(f"{arguments.model}: {error}") from error
     names = feature_names(model.table or ())
     if model.table is not None and any(column.values for column in model.table):

@@ -7,14 +7,11 @@ import os
 from itertools import pairwise
 from typing import Any
 
-from numpy.typing import NDArray
-
 import dnncore
 
-from ..modelfile import read_table
 from ..network import Network
 from ..predictor import Predictor
-from ._model import LoadedModel, load_model
+from ._model import LoadedModel, LoadedTabular, load_model
 from ._output import OK, plural, print_facts
 
 START = 10  # number of names or classes listed
@@ -43,7 +40,10 @@ def run(arguments: argparse.Namespace) -> int:
     if isinstance(model.saved, Network | Predictor):
         print_facts(facts)
         return OK
-    print_facts(facts | _estimator_facts(arguments.model, model))
+    if isinstance(model, LoadedTabular):
+        print_facts(facts | _tabular_facts(model))
+    else:
+        print_facts(facts | _estimator_facts(model))
     params = model.saved.get_params(deep=False)
     del params["callback"]  # It is not stored in a file.
     print("parameters")
@@ -54,6 +54,7 @@ def run(arguments: argparse.Namespace) -> int:
 def _network_facts(path: str, model: LoadedModel) -> dict[str, str]:
     sizes = model.layer_sizes
     n_parameters = sum((k + 1) * m for k, m in pairwise(sizes))
+    embedding = model.network.embedding
     facts = {
         "file": f"{path} ({os.path.getsize(path) / 1000:.1f} kB)",
         "kind": type(model.saved).__name__,
@@ -62,18 +63,32 @@ def _network_facts(path: str, model: LoadedModel) -> dict[str, str]:
         "output": model.output,
         "dtype": str(model.dtype),
     }
+    if embedding is not None:
+        facts["embedding"] = f"{embedding} ({embedding.n_parameters} parameters)"
     if isinstance(model.network, Network):
         facts["norm"] = "no" if model.network.mean_ is None else "yes"
     return facts
 
 
-def _estimator_facts(path: str, model: LoadedModel) -> dict[str, str]:
+def _tabular_facts(model: LoadedTabular) -> dict[str, str]:
+    saved = model.saved
+    encoding = saved.encoder_.encoding_
+    names = [column.name for column in encoding.columns] if encoding.named else None
+    facts = {} if model.target is None else {"target": model.target}
+    n_networks, epochs = len(saved.histories_), sum(x.n_iter for x in saved.histories_)
+    return facts | {
+        "networks": f"{n_networks}, with {saved.ensemble_.n_parameters} parameters in total",
+        "columns": f"{model.n_features}: {'no names' if names is None else _start(names)}",
+        "encoded": f"{encoding.n_numeric} numbers, {len(encoding.categorical)} categories, "
+        f"as {plural(encoding.n_features, 'feature')}",
+        "trained": f"{plural(epochs, 'epoch')} of all networks",
+    }
+
+
+def _estimator_facts(model: LoadedModel) -> dict[str, str]:
     saved: Any = model.saved
     names = getattr(saved, "feature_names_in_", None)
-    facts = {}
-    for column in read_table(path) or ():
-        if column.is_target:
-            facts["target"] = column.name
+    facts = {} if model.target is None else {"target": model.target}
     facts |= {
         "features": f"{model.n_features}: {'no names' if names is None else _start(names)}",
         "trained": f"{plural(saved.n_iter_, 'epoch')}, {plural(saved.t_, 'row')} in total",
@@ -86,6 +101,6 @@ def _estimator_facts(path: str, model: LoadedModel) -> dict[str, str]:
     return facts
 
 
-def _start(values: NDArray[Any]) -> str:
+def _start(values: Any) -> str:
     """Return the first few values, separated by commas."""
     return ", ".join(map(str, values[:START])) + (", ..." if len(values) > START else "")

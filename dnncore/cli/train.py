@@ -16,22 +16,41 @@ from .._data.atomic import write_atomically
 from .._data.columns import Table, feature_names
 from .._estimators.interface import (
     Estimator,
+    TabularModel,
     is_fitted,
     learnt_of,
     loss_options_of,
     trainer_of,
 )
 from .._estimators.learnt import SINGLE
+from . import _tabular
 from ._arguments import CommandError, check_destination, require_packages
 from ._division import Parts, PartsInBlocks, PartsInMemory, Shares
 from ._metrics import Scores, with_rows
-from ._model import LoadedModel, load_model
-from ._options import add_options, check_options, new_estimator, reconfigure
+from ._model import LoadedModel, LoadedTabular, load_model
+from ._options import (
+    NETWORK,
+    TABULAR,
+    add_options,
+    check_options,
+    choose_model,
+    new_estimator,
+    new_tabular,
+    only,
+    reconfigure,
+)
 from ._output import INTERRUPTED, OK, one_line, plural, warn
 from ._progress import Progress
 from ._report import Report
 from ._scoring import score_rows
-from .tables import Dataset, matrix_data, training_data
+from .tables import (
+    Dataset,
+    has_named_columns,
+    matrix_data,
+    size_of,
+    training_data,
+    training_frame,
+)
 
 # Maximum size in bytes of the validation set when rows are read in blocks.
 MAX_VALIDATION = 10e6
@@ -43,37 +62,35 @@ def add_parser(commands: Any) -> None:
         usage="dnncore train [DATA] [--target COLUMN] [options]",
         help="train a model, evaluate it on held-out rows and save it",
         description="Train a classifier or, with --regression, a regressor, evaluate it on "
-        "held-out rows, and save it together with its learning curve. Text and boolean columns "
-        "are categories and are one-hot encoded. The model file stores the encoding.",
-        epilog="Rows are split into training, validation and test rows, stratified by class "
-        "unless they are read in blocks. The network standardises every feature. Empty cells, "
-        "NA, NaN and null are missing values. Ctrl-C stops training early: the model is "
-        "evaluated and saved, and the exit status is 130.",
+        "held-out rows, and save it together with its learning curve. For a table with named "
+        "columns, the model is an ensemble of networks; otherwise, or with --model network, it is "
+        "a single network. Text and boolean columns are categories. The model file stores the "
+        "encoding.",
+        epilog="Rows are split into training and test rows, for a single network also into "
+        "validation rows, stratified by class unless they are read in blocks. Every numeric "
+        f"column is scaled. Only a single network has {only(NETWORK)}; only an ensemble has "
+        f"{only(TABULAR)}. Empty cells, NA, NaN and null are missing values. Ctrl-C stops training "
+        "early: the model is evaluated and saved, and the exit status is 130.",
     )
     parser.set_defaults(run=run)
     add_options(parser)
 
 
 def run(arguments: argparse.Namespace) -> int:
+    choose_model(arguments)
     check_options(arguments)
     require_packages("cli", sklearn="scikit-learn", safetensors="safetensors")
     if not arguments.quiet:
         require_packages("cli", rich="rich")
     plot = _check_files(arguments)
-    model, data = _resumed(arguments) if arguments.resume else _new(arguments)
     title = "Handwritten digits" if arguments.data is None else _name(arguments.data)
-    parts = _divide(arguments, model, data)
-    if arguments.resume:
-        _warn_of_another_division(model, parts)
-    if not arguments.quiet:
-        _announce(title, data, parts)
-    interrupted = _fit(model, data, parts, arguments)
-    modelfile.save(model, arguments.output, table=data.table, solver_state=arguments.solver_state)
-
-    fitted, report = LoadedModel(model, data.table), _report(arguments, title)
-    scores = score_rows(fitted, parts.held_out(), data.table, report)
+    _avoid_blocks(arguments)
+    train = _train_tabular if arguments.model == TABULAR else _train_network
+    fitted, parts, interrupted = train(arguments, title)
+    report = _report(arguments, title)
+    scores = score_rows(fitted, parts.held_out(), fitted.table, report)
     if plot is not None:
-        _draw(model, plot, title, scores)
+        _draw(fitted.saved, plot, title, scores)
     if scores.rows:
         if not arguments.quiet:
             scores.show()
@@ -84,6 +101,32 @@ def run(arguments: argparse.Namespace) -> int:
     if arguments.report is not None:
         print(f"Report written to {arguments.report}")
     return INTERRUPTED if interrupted else OK
+
+
+def _train_network(arguments: argparse.Namespace, title: str) -> tuple[LoadedModel, Parts, bool]:
+    """Train and save a network; return it, the parts of the data, and whether it was stopped."""
+    model, data = _resumed(arguments) if arguments.resume else _new(arguments)
+    parts = _divide(arguments, model, data)
+    if arguments.resume:
+        _warn_of_another_division(model, parts)
+    if not arguments.quiet:
+        _announce(title, data, parts)
+    interrupted = _fit(model, data, parts, arguments)
+    modelfile.save(model, arguments.output, table=data.table, solver_state=arguments.solver_state)
+    return LoadedModel(model, data.table), parts, interrupted
+
+
+def _train_tabular(arguments: argparse.Namespace, title: str) -> tuple[LoadedModel, Parts, bool]:
+    """Train and save an ensemble; see `_train_network`."""
+    model, data = new_tabular(arguments), _table(arguments)
+    shares = Shares(arguments.test_size, 0.0, int(model.random_state))
+    parts = PartsInMemory(data, shares, labels=not arguments.regression)
+    if not arguments.quiet:
+        _tabular.announce(title, data, parts, model)
+    interrupted = _tabular.fit(model, parts, quiet=arguments.quiet)
+    table = tuple(column for column in data.table or () if column.is_target)
+    modelfile.save(model, arguments.output, table=table or None)
+    return LoadedTabular(model, table), parts, interrupted
 
 
 # ---- before training ------------------------------------------------------------------------
@@ -130,6 +173,32 @@ def _new(arguments: argparse.Namespace) -> tuple[Estimator, Dataset]:
             may_miss=arguments.missing not in (None, "error"),
         )
     return new_estimator(arguments), data
+
+
+def _avoid_blocks(arguments: argparse.Namespace) -> None:
+    """Train a network if the rows of an ensemble would not fit into memory."""
+    if arguments.model == TABULAR and arguments.data and has_named_columns(arguments.data):
+        size = size_of(arguments.data) / 1e6
+        if size > arguments.memory:
+            warn(
+                f"{arguments.data} has {size:.0f} MB, more than --memory {arguments.memory:g}: a "
+                "network is trained on blocks of rows"
+            )
+            arguments.model = NETWORK
+            choose_model(arguments)
+
+
+def _table(arguments: argparse.Namespace) -> Dataset:
+    """Return the data for an ensemble."""
+    if arguments.data is None:
+        return _digits(np.dtype(np.float64), arguments.regression)
+    return training_frame(
+        arguments.data,
+        arguments.target,
+        regression=arguments.regression,
+        categorical=arguments.categorical,
+        ignore=arguments.ignore,
+    )
 
 
 def _digits(dtype: np.dtype[Any], regression: bool) -> Dataset:
@@ -267,22 +336,25 @@ def _report(arguments: argparse.Namespace, title: str) -> Report | None:
     return None if arguments.report is None else Report(arguments.report, title)
 
 
-def _draw(model: Estimator, path: str, title: str, scores: Scores) -> None:
+def _draw(model: Any, path: str, title: str, scores: Scores) -> None:
     from ._plot import learning_curve
 
-    subtitle = "-".join(map(str, model.network_.layer_sizes)) + f", {model.solver}"
+    curve = (_tabular.curve if isinstance(model, TabularModel) else _curve)(model)
     if scores.rows:
-        subtitle += f", held-out {scores.summary()}"
-    image = learning_curve(
-        model.loss_curve_,
-        model.validation_scores_,
-        validation_loss=model.validation_losses_,
-        title=title,
-        subtitle=subtitle,
-        best_is_kept=bool(model.early_stopping),
-        score_name="accuracy" if _classifies(model) else "R²",
-        loss_name="cross-entropy"
+        curve["subtitle"] += f", held-out {scores.summary()}"
+    write_atomically(path, learning_curve(title=title, **curve))
+
+
+def _curve(model: Estimator) -> dict[str, Any]:
+    """Return the arguments of :func:`learning_curve` that depend on the model."""
+    return {
+        "loss": model.loss_curve_,
+        "validation_scores": model.validation_scores_,
+        "validation_loss": model.validation_losses_,
+        "subtitle": "-".join(map(str, model.network_.layer_sizes)) + f", {model.solver}",
+        "best_is_kept": bool(model.early_stopping),
+        "score_name": "accuracy" if _classifies(model) else "R²",
+        "loss_name": "cross-entropy"
         if _classifies(model)
         else loss_options_of(model)["loss"].replace("_", " "),
-    )
-    write_atomically(path, image)
+    }

@@ -13,7 +13,7 @@ from sklearn.preprocessing import StandardScaler
 from sklearn.utils.validation import check_is_fitted
 
 from .._core.moments import Moments
-from .._estimators.interface import Estimator, Learnt, restore
+from .._estimators.interface import Estimator, Learnt, restore, restored_history
 from .._estimators.learnt import MULTILABEL, SINGLE, LearntLabels, LearntNumbers
 from ..network import Network
 
@@ -143,10 +143,12 @@ def _assemble(
         network=network,
         learnt=learnt,
         feature_names=None if names is None else np.array(names),
-        loss_curve=[float(loss) for loss in getattr(mlp, "loss_curve_", [mlp.loss_])],
-        validation_scores=[float(x) for x in getattr(mlp, "validation_scores_", None) or []],
-        validation_losses=[],
-        n_iter=int(mlp.n_iter_),
-        t=int(mlp.t_),
+        history=restored_history(
+            [float(loss) for loss in getattr(mlp, "loss_curve_", [mlp.loss_])],
+            [float(x) for x in getattr(mlp, "validation_scores_", None) or []],
+            [],
+            n_iter=int(mlp.n_iter_),
+            t=int(mlp.t_),
+        ),
     )
     return model

@@ -112,13 +112,18 @@ class WeightsDisplay:
         TypeError
             If an argument has the wrong type.
         ValueError
-            If the number of features does not match the shape, a unit does not exist, or the
-            model is not fitted.
+            If the number of features does not match the shape, a unit does not exist, the model
+            is not fitted, or it has an embedding.
         ImportError
             If Matplotlib is not installed.
         """
         require_matplotlib(cls.__name__)
         network, n_features = _network(model)
+        if network.embedding is not None:
+            raise ValueError(
+                "model must have a weight for each feature and unit, got a network with an "
+                "embedding"
+            )
         height, width = image_shape_of(n_features, image_shape)
         # The inputs after the features, if any, are indicators of missing values.
         W = network.coefs_[0][:n_features]

@@ -14,9 +14,10 @@ from typing import Any
 from .._data import columns
 from .._data.atomic import write_atomically
 from .._data.columns import Column, Table
-from .._estimators.interface import Estimator
+from .._estimators.interface import Estimator, TabularModel
 from ..network import Network
 from ..predictor import Predictor
+from ..table_predictor import TablePredictor
 from . import _build, _describe, _header, _json, _schema
 from ._header import ModelFileError, require
 
@@ -24,7 +25,7 @@ __all__ = ["ModelFileError", "load", "load_predictor", "read_table", "save"]
 
 
 def save(
-    model: Network | Predictor | Estimator,
+    model: Network | Predictor | Estimator | TabularModel,
     path: str | os.PathLike[str],
     *,
     table: Sequence[Column] | None = None,
@@ -37,18 +38,22 @@ def save(
 
     Parameters
     ----------
-    model : Network, fitted DNNClassifier or DNNRegressor, or Predictor
+    model : Network, Predictor, or fitted estimator
+        A DNNClassifier, DNNRegressor, TabularClassifier or TabularRegressor.
     path : str or path-like
         Path of the file.
     table : sequence of Column, optional
         Encoding of the columns of a table as features, in the order of the features;
-        :func:`read_table` returns it.
+        :func:`read_table` returns it. By default, that of the file from which the model was
+        loaded. For a TabularClassifier or TabularRegressor, which encode
+        the columns themselves, it may have only the target.
     solver_state : bool
-        Whether to store the complete training state of an estimator (the vectors of the solver,
-        the learning rate, the random generator, the number of epochs without improvement), so
-        that `partial_fit`, or `fit` with `warm_start`, resumes training bit for bit after
-        loading. The file is up to three times as large. A `random_state` that is not an integer,
-        which determines the rows that `early_stopping` splits off, is not stored.
+        Whether to store the complete training state of a DNNClassifier or DNNRegressor (the
+        vectors of the solver, the learning rate, the random generator, the number of epochs
+        without improvement), so that `partial_fit`, or `fit` with `warm_start`, resumes training
+        bit for bit after loading. The file is up to three times as large. A `random_state` that
+        is not an integer, which determines the rows that `early_stopping` splits off, is not
+        stored.
 
     Raises
     ------
@@ -63,8 +68,10 @@ def save(
         If the file cannot be written; an existing file is left unchanged.
     """
     described, tensors = _describe.describe(model, solver_state)
+    if table is None:
+        table = _describe.table_of(model)
     if table is not None:
-        columns.check_columns(table, _schema.n_features(described))
+        columns.check_columns(table, _schema.n_table_features(described))
         described["table"] = columns.to_json(table)
     metadata = {
         name: _json.encode(name, value) if _schema.KEYS[name].json else str(value)
@@ -81,7 +88,7 @@ def save(
     write_atomically(path, _header.serialize(metadata, tensors))
 
 
-def load(path: str | os.PathLike[str]) -> Network | Predictor | Estimator:
+def load(path: str | os.PathLike[str]) -> Network | Predictor | Estimator | TabularModel:
     """Read a model written by :func:`save`.
 
     Everything is checked before use: the checksum, names, dtypes, shapes, values, classes and
@@ -95,9 +102,9 @@ def load(path: str | os.PathLike[str]) -> Network | Predictor | Estimator:
 
     Returns
     -------
-    Network, DNNClassifier, DNNRegressor or Predictor
-        The model. An estimator gives the same predictions as before and can be trained further
-        with `partial_fit`.
+    Network, DNNClassifier, DNNRegressor, TabularClassifier, TabularRegressor or Predictor
+        The model. An estimator gives the same predictions as before; a DNNClassifier or
+        DNNRegressor can be trained further with `partial_fit`.
 
     Raises
     ------
@@ -113,14 +120,14 @@ def load(path: str | os.PathLike[str]) -> Network | Predictor | Estimator:
         return _build.build(*_read(path))
 
 
-def load_predictor(path: str | os.PathLike[str]) -> Predictor:
+def load_predictor(path: str | os.PathLike[str]) -> Predictor | TablePredictor:
     """Read a model of any kind as a predictor, without scikit-learn.
 
     Parameters, checks and errors are those of :func:`load`.
 
     Returns
     -------
-    Predictor
+    Predictor, or TablePredictor for a TabularClassifier or TabularRegressor
     """
     with _path_in_errors(path):
         return _build.build_predictor(*_read(path))

@@ -8,8 +8,11 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from .._estimators.interface import Estimator, learnt_of, trainer_of
-from .._estimators.learnt import LearntLabels, LearntNumbers
+from .._data.columns import Table
+from .._data.table_rows import TableRows
+from .._estimators.interface import Estimator, TabularModel, learnt_of, trainer_of
+from .._estimators.learnt import LearntLabels, LearntNumbers, LearntTableLabels
+from .._training.history import History
 from .._version import __version__
 from ..network import Network
 from ..predictor import Predictor
@@ -19,18 +22,31 @@ Tensors = dict[str, NDArray[Any]]
 Described = tuple[dict[str, Any], Tensors]  # metadata before JSON encoding
 
 
-def describe(model: Network | Predictor | Estimator, solver_state: bool) -> Described:
+def describe(
+    model: Network | Predictor | Estimator | TabularModel, solver_state: bool
+) -> Described:
     """Return the metadata and tensors of a model; TypeError if it is not a model."""
-    if isinstance(model, Network | Predictor):
+    if isinstance(model, Network | Predictor | TabularModel):
         if solver_state:
-            raise ValueError(f"solver_state needs an estimator, got a {type(model).__name__}")
+            raise ValueError(
+                f"solver_state needs a DNNClassifier or DNNRegressor, got a {type(model).__name__}"
+            )
+        if isinstance(model, TabularModel):
+            return _tabular(model)
         return _network(model) if isinstance(model, Network) else _predictor(model)
     return _estimator(model, solver_state)
 
 
+def table_of(model: Network | Predictor | Estimator | TabularModel) -> Table | None:
+    """Return the table of the file from which a model was loaded."""
+    if isinstance(model, Predictor):
+        return model.encoder.table if isinstance(model.encoder, TableRows) else None
+    return getattr(model, "table_", None)
+
+
 def _layers(kind: str, model: Network | Predictor, parameters: NDArray[Any]) -> Described:
     """Return the metadata and tensors that networks and predictors share."""
-    metadata = {
+    metadata: dict[str, Any] = {
         "format": _schema.FORMAT,
         "format_version": _schema.VERSION,
         "kind": kind,
@@ -44,6 +60,13 @@ def _layers(kind: str, model: Network | Predictor, parameters: NDArray[Any]) -> 
         metadata["missing"] = model.missing.tolist()
     tensors: Tensors = {}
     start = 0
+    if model.embedding is not None:
+        embedding, start = model.embedding, model.embedding.n_parameters
+        metadata["embedding"] = {name: getattr(embedding, name) for name in _schema.EMBEDDING_SIZES}
+        arrays = {"lower": embedding.lower, "inverse_width": embedding.inverse_width}
+        arrays |= embedding.views(parameters)._asdict()
+        arrays["V"] = arrays["V"].reshape(-1, embedding.n_bins)
+        tensors = {f"embedding.{name}": array for name, array in arrays.items()}
     for layer, (k, m) in enumerate(pairwise(model.layer_sizes)):
         weight, bias = parameters[start : start + k * m], parameters[start + k * m :]
         tensors |= {
@@ -71,6 +94,11 @@ def _network(network: Network) -> Described:
             "norm.moments.mean": network.moments_.mean,
             "norm.moments.variance": network.moments_.variance,
         }
+        if network.moments_.low is not None and network.moments_.high is not None:
+            tensors |= {
+                "norm.range.low": network.moments_.low,
+                "norm.range.high": network.moments_.high,
+            }
     return metadata, tensors
 
 
@@ -94,7 +122,8 @@ def _estimator(model: Estimator, solver_state: bool) -> Described:
     learnt = learnt_of(model)
     own = _labels(learnt) if isinstance(learnt, LearntLabels) else _numbers(learnt)
     metadata, tensors = metadata | own[0], tensors | own[1]
-    _add_history(model, metadata, tensors)
+    metadata["metrics"] = list(model.history_.metrics)
+    tensors |= _history(model.history_)
     if solver_state:
         _add_solver(model, metadata, tensors)
     return metadata, tensors
@@ -116,10 +145,8 @@ def _numbers(learnt: LearntNumbers) -> Described:
     return metadata, {"target.mean": learnt.mean, "target.scale": learnt.scale}
 
 
-def _add_history(model: Estimator, metadata: dict[str, Any], tensors: Tensors) -> None:
-    history = model.history_
-    metadata["metrics"] = list(history.metrics)
-    tensors["history.loss"] = np.array(history.loss_curve, np.float64)
+def _history(history: History) -> Tensors:
+    tensors = {"history.loss": np.array(history.loss_curve, np.float64)}
     optional = {
         "validation_score": history.validation_scores,
         "validation_loss": history.validation_losses,
@@ -128,6 +155,40 @@ def _add_history(model: Estimator, metadata: dict[str, Any], tensors: Tensors) -
     for name, values in {**optional, **numbered}.items():
         if values or name in numbered:
             tensors[f"history.{name}"] = np.array(values, np.float64)
+    return tensors
+
+
+def _tabular(model: TabularModel) -> Described:
+    from sklearn.utils.validation import check_is_fitted
+
+    check_is_fitted(model)
+    metadata: dict[str, Any] = {}
+    tensors: Tensors = {}
+    networks = model.ensemble_.networks
+    for index, (network, history) in enumerate(zip(networks, model.histories_, strict=True)):
+        metadata, own = _network(network)
+        own |= _history(history)
+        prefix = _schema.member_prefix(index)
+        tensors |= {prefix + name: tensor for name, tensor in own.items()}
+    metadata |= {
+        "encoder": model.encoder_.encoding_.to_json(),
+        "params": _params.describe(model),
+        "members": [{"n_iter": x.n_iter, "t": x.t} for x in model.histories_],
+    }
+    learnt = learnt_of(model)
+    if isinstance(learnt, LearntTableLabels):
+        metadata |= {
+            "kind": _schema.TABULAR_CLASSIFIER, "classes": _classes.describe(learnt.classes)
+        }  # fmt: skip
+        tensors |= {
+            "class_prior": learnt.prior, "temperature": np.array([learnt.temperature])
+        }  # fmt: skip
+    else:
+        metadata |= {"kind": _schema.TABULAR_REGRESSOR, "target_ndim": learnt.ndim}
+        tensors |= {
+            f"target.{name}": getattr(learnt, name) for name in ("mean", "scale", "low", "high")
+        }
+    return metadata, tensors
 
 
 def _add_solver(model: Estimator, metadata: dict[str, Any], tensors: Tensors) -> None:

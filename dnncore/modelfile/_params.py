@@ -7,18 +7,18 @@ from typing import Any
 
 import numpy as np
 
-from .._estimators.interface import Estimator
+from .._estimators.interface import Estimator, TabularModel
 from ._header import ModelFileError, require
 
 
-def describe(model: Estimator) -> dict[str, Any]:
+def describe(model: Estimator | TabularModel) -> dict[str, Any]:
     """Return the parameters by name; None replaces those that cannot be stored."""
     params: dict[str, Any] = model.get_params(deep=False) | {"callback": None}
     if not isinstance(params["random_state"], int | np.integer):
         params["random_state"] = None
-    scoring = params["scoring"]
+    scoring = params.get("scoring")
     named = isinstance(scoring, list | tuple) and all(isinstance(x, str) for x in scoring)
-    if not (isinstance(scoring, str) or named):
+    if "scoring" in params and not (isinstance(scoring, str) or named):
         params["scoring"] = None
     if isinstance(params.get("class_weight"), Mapping):
         # In JSON, keys must be strings.

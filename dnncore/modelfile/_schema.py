@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from itertools import pairwise
 from typing import Any
@@ -13,17 +13,24 @@ from numpy.typing import NDArray
 from .._core import checks
 from .._core.names import ACTIVATIONS, OUTPUTS
 from .._data import columns
+from .._data.table_encoding import TableEncoding
 from . import _solver
 from ._header import CHECKSUM, NAMES, Entry, ModelFileError, parse, require
 
 FORMAT = "dnncore"
-VERSION = "1"
+VERSION = "2"  # that is written
+VERSIONS = ("1", VERSION)  # that are read
 
 NETWORK, PREDICTOR = "Network", "Predictor"
 CLASSIFIER, REGRESSOR = "DNNClassifier", "DNNRegressor"
+TABULAR_CLASSIFIER, TABULAR_REGRESSOR = "TabularClassifier", "TabularRegressor"
 ESTIMATORS = frozenset({CLASSIFIER, REGRESSOR})
-TRAINABLE = ESTIMATORS | {NETWORK}
-KINDS = (NETWORK, CLASSIFIER, REGRESSOR, PREDICTOR)
+TABULAR = frozenset({TABULAR_CLASSIFIER, TABULAR_REGRESSOR})
+KINDS = (NETWORK, CLASSIFIER, REGRESSOR, TABULAR_CLASSIFIER, TABULAR_REGRESSOR, PREDICTOR)
+
+MEMBER = "member"  # a network of a tabular model, whose tensors have a prefix: no kind of file
+TRAINED = ESTIMATORS | {MEMBER}  # have a history
+TRAINABLE = TRAINED | {NETWORK}
 
 Metadata = dict[str, Any]  # with JSON decoded
 
@@ -49,18 +56,22 @@ KEYS = {
     "activation": Key(),
     "output": Key(),
     "layer_sizes": Key(json=True),
-    "missing": Key(json=True, optional=True),
+    "missing": Key(frozenset(KINDS) - TABULAR, json=True, optional=True),
+    "embedding": Key(json=True, optional=True),
     "table": Key(json=True, optional=True),
-    "classes": Key(frozenset({CLASSIFIER, PREDICTOR}), json=True),
+    "classes": Key(frozenset({CLASSIFIER, TABULAR_CLASSIFIER, PREDICTOR}), json=True),
     "label_kind": Key(frozenset({CLASSIFIER})),
-    "target_ndim": Key(frozenset({REGRESSOR}), json=True),
+    "target_ndim": Key(frozenset({REGRESSOR, TABULAR_REGRESSOR}), json=True),
     "feature_names": Key(ESTIMATORS, json=True),
-    "params": Key(ESTIMATORS, json=True),
+    "params": Key(ESTIMATORS | TABULAR, json=True),
     "n_iter": Key(ESTIMATORS, json=True),
     "t": Key(ESTIMATORS, json=True),
     "metrics": Key(ESTIMATORS, json=True),
     "solver": Key(ESTIMATORS, json=True, optional=True),
+    "encoder": Key(TABULAR, json=True),
+    "members": Key(TABULAR, json=True),
 }
+EMBEDDING_SIZES = ("n_inputs", "n_numeric", "n_bins", "size")  # attributes of PiecewiseLinear
 CHOICES = {
     "kind": KINDS,
     "dtype": ("float32", "float64"),
@@ -73,7 +84,8 @@ def decode(metadata: Mapping[str, str]) -> Metadata:
     """Decode the JSON in the metadata, and check the keys and the values common to all kinds."""
     require(metadata.get("format") == FORMAT, "not a dnncore model file")
     version, kind = metadata.get("format_version"), metadata.get("kind")
-    require(version == VERSION, f"format version must be {VERSION!r}, got {version!r:.80}")
+    readable = " or ".join(map(repr, VERSIONS))
+    require(version in VERSIONS, f"format version must be {readable}, got {version!r:.80}")
     _check_choice("kind", kind)
     known = {name for name, key in KEYS.items() if kind in key.kinds}
     needed = {name for name in known if not KEYS[name].optional}
@@ -91,8 +103,14 @@ def decode(metadata: Mapping[str, str]) -> Metadata:
     )
     if "missing" in decoded:
         decoded["missing"] = _missing(decoded["missing"], sizes[0])
+    if "embedding" in decoded:
+        require("missing" not in decoded, "missing must be absent with an embedding")
+        _check_embedding(decoded["embedding"], sizes[0])
     if "table" in decoded:
-        decoded["table"] = _table(decoded["table"], n_features(decoded))
+        decoded["table"] = _table(decoded["table"], n_table_features(decoded))
+    if kind in TABULAR:
+        decoded["encoder"] = _encoder(decoded["encoder"], n_features(decoded))
+        _check_members(decoded["members"])
     metrics = decoded.get("metrics", [])
     require(
         isinstance(metrics, list)
@@ -117,9 +135,17 @@ def _check_names(what: str, found: Iterable[str], known: set[str], needed: set[s
 
 
 def n_features(metadata: Metadata) -> int:
-    """Return the number of columns of X: the network inputs minus the missing indicators."""
+    """Return the number of columns of X: the network inputs minus the missing indicators, or the
+    inputs of the embedding."""
+    if "embedding" in metadata:
+        return int(metadata["embedding"]["n_inputs"])
     n_inputs: int = metadata["layer_sizes"][0]
     return n_inputs - len(metadata.get("missing", ()))
+
+
+def n_table_features(metadata: Metadata) -> int:
+    """Return the number of features of the table: none if the encoder has the features."""
+    return 0 if metadata["kind"] in TABULAR else n_features(metadata)
 
 
 def _missing(description: object, n_inputs: int) -> NDArray[np.intp]:
@@ -130,6 +156,19 @@ def _missing(description: object, n_inputs: int) -> NDArray[np.intp]:
         raise ModelFileError(str(error)) from error
 
 
+def _check_embedding(sizes: object, n_outputs: int) -> None:
+    require(
+        isinstance(sizes, dict)
+        and sizes.keys() == set(EMBEDDING_SIZES)
+        and all(is_count(x) for x in sizes.values())
+        and min(sizes["n_inputs"], sizes["n_bins"], sizes["size"]) > 0
+        and sizes["n_numeric"] <= sizes["n_inputs"]
+        and sizes["n_numeric"] * sizes["size"] + sizes["n_inputs"] == n_outputs,
+        f"embedding must be {', '.join(EMBEDDING_SIZES)} with {n_outputs} outputs, got "
+        f"{sizes!r:.80}",
+    )
+
+
 def _table(description: object, n_expected: int) -> columns.Table:
     try:
         table = columns.from_json(description)
@@ -137,6 +176,32 @@ def _table(description: object, n_expected: int) -> columns.Table:
     except ValueError as error:
         raise ModelFileError(str(error)) from error
     return table
+
+
+def _encoder(description: object, n_expected: int) -> TableEncoding:
+    try:
+        encoding = TableEncoding.from_json(description)
+    except ValueError as error:
+        raise ModelFileError(f"encoder: {error}") from error
+    require(
+        encoding.n_features == n_expected,
+        f"encoder must give {n_expected} features, like the networks, got {encoding.n_features}",
+    )
+    return encoding
+
+
+def _check_members(members: object) -> None:
+    require(
+        isinstance(members, list)
+        and len(members) > 0
+        and all(
+            isinstance(member, dict)
+            and set(member) == {"n_iter", "t"}
+            and all(map(is_count, member.values()))
+            for member in members
+        ),
+        "members must be objects, one for each network, with the counts n_iter and t",
+    )
 
 
 def is_count(value: object) -> bool:
@@ -195,6 +260,7 @@ GROUPS = (
             "norm.scale": Tensor(("n_features",), MODEL, "positive"),
         },
         TRAINABLE,
+        needed=lambda metadata: "embedding" not in metadata,
         prefix="norm.",
     ),
     Group(
@@ -203,13 +269,23 @@ GROUPS = (
             "norm.moments.variance": Tensor(("n_features",), values="non-negative"),
         },
         TRAINABLE,
+        needed=lambda metadata: "embedding" not in metadata,
         prefix="norm.moments.",
     ),
     Group(
         {"norm.moments.count": Tensor((1,), values="positive")},
         TRAINABLE,
-        needed=lambda metadata: "missing" not in metadata,
+        needed=lambda metadata: not metadata.keys() & {"missing", "embedding"},
         prefix="norm.moments.",
+    ),
+    # A model that was trained before ranges were known, or with another scaler, has none.
+    Group(
+        {
+            "norm.range.low": Tensor(("n_features",), values=ANY),
+            "norm.range.high": Tensor(("n_features",), values=ANY),
+        },
+        TRAINABLE,
+        prefix="norm.range.",
     ),
     # A feature may not have had any values yet.
     Group(
@@ -233,22 +309,42 @@ GROUPS = (
     ),
     Group(
         {
+            "class_prior": Tensor(("n_outputs",), values="non-negative"),
+            "temperature": Tensor((1,), values="positive"),
+        },
+        frozenset({TABULAR_CLASSIFIER}),
+    ),
+    Group(
+        {
             "target.mean": Tensor(("n_outputs",)),
             "target.scale": Tensor(("n_outputs",), values="positive"),
         },
-        frozenset({REGRESSOR}),
+        frozenset({REGRESSOR, TABULAR_REGRESSOR}),
     ),
-    Group({"history.loss": Tensor((ANY,))}, ESTIMATORS),
+    Group(
+        {"target.low": Tensor(("n_outputs",)), "target.high": Tensor(("n_outputs",))},
+        frozenset({TABULAR_REGRESSOR}),
+    ),
+    Group({"history.loss": Tensor((ANY,))}, TRAINED),
     # A user-defined scorer may return any number.
     *(
-        Group({name: Tensor((ANY,), values=ANY)}, ESTIMATORS, prefix=name)
+        Group({name: Tensor((ANY,), values=ANY)}, TRAINED, prefix=name)
         for name in ("history.validation_score", "history.validation_loss")
     ),
 )
 
 
-def _numbered(metadata: Metadata) -> Iterator[tuple[str, Tensor]]:
+def _numbered(metadata: Metadata, kind: str) -> Iterator[tuple[str, Tensor]]:
     """Yield the tensors whose number is given by the metadata."""
+    if kind in TABULAR:  # its members have them
+        return
+    if "embedding" in metadata:
+        n_inputs, numbers, n_bins, size = (metadata["embedding"][x] for x in EMBEDDING_SIZES)
+        yield "embedding.lower", Tensor((numbers, n_bins), MODEL)
+        yield "embedding.inverse_width", Tensor((numbers, n_bins), MODEL, "non-negative")
+        yield "embedding.s", Tensor((numbers * size + n_inputs,), MODEL)
+        yield "embedding.V", Tensor((numbers * size, n_bins), MODEL)
+        yield "embedding.c", Tensor((numbers, size), MODEL)
     for layer, shape in enumerate(pairwise(metadata["layer_sizes"])):
         yield f"layers.{layer}.weight", Tensor(shape, MODEL)
         yield f"layers.{layer}.bias", Tensor(shape[1:], MODEL)
@@ -259,23 +355,54 @@ def _numbered(metadata: Metadata) -> Iterator[tuple[str, Tensor]]:
 
 
 def _sizes(metadata: Metadata) -> dict[str, int]:
-    layers = metadata["layer_sizes"]
+    layers, embedded = metadata["layer_sizes"], 0
+    if "embedding" in metadata:
+        n_inputs, numbers, n_bins, size = (metadata["embedding"][x] for x in EMBEDDING_SIZES)
+        embedded = numbers * size * (n_bins + 2) + n_inputs
     return {
         "n_features": n_features(metadata),
         "n_outputs": layers[-1],
-        "n_parameters": sum((k + 1) * m for k, m in pairwise(layers)),
+        "n_parameters": embedded + sum((k + 1) * m for k, m in pairwise(layers)),
     }
 
 
 def _expected_tensors(metadata: Metadata, found: Iterable[str]) -> dict[str, Tensor]:
     """Return the tensors that a file must contain, given its metadata and tensor names."""
-    found = list(found)
-    expected = dict(_numbered(metadata))
+    own, by_member = _by_member(found)
+    expected = _tensors_of(metadata["kind"], metadata, own)
+    for index in range(len(metadata.get("members", ()))):
+        prefix = member_prefix(index)
+        members = _tensors_of(MEMBER, metadata, by_member.get(prefix, []))
+        expected |= {prefix + name: tensor for name, tensor in members.items()}
+    return expected
+
+
+def _tensors_of(kind: str, metadata: Metadata, found: Sequence[str]) -> dict[str, Tensor]:
+    """Return the tensors of a model, or of a member, of which those are found."""
+    expected = dict(_numbered(metadata, kind))
     for group in GROUPS:
         wanted = group.prefix is None or any(name.startswith(group.prefix) for name in found)
-        if metadata["kind"] in group.kinds and wanted and group.needed(metadata):
+        if kind in group.kinds and wanted and group.needed(metadata):
             expected |= group.tensors
     return expected
+
+
+def member_prefix(index: int) -> str:
+    """Return the start of the names of the tensors of a member."""
+    return f"members.{index}."
+
+
+def _by_member(found: Iterable[str]) -> tuple[list[str], dict[str, list[str]]]:
+    """Divide names of tensors into those of the model, and those of each prefix without it."""
+    own: list[str] = []
+    by_member: dict[str, list[str]] = {}
+    for name in found:
+        first, *rest = name.split(".", 2)
+        if first == "members" and len(rest) == 2:
+            by_member.setdefault(f"{first}.{rest[0]}.", []).append(rest[1])
+        else:
+            own.append(name)
+    return own, by_member
 
 
 def check_entries(metadata: Metadata, found: Mapping[str, Entry]) -> dict[str, Tensor]:

@@ -10,14 +10,14 @@ from numpy.typing import ArrayLike
 
 from .._core import checks as check
 from .._data.atomic import write_atomically
-from .._estimators.interface import Estimator
+from .._estimators.interface import Estimator, TabularModel
 from ..display._axes import require_matplotlib
 
 __all__ = ["write_report"]
 
 
 def write_report(
-    model: Estimator,
+    model: Estimator | TabularModel,
     X: Any,
     y: Any,
     path: str | os.PathLike[str],
@@ -41,7 +41,7 @@ def write_report(
 
     Parameters
     ----------
-    model : fitted DNNClassifier or DNNRegressor
+    model : fitted DNNClassifier, DNNRegressor, TabularClassifier or TabularRegressor
     X : array, sparse matrix or data frame (n_samples, n_features)
         Rows that the model was not trained on; otherwise the scores are too optimistic. At least
         one row.

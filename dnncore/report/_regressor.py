@@ -10,6 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 from sklearn.utils import check_array, check_consistent_length
 
+from .._estimators.interface import learnt_of
 from ..display._axes import BLUE, finish
 from ._figures import svg
 from ._html import Markup, element, fixed, number, section, table
@@ -42,7 +43,7 @@ class RegressorReport:
         check_consistent_length(rows.X, truth)
         self.rows, self.n_cases = rows, n_cases
         self.truth: NDArray[np.float64] = truth.reshape(rows.n, -1)
-        self.n_outputs = model.network_.layer_sizes[-1]
+        self.n_outputs = len(learnt_of(model).mean)
         if self.truth.shape[1] != self.n_outputs:
             raise ValueError(f"y must have {self.n_outputs} outputs, got shape {np.shape(y)}")
         predicted = np.asarray(model.predict(rows.given), np.float64)

@@ -15,6 +15,9 @@ from sklearn.preprocessing import StandardScaler
 from sklearn.utils.validation import check_array, check_is_fitted
 
 from .._core.labels import weights
+from .._data.frames import open_frame
+from .._data.table_columns import CategoryColumn
+from .._estimators.interface import TabularModel
 from ..display._weights import image_shape_of
 from ._figures import image
 from ._html import Markup, number
@@ -62,7 +65,12 @@ class Rows:
     ) -> Rows:
         """Check the arguments of a report that describe its rows, and return the rows."""
         check_is_fitted(model)
-        n_features = model.n_features_in_
+        given = X
+        if isinstance(model, TabularModel):
+            X, feature_names = _table_features(model, X)
+            n_features = X.shape[1]
+        else:
+            n_features = model.n_features_in_
         values = _numbers(X, n_features)
         weight = None
         if sample_weight is not None:
@@ -77,7 +85,7 @@ class Rows:
             image_shape = image_shape_of(n_features, image_shape)
         elif _looks_like_an_image(n_features, known):
             image_shape = image_shape_of(n_features, None)
-        return cls(X, values, weight, names, known is not None, image_shape)
+        return cls(given, values, weight, names, known is not None, image_shape)
 
     @property
     def n(self) -> int:
@@ -117,6 +125,20 @@ class Rows:
             for i in order
             if np.isfinite(deviation[i])
         )
+
+
+def _table_features(model: TabularModel, X: Any) -> tuple[NDArray[np.float64], list[str]]:
+    """Return a table as features, and their names: numbers as they are, a 0 or 1 per category."""
+    encoding = model.encoder_.encoding_
+    features, names = [], []
+    for column, values in zip(encoding.columns, encoding.values(open_frame(X)).T, strict=True):
+        if isinstance(column, CategoryColumn):
+            features += [values == code for code in range(len(column.values))]
+            names += [f"{column.name}={value}" for value in column.values]
+        else:
+            features.append(values)
+            names.append(column.name)
+    return np.column_stack(features).astype(np.float64), names
 
 
 def _numbers(X: Any, n_features: int) -> Any:

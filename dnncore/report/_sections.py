@@ -10,11 +10,13 @@ from numpy.typing import ArrayLike, NDArray
 from sklearn.base import is_classifier
 
 from .._estimators.html import training_facts
-from .._estimators.interface import Estimator
+from .._estimators.interface import Estimator, TabularModel
 from .._html import network_svg
+from .._training.history import History, mean_history
 from .._version import __version__
 from ..display import TrainingCurveDisplay
 from ..display._training_curve import training_curve
+from ..network import Network
 from ._classifier import ClassifierReport
 from ._figures import svg
 from ._html import (
@@ -62,7 +64,10 @@ def build_page(
     kind = _kind(model)
     rows = Rows.of(model, X, sample_weight, feature_names, image_shape)
     report = kind(model, rows, y, n_mistakes)
-    sizes = "-".join(map(str, model.network_.layer_sizes))
+    network, _ = network_and_history(model)
+    sizes = "-".join(map(str, network.layer_sizes))
+    if isinstance(model, TabularModel):
+        sizes = f"{len(model.ensemble_.networks)} × {sizes}"
     title = title if title is not None else f"{type(model).__name__} {sizes}"
     measured = plural(rows.n, "row") + (", weighted" if rows.weight is not None else "")
     return page(
@@ -78,9 +83,12 @@ def build_page(
 
 
 def _kind(model: Any) -> type[ClassifierReport] | type[RegressorReport]:
-    if isinstance(model, Estimator):
+    if isinstance(model, Estimator | TabularModel):
         return ClassifierReport if is_classifier(model) else RegressorReport
-    raise TypeError(f"model must be a DNNClassifier or DNNRegressor, got {type(model).__name__}")
+    raise TypeError(
+        "model must be a DNNClassifier, DNNRegressor, TabularClassifier or TabularRegressor, "
+        f"got {type(model).__name__}"
+    )
 
 
 # --------------------------------------------------------------------------------------- data
@@ -157,22 +165,26 @@ def _folded(what: str, n_lines: int, listed: Markup) -> Markup:
 
 
 def _model(model: Any, rows: Rows) -> Markup:
-    network, history = model.network_, model.history_
+    network, history = network_and_history(model)
+    tabular = isinstance(model, TabularModel)
     classes = getattr(model, "classes_", None)
     drawing = network_svg(
         network,
-        input_names=rows.names if rows.named else None,
+        input_names=rows.names if rows.named and not tabular else None,
         output_names=None if classes is None else list(map(str, classes)),
     )
-    about = {
-        "Parameters": f"{network.n_parameters:,} ({network.dtype})",
+    n_parameters = model.ensemble_.n_parameters if tabular else network.n_parameters
+    about = {"Networks": f"{len(model.ensemble_.networks)}, one of them drawn"} if tabular else {}
+    about |= {
+        "Parameters": f"{n_parameters:,} ({network.dtype})",
         **training_facts(history),
     }
     settings = f"Settings: {_settings(model)}."
     drawn = element("div", Markup(drawing))
     parts = [element("div", drawn, facts(about), class_="side"), element("p", settings)]
     if history.loss_curve:
-        display = TrainingCurveDisplay(**training_curve(model))
+        curve = _mean_curve(history) if tabular else training_curve(model)
+        display = TrainingCurveDisplay(**curve)
         n = 1 + len(display.scores)
         parts.append(
             svg(
@@ -181,6 +193,22 @@ def _model(model: Any, rows: Rows) -> Markup:
             )
         )  # fmt: skip
     return section("Model", *parts)
+
+
+def network_and_history(model: Estimator | TabularModel) -> tuple[Network, History]:
+    """Return the network and its history; of an ensemble, a network and the mean history."""
+    if isinstance(model, TabularModel):
+        return model.ensemble_.networks[0], mean_history(model.histories_)
+    return model.network_, model.history_
+
+
+def _mean_curve(history: History) -> dict[str, Any]:
+    """Return the arguments of a TrainingCurveDisplay of an ensemble."""
+    return {
+        "loss": history.loss_curve,
+        "validation_loss": history.validation_losses or None,
+        "best_is_kept": True,
+    }
 
 
 def _settings(model: Any) -> str:

@@ -6,7 +6,9 @@ import numpy as np
 import pyarrow as pa
 import pytest
 
+from dnncore._data.arrow import factorize
 from dnncore._data.categories import Categories
+from dnncore._data.cells import TextCells
 from dnncore._data.columns import Column
 from dnncore._data.encoding import (
     MAX_UNKNOWN,
@@ -50,7 +52,7 @@ def test_unknown_values_are_counted():
         (["1", "2"], ["red", None], "column 'colour' has missing values, the first on line 9"),
         (["1", "x"], ["red", "red"], "column 'size' must be numeric, got 'x' on line 9"),
         (["1", "1e99"], ["red", "red"], "column 'size' must contain finite float32 numbers, got "
-         "1e99 on line 9"),
+         "1e+99 on line 9"),
     ],
 )  # fmt: skip
 def test_cells_that_do_not_do(sizes, colours, message):
@@ -103,7 +105,9 @@ def test_classes_of_a_model(classes, cells, expected):
     ],
 )
 def test_indices_of_categories(values, cells, expected):
-    indices, unknown = category_indices(Categories(values), pa.array(cells))
+    indices, unknown = category_indices(
+        Categories(values), TextCells("category", *factorize(pa.array(cells)))
+    )
     assert indices.tolist() == expected
     present = [cell for cell in cells if cell is not None and cell == cell]
     assert sum(unknown.values()) == len(present) - np.sum(indices >= 0)

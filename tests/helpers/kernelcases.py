@@ -31,7 +31,9 @@ CASES = (
     *product(OUTPUT_LOSSES, ("targets",), WEIGHTED),
 )
 OUT_CASES = tuple(case for case in CASES if case[0] != "cross_entropy")
-IN_PLACE_CASES = tuple(case for case in OUT_CASES if not case[0].startswith("affine"))
+IN_PLACE_CASES = tuple(
+    case for case in OUT_CASES if not case[0].startswith(("affine", "piecewise_linear"))
+)
 
 
 def case_id(case: tuple[str, ...]) -> str:
@@ -72,6 +74,20 @@ def make_arguments(case: tuple[str, ...], n: int, m: int, dtype: type) -> dict[s
             return {"z": 3 * normal(n, m)}
         case (name,) if name in ELEMENTWISE:
             return {"da": normal(n, m)} | source(name.removesuffix("_backward"), 3 * normal(n, m))
+        case ("piecewise_linear" | "piecewise_linear_backward" as name,):
+            numbers, n_bins, size = min((m + 1) // 2, 17), 1 + (m - 1) % 17, 1 + m % 5
+            used = rng.random((numbers, n_bins)) < 0.9
+            arguments = {
+                "x": normal(n, m),
+                "lower": normal(numbers, n_bins),
+                "inverse_width": positive(numbers, n_bins) * used,
+                "s": normal(numbers * size + m),
+                "V": normal(numbers, size, n_bins),
+                "c": normal(numbers, size),
+            }
+            if name == "piecewise_linear":
+                return arguments
+            return {"dout": normal(n, numbers * size + m)} | arguments
         case ("softmax_backward",):
             return {"dp": normal(n, m), "p": probabilities()}
         case (name, "targets", weights):
@@ -142,6 +158,16 @@ def error_bounds(
         case "affine_backward":
             magnitudes = (A["dz"] @ A["W"].T, A["a"].T @ A["dz"], A["dz"].sum(axis=0))
             n_terms = (m, n, n)
+        case "piecewise_linear" | "piecewise_linear_backward":
+            q = reference._encoded(arguments["x"], arguments["lower"], A["inverse_width"])
+            u = reference._embedded(A["x"], q, A["V"], A["c"])
+            size, n_bins = A["V"].shape[1:]
+            magnitudes, n_terms = (A["s"] * u,), (n_bins + 1,)
+            if case[0] == "piecewise_linear_backward":
+                absolute = A | {name: arguments[name] for name in ("x", "lower")}
+                dx, _, dV, dc = reference.piecewise_linear_backward(**absolute)
+                magnitudes = (dx, (A["dout"] * u).sum(axis=0), dV, dc)
+                n_terms = (size * n_bins + 1, n + n_bins + 1, n, n)
         case "log_softmax":
             magnitudes = (1 + magnitudes[0],)
         case "softmax_backward":

@@ -62,6 +62,38 @@ def test_affine(m, k, module):
     assert_close(db, numerical(lambda b: module.affine(a, W, b), b), size.sum())
 
 
+@pytest.mark.parametrize("size", [1, 2, 3, 4, 5])
+@pytest.mark.parametrize("n_bins", [1, 7, 8, 15, 16, 17])
+@pytest.mark.parametrize(("numbers", "rest"), [(0, 3), (1, 0), (2, 1), (17, 2)])
+def test_piecewise_linear(numbers, rest, n_bins, size, module):
+    n, m = 3, numbers * (1 + size) + rest
+    x, V, c, s, dout = normals(
+        (n, numbers + rest), (numbers, size, n_bins), (numbers, size), (m,), (n, m)
+    )
+    # Every third number lies below all bins, every third one above them; one bin is not used.
+    lower = np.linspace(-2, 2, n_bins, endpoint=False) * np.ones((numbers, 1)) - 0.01
+    inverse_width = np.full(lower.shape, n_bins / 4)
+    inverse_width[:, n_bins // 2 :: n_bins] = 0
+    x[:, ::3] -= 10
+    x[:, 1::3] += 10
+    arguments = (x, lower, inverse_width, s, V, c)
+    gradients = module.piecewise_linear_backward(dout, *arguments)
+    for i, gradient in zip((0, 3, 4, 5), gradients, strict=True):
+        if gradient.size == 0:
+            assert gradient.shape == arguments[i].shape
+            continue
+
+        def forward(y, i=i):
+            return module.piecewise_linear(*arguments[:i], y, *arguments[i + 1 :])
+
+        # Linear in every argument, piece by piece; a step in x does not cross an edge.
+        step = 1e-4 if i == 0 else 1.0
+        numerical = np.tensordot(dout, jacobian(forward, arguments[i], step=step), axes=2)
+        size_of = np.abs(dout) @ np.abs(module.piecewise_linear(*arguments)).T
+        bound = EPS / ERROR * 32 * (n_bins + n) * (1 + size_of.sum()) / step
+        assert_close(gradient, numerical, bound * (1 + np.abs(x).max()))
+
+
 @each_columns
 def test_sigmoid(m, module):
     z, da = normals((3, m), (3, m))

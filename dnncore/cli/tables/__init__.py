@@ -8,14 +8,28 @@ command-line options.
 """
 
 from ._common import Dataset, TableError, TableRows, class_indices
-from ._open import matrix_data, scoring_data, training_data
+from ._frames import ColumnKind
+from ._open import (
+    has_named_columns,
+    matrix_data,
+    scoring_data,
+    scoring_frame,
+    size_of,
+    training_data,
+    training_frame,
+)
 
 __all__ = [
+    "ColumnKind",
     "Dataset",
     "TableError",
     "TableRows",
     "class_indices",
+    "has_named_columns",
     "matrix_data",
     "scoring_data",
+    "scoring_frame",
+    "size_of",
     "training_data",
+    "training_frame",
 ]

@@ -27,6 +27,7 @@ class TableRows(NamedTuple):
     Attributes
     ----------
     X : array (n, n_features)
+        Features; for a model that encodes tables by itself, an Arrow table of columns.
     y : array (n,) or (n, n_outputs), or None
         Labels, an indicator matrix (multi-label), or numeric targets; None if not read.
     """

@@ -18,6 +18,7 @@ from ..._data.encoding import (
 )
 from ._columns import ColumnFile, place, read_columns
 from ._common import TableError, fractional, listing, not_a_class
+from ._frames import ColumnKind
 
 # A text column with more distinct values is taken for names or prose, unless it is declared
 # categorical.
@@ -58,13 +59,40 @@ def learn_layout(
         value is missing where none may be.
     """
     features = [_Feature(file, name, name in categorical) for name in names]
+    labels = _see_all(file, features, target, regression)
+    _check_missing(file, [labels] if may_miss else [labels, *features])
+    return TableLayout([feature.column() for feature in features], labels.reader())
+
+
+def learn_kinds(
+    file: ColumnFile,
+    names: Sequence[str],
+    target: str,
+    *,
+    categorical: Collection[str],
+    regression: bool,
+) -> tuple[dict[str, ColumnKind], TargetReader]:
+    """Read all rows and infer what the columns `names` contain, for a model that encodes them.
+
+    Missing values, dates and any number of categories are allowed. Parameters and errors are
+    otherwise those of :func:`learn_layout`.
+    """
+    features = [_KindOfColumn(file, name, name in categorical) for name in names]
+    labels = _see_all(file, features, target, regression)
+    _check_missing(file, [labels])
+    return {feature.name: feature.kind() for feature in features}, labels.reader()
+
+
+def _see_all(
+    file: ColumnFile, features: Sequence[_Feature], target: str, regression: bool
+) -> _Target:
+    """Read all rows; return what has been seen of the target."""
     labels = _Target(file, target, regression)
-    for row, (y, *columns) in read_columns(file, [target, *names]):
+    for row, (y, *columns) in read_columns(file, [target, *(x.name for x in features)]):
         labels.see(y, row)
         for feature, column in zip(features, columns, strict=True):
             feature.see(column, row)
-    _check_missing(file, [labels] if may_miss else [labels, *features])
-    return TableLayout([feature.column() for feature in features], labels.reader())
+    return labels
 
 
 class _Seen:
@@ -135,17 +163,21 @@ class _Feature(_Seen):
     def column(self) -> Column:
         if not self._values:
             return Column(self.name)
+        self._check_numbers()
+        if are_booleans(list(self._values)):
+            return Column(self.name, BOOLEANS)
+        if not self._as_category:
+            self._check_categories()
+        return Column(self.name, tuple(sorted(self._values, key=order)))
+
+    def _check_numbers(self) -> None:
+        """Raise if some cells are numbers and others are text."""
         if self._has_numbers and self._text is not None:
             row, text = self._text
             raise self._error(
                 f"must be numeric, got {text!r} {place(self._file, row)}; --categorical "
                 f"{self.name!r} treats every value as a category"
             )
-        if are_booleans(list(self._values)):
-            return Column(self.name, BOOLEANS)
-        if not self._as_category:
-            self._check_categories()
-        return Column(self.name, tuple(sorted(self._values, key=order)))
 
     def _check_categories(self) -> None:
         advice = f"--ignore {self.name!r} omits it, --categorical treats it as categories anyway"
@@ -156,6 +188,25 @@ class _Feature(_Seen):
                 f"has {len(self._values)} different values, such as {listing(self._values, 2)}, "
                 f"too many for categories; {advice}"
             )
+
+
+class _KindOfColumn(_Feature):
+    """A column of a model that encodes it by itself, whatever it is."""
+
+    def _see(self, column: Any, first_row: int) -> None:
+        from pyarrow import types
+
+        kind = column.type
+        if not (types.is_temporal(kind) and not types.is_time(kind)) or self._as_category:
+            super()._see(column, first_row)
+
+    def kind(self) -> ColumnKind:
+        if self._as_category:
+            return "category"
+        self._check_numbers()
+        if self._file.typed or (self._values and not _are_dates(self._values)):
+            return "as it is"
+        return "date" if self._values else "number"
 
 
 class _Target(_Seen):

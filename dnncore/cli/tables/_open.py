@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -14,9 +14,20 @@ from ..._data.npy import NpyFile
 from . import _arrays
 from ._columns import ColumnDataset, ColumnFile, check_columns, open_columns
 from ._common import Dataset, TableError, listing
-from ._learning import learn_layout
+from ._frames import ColumnKind, FrameDataset
+from ._learning import learn_kinds, learn_layout
 
 NPZ, NPY = ".npz", ".npy"
+
+
+def has_named_columns(path: str) -> bool:
+    """Return whether a file is a table with named columns, rather than arrays."""
+    return not _is_array_file(path)
+
+
+def size_of(path: str) -> int:
+    """Return the approximate size of a file with named columns in memory, in bytes."""
+    return open_columns(path).size
 
 
 def matrix_data(
@@ -94,6 +105,71 @@ def training_data(
     )
     table = (*layout.columns, Column(target, is_target=True))
     return ColumnDataset(file, table, dtype, may_miss, layout.read_target)
+
+
+def training_frame(
+    path: str,
+    target: str | None,
+    *,
+    regression: bool = False,
+    categorical: Collection[str] = (),
+    ignore: Collection[str] = (),
+) -> Dataset:
+    """Return the training rows of a file for a model that encodes tables by itself.
+
+    Parameters and errors are those of :func:`training_data`. Rows of files with named columns are
+    Arrow tables.
+    """
+    if _is_array_file(path) or target is None:
+        return training_data(
+            path, target, dtype=np.dtype(np.float64), regression=regression,
+            categorical=categorical, ignore=ignore, may_miss=True,
+        )  # fmt: skip
+    file = open_columns(path)
+    names = _trained_columns(file, target, categorical, ignore)
+    kinds, reader = learn_kinds(file, names, target, categorical=categorical, regression=regression)
+    return FrameDataset(file, kinds, target, reader)
+
+
+def scoring_frame(
+    path: str,
+    *,
+    columns: Mapping[str, ColumnKind] | None,
+    n_features: int,
+    known_target: str | None,
+    target: str | None = None,
+    with_target: bool = False,
+    classes: NDArray[Any] | None = None,
+) -> Dataset:
+    """Return the rows of a file for a trained model that encodes tables by itself.
+
+    Parameters
+    ----------
+    columns : mapping of str to ColumnKind, or None
+        The columns of the model; None if they have no names. Then, all `n_features` columns of
+        the file are used.
+    known_target : str or None
+        The target that the model was trained on.
+    path, n_features, target, with_target, classes
+        As in :func:`scoring_data`, as are the errors.
+    """
+    table = () if known_target is None else (Column(known_target, is_target=True),)
+    if _is_array_file(path):
+        return scoring_data(
+            path, table=table, n_features=n_features, dtype=np.dtype(np.float64), may_miss=True,
+            target=target, with_target=with_target, classes=classes,
+        )  # fmt: skip
+    file = open_columns(path)
+    names = None if columns is None else tuple(map(Column, columns))
+    wanted = _scored_columns(
+        file, None if names is None else names + table, n_features, target, with_target
+    )
+    check_columns(file, [column.name for column in wanted])
+    read = next((column.name for column in wanted if column.is_target), None)
+    if columns is None:
+        columns = {column.name: "as it is" for column in wanted if not column.is_target}
+    reader = read_numbers if classes is None else class_reader(classes)
+    return FrameDataset(file, columns, read, reader if read else None)
 
 
 def _trained_columns(

@@ -14,7 +14,7 @@ from pathlib import Path
 
 import numpy as np
 
-from dnncore import DNNClassifier, DNNRegressor, Network
+from dnncore import DNNClassifier, DNNRegressor, Network, PiecewiseLinear
 from dnncore._data.columns import Column
 from dnncore.modelfile import save
 from dnncore.predictor import Predictor
@@ -39,6 +39,10 @@ def networks():
     gaps = Network((4, 4, 2), seed=4, missing=[1])
     gaps.update_norm(WITH_GAPS)
     yield "network-missing", gaps, {"table": TABLE}
+    embedding = PiecewiseLinear.from_rows(X, 2, n_bins=4, size=2)
+    embedded = Network((7, 4, 2), seed=5, embedding=embedding)
+    yield "network-embedding", embedded, {}
+    yield "predictor-embedding", embedded.freeze(), {}
     yield "predictor-missing", gaps.freeze(), {}
     yield "predictor", given.freeze(["right", "left"]), {}
     yield "predictor-numbers", learnt.freeze(), {"table": TABLE}

@@ -1,0 +1,98 @@
+"""What ``dnncore train`` does for an ensemble of networks, instead of for a single one."""
+
+from __future__ import annotations
+
+import sys
+import warnings
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from .._data.table_columns import CategoryColumn
+from .._estimators.interface import TabularModel
+from .._training.history import mean_history
+from ._arguments import CommandError
+from ._division import PartsInMemory
+from ._output import plural, warn
+from ._progress import Progress
+from .tables import Dataset
+
+
+def announce(title: str, data: Dataset, parts: PartsInMemory, model: TabularModel) -> None:
+    train, _, test = parts.sizes
+    classes = "" if parts.n_classes is None else f", {parts.n_classes} classes"
+    print(
+        f"{title}: {train + test} rows, {plural(data.n_features, 'column')}{classes}\n"
+        f"{train} training rows for {plural(model.n_members, 'network')}, {test} held-out rows",
+        file=sys.stderr,
+    )
+
+
+def fit(model: TabularModel, parts: PartsInMemory, *, quiet: bool) -> bool:
+    """Train the networks; return whether Ctrl-C stopped them."""
+    progress = Progress(model.n_members * model.max_iter, "", quiet=quiet)
+    model.set_params(callback=progress.after_member_epoch)
+    with warnings.catch_warnings(record=True) as caught, progress:
+        warnings.simplefilter("always")
+        try:
+            parts.fit(model)
+        except (TypeError, ValueError) as error:
+            raise CommandError(str(error)) from error
+    model.set_params(callback=None)
+    messages = list(dict.fromkeys(str(warning.message) for warning in caught))
+    for message in messages:
+        warn(message)
+    _warn_of_many_categories(model)
+    if not quiet:
+        print(_summary(model, parts.y_train), file=sys.stderr)
+    return any("interrupted" in message for message in messages)
+
+
+def _warn_of_many_categories(model: TabularModel) -> None:
+    for column in model.encoder_.encoding_.columns:
+        if isinstance(column, CategoryColumn) and column.other:
+            warn(
+                f"column {column.name!r} has more than {len(column.values)} different values: the "
+                f"most frequent ones count, the others are one; --ignore {column.name!r} omits it"
+            )
+
+
+def _summary(model: TabularModel, y: NDArray[Any]) -> str:
+    networks = plural(len(model.histories_), "network")
+    n_epochs = sum(history.n_iter for history in model.histories_)
+    losses = [history.validation_losses for history in model.histories_]
+    text = f"Trained {networks} for {plural(n_epochs, 'epoch')}"
+    if all(losses):
+        text += f": validation loss {np.mean([min(curve) for curve in losses]):.4f}"
+    return f"{text}, {_out_of_fold(model, y)}"
+
+
+def _out_of_fold(model: Any, y: NDArray[Any]) -> str:
+    """Score the predictions of each network for the rows that it was trained without."""
+    if hasattr(model, "classes_"):
+        p = model.oof_predict_proba_
+        known = ~np.isnan(p[:, 0])
+        right = model.classes_[p[known].argmax(axis=1)] == y[known]
+        return f"out-of-fold accuracy {right.mean():.4f}"
+    found = model.oof_prediction_.reshape(len(y), -1)
+    known = ~np.isnan(found[:, 0])
+    numbers = y.reshape(found.shape)[known]
+    spread = ((numbers - numbers.mean(axis=0)) ** 2).sum(axis=0)
+    errors = ((found[known] - numbers) ** 2).sum(axis=0)
+    r2 = np.mean(1.0 - errors / np.where(spread > 0.0, spread, np.nan))
+    return f"out-of-fold R2 {r2:.4f}"
+
+
+def curve(model: Any) -> dict[str, Any]:
+    """Return the arguments of :func:`learning_curve` that depend on the model."""
+    history = mean_history(model.histories_)
+    network, n_networks = model.ensemble_.networks[0], len(model.ensemble_.networks)
+    return {
+        "loss": history.loss_curve,
+        "validation_scores": None,
+        "validation_loss": history.validation_losses,
+        "subtitle": f"{n_networks} x " + "-".join(map(str, network.layer_sizes)) + ", adamw",
+        "best_is_kept": True,
+        "loss_name": "cross-entropy" if hasattr(model, "classes_") else "squared error",
+    }

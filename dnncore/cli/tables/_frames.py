@@ -1,0 +1,86 @@
+"""Files with named columns as Arrow tables, for models that encode the columns themselves."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterator, Mapping
+from typing import Any, Literal
+
+from ..._data.arrow import is_text_type, numbers, texts
+from ..._data.categories import NotANumber
+from ..._data.columns import Column, Table
+from ..._data.encoding import CellError, TargetReader
+from ._columns import ColumnFile, place, read_columns
+from ._common import TableError, TableRows
+
+ColumnKind = Literal["number", "category", "date", "as it is"]
+
+
+class FrameDataset:
+    """Rows of a file with named columns as Arrow tables, block by block.
+
+    Parameters
+    ----------
+    file : ColumnFile
+    columns : mapping of str to ColumnKind
+        The columns of the features, and what they contain; text is converted accordingly.
+    target : str or None
+        Name of the target, None if it is not known.
+    read_target : callable or None
+        Reader of the target; None if the target is not read.
+    """
+
+    def __init__(
+        self,
+        file: ColumnFile,
+        columns: Mapping[str, ColumnKind],
+        target: str | None,
+        read_target: TargetReader | None,
+    ) -> None:
+        self.path, self.size, self.n_features = file.path, file.size, len(columns)
+        self.table: Table | None = (Column(target, is_target=True),) if target else None
+        self.unknown: dict[str, Counter[str]] = {}  # the encoder knows what to do with them
+        self._file, self._columns = file, columns
+        self._target, self._read_target = target, read_target
+
+    def __iter__(self) -> Iterator[TableRows]:
+        read = [self._target] if self._target and self._read_target else []
+        for first, cells in read_columns(self._file, [*read, *self._columns]):
+            try:
+                y = None
+                if self._target and self._read_target:
+                    y = self._read_target(self._target, cells[0])
+                yield TableRows(self._frame(cells[len(read) :]), y)
+            except CellError as error:
+                where = place(self._file, first + error.row)
+                raise TableError(f"{self.path}: {error.at(where)}") from None
+
+    def _frame(self, cells: list[Any]) -> Any:
+        import pyarrow as pa
+
+        columns = zip(self._columns.items(), cells, strict=True)
+        return pa.table({name: typed(name, column, kind) for (name, kind), column in columns})
+
+
+def typed(name: str, column: Any, kind: ColumnKind) -> Any:
+    """Convert an Arrow array to the type of its kind.
+
+    Raises
+    ------
+    CellError
+        If it is text that is not numeric, and should be.
+    """
+    import pyarrow as pa
+
+    if kind == "category":
+        return texts(column)
+    if not is_text_type(column.type):
+        return column
+    if kind == "date":
+        return column.cast(pa.timestamp("us"))
+    if kind == "number":
+        try:
+            return pa.array(numbers(column))
+        except NotANumber as other:
+            raise CellError(name, other.row, f"must be numeric, got {other.text!r}") from None
+    return column
