@@ -23,7 +23,6 @@ from .cells import (
     object_cells,
 )
 
-
 FEW_ROWS = 64  # of which a copy does not matter
 
 
