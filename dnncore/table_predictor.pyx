@@ -339,7 +339,11 @@ cdef class TablePredictor:
                 and fit_together(x, out))
         ):
             return self._call(x, out)
-        if not isinstance(x, np.ndarray) or x.dtype.kind not in "fiu":
+        if (
+            not isinstance(x, np.ndarray)
+            or isinstance(x, np.ma.MaskedArray)
+            or x.dtype.kind not in "fiu"
+        ):
             x = self.encode(x)
         x = np.require(x, np.float64, ("C", "A"))
         if x.ndim not in (1, 2) or x.shape[-1] != self.n_features:
