@@ -4,7 +4,14 @@
 
 #include "context.h"
 
-enum { N_ACTIVATIONS = DNN_RELU + 1 };
+enum { N_ACTIVATIONS = DNN_MISH + 1 };
+
+/* An array of n elements for the slope of an activation, or NULL if its output gives the slope. */
+static void *slope_for(context *t, int activation, ptrdiff_t n)
+{
+    int separate = activation == DNN_SILU || activation == DNN_GELU || activation == DNN_MISH;
+    return separate ? array(t, n) : NULL;
+}
 
 static void elementwise(context *t, int log)
 {
@@ -23,27 +30,29 @@ static void activate(context *t, int activation)
 {
     for (int s = 0; s <= COUNT(COLS); s++, release(t)) {
         ptrdiff_t n = s < COUNT(COLS) ? COLS[s] : 20000;
-        void *z = all_kinds(t, n), *a = array(t, n);
-        t->ops->activate(activation, n, z, a);
+        void *z = all_kinds(t, n), *a = array(t, n), *slope = slope_for(t, activation, n);
+        t->ops->activate(activation, n, z, a, slope);
         digest(t, n, a);
-        t->ops->activate(activation, n, z, z);
+        if (slope) digest(t, n, slope);
+        t->ops->activate(activation, n, z, z, NULL);
         digest(t, n, z);
     }
 }
 
-/* Outputs of an activation: half of them are 0 if it is RELU. */
-static void *outputs(context *t, int activation, ptrdiff_t n)
+/* What the backward pass needs of an activation: its slopes or else its outputs, of which half are
+ * 0 if it is RELU. */
+static void *kept(context *t, int activation, ptrdiff_t n)
 {
-    void *a = numbers(t, n, -3, 3);
-    t->ops->activate(activation, n, a, a);
-    return a;
+    void *a = numbers(t, n, -3, 3), *slope = slope_for(t, activation, n);
+    t->ops->activate(activation, n, a, a, slope);
+    return slope ? slope : a;
 }
 
 static void activate_backward(context *t, int activation)
 {
     for (int s = 0; s < COUNT(COLS); s++, release(t)) {
         ptrdiff_t n = COLS[s];
-        void *da = numbers(t, n, -2, 2), *a = outputs(t, activation, n), *dz = array(t, n);
+        void *da = numbers(t, n, -2, 2), *a = kept(t, activation, n), *dz = array(t, n);
         void *a_ = copy(t, n, a);
         t->ops->activate_backward(activation, n, da, a, dz);
         t->ops->activate_backward(activation, n, da, a_, a_);
@@ -59,11 +68,13 @@ static void bias(context *t, int activation)
     ptrdiff_t rows, cols;
     for (int s = 0; matrix_shape(s, &rows, &cols); s++, release(t)) {
         void *b = numbers(t, cols, -2, 2), *z = numbers(t, rows * cols, -9, 9);
-        void *expected = copy(t, rows * cols, z);
-        t->ops->add_bias(activation, rows, cols, b, z);
-        t->ops->add_bias(DNN_IDENTITY, rows, cols, b, expected);
-        t->ops->activate(activation, rows * cols, expected, expected);
+        void *expected = copy(t, rows * cols, z), *slope = slope_for(t, activation, rows * cols);
+        void *expected_slope = slope_for(t, activation, rows * cols);
+        t->ops->add_bias(activation, rows, cols, b, z, slope);
+        t->ops->add_bias(DNN_IDENTITY, rows, cols, b, expected, NULL);
+        t->ops->activate(activation, rows * cols, expected, expected, expected_slope);
         require_same(t, rows * cols, z, expected, "not the activation of the sum");
+        if (slope) require_same(t, rows * cols, slope, expected_slope, "not the slope at the sum");
         digest(t, rows * cols, z);
     }
 }
@@ -91,7 +102,7 @@ static void sums(context *t, int squares)
         } else {
             t->ops->column_sums(rows, cols, x, out);
             for (ptrdiff_t r = 0; r < rows; r++)
-                t->ops->add_bias(DNN_IDENTITY, 1, cols, at(t, x, r * cols), expected);
+                t->ops->add_bias(DNN_IDENTITY, 1, cols, at(t, x, r * cols), expected, NULL);
             require_same(t, cols, out, expected, "not added in the order of the rows");
             digest(t, cols, out);
         }

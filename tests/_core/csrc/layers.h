@@ -53,10 +53,14 @@ static void layer_forward(context *t, int unused)
         void *a = numbers(t, n * k, -1, 1), *W = numbers(t, k * m, -1, 1);
         void *b = numbers(t, m, -1, 1), *out = array(t, n * m), *expected = array(t, n * m);
         void *scratch = scratch_for(t, n, k, m);
-        t->ops->layer_forward(n, k, m, a, W, b, s % N_ACTIVATIONS, scratch, out);
+        const int activation = s % N_ACTIVATIONS;
+        void *slope = slope_for(t, activation, n * m);
+        void *expected_slope = slope_for(t, activation, n * m);
+        t->ops->layer_forward(n, k, m, a, W, b, activation, scratch, out, slope);
         chains(t, n, k, m, a, W, b, expected);
-        t->ops->activate(s % N_ACTIVATIONS, n * m, expected, expected);
+        t->ops->activate(activation, n * m, expected, expected, expected_slope);
         require_same(t, n * m, out, expected, "not the activation of the product");
+        if (slope) require_same(t, n * m, slope, expected_slope, "not the slope at the product");
         digest(t, n * m, out);
     }
 }
@@ -81,7 +85,8 @@ static void forward_packed(context *t, int unused)
         t->ops->forward_packed(n, k, m, a, ld_a, packed, b, activation, ld_out, out);
         for (ptrdiff_t r = 0; r < n; r++)
             memcpy(at(t, rows, r * k), at(t, a, r * ld_a), (size_t)k * t->size);
-        t->ops->layer_forward(n, k, m, rows, W, b, activation, scratch_for(t, n, k, m), expected);
+        t->ops->layer_forward(n, k, m, rows, W, b, activation, scratch_for(t, n, k, m), expected,
+                              NULL);
         for (ptrdiff_t r = 0; r < n; r++) {
             require_same(t, m, at(t, out, r * ld_out), at(t, expected, r * m), "not layer_forward");
             digest(t, m, at(t, out, r * ld_out));
@@ -97,7 +102,7 @@ static void layer_delta(context *t, int unused)
     for (int s = 0; layer_shape(s, &n, &k, &m); s++, release(t)) {
         const int activation = s % N_ACTIVATIONS;
         void *dz = numbers(t, n * m, -1, 1), *W = numbers(t, k * m, -1, 1);
-        void *a = outputs(t, activation, n * k), *scratch = scratch_for(t, n, k, m);
+        void *a = kept(t, activation, n * k), *scratch = scratch_for(t, n, k, m);
         void *out = array(t, n * k), *expected = array(t, n * k);
         t->ops->layer_delta(n, k, m, dz, W, a, activation, scratch, out);
         t->ops->layer_delta(n, k, m, dz, W, a, DNN_IDENTITY, scratch, expected);

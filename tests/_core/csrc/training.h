@@ -13,6 +13,7 @@ static const ptrdiff_t WIDTH[N_LAYERS + 1] = {7, 21, 5};
 typedef struct {
     void *W, *b, *W1, *W2, *b1, *b2; /* ...1 and ...2 are the solver's state */
     void *out, *delta;
+    void *slope; /* NULL if the output gives it */
 } layer;
 
 typedef struct {
@@ -33,13 +34,14 @@ static void train_batch(const training *job, const dnn_step *step, ptrdiff_t fir
     ops->norm(BATCH, WIDTH[0], job->X, job->order + first, BATCH * N_BATCHES - first, job->mean,
               job->scale, job->x);
     ops->layer_forward(BATCH, WIDTH[0], WIDTH[1], job->x, hidden->W, hidden->b,
-                       job->activation, job->scratch[0][0], hidden->out);
+                       job->activation, job->scratch[0][0], hidden->out, hidden->slope);
     ops->layer_forward(BATCH, WIDTH[1], WIDTH[2], hidden->out, output->W, output->b,
-                       DNN_IDENTITY, job->scratch[0][1], output->out);
+                       DNN_IDENTITY, job->scratch[0][1], output->out, NULL);
     ops->softmax_cross_entropy(BATCH, WIDTH[2], output->out, job->label + first, NULL, 1.0 / BATCH,
                                NULL, job->loss + first, output->delta);
-    ops->layer_delta(BATCH, WIDTH[1], WIDTH[2], output->delta, output->W, hidden->out,
-                     job->activation, job->scratch[0][1], hidden->delta);
+    ops->layer_delta(BATCH, WIDTH[1], WIDTH[2], output->delta, output->W,
+                     hidden->slope ? hidden->slope : hidden->out, job->activation,
+                     job->scratch[0][1], hidden->delta);
     for (int l = 0; l < N_LAYERS; l++) {
         const layer *at = &job->layers[l];
         ops->column_sums(BATCH, WIDTH[l + 1], at->delta, job->db);
@@ -90,6 +92,7 @@ static void train(context *t, int activation)
             .W1 = numbers(t, k * m, 0, 0), .W2 = numbers(t, k * m, 0, 0),
             .b1 = numbers(t, m, 0, 0), .b2 = numbers(t, m, 0, 0),
             .out = array(t, BATCH * m), .delta = array(t, BATCH * m),
+            .slope = slope_for(t, activation, BATCH * m),
         };
     }
     dnn_team_run(N_THREADS, train_in_thread, &job);
