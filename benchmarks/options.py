@@ -91,7 +91,7 @@ def classifier_jobs() -> Jobs:
         model = DNNClassifier(
             (HIDDEN,), solver="sgd", learning_rate_init=RATE, nesterovs_momentum=False, alpha=0.0,
             batch_size=BATCH, max_iter=EPOCHS, n_iter_no_change=EPOCHS, shuffle=False, norm=False,
-            random_state=0, n_threads=1,
+            early_stopping=False, random_state=0, n_threads=1,
         ).set_params(**settings)  # fmt: skip
         return lambda: model.fit(X, y, **(arguments or {}))
 

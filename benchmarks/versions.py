@@ -43,7 +43,7 @@ def fit_task(problem: Training) -> Callable[[], float]:
     X, y = problem.data()
     model = DNNClassifier(
         problem.layer_sizes[1:-1], max_iter=5, batch_size=problem.batch_size, random_state=0,
-        n_threads=problem.threads,
+        early_stopping=False, n_threads=problem.threads,
     )  # fmt: skip
 
     def task() -> float:

@@ -45,7 +45,7 @@ class DNNClassifier(ClassifierMixin, DNNEstimator):  # type: ignore[misc]
 default='constant'
         Learning-rate schedule; see :class:`dnncore.training.SGD`. 'invscaling' and 'adaptive'
         apply to 'sgd' only. 'cosine' and 'coslog4' train for `max_iter` epochs, or until
-        `early_stopping` ends training; each call of `partial_fit` runs through them once.
+        ``early_stopping=True`` ends training; each call of `partial_fit` runs through them once.
     learning_rate_init : float, default=2e-3
         Initial learning rate. The default is twice that of scikit-learn: on standardised input,
         it reaches the same loss in fewer epochs. With activation='logistic', 0.005 is a good
@@ -69,9 +69,13 @@ default='constant'
         Momentum of 'sgd'.
     nesterovs_momentum : bool, default=True
         Whether 'sgd' uses Nesterov's momentum.
-    early_stopping : bool, default=False
-        Whether to stop when the validation score no longer improves, and keep the best
-        parameters. The validation set is `X_val` or, without it, a split of the rows.
+    early_stopping : bool or 'auto', default='auto'
+        Whether to stop when the accuracy on the validation set no longer improves, and keep the
+        parameters of the best epoch. The validation set is `X_val` or, without it, a split of the
+        rows. 'auto' goes by the loss on the validation set instead. It splits off rows if these
+        would be at least 20, that is, by default from 200 rows on, but not for
+        `learning_rate='newbob'`, and is False without a validation set, in `partial_fit`, and
+        with `warm_start`, where later calls continue.
     validation_fraction : float, default=0.1
         Fraction of the rows in that split.
     beta_1, beta_2, epsilon : float, default=0.9, 0.999, 1e-8
@@ -86,7 +90,8 @@ default='constant'
         subtracted from the weights W. Other solvers ignore it. `alpha` remains the L2 penalty.
     norm : bool, default=True
         Whether the network standardises each feature by its mean and scale over the training
-        rows.
+        rows. The scale is the standard deviation or, for a feature that is mostly constant, more;
+        see :meth:`dnncore.Network.update_norm`.
     missing_values : {'error', 'mean', 'indicator'}, default='error'
         Treatment of NaN in X. 'mean' (which requires `norm`) replaces a missing value by the mean
         of its feature; mean and scale are those of the values present. 'indicator' does the same,
@@ -101,7 +106,7 @@ default='constant'
         Fraction of each label that is spread evenly over all classes in training.
     scoring : str, callable, sequence of str or mapping, default=None
         scikit-learn scorers that are applied to the validation set after each epoch; the results
-        are in ``history_.metrics``. `early_stopping` monitors the first.
+        are in ``history_.metrics``. `early_stopping` monitors the first, 'auto' as well.
     max_time : float, default=None
         Maximum duration in seconds of `fit`, and of each `partial_fit`.
     n_threads : int, default=None
@@ -133,7 +138,7 @@ default='constant'
         Weights of shape (n_in, n_out) and biases of shape (n_out,): views of
         ``network_.parameters``.
     loss_, best_loss_ : float
-        Loss of the last epoch, and the lowest loss (None with `early_stopping`).
+        Loss of the last epoch, and the lowest loss (None with ``early_stopping=True``).
     loss_curve_ : list of float
         Loss of each epoch.
     validation_scores_, validation_losses_ : list of float or None
@@ -181,7 +186,7 @@ default='constant'
         warm_start: bool = False,
         momentum: float = 0.9,
         nesterovs_momentum: bool = True,
-        early_stopping: bool = False,
+        early_stopping: bool | str = "auto",
         validation_fraction: float = 0.1,
         beta_1: float = 0.9,
         beta_2: float = 0.999,
@@ -379,7 +384,7 @@ default='constant'
         classes : array of shape (n_classes,), default=None
             All labels, if some may not occur; only with one label per row.
         X_val, y_val, sample_weight_val
-            As in :meth:`fit`. `early_stopping` requires them: no rows are split off.
+            As in :meth:`fit`. ``early_stopping=True`` requires them: no rows are split off.
 
         Returns
         -------
@@ -404,8 +409,8 @@ default='constant'
         two passes with `class_weight`); each epoch is another pass. The next block is read while
         the current one is trained on.
 
-        Without `shuffle`, the model is the same as that of :meth:`fit` on all rows: rows left over
-        at the end of a block start the first mini-batch of the next. With `shuffle`, the rows
+        Without `shuffle`, the model is that of :meth:`fit` on the same training rows: rows left
+        over at the end of a block start the first mini-batch of the next. With `shuffle`, the rows
         within each block are shuffled and the blocks keep their order. If the rows are sorted, for
         instance by class, shuffle them once before you divide them into blocks.
 

@@ -290,8 +290,11 @@ class Network:
     def update_norm(self, X: Any, sample_weight: NDArray[Any] | None = None) -> None:
         """Update the mean and scale of the input standardisation with the rows of X.
 
-        Mean and scale are computed from the rows of all calls. Missing values are ignored; a
-        feature without values has mean 0 and scale 1.
+        Mean and scale are computed from the rows of all calls. The scale is the standard deviation
+        s for a feature whose smallest and largest value, a and b, are equally far from the mean m,
+        in general ``s (b - a) / (2 sqrt((m - a) (b - m)))``. It lies between s and half the range,
+        and is that for a feature with two values, so that a rare one is not blown up. Missing
+        values are ignored; a feature without values has mean 0 and scale 1.
 
         Parameters
         ----------
@@ -308,7 +311,7 @@ class Network:
         self._check_norm()
         X = self.check_rows(X)
         missing = self.missing is not None
-        moments = self.moments_ or Moments.empty(self.n_features, missing=missing)
+        moments = self.moments_ or Moments.empty(self.n_features, missing=missing, ranges=True)
         moments.update(X, sample_weight)
         self.adopt_moments(moments)
 

@@ -271,7 +271,7 @@ def piecewise_linear_backward(
         out = (None, None, None, None)
     if not isinstance(out, tuple) or len(out) != 4:
         raise TypeError(f"out must be a tuple of 4 arrays, got {type(out).__name__}")
-    numbers, size, _ = V.shape
+    numbers, size = c.shape
     q = _encoded(x, lower, inverse_width)
     du = s * dout
     du_x, du_e, du_rest = np.split(du, [numbers, numbers * (1 + size)], axis=1)

@@ -43,7 +43,7 @@ class DNNRegressor(RegressorMixin, DNNEstimator):  # type: ignore[misc]
 default='constant'
         Learning-rate schedule; see :class:`dnncore.training.SGD`. 'invscaling' and 'adaptive'
         apply to 'sgd' only. 'cosine' and 'coslog4' train for `max_iter` epochs, or until
-        `early_stopping` ends training; each call of `partial_fit` runs through them once.
+        ``early_stopping=True`` ends training; each call of `partial_fit` runs through them once.
     learning_rate_init : float, default=2e-3
         Initial learning rate. The default is twice that of scikit-learn: on standardised input,
         it reaches the same loss in fewer epochs. With activation='logistic', 0.005 is a good
@@ -67,9 +67,13 @@ default='constant'
         Momentum of 'sgd'.
     nesterovs_momentum : bool, default=True
         Whether 'sgd' uses Nesterov's momentum.
-    early_stopping : bool, default=False
-        Whether to stop when the validation score no longer improves, and keep the best
-        parameters. The validation set is `X_val` or, without it, a split of the rows.
+    early_stopping : bool or 'auto', default='auto'
+        Whether to stop when the R2 on the validation set no longer improves, and keep the
+        parameters of the best epoch. The validation set is `X_val` or, without it, a split of the
+        rows. 'auto' goes by the loss on the validation set instead. It splits off rows if these
+        would be at least 100, that is, by default from 1000 rows on, but not for
+        `learning_rate='newbob'`, and is False without a validation set, in `partial_fit`, and
+        with `warm_start`, where later calls continue.
     validation_fraction : float, default=0.1
         Fraction of the rows in that split.
     beta_1, beta_2, epsilon : float, default=0.9, 0.999, 1e-8
@@ -84,7 +88,8 @@ default='constant'
         subtracted from the weights W. Other solvers ignore it. `alpha` remains the L2 penalty.
     norm : bool, default=True
         Whether the network standardises each feature by its mean and scale over the training
-        rows.
+        rows. The scale is the standard deviation or, for a feature that is mostly constant, more;
+        see :meth:`dnncore.Network.update_norm`.
     missing_values : {'error', 'mean', 'indicator'}, default='error'
         Treatment of NaN in X. 'mean' (which requires `norm`) replaces a missing value by the mean
         of its feature; mean and scale are those of the values present. 'indicator' does the same,
@@ -100,7 +105,7 @@ default='constant'
         call. Predictions are in the units of `y` in either case, losses are not.
     scoring : str, callable, sequence of str or mapping, default=None
         scikit-learn scorers that are applied to the validation set after each epoch; the results
-        are in ``history_.metrics``. `early_stopping` monitors the first.
+        are in ``history_.metrics``. `early_stopping` monitors the first, 'auto' as well.
     max_time : float, default=None
         Maximum duration in seconds of `fit`, and of each `partial_fit`.
     n_threads : int, default=None
@@ -129,7 +134,7 @@ default='constant'
         Weights of shape (n_in, n_out) and biases of shape (n_out,): views of
         ``network_.parameters``.
     loss_, best_loss_ : float
-        Loss of the last epoch, and the lowest loss (None with `early_stopping`).
+        Loss of the last epoch, and the lowest loss (None with ``early_stopping=True``).
     loss_curve_ : list of float
         Loss of each epoch.
     validation_scores_, validation_losses_ : list of float or None
@@ -173,7 +178,7 @@ default='constant'
         warm_start: bool = False,
         momentum: float = 0.9,
         nesterovs_momentum: bool = True,
-        early_stopping: bool = False,
+        early_stopping: bool | str = "auto",
         validation_fraction: float = 0.1,
         beta_1: float = 0.9,
         beta_2: float = 0.999,
@@ -352,7 +357,7 @@ default='constant'
             Together, the X, y and sample_weight of all blocks are as in :meth:`fit`; the first
             block determines the dtype. The weights of a block may all be zero.
         X_val, y_val, sample_weight_val
-            As in :meth:`fit`. `early_stopping` requires them: no rows are split off.
+            As in :meth:`fit`. ``early_stopping=True`` requires them: no rows are split off.
 
         Returns
         -------

@@ -21,26 +21,39 @@ DENSE_FEATURES = 8192  # features of a sparse matrix that are made dense at a ti
 @set_module("dnncore.network")
 @dataclass
 class Moments:
-    """Weighted mean and variance of each feature over all rows seen so far, in float64.
+    """Weighted mean and variance, and range, of each feature over all rows seen so far.
 
     Attributes
     ----------
     count : float or array (n_features,)
         Sum of the weights of the rows. If NaN denotes missing values, an array: for each
         feature, the sum of the weights of the rows where it is not missing.
-    mean, variance : array (n_features,)
+    mean, variance : array (n_features,) of float64
         Weighted mean and variance.
+    low, high : array (n_features,) of float64, or None
+        Smallest and largest value in the rows with a weight; infinity and its negative without
+        any. None if they are not known, as in files of models that were trained without them.
     """
 
     count: float | NDArray[np.float64]
     mean: NDArray[np.float64]
     variance: NDArray[np.float64]
+    low: NDArray[np.float64] | None = None
+    high: NDArray[np.float64] | None = None
 
     @classmethod
-    def empty(cls, n_features: int, *, missing: bool = False) -> Moments:
-        """Return the moments of zero rows; `missing` allows NaN in the rows to come."""
+    def empty(cls, n_features: int, *, missing: bool = False, ranges: bool = False) -> Moments:
+        """Return the moments of zero rows.
+
+        `missing` allows NaN in the rows to come, `ranges` computes their smallest and largest
+        values.
+        """
         count = np.zeros(n_features) if missing else 0.0
-        return cls(count, np.zeros(n_features), np.zeros(n_features))
+        moments = cls(count, np.zeros(n_features), np.zeros(n_features))
+        if ranges:
+            moments.low, moments.high = np.full((2, n_features), np.inf)
+            np.negative(moments.high, out=moments.high)
+        return moments
 
     def update(self, X: Matrix, sample_weight: NDArray[Any] | None = None) -> None:
         """Update the moments with the rows of X (n, n_features), of float32 or float64.
@@ -59,18 +72,45 @@ class Moments:
             add_moments(
                 x, w, missing, count[features], self.mean[features], self.variance[features]
             )
+            self._add_ranges(x if w is None or w.all() else x[w > 0], features)
         self.count = count if missing else float(count[0])
 
-    def scale(self, dtype: DTypeLike) -> NDArray[Any]:
-        """Return the standard deviations as `dtype`, with 1 for constant features.
+    def _add_ranges(self, x: NDArray[Any], features: slice) -> None:
+        if self.low is None or self.high is None or len(x) == 0:
+            return
+        # fmin and fmax ignore missing values.
+        low, high = self.low[features], self.high[features]
+        np.fmin(low, np.fmin.reduce(x, axis=0), out=low)
+        np.fmax(high, np.fmax.reduce(x, axis=0), out=high)
 
+    def scale(self, dtype: DTypeLike) -> NDArray[Any]:
+        """Return the scales as `dtype`, with 1 for constant features.
+
+        The scale is the standard deviation, multiplied by :meth:`asymmetry` if the range is known.
         A feature counts as constant if its variance does not exceed its own rounding error.
         """
         eps = np.finfo(np.float64).eps
         rounding = self.count * eps * self.variance + (self.count * eps * self.mean) ** 2
-        scale = np.sqrt(self.variance).astype(dtype)
+        scale = (np.sqrt(self.variance) * self.asymmetry()).astype(dtype)
         scale[(self.variance <= rounding) | (scale < np.finfo(scale.dtype).tiny)] = 1.0
         return scale
+
+    def asymmetry(self) -> NDArray[np.float64]:
+        """Return the arithmetic over the geometric mean of the distances of mean and extremes.
+
+        It is 1 for a symmetric feature, and large for one that rarely differs from its most common
+        value, such as the indicator of a rare category or a pixel at the edge of an image. Times
+        the standard deviation, it is at most half the range (Bhatia and Davis 2000), and just that
+        if there are two values only, whatever their frequencies. It is 1 if the range is unknown.
+        """
+        asymmetry = np.ones(len(self.mean))
+        if self.low is None or self.high is None:
+            return asymmetry
+        below, above = self.mean - self.low, self.high - self.mean
+        known = (below > 0.0) & (above > 0.0) & np.isfinite(below) & np.isfinite(above)
+        ratio = np.sqrt(above[known] / below[known])
+        asymmetry[known] = 0.5 * (ratio + 1.0 / ratio)
+        return asymmetry
 
 
 def _dense_parts(X: Matrix) -> Iterator[tuple[NDArray[Any], slice, slice]]:

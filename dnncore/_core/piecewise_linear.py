@@ -92,11 +92,10 @@ class PiecewiseLinear:
     def __init__(
         self, lower: ArrayLike, inverse_width: ArrayLike, n_inputs: int, size: int = 3
     ) -> None:
-        arrays = [np.asarray(lower), np.asarray(inverse_width)]
-        single = all(x.dtype == np.float32 for x in arrays)
-        edges, inverse = (
-            np.array(x, np.float32 if single else np.float64, order="C") for x in arrays
-        )
+        arrays: list[NDArray[Any]] = [np.asarray(lower), np.asarray(inverse_width)]
+        dtype = np.float32 if all(x.dtype == np.float32 for x in arrays) else np.float64
+        edges: NDArray[Any] = np.array(arrays[0], dtype, order="C")
+        inverse: NDArray[Any] = np.array(arrays[1], dtype, order="C")
         if edges.ndim != 2 or edges.shape[1] == 0:
             raise ValueError(
                 f"lower must have shape (n_numeric, n_bins) with at least 1 bin, got {edges.shape}"

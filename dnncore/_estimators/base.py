@@ -28,13 +28,13 @@ from ..training import Trainer
 from .block_rows import BlockRows, LabelledBlocks
 from .callbacks import CallbackSupport, epoch_calls, fit_with_callbacks
 from .html import estimator_html
-from .interface import Estimator, table_rows_of
+from .interface import AUTO, Estimator, early_stopping_of, table_rows_of
 from .learning import RowsLearner
 from .params import validate_params
 from .rows import LabelledRows, RowChecker, indexable_rows, labelled
 from .targets import TargetLearner, Targets
 from .trainers import prepare_trainer
-from .validation import require_rows, split, validation
+from .validation import require_rows, split, splits_rows, validation
 
 ENDS = {
     "max_iter": "max_iter={0.max_iter} epochs completed, but training has not converged",
@@ -91,10 +91,10 @@ class DNNEstimator(CallbackSupport, BaseEstimator, Estimator, metaclass=ABCMeta)
             require_rows("X_val", held_out, targets)
             random = check_random_state(self.random_state)
             trainer = prepare_trainer(self, before, targets, learner, random)
-            if self.early_stopping and held_out is None:
-                fraction = self.validation_fraction
-                rows, held_out = split(rows, targets, fraction, random)
-                require_rows(f"the split with validation_fraction={fraction}", held_out, targets)
+            if held_out is None and splits_rows(self, rows, targets):
+                rows, held_out = split(self, rows, targets, random)
+                name = f"the split with validation_fraction={self.validation_fraction}"
+                require_rows(name, held_out, targets)
             learner.learn_weighted([rows])
             self._adopt(trainer, learner)
             validate = validation(self, held_out, targets)
@@ -115,7 +115,8 @@ class DNNEstimator(CallbackSupport, BaseEstimator, Estimator, metaclass=ABCMeta)
                 raise ValueError(
                     "fit_blocks needs solver='adam', 'adamw' or 'sgd', got solver='lbfgs'"
                 )
-            if X_val is None and (self.early_stopping or self.scoring is not None):
+            required = self.early_stopping != AUTO and self.early_stopping
+            if X_val is None and (required or self.scoring is not None):
                 raise ValueError("early_stopping and scoring need X_val and y_val in fit_blocks")
             before = self._resumed_network()
             norm = bool(self.norm) and before is None
@@ -136,7 +137,7 @@ class DNNEstimator(CallbackSupport, BaseEstimator, Estimator, metaclass=ABCMeta)
     def _partial_fit(self, X: Any, y: Any, sample_weight: ArrayLike | None, classes: Any) -> None:
         with self._unchanged_on_error():
             self._check_params()
-            if self.early_stopping:
+            if self.early_stopping != AUTO and self.early_stopping:
                 raise ValueError("partial_fit does not support early_stopping=True")
             before = getattr(self, "network_", None)
             norm = bool(self.norm)
@@ -228,7 +229,8 @@ class DNNEstimator(CallbackSupport, BaseEstimator, Estimator, metaclass=ABCMeta)
                     source,
                     StopSettings(
                         self.max_iter, self.tol, self.n_iter_no_change, validate,
-                        bool(self.early_stopping), self.max_time, callback,
+                        early_stopping_of(self, validated=validate is not None),
+                        self.max_time, callback,
                     ),
                 )  # fmt: skip
         except KeyboardInterrupt:

@@ -23,7 +23,7 @@ class FittedAttributes:
 
     network_: Network
     history_: History
-    early_stopping: bool
+    early_stopping: bool | str
 
     @property
     def coefs_(self) -> list[NDArray[Any]]:
@@ -43,7 +43,9 @@ class FittedAttributes:
 
     @property
     def best_loss_(self) -> float | None:
-        return None if self.early_stopping else self.history_.best_loss
+        # As in scikit-learn, whose early_stopping is True or False.
+        by_score = self.early_stopping and self.early_stopping != "auto"
+        return None if by_score else self.history_.best_loss
 
     @property
     def validation_scores_(self) -> list[float] | None:

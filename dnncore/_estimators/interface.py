@@ -33,6 +33,8 @@ if TYPE_CHECKING:
 Learnt = LearntLabels | LearntNumbers
 LearntTable = LearntTableLabels | LearntTableNumbers
 
+AUTO = "auto"  # the default of early_stopping
+
 
 class Estimator(FittedAttributes, ABC):
     """A DNNClassifier or DNNRegressor; the functions below call its abstract methods."""
@@ -46,6 +48,7 @@ class Estimator(FittedAttributes, ABC):
     max_iter: int
     warm_start: bool
     random_state: Any
+    scoring: Any
 
     @classmethod
     @abstractmethod
@@ -183,6 +186,26 @@ def checked_rows(model: Estimator, X: Any) -> Matrix:
 def loss_options_of(model: Estimator) -> dict[str, Any]:
     """Return the arguments of :meth:`dnncore.Network.loss` that the model is trained with."""
     return model._loss_options()
+
+
+def early_stopping_of(model: Estimator, *, validated: bool) -> bool | str:
+    """Return what early stopping goes by: True for the score, 'loss', or False without it.
+
+    The default, 'auto', goes by the loss on the validation set, if there is one, or by the first
+    scorer. It does not stop a training that later calls continue.
+
+    Parameters
+    ----------
+    model : Estimator
+        Model, fitted or not.
+    validated : bool
+        Whether there is a validation set in training.
+    """
+    if model.early_stopping != AUTO:
+        return bool(model.early_stopping)
+    if not validated or model.warm_start:
+        return False
+    return "loss" if model.scoring is None else True
 
 
 def restore(

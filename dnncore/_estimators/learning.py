@@ -134,5 +134,5 @@ class RowsLearner:
         if not self._norm:
             return
         if self.moments is None:
-            self.moments = Moments.empty(X.shape[1], missing=self._may_miss)
+            self.moments = Moments.empty(X.shape[1], missing=self._may_miss, ranges=True)
         self.moments.update(X, weight)

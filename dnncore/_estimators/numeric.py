@@ -18,6 +18,7 @@ class NumberTargets(Targets):
     """Encoding of numeric targets of known shape, mean and scale."""
 
     min_score_rows: ClassVar[int] = 2  # R2 requires a variance
+    min_auto_rows: ClassVar[int] = 100  # few rows with large errors dominate the squared error
 
     def __init__(self, learnt: LearntNumbers) -> None:
         self._learnt = learnt

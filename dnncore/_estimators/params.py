@@ -16,7 +16,7 @@ from .._training.optimizer import DEFAULT_BATCH_SIZE
 from .._training.schedules import SCHEDULES, schedules_of
 from .._training.settings import check_patience
 from ..training import LBFGS, SGD, Adam, AdamW
-from .interface import loss_options_of
+from .interface import AUTO, loss_options_of
 from .progress import check_progress_bar
 from .validation import scorers_of
 
@@ -61,6 +61,11 @@ def _callback(name: str, value: Any) -> None:
         raise TypeError(f"{name} must be callable or None, got {value!r}")
 
 
+def _early_stopping(name: str, value: Any) -> None:
+    if isinstance(value, str) and value != AUTO:
+        raise ValueError(f"{name} must be True, False or {AUTO!r}, got {value!r}")
+
+
 def _class_weight(name: str, value: Any) -> None:
     if isinstance(value, Mapping):
         for label, weight in value.items():
@@ -82,6 +87,7 @@ CONSTRAINTS: dict[str, Constraint] = {
     "max_iter": _integer(low=1),
     "tol": _number(low=0.0),
     "n_iter_no_change": lambda name, value: check_patience(value),
+    "early_stopping": _early_stopping,
     "dropout": _number(low=0.0, high=1.0, high_open=True),
     "validation_fraction": _number(low=0.0, high=1.0, low_open=True, high_open=True),
     "verbose": lambda name, value: check_progress_bar() if value else None,

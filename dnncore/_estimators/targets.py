@@ -18,9 +18,13 @@ class Targets(ABC):
     ----------
     min_score_rows : int
         Minimum number of rows for a score.
+    min_auto_rows : int
+        Minimum number of rows for a validation set that ``early_stopping='auto'`` splits off: a
+        smaller one tells too little to give up training rows for it.
     """
 
     min_score_rows: ClassVar[int] = 1
+    min_auto_rows: ClassVar[int] = 20
 
     @abstractmethod
     def check(self, name: str, y: Any) -> NDArray[Any]:

@@ -6,13 +6,14 @@ from collections.abc import Callable, Iterable, Mapping
 from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 from sklearn.metrics import check_scoring, get_scorer
 from sklearn.model_selection import train_test_split
 
 from .._core.labels import Labels
 from .._training.history import Validation
 from ..network import Network
-from .interface import loss_options_of
+from .interface import AUTO, loss_options_of
 from .rows import LabelledRows
 from .targets import Targets
 
@@ -35,20 +36,63 @@ def scorers_of(estimator: Any) -> dict[str, Any]:
     )
 
 
+def splits_rows(estimator: Any, rows: LabelledRows, targets: Targets) -> bool:
+    """Return whether `early_stopping` splits off a validation set.
+
+    'auto' does if it is large enough to be of use, unless training continues in later calls or
+    ends by the training loss in a way of its own.
+    """
+    if estimator.early_stopping != AUTO:
+        return bool(estimator.early_stopping)
+    n = int(len(_weighted_rows(rows)) * estimator.validation_fraction)
+    goes_on = estimator.warm_start or estimator.learning_rate == "newbob"
+    return n >= targets.min_auto_rows and not goes_on
+
+
 def split(
-    rows: LabelledRows, targets: Targets, fraction: float, random: np.random.RandomState
+    estimator: Any, rows: LabelledRows, targets: Targets, random: np.random.RandomState
 ) -> tuple[LabelledRows, LabelledRows]:
-    """Split rows into a training and a validation set.
+    """Split rows into a training and a validation set, by `validation_fraction`.
 
     The validation set has no class weights and no label smoothing.
     """
-    train, held_out = train_test_split(
-        np.arange(rows.n_rows),
-        test_size=fraction,
-        stratify=targets.strata(rows.y),
-        random_state=random,
-    )
+    fraction, strata = estimator.validation_fraction, targets.strata(rows.y)
+    if estimator.early_stopping == AUTO:
+        held_out = _representative(_weighted_rows(rows), strata, fraction, random)
+        train = np.delete(np.arange(rows.n_rows), held_out)
+    else:
+        train, held_out = train_test_split(
+            np.arange(rows.n_rows), test_size=fraction, stratify=strata, random_state=random
+        )
     return rows.take(train), rows.take(held_out).for_validation(targets)
+
+
+def _weighted_rows(rows: LabelledRows) -> NDArray[np.intp]:
+    """Return the indices of the rows that have a weight."""
+    if rows.sample_weight is None:
+        return np.arange(rows.n_rows)
+    return np.flatnonzero(rows.sample_weight)
+
+
+def _representative(
+    rows: NDArray[np.intp],
+    strata: NDArray[Any] | None,
+    fraction: float,
+    random: np.random.RandomState,
+) -> NDArray[np.intp]:
+    """Choose a fraction of the rows at random, or evenly from random rows sorted by label.
+
+    Unlike scikit-learn's stratified split, this works for any number of labels; the only row of a
+    label is not chosen.
+    """
+    rows = random.permutation(rows)
+    n = int(fraction * len(rows))
+    positions = np.arange(n) * len(rows) // n
+    if strata is None:
+        return rows[positions]
+    _, labels, counts = np.unique(strata[rows], return_inverse=True, return_counts=True)
+    chosen = np.argsort(labels, kind="stable")[positions]
+    return rows[chosen[counts[labels[chosen]] > 1]]
 
 
 def require_rows(name: str, held_out: LabelledRows | None, targets: Targets) -> None:

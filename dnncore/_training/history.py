@@ -12,6 +12,8 @@ import numpy as np
 
 from .._core.public import set_module
 
+LEAST_SHARE = 0.01  # of the validation loss, whose decrease is an improvement below `tol`, too
+
 
 @set_module("dnncore.training")
 class Validation(NamedTuple):
@@ -98,21 +100,34 @@ class History:
     t: int = 0
     no_improvement: int = 0
 
-    def add(self, loss: float, rows: int, found: Validation, tol: float, by_score: bool) -> bool:
-        """Record an epoch; return whether its score is the best so far.
+    @property
+    def best_validation_loss(self) -> float:
+        """Lowest loss on the validation set; infinite without one."""
+        return min(self.validation_losses, default=np.inf)
 
-        An epoch counts as an improvement if the loss (with `by_score`, the score) is better than
-        the best one by at least `tol`.
+    def add(
+        self, loss: float, rows: int, found: Validation, tol: float, early_stopping: bool | str
+    ) -> bool:
+        """Record an epoch; return whether it is the best so far on the validation set.
+
+        An epoch counts as an improvement if the loss is lower than the lowest one by at least
+        `tol`. With `early_stopping`, this applies to the score, or with 'loss' to the validation
+        loss. There, a hundredth of the loss is enough: that of separable classes nears 0.
         """
         self.n_iter += 1
         self.t += rows
         self.loss_curve.append(loss)
         score = -np.inf if found.score is None else found.score
-        if by_score:
+        best = score > self.best_validation_score
+        if early_stopping == "loss":
+            assert found.loss is not None
+            lowest = self.best_validation_loss
+            best = found.loss < lowest
+            improved = best and found.loss <= lowest - min(tol, LEAST_SHARE * lowest)
+        elif early_stopping:
             improved = score >= self.best_validation_score + tol
         else:
             improved = loss <= self.best_loss - tol
-        best = score > self.best_validation_score
         self.no_improvement = 0 if improved else self.no_improvement + 1
         self.best_loss = min(self.best_loss, loss)
         self.best_validation_score = max(self.best_validation_score, score)

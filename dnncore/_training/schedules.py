@@ -40,7 +40,7 @@ class Progress(NamedTuple):
         Number of consecutive epochs without improvement, up to the last epoch.
     tol : float
         Smallest change of the loss or score that counts as an improvement.
-    early_stopping : bool
+    early_stopping : bool or 'loss'
         Whether the score on the validation set is monitored instead of the loss.
     epoch_loss : float
         Mean loss during the last epoch, while the parameters changed; NaN before the first.
@@ -57,7 +57,7 @@ class Progress(NamedTuple):
     t: int
     no_improvement: int
     tol: float
-    early_stopping: bool
+    early_stopping: bool | str
     epoch_loss: float
     loss: Callable[[], float]
 
@@ -224,8 +224,8 @@ class Curve(Schedule):
         return Decision(now.learning_rate, end=now.epoch == now.max_iter)
 
     def on_plateau(self, now: Progress) -> Decision:
-        # The loss of the training rows often falls again when the rate does.
-        return Decision(now.learning_rate, end=now.early_stopping)
+        # A loss often falls again when the rate does.
+        return Decision(now.learning_rate, end=now.early_stopping is True)
 
 
 class Cosine(Curve):

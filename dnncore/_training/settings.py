@@ -19,7 +19,7 @@ class StopSettings:
     tol: float = 1e-4
     n_iter_no_change: float = 10
     validate: Callable[[], Validation] | None = None
-    early_stopping: bool = False
+    early_stopping: bool | str = False
     max_time: float | None = None
     callback: Callable[[EpochInfo], object] | None = None
     # Which of several epochs with the best score early_stopping keeps. Not part of Trainer.fit.
@@ -28,6 +28,8 @@ class StopSettings:
     def __post_init__(self) -> None:
         if self.early_stopping and self.validate is None:
             raise ValueError("early_stopping needs validate")
+        if isinstance(self.early_stopping, str):
+            check.choice("early_stopping", self.early_stopping, ("loss",))
         checked = {
             "max_iter": check.integer("max_iter", self.max_iter, low=1),
             "n_iter_no_change": check_patience(self.n_iter_no_change),

@@ -158,7 +158,7 @@ class Trainer(Optimizer):
         tol: float = 1e-4,
         n_iter_no_change: float = 10,
         validate: Callable[[], Validation] | None = None,
-        early_stopping: bool = False,
+        early_stopping: bool | str = False,
         max_time: float | None = None,
         callback: Callable[[EpochInfo], object] | None = None,
     ) -> str:
@@ -177,9 +177,10 @@ class Trainer(Optimizer):
         validate : callable, default=None
             Function called after each epoch that returns a :class:`Validation`. The schedule
             'newbob' monitors its loss.
-        early_stopping : bool, default=False
+        early_stopping : bool or 'loss', default=False
             Whether to monitor the score of `validate` instead of the loss, and to restore the
-            parameters of the best score at the end.
+            parameters of the best score at the end. 'loss' does the same with the loss of
+            `validate`, where a decrease by 1% is an improvement even below `tol`.
         max_time : float, default=None
             Maximum duration in seconds. When it has passed, training ends after the current
             mini-batch.
@@ -223,7 +224,7 @@ class Trainer(Optimizer):
         tol: float = 1e-4,
         n_iter_no_change: float = 10,
         validate: Callable[[], Validation] | None = None,
-        early_stopping: bool = False,
+        early_stopping: bool | str = False,
         max_time: float | None = None,
         callback: Callable[[EpochInfo], object] | None = None,
     ) -> str:

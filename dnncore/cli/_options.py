@@ -27,7 +27,7 @@ PARAMETERS: dict[str, tuple[str, Any]] = {
     "solver": ("solver", "adam"),
     "weight_decay": ("weight_decay", None),
     "alpha": ("alpha", 1e-4),
-    "early_stopping": ("early_stopping", None),
+    "early_stopping": ("early_stopping", False),
     "threads": ("n_threads", None),
     "seed": ("random_state", 0),
 }

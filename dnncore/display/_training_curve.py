@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from .._core.names import check_loss
-from .._estimators.interface import Estimator
+from .._estimators.interface import Estimator, early_stopping_of
 from .._training.history import History
 from ..training import Trainer
 from ._axes import BLUE, GREEN, ORANGE, PURPLE, finish, panels, require_matplotlib
@@ -42,10 +42,12 @@ class TrainingCurveDisplay:
         Name of the loss, for the label of the axis.
     best_is_kept : bool
         Whether the model has the parameters of the best epoch rather than those of the last.
+    best_by_loss : bool
+        Whether the best epoch is that of the lowest validation loss even if there are scores.
 
     Attributes
     ----------
-    loss, validation_loss, scores, loss_name, best_is_kept
+    loss, validation_loss, scores, loss_name, best_is_kept, best_by_loss
         See parameters.
     best_epoch : int or None
         The best epoch, counted from 1; None without a validation set.
@@ -80,12 +82,14 @@ class TrainingCurveDisplay:
         scores: Mapping[str, Sequence[float]] | None = None,
         loss_name: str | None = None,
         best_is_kept: bool = False,
+        best_by_loss: bool = False,
     ) -> None:
         self.loss = list(loss)
         self.validation_loss = list(validation_loss) if validation_loss is not None else None
         self.scores = {name: list(values) for name, values in (scores or {}).items()}
         self.loss_name = loss_name
         self.best_is_kept = best_is_kept
+        self.best_by_loss = best_by_loss
         if not self.loss:
             raise ValueError("loss must have at least one epoch, got none")
         for name, curve in {"validation_loss": self.validation_loss or (), **self.scores}.items():
@@ -98,7 +102,7 @@ class TrainingCurveDisplay:
     @property
     def _judged(self) -> tuple[int, str, list[float]] | None:
         """The curve that determines the best epoch: its panel, name and values."""
-        if self.scores:
+        if self.scores and not (self.best_by_loss and self.validation_loss):
             name, values = next(iter(self.scores.items()))
             return 1, name, values
         if self.validation_loss:
@@ -253,10 +257,15 @@ def training_curve(
     Reports use it as well, as they plot on figures of their own. Arguments and errors are those of
     :meth:`TrainingCurveDisplay.from_estimator`.
     """
+    history = _history(model)
+    kept: bool | str = False
+    if isinstance(model, Estimator):
+        kept = early_stopping_of(model, validated=bool(history.validation_losses))
     return {
-        **_curves(_history(model), _score_name(model), scores),
+        **_curves(history, _score_name(model), scores),
         "loss_name": _loss_name(model),
-        "best_is_kept": bool(getattr(model, "early_stopping", False)),
+        "best_is_kept": bool(kept),
+        "best_by_loss": kept == "loss",
     }
 
 

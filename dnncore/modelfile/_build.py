@@ -145,6 +145,8 @@ def _network(metadata: Metadata, tensors: Tensors) -> Network:
             float(count[0]) if network.missing is None else count,
             tensors["norm.moments.mean"].astype(np.float64, copy=False),
             tensors["norm.moments.variance"].astype(np.float64, copy=False),
+            tensors.get("norm.range.low"),
+            tensors.get("norm.range.high"),
         )
     return network
 

@@ -94,6 +94,11 @@ def _network(network: Network) -> Described:
             "norm.moments.mean": network.moments_.mean,
             "norm.moments.variance": network.moments_.variance,
         }
+        if network.moments_.low is not None and network.moments_.high is not None:
+            tensors |= {
+                "norm.range.low": network.moments_.low,
+                "norm.range.high": network.moments_.high,
+            }
     return metadata, tensors
 
 

@@ -18,7 +18,8 @@ from . import _solver
 from ._header import CHECKSUM, NAMES, Entry, ModelFileError, parse, require
 
 FORMAT = "dnncore"
-VERSION = "1"
+VERSION = "2"  # that is written
+VERSIONS = ("1", VERSION)  # that are read
 
 NETWORK, PREDICTOR = "Network", "Predictor"
 CLASSIFIER, REGRESSOR = "DNNClassifier", "DNNRegressor"
@@ -83,7 +84,8 @@ def decode(metadata: Mapping[str, str]) -> Metadata:
     """Decode the JSON in the metadata, and check the keys and the values common to all kinds."""
     require(metadata.get("format") == FORMAT, "not a dnncore model file")
     version, kind = metadata.get("format_version"), metadata.get("kind")
-    require(version == VERSION, f"format version must be {VERSION!r}, got {version!r:.80}")
+    readable = " or ".join(map(repr, VERSIONS))
+    require(version in VERSIONS, f"format version must be {readable}, got {version!r:.80}")
     _check_choice("kind", kind)
     known = {name for name, key in KEYS.items() if kind in key.kinds}
     needed = {name for name in known if not KEYS[name].optional}
@@ -276,6 +278,15 @@ GROUPS = (
         TRAINABLE,
         needed=lambda metadata: not metadata.keys() & {"missing", "embedding"},
         prefix="norm.moments.",
+    ),
+    # A model that was trained before ranges were known, or with another scaler, has none.
+    Group(
+        {
+            "norm.range.low": Tensor(("n_features",), values=ANY),
+            "norm.range.high": Tensor(("n_features",), values=ANY),
+        },
+        TRAINABLE,
+        prefix="norm.range.",
     ),
     # A feature may not have had any values yet.
     Group(

@@ -258,3 +258,45 @@ def test_moments(dtype, weighted, order):
     bound = ((n / MOMENTS_ROWS + 5) * size + 600) * np.finfo(np.float64).eps
     assert_within(found.mean, mean, bound * np.sqrt(variance))
     assert_within(found.variance, variance, bound * variance)
+
+
+@each_dtype
+@pytest.mark.parametrize(("n_bins", "size"), [(1, 1), (16, 3), (33, 5)])
+def test_piecewise_linear(dtype, n_bins, size):
+    rng, eps, n, numbers = np.random.default_rng(n_bins), WIDE(np.finfo(dtype).eps), 130, 4
+    arrays = [
+        rng.standard_normal(shape).astype(dtype)
+        for shape in ((n, 6), (numbers, n_bins), (numbers, size, n_bins), (numbers, size))
+    ]
+    x, lower, V, c = arrays
+    inverse_width = rng.uniform(0.5, 4, lower.shape).astype(dtype)
+    s = rng.standard_normal(numbers * size + 6).astype(dtype)
+    dout = rng.standard_normal((n, s.size)).astype(dtype)
+    # The bounds are for q as it is in the given type.
+    q = np.clip((x[:, :numbers, np.newaxis] - lower) * inverse_width, 0, 1)
+    inside = ((q > 0) & (q < 1)).astype(WIDE)
+    q, wide_x, wide_V, wide_c, wide_s, wide_dout = wide(q, x, V, c, s, dout)
+
+    def embedded(x, V, c):
+        e = c + np.einsum("rft,fdt->rfd", q, V)
+        return np.hstack([x[:, :numbers], e.reshape(n, -1), x[:, numbers:]])
+
+    sizes = [np.abs(a) for a in (wide_x, wide_V, wide_c)]
+    out = kernels.piecewise_linear(x, lower, inverse_width, s, V, c)
+    bound = (n_bins + 4) / 2 * eps * np.abs(wide_s) * embedded(*sizes)
+    assert_within(out, wide_s * embedded(wide_x, wide_V, wide_c), bound)
+
+    def gradients(x, V, c, s, dout):
+        du = s * dout
+        du_e = du[:, numbers : numbers * (1 + size)].reshape(n, numbers, size)
+        slopes = np.einsum("rfd,fdt,rft,ft->rf", du_e, V, inside, inverse_width.astype(WIDE))
+        dx = np.hstack([du[:, :numbers] + slopes, du[:, numbers * (1 + size) :]])
+        ds = (dout * embedded(x, V, c)).sum(axis=0)
+        return dx, ds, np.einsum("rft,rfd->fdt", q, du_e), du_e.sum(axis=0)
+
+    found = kernels.piecewise_linear_backward(dout, x, lower, inverse_width, s, V, c)
+    exact = gradients(wide_x, wide_V, wide_c, wide_s, wide_dout)
+    magnitudes = gradients(*sizes, np.abs(wide_s), np.abs(wide_dout))
+    terms = (size * n_bins + 4, *[n + n_bins + 4] * 3)
+    for a, b, magnitude, k in zip(found, exact, magnitudes, terms, strict=True):
+        assert_within(a, b, k / 2 * eps * magnitude)

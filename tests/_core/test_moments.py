@@ -15,7 +15,7 @@ EPS = np.finfo(np.float64).eps
 
 
 def moments_of(X, weight=None, *, missing=False, pieces=None):
-    moments = Moments.empty(X.shape[1], missing=missing)
+    moments = Moments.empty(X.shape[1], missing=missing, ranges=True)
     start = 0
     for rows in [*(pieces or []), len(X)]:
         end = min(start + rows, len(X))
@@ -27,7 +27,7 @@ def moments_of(X, weight=None, *, missing=False, pieces=None):
 def same_bits(a, b):
     return all(
         np.asarray(getattr(a, name)).tobytes() == np.asarray(getattr(b, name)).tobytes()
-        for name in ("count", "mean", "variance")
+        for name in ("count", "mean", "variance", "low", "high")
     )
 
 
@@ -103,6 +103,44 @@ def test_missing_values_do_not_count(dtype):
     assert np.array_equal(full.mean, exact.mean)
     assert np.array_equal(full.variance, exact.variance)
     assert np.array_equal(full.scale(dtype), exact.scale(dtype))
+
+
+def test_the_range_is_that_of_values_with_a_weight():
+    X = np.array([[-9.0, 1.0], [np.nan, 2.0], [5.0, np.nan], [np.inf, 3.0]])
+    weight = np.array([1.0, 0.5, 2.0, 0.0])
+    found = moments_of(X, weight, missing=True)
+    assert (found.low.tolist(), found.high.tolist()) == ([-9.0, 1.0], [5.0, 2.0])
+    nothing = moments_of(X[:0], missing=True)
+    assert (nothing.low.tolist(), nothing.high.tolist()) == ([np.inf] * 2, [-np.inf] * 2)
+    assert nothing.scale(np.float64).tolist() == [1.0, 1.0]
+
+
+@settings(max_examples=100)
+@given(
+    values=st.lists(st.floats(-1e30, 1e30), min_size=1, max_size=30),
+    dtype=st.sampled_from(DTYPES),
+)
+def test_the_scale_lies_between_standard_deviation_and_half_the_range(values, dtype):
+    X = np.array(values, dtype)[:, None]
+    found = moments_of(X)
+    plain = Moments(found.count, found.mean, found.variance).scale(np.float64)
+    scale, half = found.scale(np.float64), (found.high - found.low) / 2
+    assert (scale >= plain).all()
+    if plain != 1.0:
+        assert (scale <= np.maximum(half, plain) * (1 + 1e-6)).all()
+
+
+@pytest.mark.parametrize("n", [2, 10, 10_000])
+def test_two_values_have_half_their_distance_as_scale(n):
+    X = np.zeros((n, 1))
+    X[0] = 3.0
+    assert moments_of(X).scale(np.float64) == pytest.approx(1.5, rel=1e-12)
+
+
+def test_a_symmetric_feature_has_its_standard_deviation_as_scale():
+    x = np.random.default_rng(0).normal(size=200)
+    found = moments_of(np.concatenate((x, -x))[:, None])
+    assert found.scale(np.float64) == pytest.approx(found.variance**0.5, rel=1e-12)
 
 
 @pytest.mark.parametrize("value", [0.0, 0.1, -3.3e30, 1e-30])

@@ -146,7 +146,7 @@ def test_parameters_mean_the_same(mine, their, parameters):
 
 
 # Ours standardises the features, so that sigmoid units and larger steps do well.
-OTHER_DEFAULTS = {"learning_rate_init": 2e-3}
+OTHER_DEFAULTS = {"learning_rate_init": 2e-3, "early_stopping": "auto"}
 
 
 @each_pair

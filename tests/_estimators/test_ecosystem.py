@@ -9,6 +9,7 @@ import numpy as np
 import pandas as pd
 import pytest
 from learners import NAMES, classifier, regressor
+from scaling import NormScaler
 from sklearn import config_context
 from sklearn.base import clone
 from sklearn.calibration import CalibratedClassifierCV
@@ -49,7 +50,7 @@ def test_clone_has_the_parameters_and_nothing_learnt(model, iris):
 
 def test_norm_does_what_a_scaler_does(iris):
     X, y = iris
-    scaled = make_pipeline(StandardScaler(), classifier(norm=False, max_iter=3)).fit(X, y)
+    scaled = make_pipeline(NormScaler(), classifier(norm=False, max_iter=3)).fit(X, y)
     plain = classifier(max_iter=3).fit(X, y)
     np.testing.assert_allclose(scaled.predict_proba(X), plain.predict_proba(X), rtol=0, atol=1e-10)
     assert scaled.score(X, y) == plain.score(X, y)

@@ -122,7 +122,8 @@ def test_a_sparse_block_is_looked_through_by_scikit_learn_only(monkeypatch):
 @pytest.mark.parametrize("weight", [None, WEIGHT], ids=["plain", "weighted"])
 def test_class_shares_of_blocks_are_those_of_fit(dtype, class_weight, weight):
     arrays = [X.astype(dtype), LABEL, *([] if weight is None else [weight])]
-    models = [estimator(DNNClassifier, class_weight=class_weight) for _ in range(2)]
+    options = {"class_weight": class_weight, "early_stopping": False}
+    models = [estimator(DNNClassifier, **options) for _ in range(2)]
     models[0].fit(*arrays)
     models[1].fit_blocks(blocks([7, 293, 300], *arrays))
     np.testing.assert_array_equal(models[0].class_prior_, models[1].class_prior_)
@@ -157,7 +158,7 @@ def test_one_learner_for_all_ways_to_train(monkeypatch):
 def test_that_no_label_is_true_is_no_lack_of_weight():
     """Labels of several outputs of which none is true."""
     indicator = np.zeros((600, 3), int)
-    one = estimator(DNNClassifier).fit(X, indicator)
+    one = estimator(DNNClassifier, early_stopping=False).fit(X, indicator)
     other = estimator(DNNClassifier).fit_blocks([(X, indicator)])
     np.testing.assert_array_equal(one.network_.parameters, other.network_.parameters)
 

@@ -76,8 +76,9 @@ def test_scoring_of_a_regressor(iris):
 def test_weights_of_the_validation_rows(iris, scoring):
     X, y = iris
     weight = np.random.default_rng(0).random(len(y))
-    model = DNNClassifier((5,), max_iter=5, random_state=0, scoring=scoring)
-    model.fit(X, y, X_val=X, y_val=y, sample_weight_val=weight)
+    model = DNNClassifier(
+        (5,), max_iter=5, random_state=0, scoring=scoring, early_stopping=False
+    ).fit(X, y, X_val=X, y_val=y, sample_weight_val=weight)
     p, predicted = model.predict_proba(X), model.predict(X)
     assert model.validation_losses_[-1] == pytest.approx(log_loss(y, p, sample_weight=weight))
     assert model.validation_scores_[-1] == pytest.approx(
@@ -158,8 +159,9 @@ def test_early_stopping_on_given_rows_keeps_the_best(diabetes, make):
 @each_estimator
 def test_validation_rows_without_early_stopping_are_only_watched(iris, make):
     X, y = iris
-    plain = make(max_iter=5, random_state=0).fit(X, y)
-    watched = make(max_iter=5, random_state=0).fit(X, y, X_val=X, y_val=y)
+    options = {"max_iter": 5, "random_state": 0, "early_stopping": False}
+    plain = make(**options).fit(X, y)
+    watched = make(**options).fit(X, y, X_val=X, y_val=y)
     assert np.array_equal(watched.network_.parameters, plain.network_.parameters)
     assert len(watched.validation_scores_) == 5
     assert plain.validation_scores_ is None

@@ -51,7 +51,9 @@ def test_training_curve_of_a_loaded_model(classifier, tmp_path):
 def test_training_curve_of_a_regressor(regressor):
     display = TrainingCurveDisplay.from_estimator(regressor, ax=axes(2))
     assert display.scores == {"R²": regressor.validation_scores_}
-    assert not display.best_is_kept
+    assert display.best_is_kept
+    losses = regressor.validation_losses_
+    assert display.best_epoch == losses.index(min(losses)) + 1
     assert display.ax_.get_ylabel() == "loss\n(squared error)"
     assert plt.get_fignums() == []
 

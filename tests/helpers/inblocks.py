@@ -28,12 +28,14 @@ def divided(sizes, *arrays):
 
 def classifier(**parameters):
     defaults = {"batch_size": 64, "max_iter": 3, "random_state": 0, "shuffle": False}
-    return DNNClassifier((7,), **{**defaults, "engine": "builtin", **parameters})
+    defaults |= {"engine": "builtin", "early_stopping": False}
+    return DNNClassifier((7,), **{**defaults, **parameters})
 
 
 def regressor(**parameters):
     defaults = {"batch_size": 64, "max_iter": 3, "random_state": 0, "shuffle": False}
-    return DNNRegressor(hidden_layer_sizes=(7,), **{**defaults, "engine": "builtin", **parameters})
+    defaults |= {"engine": "builtin", "early_stopping": False}
+    return DNNRegressor(hidden_layer_sizes=(7,), **{**defaults, **parameters})
 
 
 def assert_same_model(one, other):

@@ -29,6 +29,8 @@ def test_contents_as_documented(tmp_path):
         "norm.moments.count": ("float64", (1,)),
         "norm.moments.mean": ("float64", (4,)),
         "norm.moments.variance": ("float64", (4,)),
+        "norm.range.low": ("float64", (4,)),
+        "norm.range.high": ("float64", (4,)),
         "history.loss": ("float64", (3,)),
         "history.validation_score": ("float64", (3,)),
         "history.validation_loss": ("float64", (3,)),
@@ -45,7 +47,7 @@ def test_contents_as_documented(tmp_path):
     assert params["callback"] is None
     assert metadata == {
         "format": "dnncore",
-        "format_version": "1",
+        "format_version": "2",
         "kind": "DNNClassifier",
         "dtype": "float32",
         "activation": "relu",
@@ -104,7 +106,7 @@ def test_contents_of_a_predictor_as_documented(tmp_path):
     assert metadata.pop("checksum") == checksum(metadata, tensors)
     assert metadata == {
         "format": "dnncore",
-        "format_version": "1",
+        "format_version": "2",
         "kind": "Predictor",
         "dtype": "float32",
         "activation": "relu",

@@ -15,8 +15,8 @@ from dnncore.predictor import Predictor
     [
         ({"format": "pt"}, "not a dnncore model file"),
         ({"format": None}, "not a dnncore model file"),
-        ({"format_version": "2"}, "format version must be '1', got '2'"),
-        ({"format_version": None}, "format version must be '1', got None"),
+        ({"format_version": "3"}, "format version must be '1' or '2', got '3'"),
+        ({"format_version": None}, "format version must be '1' or '2', got None"),
         ({"kind": "MLPClassifier"}, "kind must be"),
         ({"kind": "Network"}, "unknown metadata"),
         ({"kind": "DNNRegressor"}, "unknown metadata ['classes']"),

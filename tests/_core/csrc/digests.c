@@ -6,6 +6,7 @@
  * many, and is NaN before it is written, so that a result made of something else is an error.
  */
 #include "elements.h"
+#include "embedding.h"
 #include "layers.h"
 #include "losses.h"
 #include "packed_embedding.h"
@@ -63,6 +64,9 @@ static const struct {
     {"layer_update_nesterov", layer_update, DNN_NESTEROV},
     {"layer_update_adam", layer_update, DNN_ADAM},
     {"layer_update_adamw", layer_update, DNN_ADAMW},
+    {"embed", embedding, EMBED},
+    {"embed_delta", embedding, EMBED_DELTA},
+    {"embed_gradient", embedding, EMBED_GRADIENT},
     {"train_logistic", train, DNN_LOGISTIC},
     {"train_tanh", train, DNN_TANH},
     {"train_relu", train, DNN_RELU},
