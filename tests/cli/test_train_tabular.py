@@ -87,7 +87,7 @@ def test_the_other_commands(dnncore_command, tmp_path):
     assert "kind         TabularClassifier\n" in out
     assert "target       y\n" in out
     assert "columns      5: size, colour, sold, new, code\n" in out
-    assert "encoded      3 numbers, 2 categories, as 7 features\n" in out
+    assert "encoded      3 numbers, 2 categories, as 8 features\n" in out
     assert dnncore_command("bench", "model.safetensors", "--seconds", 0.01)[0] == 0
     status, out, _ = dnncore_command("export", "model.safetensors", "model.c")
     assert (status, out) == (0, "Model written to model.c\n")
