@@ -102,8 +102,9 @@ cdef int _score_block(TablePredictor self, Py_ssize_t n, const double* x, real* 
 cdef class TablePredictor:
     """A frozen TabularClassifier or TabularRegressor: from columns to probabilities or numbers.
 
-    Predictors are created by :meth:`dnncore.TabularClassifier.freeze` and
-    :meth:`dnncore.TabularRegressor.freeze`. They encode rows as the estimator does, score them
+    Predictors are created by :meth:`dnncore.tabular.TabularClassifier.freeze`,
+    :meth:`dnncore.tabular.TabularRegressor.freeze`, and :meth:`dnncore.predictor.Predictor.load`
+    from their model files, without scikit-learn. They encode rows as the estimator does, score them
     with all networks and average the outputs, in compiled code without the GIL. A predictor is a
     copy: further training of the model does not change it. It can be called from any number of
     threads at the same time, and runs in the calling thread.
@@ -260,18 +261,6 @@ cdef class TablePredictor:
             for column in self.encoding.columns
         )
 
-    def save(self, path):
-        """Save the predictor as a safetensors file, which :meth:`Predictor.load` reads.
-
-        Parameters
-        ----------
-        path : str or path-like
-            File to write.
-        """
-        from .modelfile import save
-
-        save(self, path)
-
     def __reduce__(self):
         return _restore, (self.encoding, self.predictors, self.classes_, self.target_mean,
                           self.target_scale, self.target_range)
@@ -350,7 +339,11 @@ cdef class TablePredictor:
                 and fit_together(x, out))
         ):
             return self._call(x, out)
-        if not isinstance(x, np.ndarray) or x.dtype.kind not in "fiu":
+        if (
+            not isinstance(x, np.ndarray)
+            or isinstance(x, np.ma.MaskedArray)
+            or x.dtype.kind not in "fiu"
+        ):
             x = self.encode(x)
         x = np.require(x, np.float64, ("C", "A"))
         if x.ndim not in (1, 2) or x.shape[-1] != self.n_features:

@@ -18,10 +18,7 @@ HEIGHT = {room: len(FLOORS) - i for i, floor in enumerate(FLOORS) for room in fl
 # tables stands above the data that it encodes.
 HEIGHT |= {"predictor": HEIGHT["reference"], "kernels": HEIGHT["reference"]}
 HEIGHT |= {"table_predictor": HEIGHT["_training"]}
-DOORS = {  # load and save, imported when they are called
-    ("predictor", "modelfile"),
-    ("table_predictor", "modelfile"),
-}
+DOORS = {("predictor", "modelfile")}  # load and save, imported when they are called
 IMPORT = re.compile(r"^\s*(?:from (\.*)([\w.]*) )?c?import (\([^)]*\)|.*)", re.MULTILINE)
 SOURCES = sorted(
     path for pattern in ("*.pyx", "*.pxd") for path in (ROOT / "dnncore").rglob(pattern)

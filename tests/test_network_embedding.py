@@ -6,7 +6,7 @@ from copy import deepcopy
 import numpy as np
 import pytest
 
-from dnncore import Network, PiecewiseLinear, reference, to_c, to_onnx
+from dnncore import Network, PiecewiseLinear, reference
 from dnncore.predictor import Predictor
 from dnncore.training import LBFGS, SGD, Adam, Trainer
 
@@ -224,11 +224,3 @@ def test_what_is_refused():
     network.set_norm(None, None)
     with pytest.raises(ValueError, match="X must have 7 columns"):
         network.predict_proba(X[:, :6])
-
-
-@pytest.mark.parametrize("convert", [to_onnx, to_c])
-def test_export_is_refused(convert, tmp_path):
-    X, _ = rows()
-    for model in (network_for(X, 5), network_for(X, 5).freeze()):
-        with pytest.raises(ValueError, match="an embedding of numbers cannot be exported"):
-            convert(model, tmp_path / "model")

@@ -157,6 +157,8 @@ def test_integers_and_single_floats_are_rows():
     for same in (rows, rows.astype("f"), rows.astype("u1"), rows.astype(float)):
         same_as_model(predictor(same), expected)
     assert np.array_equal(predictor(rows[2]), predictor(rows)[2])
+    masked = np.ma.MaskedArray(rows, rows == 4)
+    same_as_model(predictor(masked), model.predict_proba(masked))
 
 
 def test_out(models):

@@ -23,6 +23,7 @@ from .._data.table_rows import TableRows
 from .._training.history import History
 from ..ensemble import Ensemble
 from ..network import Network
+from ..table_predictor import TablePredictor
 from ..training import Trainer
 from .fitted import FittedAttributes
 from .learnt import LearntLabels, LearntNumbers, LearntTableLabels, LearntTableNumbers
@@ -111,6 +112,9 @@ class TabularModel(ABC):
 
     @abstractmethod
     def _check_params(self) -> None: ...
+
+    @abstractmethod
+    def freeze(self) -> TablePredictor: ...
 
     @abstractmethod
     def _adopt_encoder(self, encoder: TableEncoder) -> None: ...

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import sys
 from dataclasses import dataclass
 from functools import cached_property
 from typing import Any, NamedTuple
@@ -12,10 +11,11 @@ from numpy.typing import NDArray
 
 from .._data.table_columns import CategoryColumn
 from .._data.table_encoding import TableEncoding
+from .._estimators.interface import TabularModel
 from ..table_predictor import TablePredictor
 from ._description import Description, Model, describe
 
-AnyModel = Model | TablePredictor | Any  # also tabular estimators, which import scikit-learn
+AnyModel = Model | TabularModel | TablePredictor
 
 
 class Numbers(NamedTuple):
@@ -146,7 +146,7 @@ class TableDescription:
         return f"{self.n_features} columns, mean of {len(self.networks)} of: {self.networks[0]}"
 
 
-def describe_table(model: Any) -> TableDescription | None:
+def describe_table(model: object) -> TableDescription | None:
     """Return the description of a model of tables, or None if it is another kind of model.
 
     Raises
@@ -154,8 +154,7 @@ def describe_table(model: Any) -> TableDescription | None:
     ValueError
         If an estimator is not fitted.
     """
-    tabular = sys.modules.get("dnncore._estimators.tabular")
-    if tabular is not None and isinstance(model, tabular.TabularEstimator):
+    if isinstance(model, TabularModel):
         model = model.freeze()
     if not isinstance(model, TablePredictor):
         return None
