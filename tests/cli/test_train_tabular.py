@@ -163,6 +163,20 @@ def test_many_categories_are_told(dnncore_command):
     assert "column 'name' has more than 64 different values: the most frequent ones count" in err
 
 
+def test_unknown_categories_are_told(dnncore_command):
+    write_frame()
+    dnncore_command("train", "data.csv", "--target", "y", *QUICK)
+    FRAME.assign(colour=["mauve", "red", "mauve"] * 30, new="maybe").to_csv("new.csv", index=False)
+    status, _, err = dnncore_command("predict", "model.safetensors", "new.csv")
+    assert status == 0
+    assert err.splitlines() == [
+        "dnncore: warning: new.csv: column 'colour' has 'mauve' (60 rows), not among the "
+        "categories of the model: encoded as zeros",
+        "dnncore: warning: new.csv: column 'new' has 'maybe' (90 rows), not among the categories "
+        "of the model: encoded as zeros",
+    ]
+
+
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
