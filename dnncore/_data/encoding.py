@@ -103,11 +103,16 @@ class FeatureEncoder:
         indices, unknown = category_indices(self._categories[name], cells)
         rows = np.flatnonzero(indices >= 0)
         features[rows, indices[rows]] = 1
-        if unknown:
-            counts = self.unknown.setdefault(name, Counter())
-            for text, count in unknown.items():
-                if text in counts or len(counts) < MAX_UNKNOWN:
-                    counts[text] += count
+        add_unknown(self.unknown, name, unknown)
+
+
+def add_unknown(found: dict[str, Counter[str]], name: str, unknown: Counter[str]) -> None:
+    """Add the unknown texts of some cells of a column to those found so far."""
+    if unknown:
+        counts = found.setdefault(name, Counter())
+        for text, count in unknown.items():
+            if text in counts or len(counts) < MAX_UNKNOWN:
+                counts[text] += count
 
 
 def _arrow_cells(column: Column, array: Any) -> Cells:

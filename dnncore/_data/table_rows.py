@@ -81,4 +81,6 @@ def has_names(X: Any) -> bool:
     """Return whether X is a table whose columns may have names."""
     if isinstance(X, list | tuple):
         return bool(X) and isinstance(X[0], Mapping)
+    if len(getattr(X, "shape", (0, 0))) != 2:  # a Series
+        return False
     return hasattr(X, "columns") or hasattr(X, "__arrow_c_stream__")

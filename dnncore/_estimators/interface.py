@@ -97,6 +97,7 @@ class TabularModel(ABC):
     ensemble_: Ensemble
     encoder_: TableEncoder
     histories_: list[History]
+    feature_importances_: NDArray[np.float64]
 
     # parameters of both classes
     n_members: int
@@ -263,9 +264,12 @@ def restore_tabular(
     encoder: TableEncoder,
     histories: list[History],
     learnt: LearntTable,
+    importances: NDArray[np.float64] | None,
 ) -> None:
     """Give an unfitted tabular model the fitted attributes read from a file."""
     model._adopt_encoder(encoder)
+    if importances is not None:
+        model.feature_importances_ = importances
     model.ensemble_ = Ensemble(networks)
     model.histories_ = histories
     model._adopt_learnt(learnt)

@@ -217,7 +217,7 @@ def _count_classes(y: NDArray[Any], n_parts: int) -> int:
     if counts[rarest] < n_parts:
         raise CommandError(
             f"class {str(classes[rarest])!r} has {plural(counts[rarest], 'row')}, too few to "
-            "split into training, validation and test rows; --validation-fraction 0 and "
-            "--test-size 0 omit a part"
+            f"split into {n_parts} parts of the rows; --validation-fraction 0 and --test-size 0 "
+            "omit a part"
         )
     return len(classes)

@@ -10,6 +10,7 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
+from .._data.categories import Categories
 from .._data.columns import Column, Table
 from .._estimators.interface import Estimator, TabularModel, learnt_of
 from ..modelfile import load, read_table
@@ -180,6 +181,11 @@ class LoadedTabular(LoadedModel):
         return scoring_frame(
             path,
             columns=kinds if encoding.named else None,
+            categories={
+                column.name: Categories(column.values)
+                for column in encoding.categorical
+                if not column.other  # otherwise, unknown values are nothing unusual
+            },
             n_features=self.n_features,
             known_target=self.target,
             target=target,

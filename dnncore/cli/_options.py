@@ -301,7 +301,7 @@ def choose_model(arguments: argparse.Namespace) -> None:
         If options of both kinds are given.
     """
     network, tabular = (
-        [name for name in names if getattr(arguments, name) not in (None, False)]
+        [name for name in names if not any(getattr(arguments, name) is x for x in (None, False))]
         for names in (NETWORK_ONLY, TABULAR_ONLY)
     )
     if arguments.model is None:

@@ -38,6 +38,7 @@ from ..table_predictor import TablePredictor
 from . import _classes, _params, _schema, _solver
 from ._header import ModelFileError, require
 from ._schema import (
+    IMPORTANCES,
     NETWORK,
     PREDICTOR,
     REGRESSOR,
@@ -239,6 +240,7 @@ def _tabular(metadata: Metadata, tensors: Tensors) -> TabularModel:
             for own, counts in zip(members, metadata["members"], strict=True)
         ],
         learnt=learnt,
+        importances=tensors.get(IMPORTANCES),
     )
     return model
 

@@ -175,6 +175,9 @@ def _tabular(model: TabularModel) -> Described:
         "params": _params.describe(model),
         "members": [{"n_iter": x.n_iter, "t": x.t} for x in model.histories_],
     }
+    importances = getattr(model, "feature_importances_", None)
+    if importances is not None:
+        tensors[_schema.IMPORTANCES] = importances
     learnt = learnt_of(model)
     if isinstance(learnt, LearntTableLabels):
         metadata |= {

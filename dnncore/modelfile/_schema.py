@@ -244,6 +244,7 @@ class Group:
     prefix: str | None = None
 
 
+IMPORTANCES = "feature_importances"
 MODEL = "model"  # the dtype of the network
 ANY = "any"  # any size, or any values
 
@@ -325,6 +326,7 @@ GROUPS = (
         {"target.low": Tensor(("n_outputs",)), "target.high": Tensor(("n_outputs",))},
         frozenset({TABULAR_REGRESSOR}),
     ),
+    Group({IMPORTANCES: Tensor(("n_columns",))}, TABULAR, prefix=IMPORTANCES),
     Group({"history.loss": Tensor((ANY,))}, TRAINED),
     # A user-defined scorer may return any number.
     *(
@@ -361,6 +363,7 @@ def _sizes(metadata: Metadata) -> dict[str, int]:
         embedded = numbers * size * (n_bins + 2) + n_inputs
     return {
         "n_features": n_features(metadata),
+        "n_columns": len(metadata["encoder"].columns) if "encoder" in metadata else 0,
         "n_outputs": layers[-1],
         "n_parameters": embedded + sum((k + 1) * m for k, m in pairwise(layers)),
     }

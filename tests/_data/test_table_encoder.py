@@ -507,7 +507,7 @@ def test_tables_that_do_not_do(X, error, message):
         ([1.0, 2.0], ["1", "x"], ValueError, "column 'a' must be numeric, got 'x' in row 1"),
         ([1.0, 2.0], [DAY, DAY], ValueError, "must be of the kind number, got the kind date"),
         ([DAY, DAY], [1.0, 2.0], ValueError, "must be of the kind date, got the kind number"),
-        ([DAY, DAY], ["2020-01-01", "x"], ValueError, "kind date, got the kind category"),
+        ([DAY, DAY], ["2020-01-01", "x"], ValueError, r"must contain dates \(ISO 8601\), got 'x'"),
         (["x", "y"], [DAY, DAY], ValueError, "must contain categories, got the kind date"),
     ],
 )

@@ -89,11 +89,7 @@ def test_restored_without_and_with_a_trainer(classifier):
         network=classifier.network_,
         learnt=interface.learnt_of(classifier),
         feature_names=None,
-        loss_curve=[2.0, 1.0],
-        validation_scores=[float("nan"), 0.5],
-        validation_losses=[],
-        n_iter=2,
-        t=120,
+        history=interface.restored_history([2.0, 1.0], [float("nan"), 0.5], [], n_iter=2, t=120),
     )
     assert (model.best_loss_, model.best_validation_score_, model.n_iter_) == (1.0, 0.5, 2)
     assert model.n_features_in_ == 4 and model.predict(X).tolist()

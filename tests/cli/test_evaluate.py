@@ -5,7 +5,7 @@ import re
 
 import numpy as np
 import pytest
-from commands import IRIS, QUICK, SPECIES, write_csv, write_iris
+from commands import IRIS, NETWORK, QUICK, SPECIES, write_csv, write_iris
 from sklearn import metrics
 
 import dnncore
@@ -14,7 +14,7 @@ from dnncore import DNNClassifier, DNNRegressor, Network
 
 def test_a_classifier(dnncore_command):
     write_iris()
-    dnncore_command("train", "iris.csv", "--target", "species", *QUICK)
+    dnncore_command("train", "iris.csv", "--target", "species", *QUICK, *NETWORK)
     model = dnncore.load("model.safetensors")
     predicted = model.classes_[model.network_.predict_proba(IRIS.data.astype(np.float32)).argmax(1)]
     accuracy = np.mean(predicted == SPECIES)

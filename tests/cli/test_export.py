@@ -2,7 +2,7 @@
 
 import numpy as np
 import pytest
-from commands import IRIS, QUICK, write_csv, write_iris
+from commands import IRIS, NETWORK, QUICK, write_csv, write_iris
 
 import dnncore
 from dnncore import Network
@@ -11,7 +11,7 @@ from dnncore import Network
 def test_onnx(dnncore_command):
     onnxruntime = pytest.importorskip("onnxruntime")
     write_iris()
-    dnncore_command("train", "iris.csv", "--target", "species", *QUICK)
+    dnncore_command("train", "iris.csv", "--target", "species", *QUICK, *NETWORK)
     assert dnncore_command("export", "model.safetensors", "model.onnx") == (
         0, "Model written to model.onnx\n", "",
     )  # fmt: skip
@@ -24,7 +24,7 @@ def test_onnx(dnncore_command):
 
 def test_c_and_the_inputs_of_categories(dnncore_command, tmp_path):
     write_csv("data.csv", ["size", "colour", "y"], [[i, "rb"[i % 2], i % 3] for i in range(60)])
-    dnncore_command("train", "data.csv", "--target", "y", *QUICK)
+    dnncore_command("train", "data.csv", "--target", "y", *QUICK, *NETWORK)
     status, out, err = dnncore_command("export", "model.safetensors", "code", "--format", "c")
     assert (status, out) == (0, "Model written to code\n")
     assert err == (

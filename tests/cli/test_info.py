@@ -96,8 +96,8 @@ def test_help(dnncore_command):
         for command in ("train", "predict", "evaluate", "export", "bench", "info", "--version")
     )
     options = {
-        "train": "DATA --target --regression --categorical --ignore --missing --output "
-        "--solver-state --no-solver-state --plot --no-plot --report --test-size "
+        "train": "DATA --target --regression --model --members --categorical --ignore "
+        "--missing --output --solver-state --no-solver-state --plot --no-plot --report --test-size "
         "--validation-fraction --seed --memory --blocks --hidden --activation --dropout --loss "
         "--dtype --resume --epochs --max-time --batch-size --learning-rate --schedule "
         "--solver --weight-decay --alpha --class-weight --early-stopping --no-early-stopping "

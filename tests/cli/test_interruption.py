@@ -58,6 +58,25 @@ def test_ctrl_c_as_a_signal():
     assert 0 < dnncore.load("model.safetensors").n_iter_ < 10000
 
 
+@pytest.mark.skipif(os.name == "nt", reason="signals of POSIX")
+def test_ctrl_c_while_an_ensemble_is_trained():
+    random = np.random.default_rng(0)
+    np.savez("data.npz", X=random.normal(size=(4000, 50)), y=random.integers(2, size=4000))
+    options = ["--model", "tabular", "--members", "2", "--epochs", "10000"]
+    with python_m_dnncore("train", "data.npz", *options) as process:
+        for line in process.stderr:
+            if line.startswith("epoch 1/"):
+                break
+        process.send_signal(signal.SIGINT)
+        out, err = process.communicate(timeout=60)
+    assert process.returncode == 130, err
+    assert "dnncore: warning: Training interrupted by user.\n" in err
+    assert "Held-out accuracy" in out
+    assert "Traceback" not in err
+    histories = dnncore.load("model.safetensors").histories_
+    assert all(0 < history.n_iter < 10000 for history in histories)
+
+
 @pytest.mark.skipif(os.name == "nt", reason="pipes of POSIX")
 @pytest.mark.parametrize("unbuffered", ["", "1"])
 def test_reader_that_leaves(unbuffered):

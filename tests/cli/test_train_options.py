@@ -5,7 +5,7 @@ import time
 
 import numpy as np
 import pytest
-from commands import IRIS, QUICK, SPECIES, write_csv, write_iris
+from commands import IRIS, NETWORK, QUICK, SPECIES, write_csv, write_iris
 
 import dnncore
 from dnncore import DNNClassifier, Network
@@ -105,7 +105,7 @@ def test_a_report_has_room_for_so_many_rows(dnncore_command, monkeypatch):
 @pytest.mark.parametrize("options", [[], ["--solver", "sgd", "--dropout", 0.2]])
 def test_training_goes_on_as_if_it_had_not_ended(dnncore_command, options):
     write_iris()
-    data = ["iris.csv", "--target", "species", "--no-plot", "--seed", 5, *options]
+    data = ["iris.csv", "--target", "species", "--no-plot", "--seed", 5, *NETWORK, *options]
     dnncore_command("train", *data, "--epochs", 7, "--output", "whole")
     dnncore_command("train", *data, "--epochs", 3, "--output", "part")
     status, _, err = dnncore_command(
@@ -138,7 +138,7 @@ def test_options_of_a_training_that_goes_on(dnncore_command):
 
 def test_a_regression_that_goes_on(dnncore_command):
     write_csv("data.csv", ["a", "b", "c", "y"], IRIS.data.tolist())
-    data = ["data.csv", "--target", "y", "--no-plot", "--regression"]
+    data = ["data.csv", "--target", "y", "--no-plot", "--regression", *NETWORK]
     dnncore_command("train", *data, "--epochs", 5, "--output", "whole")
     dnncore_command("train", *data, "--epochs", 2, "--output", "part")
     resume = ["--resume", "part", "--epochs", 3, "--output", "part"]

@@ -11,6 +11,7 @@ IRIS = load_iris()
 SPECIES = IRIS.target_names[IRIS.target]
 FEATURES = ["sepal length", "sepal width", "petal length", "petal width"]
 QUICK = ["--epochs", "3", "--no-plot"]
+NETWORK = ["--model", "network"]
 
 
 def write_csv(path, header, rows):

@@ -15,6 +15,7 @@ from dnncore import DNNClassifier, DNNRegressor, Network
 from dnncore._data.columns import Column
 from dnncore.modelfile import ModelFileError, load, save
 from dnncore.predictor import Predictor
+from dnncore.tabular import TabularClassifier, TabularRegressor
 
 RNG = np.random.default_rng(0)
 X = RNG.normal(3.0, 2.0, (60, 4))
@@ -27,7 +28,11 @@ OTHERS = {
     "numbers": (DNNRegressor, X[:, 0] ** 2),
     "rows of numbers": (DNNRegressor, X[:, :2] * [1.0, -100.0] + [0.0, 5.0]),
 }
-KINDS = ["network", "single", *OTHERS, "predictor", "with state"]
+TABULAR = ["tabular classifier", "tabular regressor"]
+KINDS = ["network", "single", *OTHERS, *TABULAR, "predictor", "with state"]
+COLOURS = np.array(["red", "green", None], object)[CODES]
+FRAME = [{"size": None if i % 7 == 3 else X[i, 0], "colour": COLOURS[i]} for i in range(60)]
+LABELS = np.array(["no", "yes", "perhaps"])[CODES]
 TABLE = (Column("length"), Column("colour", ("red", "green", "")))
 
 
@@ -50,6 +55,15 @@ def fitted_other(name, dtype=np.float64, **parameters):
     return fit(estimator(**parameters), X.astype(dtype), y)
 
 
+def fitted_tabular(kind, **parameters):
+    """A small ensemble after an epoch, on a table with categories and missing values."""
+    classifier = kind == "tabular classifier"
+    parameters = {"n_members": 2, "hidden_layer_sizes": (3,), "n_bins": 2, "embedding_size": 1,
+                  "max_iter": 1, "random_state": 0} | parameters  # fmt: skip
+    model = (TabularClassifier if classifier else TabularRegressor)(**parameters)
+    return model.fit(FRAME, LABELS if classifier else X[:, 0])
+
+
 @functools.cache
 def model_of(kind):
     """One model of each kind; not to be changed."""
@@ -59,6 +73,8 @@ def model_of(kind):
         return network
     if kind == "predictor":
         return network.freeze(["yes", "no"])
+    if kind in TABULAR:
+        return fitted_tabular(kind)
     if kind == "with state":
         return fitted(["a", "b", "c"], scoring=("accuracy", "neg_log_loss"), dropout=0.25)
     return fitted(["a", "b", "c"]) if kind == "single" else fitted_other(kind)
@@ -146,11 +162,32 @@ def assert_same_estimator(a, b, dtype=np.float64):
         np.testing.assert_array_equal(actual, expected)
 
 
+def assert_same_tabular(a, b):
+    assert a.get_params() == b.get_params()
+    assert a.encoder_.to_json() == b.encoder_.to_json()
+    assert hasattr(a, "feature_names_in_") == hasattr(b, "feature_names_in_")
+    assert len(a.ensemble_.networks) == len(b.ensemble_.networks)
+    for network, other in zip(a.ensemble_.networks, b.ensemble_.networks, strict=True):
+        assert_same_network(network, other)
+    for history, other in zip(a.histories_, b.histories_, strict=True):
+        assert vars(history) == vars(other) | {"no_improvement": history.no_improvement}
+    rows = FRAME if hasattr(a, "feature_names_in_") else [[*x[:3], "red"] for x in X.tolist()]
+    expected, actual = a.predict(rows), b.predict(rows)
+    assert actual.dtype == expected.dtype
+    np.testing.assert_array_equal(actual, expected)
+    if isinstance(a, TabularClassifier):
+        assert (a.classes_.dtype, a.temperature_) == (b.classes_.dtype, b.temperature_)
+        np.testing.assert_array_equal(a.class_prior_, b.class_prior_)
+        np.testing.assert_array_equal(a.predict_proba(rows), b.predict_proba(rows))
+
+
 def assert_same(a, b):
     """Two models of any kind are the same."""
     assert type(a) is type(b)
     if isinstance(a, Network):
         assert_same_network(a, b)
+    elif isinstance(a, TabularClassifier | TabularRegressor):
+        assert_same_tabular(a, b)
     elif isinstance(a, Predictor):
         assert_same_predictor(a, b)
     else:

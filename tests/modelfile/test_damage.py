@@ -10,6 +10,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from modelfiles import (
+    FRAME,
     KINDS,
     X,
     alter,
@@ -24,6 +25,7 @@ from safetensors.numpy import load_file, save_file
 from dnncore import DNNClassifier, DNNRegressor, Network
 from dnncore.modelfile import ModelFileError, _header, load, read_table, save
 from dnncore.predictor import Predictor
+from dnncore.tabular import TabularClassifier, TabularRegressor
 
 MANY = settings(
     max_examples=400,
@@ -126,7 +128,14 @@ def test_a_file_of_another_format_is_not_read_whole(tmp_path):
 def assert_whole(loaded, model):
     """What was loaded from a changed file is a model like the one that was saved."""
     assert type(loaded) is type(model)
-    assert loaded.__class__ in (Network, Predictor, DNNClassifier, DNNRegressor)
+    estimators = (DNNClassifier, DNNRegressor, TabularClassifier, TabularRegressor)
+    assert loaded.__class__ in (Network, Predictor, *estimators)
+    if isinstance(model, TabularClassifier | TabularRegressor):
+        networks = loaded.ensemble_.networks
+        assert len(networks) == len(model.ensemble_.networks)
+        assert all(np.isfinite(network.parameters).all() for network in networks)
+        assert loaded.predict(FRAME[:1]).shape == (1,)
+        return
     before, after = (getattr(x, "network_", x) for x in (model, loaded))
     assert (after.layer_sizes, after.dtype) == (before.layer_sizes, before.dtype)
     assert after.output == before.output

@@ -286,6 +286,81 @@ def test_tensors_of_a_kind_that_are_wrong(write, kind, tensors, message):
         Predictor.load(path)
 
 
+ENCODER = {"named": True, "columns": []}
+NUMBER = {"name": "a", "kind": "number", "median": 0.0, "scale": 1.0, "missing": False}
+
+
+@pytest.mark.parametrize(
+    ("kind", "metadata", "message"),
+    [
+        ("tabular classifier", {"encoder": None}, "missing metadata ['encoder']"),
+        ("tabular classifier", {"encoder": "{}"}, "encoder: an encoding must have the keys"),
+        ("tabular classifier", {"encoder": json.dumps(ENCODER)}, "encoder: an encoding must have"),
+        (
+            "tabular classifier",
+            {"encoder": json.dumps(ENCODER | {"columns": [NUMBER]})},
+            "encoder must give 5 features, like the networks, got 1",
+        ),
+        ("tabular classifier", {"members": "[]"}, "members must be objects, one for each"),
+        ("tabular classifier", {"members": '[{"n_iter": 1}]'}, "members must be objects"),
+        ("tabular classifier", {"members": '[{"n_iter": 1, "t": -1}]'}, "members must be objects"),
+        ("tabular classifier", {"members": '[{"n_iter": 1, "t": 9}]'}, "unknown tensor"),
+        (
+            "tabular classifier",
+            {"members": json.dumps([{"n_iter": 1, "t": 9}] * 3)},
+            "missing tensor ['members.2.",
+        ),
+        ("tabular classifier", {"output": "logistic"}, "output of a TabularClassifier must be"),
+        ("tabular classifier", {"feature_names": "null"}, "unknown metadata ['feature_names']"),
+        ("tabular classifier", {"missing": "[]"}, "unknown metadata ['missing']"),
+        ("tabular classifier", {"params": '{"max_iter": 0}'}, "params: max_iter must lie"),
+        ("tabular classifier", {"params": '{"alpha": 0}'}, "unknown parameter ['alpha']"),
+        (
+            "tabular classifier",
+            {"table": '[{"name": "a", "kind": "number"}]'},
+            "the table must give 0 features",
+        ),
+        ("tabular regressor", {"target_ndim": "2"}, "target_ndim must match the number of"),
+        ("tabular regressor", {"output": "softmax"}, "output of a TabularRegressor must be"),
+        ("single", {"encoder": json.dumps(ENCODER)}, "unknown metadata ['encoder']"),
+        ("single", {"members": "[]"}, "unknown metadata ['members']"),
+    ],
+)
+def test_metadata_of_ensembles(write, kind, metadata, message):
+    path = write(kind)
+    alter(path, metadata=metadata)
+    assert message in refusal(path)
+    if "params" not in metadata:
+        with pytest.raises(ModelFileError):
+            Predictor.load(path)
+
+
+@pytest.mark.parametrize(
+    ("kind", "tensors", "message"),
+    [
+        ("tabular classifier", {"temperature": None}, "missing tensor ['temperature']"),
+        ("tabular classifier", {"temperature": np.zeros(1)}, "temperature must be positive"),
+        ("tabular classifier", {"temperature": np.ones(2)}, "temperature must have shape (1,)"),
+        ("tabular classifier", {"class_prior": np.full(3, 0.5)}, "class_prior must sum to 1"),
+        ("tabular classifier", {"members.0.layers.0.bias": None}, "missing tensor ['members.0"),
+        ("tabular classifier", {"members.1.history.loss": None}, "missing tensor ['members.1"),
+        ("tabular classifier", {"members.2.layers.0.bias": np.zeros(3)}, "unknown tensor"),
+        ("tabular classifier", {"members.01.layers.0.bias": np.zeros(3)}, "unknown tensor"),
+        ("tabular classifier", {"layers.0.bias": np.zeros(3)}, "unknown tensor ['layers.0.bias']"),
+        ("tabular classifier", {"members": np.zeros(3)}, "unknown tensor ['members']"),
+        ("tabular classifier", {"feature_importances": np.zeros(3)}, "must have shape (2,)"),
+        ("tabular regressor", {"target.low": np.full(1, np.inf)}, "target.low must be finite"),
+        ("tabular regressor", {"target.low": np.full(1, 1e9)}, "target.low must not be higher"),
+    ],
+)
+def test_tensors_of_ensembles(write, kind, tensors, message):
+    path = write(kind)
+    alter(path, tensors=tensors)
+    assert message in refusal(path)
+    with pytest.raises(ModelFileError):
+        Predictor.load(path)
+
+
 def test_history_of_any_length(path):
     alter(path, tensors={"history.loss": np.zeros(0), "history.validation_score": None})
     assert load(path).loss_curve_ == []

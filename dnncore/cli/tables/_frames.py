@@ -6,10 +6,11 @@ from collections import Counter
 from collections.abc import Iterator, Mapping
 from typing import Any, Literal
 
-from ..._data.arrow import is_text_type, numbers, texts
-from ..._data.categories import NotANumber
+from ..._data.arrow import factorize, is_text_type, numbers, texts
+from ..._data.categories import Categories, NotANumber
+from ..._data.cells import TextCells
 from ..._data.columns import Column, Table
-from ..._data.encoding import CellError, TargetReader
+from ..._data.encoding import CellError, TargetReader, add_unknown, category_indices
 from ._columns import ColumnFile, place, read_columns
 from ._common import TableError, TableRows
 
@@ -28,6 +29,8 @@ class FrameDataset:
         Name of the target, None if it is not known.
     read_target : callable or None
         Reader of the target; None if the target is not read.
+    categories : mapping of str to Categories, optional
+        The known values of columns of which unknown ones are to be counted.
     """
 
     def __init__(
@@ -36,14 +39,17 @@ class FrameDataset:
         columns: Mapping[str, ColumnKind],
         target: str | None,
         read_target: TargetReader | None,
+        categories: Mapping[str, Categories] | None = None,
     ) -> None:
         self.path, self.size, self.n_features = file.path, file.size, len(columns)
         self.table: Table | None = (Column(target, is_target=True),) if target else None
-        self.unknown: dict[str, Counter[str]] = {}  # the encoder knows what to do with them
+        self.unknown: dict[str, Counter[str]] = {}
+        self._categories = categories or {}
         self._file, self._columns = file, columns
         self._target, self._read_target = target, read_target
 
     def __iter__(self) -> Iterator[TableRows]:
+        self.unknown.clear()
         read = [self._target] if self._target and self._read_target else []
         for first, cells in read_columns(self._file, [*read, *self._columns]):
             try:
@@ -59,7 +65,11 @@ class FrameDataset:
         import pyarrow as pa
 
         columns = zip(self._columns.items(), cells, strict=True)
-        return pa.table({name: typed(name, column, kind) for (name, kind), column in columns})
+        table = pa.table({name: typed(name, column, kind) for (name, kind), column in columns})
+        for name, categories in self._categories.items():
+            known = TextCells("category", *factorize(table.column(name)))
+            add_unknown(self.unknown, name, category_indices(categories, known)[1])
+        return table
 
 
 def typed(name: str, column: Any, kind: ColumnKind) -> Any:

@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from ..._data.categories import Categories
 from ..._data.columns import Column, Table
 from ..._data.encoding import class_reader, read_numbers
 from ..._data.npy import NpyFile
@@ -135,6 +136,7 @@ def scoring_frame(
     path: str,
     *,
     columns: Mapping[str, ColumnKind] | None,
+    categories: Mapping[str, Categories],
     n_features: int,
     known_target: str | None,
     target: str | None = None,
@@ -148,6 +150,8 @@ def scoring_frame(
     columns : mapping of str to ColumnKind, or None
         The columns of the model; None if they have no names. Then, all `n_features` columns of
         the file are used.
+    categories : mapping of str to Categories
+        The known values of columns of which unknown ones are to be counted.
     known_target : str or None
         The target that the model was trained on.
     path, n_features, target, with_target, classes
@@ -167,9 +171,10 @@ def scoring_frame(
     check_columns(file, [column.name for column in wanted])
     read = next((column.name for column in wanted if column.is_target), None)
     if columns is None:
+        categories = {}
         columns = {column.name: "as it is" for column in wanted if not column.is_target}
     reader = read_numbers if classes is None else class_reader(classes)
-    return FrameDataset(file, columns, read, reader if read else None)
+    return FrameDataset(file, columns, read, reader if read else None, categories)
 
 
 def _trained_columns(

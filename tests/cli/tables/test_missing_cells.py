@@ -2,7 +2,7 @@
 
 import numpy as np
 import pytest
-from commands import IRIS, QUICK, read_csv, write_csv
+from commands import IRIS, NETWORK, QUICK, read_csv, write_csv
 
 import dnncore
 from dnncore import DNNClassifier
@@ -27,7 +27,7 @@ def holes():
 
 
 def test_refused_by_default(fails, holes):
-    message = fails("train", "data.csv", "--target", "y")
+    message = fails("train", "data.csv", "--target", "y", *NETWORK)
     assert message.startswith("data.csv: column 'a' has missing values, the first on line ")
     assert message.endswith("; also missing values in 'b', 'colour'")
 

@@ -18,11 +18,13 @@ from dnncore import DNNClassifier, DNNRegressor, Network, PiecewiseLinear
 from dnncore._data.columns import Column
 from dnncore.modelfile import save
 from dnncore.predictor import Predictor
+from dnncore.tabular import TabularClassifier, TabularRegressor
 
 RNG = np.random.default_rng(20)
 X = RNG.normal(2.0, 3.0, (24, 3)).round(2)
 WITH_GAPS = np.where(np.random.default_rng(21).random(X.shape) < 0.2, np.nan, X)
 LABELS = np.array(["no", "perhaps", "yes"])[np.arange(24) % 3]
+COLOURS = np.array(["red", "green", "blue"], object)[np.arange(24) * 5 % 3]
 SMALL = {"hidden_layer_sizes": (4,), "max_iter": 2, "batch_size": 10, "random_state": 0}
 TABLE = (Column("size"), Column("colour", ("green", "red")), Column("answer", is_target=True))
 
@@ -68,6 +70,35 @@ def regressors():
     yield "regressor", one.fit(X, X[:, 0] ** 2), {}
     several = DNNRegressor(**SMALL, solver="lbfgs")
     yield "regressor-several", several.fit(X, X[:, :2] * 100.0), {"solver_state": True}
+
+
+def tabular():
+    rows = [[*row, colour] for row, colour in zip(WITH_GAPS.tolist(), COLOURS, strict=True)]
+    small = {"n_members": 2, "hidden_layer_sizes": (4,), "n_bins": 3, "embedding_size": 2,
+             "max_iter": 2, "random_state": 0, "importances": True}  # fmt: skip
+    labels = TabularClassifier(**small, class_weight={"no": 1.0, "perhaps": 2.0, "yes": 1.0})
+    yield "tabular-classifier", labels.fit(rows, LABELS), {"table": TABLE[-1:]}
+    yield "tabular-regressor", TabularRegressor(**small).fit(rows, X[:, 0] ** 2), {}
+
+
+def tabular_meaning(model, options):
+    """What the file of an ensemble must say, in plain values."""
+    rows = [[*row, colour] for row, colour in zip(WITH_GAPS.tolist(), COLOURS, strict=True)]
+    rows = [[None if x != x else x for x in row] for row in rows]
+    networks = model.ensemble_.networks
+    predict = getattr(model, "predict_proba", model.predict)
+    return {
+        "kind": type(model).__name__,
+        "encoder": model.encoder_.to_json(),
+        "parameters": [network.parameters.tolist() for network in networks],
+        "importances": model.feature_importances_.tolist(),
+        "losses": [history.loss_curve for history in model.histories_],
+        "rows": rows,
+        "outputs": predict(rows).tolist(),
+        "table": [
+            [column.name, column.values, column.is_target] for column in options.get("table", ())
+        ],
+    }
 
 
 def meaning(model, options):
@@ -119,9 +150,10 @@ def write(folder):
     meanings = {}
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # of training that stops early
-        for name, model, options in (*networks(), *classifiers(), *regressors()):
+        for name, model, options in (*networks(), *classifiers(), *regressors(), *tabular()):
             save(model, folder / f"{name}.safetensors", **options)
-            meanings[name] = meaning(model, options)
+            describe = tabular_meaning if name.startswith("tabular") else meaning
+            meanings[name] = describe(model, options)
     lines = [f"{json.dumps(name)}: {json.dumps(value)}" for name, value in meanings.items()]
     (folder / "meaning.json").write_text("{\n" + ",\n".join(lines) + "\n}\n", encoding="utf-8")
 
