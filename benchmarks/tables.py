@@ -152,7 +152,7 @@ def mean_rank(records: list[dict[str, Any]], model: str, names: list[str], key: 
             values = [max(models[name][at][key], FLOORS[key]) for name in names]
             below, equal = (sum(v < own for v in values), sum(v == own for v in values))
             ranks.append(below + (equal + 1) / 2)
-    return statistics.mean(ranks)
+    return statistics.mean(ranks) if ranks else math.nan
 
 
 def markdown(records: list[dict[str, Any]], reference: str = "CatBoost") -> str:
