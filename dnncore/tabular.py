@@ -512,6 +512,8 @@ class TabularRegressor(RegressorMixin, TabularEstimator):  # type: ignore[misc]
         self._target_ndim = learnt.ndim
         self.target_mean_, self.target_scale_ = learnt.mean, learnt.scale
         columns = y.reshape(len(y), -1)
+        if labels.weight is not None:
+            columns = columns[labels.weight > 0]
         self.target_range_ = columns.min(axis=0), columns.max(axis=0)
         self.oof_prediction_ = np.full(y.shape, np.nan)
         self.oof_prediction_[np.concatenate(held_out)] = self._in_units_of_y(np.concatenate(logits))

@@ -16,7 +16,7 @@ MAX_LOG_TEMPERATURE = 1.5
 def temperature(
     logits: NDArray[Any], label: NDArray[np.intp], weight: NDArray[Any] | None
 ) -> float:
-    """Return the T that minimises the cross-entropy of softmax(logits / T).
+    """Return the T that minimises the cross-entropy of softmax(logits / T); 1 without any weight.
 
     Guo, Pleiss, Sun and Weinberger 2017, https://arxiv.org/abs/1706.04599.
 
@@ -29,6 +29,8 @@ def temperature(
     weight : array of shape (n,) or None
         Their weights.
     """
+    if not (len(label) if weight is None else weight.any()):
+        return 1.0
     z = np.ascontiguousarray(logits, np.float64)
     w = None if weight is None else np.ascontiguousarray(weight, np.float64)
 

@@ -41,14 +41,17 @@ def permutation_importances(
     Returns
     -------
     array of shape (n_columns,)
-        Means over the networks.
+        Means over the networks whose held-out rows have a weight; 0 if there are none.
     """
-    growth = np.zeros(len(features))
+    growth, n_networks = np.zeros(len(features)), 0
     for network, part in zip(networks, held_out, strict=True):
         X, of_part = rows[part], labels.take(part)
+        if of_part.total == 0.0:
+            continue
+        n_networks += 1
         before = network.mean_loss(network.logits(X), of_part)
         for column, of_column in enumerate(features):
             permuted, chosen = X.copy(), list(of_column)
             permuted[:, chosen] = X[random.permutation(len(X))][:, chosen]
             growth[column] += network.mean_loss(network.logits(permuted), of_part) - before
-    return growth / len(networks)
+    return growth / max(n_networks, 1)

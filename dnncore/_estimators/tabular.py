@@ -17,6 +17,7 @@ from sklearn.utils.validation import check_array, check_consistent_length, check
 
 from .._core.labels import Labels, weights
 from .._core.threads import available_cpus
+from .._data.cells import MISSING_TYPES
 from .._data.table_encoder import TableEncoder
 from .._training.history import EpochInfo
 from .._training.members import Member, train_members
@@ -132,6 +133,11 @@ class TabularEstimator(BaseEstimator, TabularModel, metaclass=ABCMeta):  # type:
                 f"This {type(self).__name__} estimator requires y to be passed, but the target y "
                 "is None."
             )
+        cells = np.asarray(y)
+        if cells.dtype == object:
+            for row, cell in enumerate(cells):
+                if type(cell).__name__ in MISSING_TYPES:
+                    raise ValueError(f"y must not have missing values, got {cell} in row {row}")
         checked: NDArray[Any] = check_array(
             y, ensure_2d=False, dtype=None, ensure_min_samples=0, input_name="y"
         )
@@ -153,10 +159,8 @@ class TabularEstimator(BaseEstimator, TabularModel, metaclass=ABCMeta):  # type:
         members = []
         for held_out in folds(len(rows), self.n_members, strata, random):
             train = np.setdiff1d(every, held_out, assume_unique=True)
-            if labels.weight is not None:  # without weight, a part cannot be learnt from
-                train, held_out = (
-                    part if labels.weight[part].any() else every for part in (train, held_out)
-                )
+            if labels.weight is not None and not labels.weight[train].any():
+                train, held_out = every, every[:0]  # all the weight is in this fold
             seeds = random.randint(2**31, size=2)
             network = recipe.network(
                 rows, self.encoder_.n_numeric_, n_outputs, output, int(seeds[0])

@@ -36,7 +36,8 @@ class Member:
     trainer : Trainer
         Trainer of the network.
     train, held_out : intp arrays
-        Rows to train on, and rows that choose the best epoch.
+        Rows to train on, and rows that choose the best epoch; if these have no weight, the
+        former choose it.
     """
 
     trainer: Trainer
@@ -195,10 +196,11 @@ def _train(
     callback: Callable[[EpochInfo], bool],
 ) -> None:
     network = member.trainer.network
-    rows, held_out = X[member.held_out], labels.take(member.held_out)
+    chosen = member.held_out if labels.take(member.held_out).total > 0.0 else member.train
+    rows, of_rows = X[chosen], labels.take(chosen)
 
     def validate() -> Validation:
-        loss = network.mean_loss(network.logits(rows, n_threads=1), held_out)
+        loss = network.mean_loss(network.logits(rows, n_threads=1), of_rows)
         return Validation(-loss, loss)
 
     left = end - time.monotonic()

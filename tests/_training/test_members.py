@@ -1,0 +1,273 @@
+"""Training of the members of an ensemble."""
+
+import os
+import signal
+import threading
+import time
+
+import numpy as np
+import pytest
+
+from dnncore._core.labels import Labels
+from dnncore._training import members as module
+from dnncore._training.history import EpochInfo
+from dnncore._training.members import MIN_EPOCHS, Budget, Cycles, Member, train_members
+from dnncore._training.recipe import Recipe
+from dnncore._training.sources import ArraySource
+
+X = np.random.default_rng(0).normal(size=(120, 4)).astype(np.float32)
+LABELS = Labels.of((X[:, 0] + X[:, 1] > 0).astype(np.intp), None)
+
+
+def some_members(n=3, batch_size=32):
+    recipe = Recipe((8,), "silu", 4, 2, 0.04, 0.02, 0.1, batch_size)
+    every = np.arange(len(X))
+    return [
+        Member(
+            recipe.trainer(recipe.network(X, 4, 2, "softmax", seed=i), seed=i),
+            every[every % 5 != i],
+            every[every % 5 == i],
+        )
+        for i in range(n)
+    ]
+
+
+def trained(n=3, **options):
+    found = train_members(some_members(n), X, LABELS, **{"max_iter": 4} | options)
+    return [member.trainer.network.parameters.tobytes() for member in found]
+
+
+def n_iters(members):
+    return [member.trainer.history.n_iter for member in members]
+
+
+# The bits
+
+
+@pytest.mark.parametrize("n_threads", [2, 3, 8])
+def test_same_bits_for_any_number_of_threads(n_threads):
+    assert trained(n_threads=n_threads) == trained()
+
+
+def test_a_member_does_not_depend_on_the_others():
+    assert trained(1) == trained(3)[:1]
+    assert len(set(trained(3))) == 3
+
+
+def test_the_best_epoch_is_kept():
+    (member,) = train_members(some_members(1), X, LABELS, max_iter=12)
+    history = member.trainer.history
+    network, held_out = member.trainer.network, member.held_out
+    loss = network.mean_loss(network.logits(X[held_out]), LABELS.take(held_out))
+    assert loss == min(history.validation_losses)
+    assert history.validation_scores == [-loss for loss in history.validation_losses]
+
+
+def test_held_out_rows_without_weight_choose_nothing():
+    (member,) = some_members(1)
+    weight = np.ones(len(X), np.float32)
+    weight[member.held_out] = 0.0
+    labels = Labels.of(LABELS.label, weight)
+    train_members([member], X, labels, max_iter=4)
+    network = member.trainer.network
+    loss = network.mean_loss(network.logits(X[member.train]), labels.take(member.train))
+    assert loss == min(member.trainer.history.validation_losses)
+
+
+def test_the_members_share_the_rows(monkeypatch):
+    sources = []
+
+    class Witness(ArraySource):
+        def __init__(self, X, labels, rows):
+            super().__init__(X, labels, rows)
+            sources.append(self)
+
+    monkeypatch.setattr(module, "ArraySource", Witness)
+    train_members(some_members(), X, LABELS, max_iter=1)
+    assert len(sources) == 3
+    for source in sources:
+        (piece,) = source.pieces(1, None)
+        assert piece.X is X and piece.label is LABELS.label
+
+
+# Cycles
+
+
+def ended(losses, max_iter):
+    """The epoch after which the losses end training, if any does."""
+    cycles = Cycles(max_iter)
+    for epoch, loss in enumerate(losses, 1):
+        if cycles.fail(EpochInfo(epoch, max_iter, 0.0, None, 0.0, loss)):
+            return epoch
+    return None
+
+
+@pytest.mark.parametrize(
+    ("losses", "end"),
+    [
+        (np.arange(15, 0, -1), None),
+        ([5, *[6] * 14], 3),  # the second cycle, of the epochs 2 and 3, has not helped
+        ([5, 6, 5, *[1] * 12], 3),  # nor has the same loss
+        ([5, 4, *[6] * 13], 7),
+        ([5, 6, 4, 3, *[6] * 11], None),  # the fourth cycle is the last, in any case
+        ([5, np.nan, 4, 3, *[2] * 11], None),
+    ],
+)
+def test_a_cycle_without_improvement_ends_training(losses, end):
+    assert ended(losses, 15) == end
+
+
+def test_cycles_of_parts_of_epochs():
+    assert ended([5] * 64, 64) == 13  # 3/15 of 64, rounded up
+    assert ended([5] * 2, 2) is None
+    assert ended([5], 1) is None
+
+
+def test_without_held_out_loss_a_second_cycle_ends_training():
+    assert ended([None] * 15, 15) == 3
+
+
+def test_members_end_on_their_own():
+    rng = np.random.default_rng(1)
+    noise = Labels.of(rng.integers(0, 2, len(X)), None)
+    found = train_members(some_members(5), X, noise, max_iter=30)
+    ends = n_iters(found)
+    assert set(ends) <= {6, 14, 30}
+    assert min(ends) < 30  # of labels that cannot be learnt
+
+
+# The budget
+
+
+@pytest.fixture
+def clock(monkeypatch):
+    """A clock that stands still."""
+    monkeypatch.setattr(module.time, "monotonic", lambda: 100.0)
+
+
+@pytest.mark.parametrize(
+    ("max_time", "n_members", "n_threads", "seconds", "max_iter", "expected"),
+    [
+        (None, 8, 2, 1.0, 64, (8, 64)),
+        (1000.0, 8, 2, 1.0, 64, (8, 64)),
+        (4 * 20.0, 8, 2, 1.0, 64, (8, 20)),  # four rounds of 20 epochs
+        (4 * MIN_EPOCHS, 8, 2, 1.0, 64, (8, MIN_EPOCHS)),
+        (3 * MIN_EPOCHS, 8, 2, 1.0, 64, (6, MIN_EPOCHS)),
+        (MIN_EPOCHS, 8, 2, 1.0, 64, (2, MIN_EPOCHS)),
+        (3.0, 8, 2, 1.0, 64, (2, 3)),
+        (0.5, 8, 2, 1.0, 64, (2, 1)),
+        (12.0, 8, 2, 1.0, 3, (8, 3)),  # so few are wanted
+        (100.0, 5, 2, 1.0, 64, (5, 33)),  # three rounds, the last of one member
+        (20.0, 5, 8, 1.0, 64, (5, 20)),
+        (20.0, 5, 8, 0.0, 64, (5, 64)),
+    ],
+)
+def test_the_plan(clock, max_time, n_members, n_threads, seconds, max_iter, expected):
+    budget = Budget(max_time, n_members, n_threads)
+    assert budget.plan(seconds, max_iter) == expected
+
+
+def test_no_time_left(monkeypatch):
+    budget = Budget(1.0, 8, 2)
+    monkeypatch.setattr(module.time, "monotonic", lambda: budget.end + 1.0)
+    assert budget.plan(1.0, 64) == (2, 1)
+
+
+def test_measuring_an_epoch_changes_nothing():
+    assert trained(max_time=1000.0) == trained()
+    (member,) = some_members(1)
+    before = member.trainer.network.parameters.copy()
+    assert module._epoch_seconds(member, X, LABELS) > 0
+    assert np.array_equal(member.trainer.network.parameters, before)
+    assert member.trainer.history.n_iter == 0
+
+
+@pytest.mark.parametrize("n_threads", [1, 2])
+def test_max_time_is_kept(n_threads):
+    start = time.monotonic()
+    found = train_members(
+        some_members(3), X, LABELS, max_iter=10**6, max_time=0.3, n_threads=n_threads
+    )
+    assert time.monotonic() - start < 5.0
+    assert n_iters(found)[0] >= 1
+
+
+# Ends
+
+
+@pytest.mark.parametrize("n_threads", [1, 2])
+def test_a_callback_ends_all(n_threads):
+    told = []
+
+    def callback(index, info):
+        told.append((index, info.epoch))
+        return info.epoch == 3
+
+    found = train_members(
+        some_members(4), X, LABELS, max_iter=1000, n_threads=n_threads, callback=callback
+    )
+    assert 1 <= len(found) <= n_threads
+    assert sum(n_iters(found)) == len(told) <= 3 * n_threads
+    assert max(n_iters(found)) == 3
+
+
+def test_one_callback_at_a_time():
+    running = threading.Semaphore(1)
+
+    def callback(index, info):
+        assert running.acquire(blocking=False)
+        time.sleep(0.002)
+        running.release()
+
+    assert len(trained(4, n_threads=4, callback=callback)) == 4
+
+
+@pytest.mark.parametrize("n_threads", [1, 3])
+def test_an_exception_of_a_callback_ends_the_others(n_threads):
+    told = []
+
+    def callback(index, info):
+        told.append(index)
+        if len(told) == 4:
+            raise LookupError("no more")
+
+    with pytest.raises(LookupError, match="no more"):
+        train_members(
+            some_members(3), X, LABELS, max_iter=10**6, n_threads=n_threads, callback=callback
+        )
+    threads = [t.name for t in threading.enumerate()]
+    assert not any(name.startswith("dnncore-member") for name in threads)
+
+
+@pytest.mark.parametrize("n_threads", [1, 2])
+def test_ctrl_c_keeps_the_members_that_have_been_trained(n_threads):
+    told = []
+
+    def callback(index, info):
+        told.append(index)
+        if len(told) == 2 * n_threads:
+            os.kill(os.getpid(), signal.SIGINT)
+
+    members = some_members(4)
+    with pytest.warns(UserWarning, match="Training interrupted by user"):
+        found = train_members(
+            members, X, LABELS, max_iter=10**6, n_threads=n_threads, callback=callback
+        )
+    assert 1 <= len(found) <= n_threads
+    assert found == members[: len(found)]
+
+
+def test_ctrl_c_before_the_first_epoch(monkeypatch):
+    def interrupted(tasks, stop):
+        stop.set()
+        for task in tasks:
+            task.result()
+        return KeyboardInterrupt()
+
+    def never(*args):
+        """A member that is interrupted before its first epoch."""
+
+    monkeypatch.setattr(module, "_await", interrupted)
+    monkeypatch.setattr(module, "_train", never)
+    with pytest.raises(KeyboardInterrupt):
+        train_members(some_members(2), X, LABELS, max_iter=3)
