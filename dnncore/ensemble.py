@@ -78,7 +78,7 @@ class Ensemble:
         return f"Ensemble of {len(self.networks)} networks, {self.networks[0]!r}"
 
     def predict_proba(self, X: Any, *, n_threads: int | None = None) -> NDArray[Any]:
-        """Compute the mean outputs for the rows of X; see :meth:`Network.predict_proba`.
+        """Compute the mean outputs for the rows of X; see :meth:`dnncore.Network.predict_proba`.
 
         Parameters
         ----------

@@ -213,7 +213,7 @@ cdef class Predictor:
         Returns
         -------
         Predictor
-            For a TabularClassifier or TabularRegressor, a :class:`dnncore.tabular.TablePredictor`.
+            For a TabularClassifier or TabularRegressor, a :class:`dnncore.table_predictor.TablePredictor`.
 
         Raises
         ------
@@ -354,8 +354,8 @@ cdef class Predictor:
         Parameters
         ----------
         x : array (n_features,) or (n, n_features), of the predictor's dtype
-            Rows to score; or a table, if there is an :attr:`encoder`. They are not checked to be finite: unless NaN denotes a missing value,
-            rows with NaN give NaN.
+            Rows to score; or a table, if the predictor has an ``encoder``. They are not checked to
+            be finite: unless NaN denotes a missing value, rows with NaN give NaN.
         out : array (n_outputs,) or (n, n_outputs), same dtype, optional
             Array to store the outputs in. With `out`, nothing is allocated unless the activations
             of wide layers or many rows exceed 32 KiB.

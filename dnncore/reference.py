@@ -195,7 +195,9 @@ def piecewise_linear(
     *,
     out: NDArray[Real] | None = None,
 ) -> NDArray[Real]:
-    """Embed numbers f by functions d that are linear in each bin t, and scale every output::
+    """Embed numbers f by functions d that are linear in each bin t, and scale every output.
+
+    ::
 
         q[f, t] = clip((x[f] - lower[f, t]) * inverse_width[f, t], 0, 1)
         e[f, d] = c[f, d] + sum_t q[f, t] V[f, d, t]

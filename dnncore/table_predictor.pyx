@@ -149,7 +149,7 @@ cdef class TablePredictor:
     -----
     A row is an array of float64 with a number for each column, in the order of `fit`: numbers
     as they are; dates and durations as days, as in :class:`dnncore.tabular.TableEncoder`;
-    categories as their index in :attr:`categories`, where any other index is an unknown category;
+    categories as their index in ``categories``, where any other index is an unknown category;
     NaN, and -1 as the index of a category, for a missing value. :meth:`encode` creates such rows
     from tables.
 

@@ -104,10 +104,10 @@ class TabularClassifier(ClassifierMixin, TabularEstimator):  # type: ignore[misc
     oof_predict_proba_ : array of shape (n_samples, n_classes)
         Probabilities of the training rows, each from the member that was trained without it; NaN
         for a row that no member held out.
-    feature_importances_ : array of shape (n_features_in_,)
+    feature_importances_ : array of shape (n_columns,)
         With `importances`: how much the loss of the held-out rows grows when the cells of a
         column are permuted among them (log-loss).
-    feature_names_in_ : array of str of shape (n_features_in_,)
+    feature_names_in_ : array of str of shape (n_columns,)
         Names of the columns, if all their labels are strings.
     n_features_in_ : int
         Number of columns.
@@ -370,10 +370,10 @@ class TabularRegressor(RegressorMixin, TabularEstimator):  # type: ignore[misc]
     oof_prediction_ : array of the shape of y
         Predictions for the training rows, each from the member that was trained without it; NaN
         for a row that no member held out.
-    feature_importances_ : array of shape (n_features_in_,)
+    feature_importances_ : array of shape (n_columns,)
         With `importances`: how much the loss of the held-out rows grows when the cells of a
         column are permuted among them, relative to the variance of the targets.
-    feature_names_in_ : array of str of shape (n_features_in_,)
+    feature_names_in_ : array of str of shape (n_columns,)
         Names of the columns, if all their labels are strings.
     n_features_in_ : int
         Number of columns.
