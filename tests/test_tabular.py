@@ -82,7 +82,7 @@ def test_clone_pickle_and_parameters(kind):
     again = pickle.loads(pickle.dumps(fitted))
     assert np.array_equal(again.predict(X), fitted.predict(X))
     assert np.array_equal(again.feature_importances_, fitted.feature_importances_)
-    assert len(fitted.histories_) == 2 and fitted.n_iter_.tolist() == [4, 4]
+    assert len(fitted.histories_) == 2 and fitted.n_iter_.max() <= 4
 
 
 @each_kind
@@ -400,12 +400,11 @@ def test_weights_that_do_not_do(kind, weight):
         model(kind).fit(X, targets(kind, X), weight)
 
 
-@pytest.mark.parametrize("factor", [1e-30, 1.0, 1e30])
+@pytest.mark.parametrize("factor", [2.0**-80, 2.0, 2.0**40])
 def test_only_the_ratios_of_weights_matter(factor):
     X, weight = numbers(50), np.random.default_rng(0).uniform(1, 2, 50)
-    predicted = model(TabularRegressor).fit(X, X[:, 0], factor * weight).predict(X)
-    expected = model(TabularRegressor).fit(X, X[:, 0], weight).predict(X)
-    np.testing.assert_allclose(predicted, expected, atol=0.02)
+    scaled = model(TabularRegressor).fit(X, X[:, 0], factor * weight)
+    assert bits(scaled) == bits(model(TabularRegressor).fit(X, X[:, 0], weight))
 
 
 def test_class_weights():
@@ -468,7 +467,7 @@ def test_labels_of_every_kind(labels, classes):
         ([1.0, NAN] * 15, "y contains NaN"),
         (["a", None, "a"] * 10, "y must not have missing values, got None in row 1"),
         (pd.Series(["a", "a", None] * 10, dtype="string"), "missing values, got <NA> in row 2"),
-        (pd.Series([True, None] * 15, dtype="boolean"), "y contains NaN"),
+        (pd.Series([True, None] * 15, dtype="boolean"), "missing values, got <NA> in row 1"),
         (["a"] * 29, "inconsistent numbers of samples"),
         (None, "requires y to be passed"),
     ],
@@ -672,7 +671,9 @@ def test_ten_thousand_categories():
 
 def test_a_category_tells_the_class():
     X = frame(noise=RNG.normal(size=200), colour=RNG.choice(["red", "green", "blue"], 200))
-    fitted = model(TabularClassifier, n_members=5, max_iter=16).fit(X, X["colour"])
+    fitted = model(
+        TabularClassifier, n_members=5, max_iter=30, hidden_layer_sizes=(32,)
+    ).fit(X, X["colour"])
     assert fitted.score(X, X["colour"]) == 1.0
     held_out = fitted.classes_[fitted.oof_predict_proba_.argmax(axis=1)]
     assert np.mean(held_out == X["colour"]) > 0.95
