@@ -10,7 +10,9 @@ from __future__ import annotations
 
 import argparse
 import json
+import math
 import os
+import statistics
 import subprocess
 import sys
 import time
@@ -18,7 +20,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import _tables
-from _harness import HERE, available_cpus, environment
+from _harness import HERE, available_cpus, environment, markdown_table
 from contenders.tabular import MODELS
 
 if TYPE_CHECKING:
@@ -107,6 +109,73 @@ def measure(
                 print(json.dumps(record), flush=True)
 
 
+# Ratios of smaller values say more of rounding and chance than of the models.
+FLOORS = {"log_loss": 1e-3, "error": 1e-3, "1-r2": 1e-4, "fit_cpu": 1e-3}
+Key = tuple[str, int]  # table and split
+
+
+def by_model(records: list[dict[str, Any]]) -> dict[str, dict[Key, dict[str, Any]]]:
+    """Return the records of each model."""
+    models: dict[str, dict[Key, dict[str, Any]]] = {}
+    for record in records:
+        models.setdefault(record["model"], {})[record["table"], record["split"]] = record
+    return models
+
+
+def geometric_mean(
+    records: list[dict[str, Any]], model: str, reference: str, key: str
+) -> float | None:
+    """Return the geometric mean of the ratios of a metric of two models, or None without any.
+
+    The mean is over splits, then over tables.
+    """
+    models, floor = by_model(records), FLOORS[key]
+    ours, others = models.get(model, {}), models.get(reference, {})
+    logs: dict[str, list[float]] = {}
+    for at in ours.keys() & others.keys():
+        if key in ours[at] and key in others[at]:
+            ratio = max(ours[at][key], floor) / max(others[at][key], floor)
+            logs.setdefault(at[0], []).append(math.log(ratio))
+    if not logs:
+        return None
+    return math.exp(statistics.mean(statistics.mean(values) for values in logs.values()))
+
+
+def mean_rank(records: list[dict[str, Any]], model: str, names: list[str], key: str) -> float:
+    """Return the mean rank of a model among others, over the fits that all of them have."""
+    models = by_model(records)
+    common = set.intersection(*(set(models[name]) for name in names))
+    ranks = []
+    for at in common:
+        if key in models[model][at]:
+            own = max(models[model][at][key], FLOORS[key])
+            values = [max(models[name][at][key], FLOORS[key]) for name in names]
+            below, equal = (sum(v < own for v in values), sum(v == own for v in values))
+            ranks.append(below + (equal + 1) / 2)
+    return statistics.mean(ranks) if ranks else math.nan
+
+
+def markdown(records: list[dict[str, Any]], reference: str = "CatBoost") -> str:
+    """Return a table of mean ranks, and of geometric means of the ratios to `reference`."""
+    names = [name for name in MODELS if name in by_model(records)]
+    lines = []
+    for name in names:
+        ratios = [geometric_mean(records, name, reference, key) for key in FLOORS]
+        ranks = [mean_rank(records, name, names, key) for key in ("log_loss", "error", "1-r2")]
+        fits = len(by_model(records)[name])
+        lines.append(
+            [
+                name,
+                *(f"{rank:.2f}" for rank in ranks),
+                *("" if ratio is None else f"{ratio:.3f}" for ratio in ratios),
+                fits,
+            ]
+        )
+    header = ["model", "rank in log-loss", "in error", "in 1 - R2"]
+    header += [f"log-loss / {reference}'s", "error", "1 - R2", "CPU time of fit", "fits"]
+    return markdown_table(header, lines)
+
+
 def read(store: Path) -> list[dict[str, Any]]:
     if not store.exists():
         return []
@@ -124,13 +193,18 @@ def main() -> None:
         "--splits", nargs="+", type=int, choices=range(10), default=list(range(_tables.N_SPLITS))
     )
     parser.add_argument("--cpu", type=int, choices=available_cpus(), help="run on this processor")
+    parser.add_argument("--summary", action="store_true", help="only summarise the stored results")
     parser.add_argument("--fit", nargs=3, metavar=("MODEL", "TABLE", "SPLIT"), help="one fit only")
     arguments = parser.parse_args()
     if arguments.fit:
         model, table, number = arguments.fit
         print(json.dumps(fit_once(model, table, int(number))))
         return
-    measure(arguments.models, arguments.tables, arguments.splits, arguments.store, arguments.cpu)
+    if not arguments.summary:
+        measure(
+            arguments.models, arguments.tables, arguments.splits, arguments.store, arguments.cpu
+        )
+    print(markdown(read(arguments.store)))
 
 
 if __name__ == "__main__":

@@ -46,7 +46,8 @@ class TabularClassifier(ClassifierMixin, TabularEstimator):  # type: ignore[misc
     activation : str, default='silu'
         Activation function of the hidden layers, as in :class:`dnncore.DNNClassifier`.
     n_bins : int, default=16
-        Number of bins of the embedding of a number; see :class:`dnncore.PiecewiseLinear`.
+        Number of bins of the embedding of a number; see :class:`dnncore.PiecewiseLinear`. With 0,
+        numbers are not embedded.
     embedding_size : int, default=3
         Number of learnt functions of a number.
     categorical_features : 'from_dtype', None, or sequence, default='from_dtype'
@@ -316,7 +317,8 @@ class TabularRegressor(RegressorMixin, TabularEstimator):  # type: ignore[misc]
     activation : str, default='silu'
         Activation function of the hidden layers, as in :class:`dnncore.DNNRegressor`.
     n_bins : int, default=16
-        Number of bins of the embedding of a number; see :class:`dnncore.PiecewiseLinear`.
+        Number of bins of the embedding of a number; see :class:`dnncore.PiecewiseLinear`. With 0,
+        numbers are not embedded.
     embedding_size : int, default=3
         Number of learnt functions of a number.
     categorical_features : 'from_dtype', None, or sequence, default='from_dtype'

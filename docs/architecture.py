@@ -26,7 +26,7 @@ ABOUT = {
     "modelfile": "save and load: safetensors",
     "classifier": "DNNClassifier",
     "regressor": "DNNRegressor",
-    "tabular": "TabularClassifier, TabularRegressor",
+    "tabular": "TabularClassifier, TabularRegressor, TableEncoder",
     "_estimators": "shared by both: validation, targets, parameters, fit, scoring",
     "training": "public names of the trainer",
     "blocks": "NPY and Parquet files for fit_blocks",

@@ -74,7 +74,9 @@ def test_leaves_y_as_it_is(saved, y):
 
 def test_trains_as_in_memory(saved):
     paths = saved(X.astype(np.float32), NAMES, WEIGHT)
-    model = DNNClassifier((5,), max_iter=3, shuffle=False, random_state=0, engine="builtin")
+    model = DNNClassifier(
+        (5,), max_iter=3, shuffle=False, random_state=0, engine="builtin", early_stopping=False
+    )
     blocks = NpyBlocks(*paths, rows_per_block=70)
     parameters = model.fit_blocks(blocks).network_.parameters.copy()
     assert model.classes_.tolist() == ["certainly", "maybe", "no"]

@@ -106,7 +106,9 @@ def test_of_several_targets_and_files(tmp_path):
     np.testing.assert_array_equal(y[:, 1], np.concatenate([TARGET, TARGET + 1, TARGET + 2]))
     assert blocks.place(3 * N - 1) == f"row 499 of {paths[2]} (row group 3)"
     assert blocks.place(N) == f"row 0 of {paths[1]} (row group 0)"
-    model = DNNRegressor(hidden_layer_sizes=(5,), max_iter=2, shuffle=False, random_state=0)
+    model = DNNRegressor(
+        hidden_layer_sizes=(5,), max_iter=2, shuffle=False, random_state=0, early_stopping=False
+    )
     parameters = model.set_params(engine="builtin").fit_blocks(blocks).network_.parameters.copy()
     np.testing.assert_array_equal(parameters, model.fit(got, y).network_.parameters)
 

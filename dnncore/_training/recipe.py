@@ -22,6 +22,7 @@ from .trainer import Trainer
 # Factors of the learning rate.
 BIAS_RATE = 0.1
 SCALE_RATE = 6.0
+SCHEDULE = "coslog4"
 BETA_2 = 0.95  # the rate changes quickly, and so must the estimate of the squared gradient
 
 # Fractions of a fit at which 'coslog4' has a rate of 0: the ends of its cycles.
@@ -63,7 +64,9 @@ class Recipe:
         self, X: NDArray[Any], n_numeric: int, n_outputs: int, output: str, seed: int
     ) -> Network:
         """Return a network for rows like those of X, of which the first columns are numbers."""
-        embedding = PiecewiseLinear.from_rows(X, n_numeric, self.n_bins, self.embedding_size)
+        embedding = PiecewiseLinear.from_rows(
+            X, n_numeric if self.n_bins else 0, max(1, self.n_bins), self.embedding_size
+        )
         sizes = (embedding.n_outputs, *self.hidden_layer_sizes, n_outputs)
         network = Network(
             sizes, dtype=X.dtype, seed=seed, activation=self.activation, output=output,
@@ -81,7 +84,7 @@ class Recipe:
         solver = AdamW(
             self.learning_rate,
             beta_2=BETA_2,
-            schedule="coslog4",
+            schedule=SCHEDULE,
             weight_decay=self.weight_decay,
         )
         trainer = Trainer(
