@@ -257,9 +257,7 @@ def test_the_temperature_is_folded_into_the_networks(weighted):
     assert fitted.temperature_ != pytest.approx(1.0, abs=0.01)
     assert loss(1.0) < min(loss(0.97), loss(1.03), loss(1.0 / fitted.temperature_))
     rows = fitted.encoder_.transform(X)
-    mean = np.mean(
-        [softmax(logits(n, rows), axis=1) for n in fitted.ensemble_.networks], axis=0
-    )
+    mean = np.mean([softmax(logits(n, rows), axis=1) for n in fitted.ensemble_.networks], axis=0)
     p = fitted.predict_proba(X)
     np.testing.assert_allclose(p, mean, atol=1e-6)
     np.testing.assert_allclose(p.sum(axis=1), 1.0, atol=1e-6)
@@ -575,7 +573,7 @@ def test_columns_are_found_by_name(kind):
     expected = fitted.predict(X)
     assert np.array_equal(fitted.predict(X[X.columns[::-1]]), expected)
     assert np.array_equal(fitted.predict(X.assign(more=1)), expected)
-    with pytest.raises(ValueError, match="X lacks the column.* 'colour'"):
+    with pytest.raises(ValueError, match=r"X lacks the column.* 'colour'"):
         fitted.predict(X.drop(columns="colour"))
     with pytest.raises(ValueError, match="must have different names"):
         fitted.predict(pd.concat([X, X[["size"]]], axis=1))
@@ -671,9 +669,9 @@ def test_ten_thousand_categories():
 
 def test_a_category_tells_the_class():
     X = frame(noise=RNG.normal(size=200), colour=RNG.choice(["red", "green", "blue"], 200))
-    fitted = model(
-        TabularClassifier, n_members=5, max_iter=30, hidden_layer_sizes=(32,)
-    ).fit(X, X["colour"])
+    fitted = model(TabularClassifier, n_members=5, max_iter=30, hidden_layer_sizes=(32,)).fit(
+        X, X["colour"]
+    )
     assert fitted.score(X, X["colour"]) == 1.0
     held_out = fitted.classes_[fitted.oof_predict_proba_.argmax(axis=1)]
     assert np.mean(held_out == X["colour"]) > 0.95
