@@ -99,7 +99,8 @@ class Ensemble:
         """Compute the mean outputs for checked rows."""
         total: NDArray[Any] | None = None
         for network in self.networks:
-            outputs = outputs_of(network, network.logits(X, n_threads=n_threads))
+            z = network.logits(X, n_threads=n_threads, engine="builtin")
+            outputs = outputs_of(network, z)
             total = outputs if total is None else np.add(total, outputs, out=total)
         assert total is not None
         total /= total.dtype.type(len(self.networks))

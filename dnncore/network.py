@@ -346,18 +346,20 @@ class Network:
         """Compute the logits (n, n_outputs) for the rows of X; see :meth:`predict_proba`."""
         return self._score(self.check_rows(X), True, n_threads)
 
-    def _score(self, X: check.Matrix, as_logits: bool, n_threads: int | None) -> NDArray[Any]:
+    def _score(
+        self, X: check.Matrix, as_logits: bool, n_threads: int | None, engine: str = "auto"
+    ) -> NDArray[Any]:
         n = X.shape[0]
         threads = threads_for_scoring(n_threads, n, self.n_parameters)
         out = np.empty((n, self.layer_sizes[-1]), self.dtype)
         rows = min(n, SCORING_ROWS, MAX_GATHERED // self.layer_sizes[0])
-        engine = Engine(
+        scorer = Engine(
             self.layer_sizes, self.parameters, self.mean_, self.scale_, max(1, rows), threads,
-            training=False, builtin=use_builtin("auto"), activation=self.activation,
+            training=False, builtin=use_builtin(engine), activation=self.activation,
             output=self.output, missing=self.missing, embedding=self.embedding,
         )  # fmt: skip
-        with blas_for("auto"):
-            engine.score(X, out, as_logits)
+        with blas_for(engine):
+            scorer.score(X, out, as_logits)
         return out
 
     def freeze(
@@ -557,9 +559,14 @@ class Network:
         """Return ``decay / 2`` times the sum of the squared weights."""
         return 0.5 * decay * sum(float(np.vdot(W, W)) for W in self.coefs_)
 
-    def logits(self, X: check.Matrix, *, n_threads: int | None = None) -> NDArray[Any]:
-        """Compute the logits as :meth:`decision_function` does, for validated rows."""
-        return self._score(X, True, n_threads)
+    def logits(
+        self, X: check.Matrix, *, n_threads: int | None = None, engine: str = "auto"
+    ) -> NDArray[Any]:
+        """Compute the logits as :meth:`decision_function` does, for validated rows.
+
+        With the engine 'builtin', they have the same bits on every instruction set.
+        """
+        return self._score(X, True, n_threads, engine)
 
     def mean_loss(
         self,

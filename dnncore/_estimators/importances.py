@@ -49,9 +49,13 @@ def permutation_importances(
         if of_part.total == 0.0:
             continue
         n_networks += 1
-        before = network.mean_loss(network.logits(X), of_part)
+        before = _loss(network, X, of_part)
         for column, of_column in enumerate(features):
             permuted, chosen = X.copy(), list(of_column)
             permuted[:, chosen] = X[random.permutation(len(X))][:, chosen]
-            growth[column] += network.mean_loss(network.logits(permuted), of_part) - before
+            growth[column] += _loss(network, permuted, of_part) - before
     return growth / max(n_networks, 1)
+
+
+def _loss(network: Network, X: NDArray[Any], labels: Labels) -> float:
+    return network.mean_loss(network.logits(X, engine="builtin"), labels)

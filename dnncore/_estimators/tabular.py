@@ -91,7 +91,9 @@ class TabularEstimator(BaseEstimator, TabularModel, metaclass=ABCMeta):  # type:
             self.histories_ = [member.trainer.history for member in trained]
             held_out = [member.held_out for member in trained]
             logits = [
-                member.trainer.network.logits(rows[member.held_out], n_threads=self.n_threads)
+                member.trainer.network.logits(
+                    rows[member.held_out], n_threads=self.n_threads, engine="builtin"
+                )
                 for member in trained
             ]
             self._finish(learner.learnt(), y, labels, held_out, logits)

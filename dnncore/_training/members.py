@@ -130,8 +130,7 @@ def train_members(
             _train(members[index], X, labels, max_iter, budget.end, after_epoch)
 
     with ThreadPoolExecutor(min(n_threads, n_members), "dnncore-member") as pool:
-        tasks = [pool.submit(train, index) for index in range(n_members)]
-        interrupt = _await(tasks, stop)
+        interrupt = _run(pool, train, n_members, stop)
     trained = [member for member in members[:n_members] if member.trainer.history.n_iter > 0]
     if interrupt is not None:
         if not trained:
@@ -140,10 +139,15 @@ def train_members(
     return trained
 
 
-def _await(tasks: Sequence[Future[None]], stop: threading.Event) -> KeyboardInterrupt | None:
-    """Wait for all tasks; after an error in one, or Ctrl-C, let the others end soon."""
+def _run(
+    pool: ThreadPoolExecutor, train: Callable[[int], None], n_members: int, stop: threading.Event
+) -> KeyboardInterrupt | None:
+    """Train all members; after an error in one, or Ctrl-C, let the others end soon."""
     interrupt = None
+    tasks: list[Future[None]] = []
     try:
+        for index in range(n_members):
+            tasks.append(pool.submit(train, index))
         # Woken up now and then, so that Ctrl-C is seen.
         while (result := wait(tasks, 0.1, "FIRST_EXCEPTION")).not_done:
             if any(task.exception() for task in result.done):
@@ -200,7 +204,7 @@ def _train(
     rows, of_rows = X[chosen], labels.take(chosen)
 
     def validate() -> Validation:
-        loss = network.mean_loss(network.logits(rows, n_threads=1), of_rows)
+        loss = network.mean_loss(network.logits(rows, n_threads=1, engine="builtin"), of_rows)
         return Validation(-loss, loss)
 
     left = end - time.monotonic()
@@ -218,7 +222,7 @@ def _epoch_seconds(member: Member, X: NDArray[Any], labels: Labels) -> float:
     before, state = trainer.snapshot(), trainer.state_dict()
     start = time.perf_counter()
     trainer._train_epoch(ArraySource(X, labels, member.train))
-    trainer.network.logits(X[member.held_out], n_threads=1)
+    trainer.network.logits(X[member.held_out], n_threads=1, engine="builtin")
     seconds = time.perf_counter() - start
     trainer.restore(before)
     trainer.load_state_dict(state)

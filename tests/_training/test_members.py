@@ -4,6 +4,7 @@ import os
 import signal
 import threading
 import time
+from concurrent.futures import ThreadPoolExecutor
 
 import numpy as np
 import pytest
@@ -257,17 +258,21 @@ def test_ctrl_c_keeps_the_members_that_have_been_trained(n_threads):
     assert found == members[: len(found)]
 
 
-def test_ctrl_c_before_the_first_epoch(monkeypatch):
-    def interrupted(tasks, stop):
-        stop.set()
-        for task in tasks:
-            task.result()
-        return KeyboardInterrupt()
+@pytest.mark.parametrize("at", [0, 1])
+def test_ctrl_c_before_the_first_epoch(monkeypatch, at):
+    """Also while the members are being started."""
 
-    def never(*args):
-        """A member that is interrupted before its first epoch."""
+    class Interrupted(ThreadPoolExecutor):
+        def submit(self, function, index):
+            if index == at:
+                raise KeyboardInterrupt
+            return super().submit(function, index)
 
-    monkeypatch.setattr(module, "_await", interrupted)
-    monkeypatch.setattr(module, "_train", never)
+    def until_the_end(member, X, labels, max_iter, end, callback):
+        while not callback(EpochInfo(1, 1, 0.0, None, 0.0, 0.0)):
+            time.sleep(0.001)
+
+    monkeypatch.setattr(module, "ThreadPoolExecutor", Interrupted)
+    monkeypatch.setattr(module, "_train", until_the_end)
     with pytest.raises(KeyboardInterrupt):
-        train_members(some_members(2), X, LABELS, max_iter=3)
+        train_members(some_members(2), X, LABELS, max_iter=10**6)

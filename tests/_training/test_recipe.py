@@ -66,5 +66,3 @@ def test_the_solver():
     assert (trainer.solver.learning_rate_init, trainer.solver.weight_decay) == (0.04, 0.02)
     assert (trainer.alpha, trainer.batch_size, trainer.dropout) == (0.0, 64, 0.1)
     assert (trainer.n_threads, trainer.engine) == (1, "builtin")
-
-
