@@ -121,6 +121,18 @@ def test_parameters_that_do_not_do(kind, options, error):
 
 
 @each_kind
+@pytest.mark.filterwarnings("ignore::dnncore.training.DivergenceWarning")
+def test_divergence_of_all_members(kind):
+    X = numbers(20)
+    fitted = model(kind).fit(X, targets(kind, X))
+    before = fitted.predict(X).tolist()
+    fitted.set_params(weight_decay=np.inf)
+    with pytest.raises(ValueError, match="training diverged in the first epoch of all members"):
+        fitted.fit(X, targets(kind, X))
+    assert fitted.predict(X).tolist() == before
+
+
+@each_kind
 def test_parameters_that_do(kind):
     X = numbers(30)
     y = targets(kind, X)
@@ -542,6 +554,7 @@ def test_nothing_is_predicted_beyond_the_targets():
         ([1.0, None] * 15, "y must not have missing values, got None in row 1"),
         (["a", "b"] * 15, "could not convert string to float"),
         ([1.0] * 29, "inconsistent numbers of samples"),
+        ([0.0, 1e300] * 15, "y must have a variance within the range of float64"),
         (None, "requires y to be passed"),
     ],
 )

@@ -8,6 +8,9 @@
 #ifndef DNN_MOMENTS_H
 #define DNN_MOMENTS_H
 
+#include <float.h>
+#include <math.h>
+
 #include "real.h"
 
 /* Columns of a chunk that are processed together, so that the second pass finds them in the
@@ -57,6 +60,8 @@ INLINE void add_chunk(ptrdiff_t rows, ptrdiff_t cols, ptrdiff_t stride, const re
         const double spread = squares[c] / n[c] - correction * correction;
         variance[c] += part * ((spread > 0.0 ? spread : 0.0) - variance[c]
                                + (1.0 - part) * shift * shift);
+        /* After an overflow, the differences of infinities above are not numbers. */
+        if (!(squares[c] <= DBL_MAX && variance[c] <= DBL_MAX)) variance[c] = HUGE_VAL;
         mean[c] += part * shift;
         count[c] += n[c];
     }

@@ -226,9 +226,10 @@ def positions_of(wanted: Sequence[str], frame: Frame) -> list[int]:
     position = {name: index for index, name in enumerate(names)}
     missing = [name for name in wanted if name not in position]
     if missing:
+        lacking = "column" if len(missing) == 1 else "columns"
         raise ValueError(
-            f"X lacks the columns {_listing(missing)}, which it had in fit; "
-            f"it has {_listing(names)}"
+            f"X lacks the {lacking} {_listing(missing)}, which it had in fit; "
+            f"it has {_listing(names) or 'none'}"
         )
     _check_unique(names, set(wanted))
     return [position[name] for name in wanted]

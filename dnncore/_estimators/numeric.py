@@ -92,7 +92,13 @@ class NumberLearner(TargetLearner):
         ndim, n_outputs = self._form
         mean, scale = np.zeros(n_outputs), np.ones(n_outputs)
         if self.moments is not None:
-            mean, scale = self.moments.mean, self.moments.scale(np.float64)
+            mean, variance = self.moments.mean, self.moments.variance
+            if not np.isfinite(variance).all():
+                raise ValueError(
+                    "y must have a variance within the range of float64, got larger targets: "
+                    "divide them by a constant"
+                )
+            scale = self.moments.scale(np.float64)
         self._learnt = LearntNumbers(ndim, mean, scale)
 
     def learnt(self) -> LearntNumbers:

@@ -99,7 +99,9 @@ class EpochLoop:
         self._carry_out(decision)
         if not decision.end:
             return None
-        warn_of_divergence(epoch, rate)
+        network = self._optimizer.network
+        scaled = network.mean_ is not None or network.embedding is not None
+        warn_of_divergence(epoch, rate, scaled=scaled)
         return "diverged"
 
     def _after_plateau(self, epoch: int, decision: Decision) -> str | None:
@@ -140,11 +142,13 @@ class EpochLoop:
         return self._optimizer._loss_of(self._source) if found.loss is None else found.loss
 
 
-def warn_of_divergence(epoch: int, learning_rate: float) -> None:
+def warn_of_divergence(epoch: int, learning_rate: float, *, scaled: bool) -> None:
+    """Warn, and advise the user; `scaled` tells that the inputs are scaled already."""
+    advice = "" if scaled else ", or input standardisation (norm)"
     warnings.warn(
         f"training diverged in epoch {epoch}: the loss or a parameter is not finite. The "
         f"parameters before that epoch are kept. Try a learning_rate_init below "
-        f"{learning_rate:g}, or input standardisation (norm).",
+        f"{learning_rate:g}{advice}.",
         DivergenceWarning,
         stacklevel=_level_of_caller(),
     )

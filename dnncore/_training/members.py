@@ -106,6 +106,8 @@ def train_members(
 
     Raises
     ------
+    ValueError
+        If no member has been trained, because all have diverged in their first epoch.
     KeyboardInterrupt
         On Ctrl-C, if no member has been trained for an epoch. Otherwise, those that have are
         returned, with the parameters of their best epochs, and a warning.
@@ -132,9 +134,12 @@ def train_members(
     with ThreadPoolExecutor(min(n_threads, n_members), "dnncore-member") as pool:
         interrupt = _run(pool, train, n_members, stop)
     trained = [member for member in members[:n_members] if member.trainer.history.n_iter > 0]
+    if not trained:
+        raise interrupt or ValueError(
+            "training diverged in the first epoch of all members: the learning rate or the weight "
+            "decay is too large"
+        )
     if interrupt is not None:
-        if not trained:
-            raise interrupt
         warnings.warn("Training interrupted by user.", UserWarning, stacklevel=5)
     return trained
 

@@ -70,8 +70,7 @@ class PartsInMemory:
         self._X = joined([block.X for block in blocks])
         self._y = np.concatenate([block.y for block in blocks if block.y is not None])
         rows = np.arange(len(self._y))
-        n_parts = 1 + (shares.test > 0) + (shares.validation > 0)
-        self.n_classes = _count_classes(self._y, n_parts) if labels else None
+        self.n_classes = _count_classes(self._y, shares) if labels else None
         try:
             rest, self._test = self._split(rows, shares.test, shares.seed, labels)
             self._train, self._validation = self._split(
@@ -209,15 +208,18 @@ def _at_least_two(classes: NDArray[Any]) -> int:
     return len(classes)
 
 
-def _count_classes(y: NDArray[Any], n_parts: int) -> int:
+def _count_classes(y: NDArray[Any], shares: Shares) -> int:
     """Return the number of classes; raise if one has too few rows for the split."""
     classes, counts = np.unique(y, return_counts=True)
     _at_least_two(classes)
     rarest = int(np.argmin(counts))
-    if counts[rarest] < n_parts:
+    parts = {"--validation-fraction": shares.validation, "--test-size": shares.test}
+    options = [f"{option} 0" for option, share in parts.items() if share > 0]
+    if counts[rarest] < 1 + len(options):
+        omit = "omits" if len(options) == 1 else "omit"
         raise CommandError(
             f"class {str(classes[rarest])!r} has {plural(counts[rarest], 'row')}, too few to "
-            f"split into {n_parts} parts of the rows; --validation-fraction 0 and --test-size 0 "
-            "omit a part"
+            f"split into {1 + len(options)} parts of the rows; {' and '.join(options)} {omit} a "
+            "part"
         )
     return len(classes)

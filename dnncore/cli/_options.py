@@ -309,7 +309,8 @@ def choose_model(arguments: argparse.Namespace) -> None:
         arguments.model = NETWORK if network or not (named or tabular) else TABULAR
     other, given = (TABULAR, tabular) if arguments.model == NETWORK else (NETWORK, network)
     if given:
-        also = f", got {_flag(network[0])}" if network and tabular else ""
+        both = network and tabular and arguments.model == NETWORK
+        also = f", got {_flag(network[0])}" if both else ""
         raise CommandError(f"{_flag(given[0])} needs --model {other}{also}")
     if arguments.model == NETWORK:
         if arguments.validation_fraction is None:

@@ -80,8 +80,9 @@ def _out_of_fold(model: Any, y: NDArray[Any]) -> str:
     numbers = y.reshape(found.shape)[known]
     spread = ((numbers - numbers.mean(axis=0)) ** 2).sum(axis=0)
     errors = ((found[known] - numbers) ** 2).sum(axis=0)
-    r2 = np.mean(1.0 - errors / np.where(spread > 0.0, spread, np.nan))
-    return f"out-of-fold R2 {r2:.4f}"
+    if not (spread > 0.0).all():
+        return "out-of-fold R2 undefined"
+    return f"out-of-fold R2 {np.mean(1.0 - errors / spread):.4f}"
 
 
 def curve(model: Any) -> dict[str, Any]:

@@ -152,6 +152,13 @@ def test_a_constant_feature_has_scale_1(value, n):
         assert found.scale(np.float64).tolist() == [1.0, 1.0]
 
 
+@pytest.mark.parametrize("value", [1e155, 1e200, 1e250, 1e300, 1e307])
+def test_a_variance_beyond_float64_is_infinite(value):
+    for n_rows in (2, 20, 4 * MOMENTS_ROWS):
+        X = np.resize([0.0, value], (n_rows, 1))
+        assert moments_of(X).variance.tolist() == [np.inf]
+
+
 def test_rows_in_any_layout():
     X = np.random.default_rng(0).normal(size=(300, 6))
     expected = moments_of(X)

@@ -80,3 +80,12 @@ def test_other_targets_on_resume_are_refused():
     with pytest.raises(ValueError, match="y_val must have 1 outputs"):
         model.fit(X, y, X_val=X, y_val=np.c_[y, y])
     assert np.array_equal(model.predict(X), before)
+
+
+def test_targets_too_large_for_a_variance():
+    X = learnable_numbers()[0]
+    y = np.linspace(0.0, 1e300, len(X))
+    with pytest.raises(ValueError, match="y must have a variance within the range of float64"):
+        DNNRegressor(max_iter=2).fit(X, y)
+    with pytest.raises(ValueError, match="y must have a variance within the range of float64"):
+        DNNRegressor(max_iter=2).fit_blocks([(X, y)])

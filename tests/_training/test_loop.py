@@ -140,3 +140,12 @@ def test_a_warning_of_divergence_shows_the_line_of_the_user(way):
         else:
             Trainer(Network((X.shape[1], 3, y.max() + 1), seed=0), SGD(1e300)).fit(X, y)
     assert {w.filename for w in caught if w.category is DivergenceWarning} == {__file__}
+
+
+@pytest.mark.parametrize("norm", [False, True])
+def test_a_warning_of_divergence_advises_what_is_not_done_already(norm):
+    X, y = learnable_classes()
+    huge = {"solver": "sgd", "learning_rate_init": 1e300, "max_iter": 5, "random_state": 0}
+    with pytest.warns(DivergenceWarning) as caught:
+        DNNClassifier(**huge, norm=norm).fit(X, y)
+    assert ("input standardisation" in str(caught[0].message)) is not norm

@@ -189,7 +189,25 @@ def test_unknown_categories_are_told(dnncore_command):
 )
 def test_options_of_the_other_kind(fails, arguments, message):
     write_iris()
-    assert message in fails("train", "iris.csv", "--target", "species", *arguments)
+    error = fails("train", "iris.csv", "--target", "species", *arguments)
+    assert error.rstrip().endswith(message)
+
+
+def test_a_class_with_a_single_row(fails):
+    """An ensemble has no validation part that could be omitted."""
+    write_csv("rare.csv", ["a", "y"], [[i, "u"] for i in range(9)] + [[9, "v"]])
+    message = "too few to split into 2 parts of the rows; --test-size 0 omits a part"
+    assert message in fails("train", "rare.csv", "--target", "y")
+    message = "3 parts of the rows; --validation-fraction 0 and --test-size 0 omit a part"
+    assert message in fails("train", "rare.csv", "--target", "y", "--model", "network")
+
+
+def test_a_constant_target(dnncore_command):
+    write_csv("same.csv", ["a", "y"], [[i, 3.0] for i in range(30)])
+    status, out, err = dnncore_command("train", "same.csv", "--target", "y", "--regression", *QUICK)
+    assert status == 0
+    assert "out-of-fold R2 undefined" in err
+    assert "Held-out R2 undefined" in out
 
 
 def test_an_ensemble_cannot_be_resumed(dnncore_command, fails):

@@ -66,7 +66,7 @@ def test_copies_take_tables(path, tmp_path):
 def test_what_is_no_such_table(path):
     model, predictor = load(path), Predictor.load(path)
     for scorer in (model, predictor):
-        with pytest.raises(ValueError, match="X lacks the columns 'colour', which it had in fit"):
+        with pytest.raises(ValueError, match="X lacks the column 'colour', which it had in fit"):
             scorer.predict(FRAME[["size"]])
         with pytest.raises(ValueError, match="column 'size' has missing values, the first in row"):
             scorer.predict(FRAME.assign(size=np.nan))
