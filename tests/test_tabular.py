@@ -105,7 +105,7 @@ def test_verbose_shows_a_progress_bar(kind, capsys):
     [
         ({"n_members": 0}, ValueError), ({"n_members": 2.5}, TypeError),
         ({"hidden_layer_sizes": (0,)}, ValueError), ({"activation": "sine"}, ValueError),
-        ({"n_bins": 0}, ValueError), ({"embedding_size": 0}, ValueError),
+        ({"n_bins": -1}, ValueError), ({"embedding_size": 0}, ValueError),
         ({"max_categories": 0}, ValueError), ({"learning_rate_init": 0.0}, ValueError),
         ({"weight_decay": -1.0}, ValueError), ({"dropout": 1.0}, ValueError),
         ({"batch_size": 0}, ValueError), ({"max_iter": 0}, ValueError),
@@ -137,7 +137,7 @@ def test_parameters_that_do(kind):
     X = numbers(30)
     y = targets(kind, X)
     for options in (
-        {"hidden_layer_sizes": ()}, {"hidden_layer_sizes": 5}, {"n_bins": 1}, {"dropout": 0.0},
+        {"hidden_layer_sizes": ()}, {"hidden_layer_sizes": 5}, {"n_bins": 1}, {"n_bins": 0}, {"dropout": 0.0},
         {"embedding_size": 1}, {"activation": "relu"}, {"batch_size": 10**6}, {"max_iter": 1},
         {"weight_decay": 0.0}, {"learning_rate_init": 1.0}, {"n_members": 9},
     ):  # fmt: skip

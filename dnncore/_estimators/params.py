@@ -107,7 +107,7 @@ CONSTRAINTS: dict[str, Constraint] = {
 # Parameters of the estimators of tables that the others do not have, or have with another meaning.
 TABLE_CONSTRAINTS: dict[str, Constraint] = {
     "n_members": _integer(low=1),
-    "n_bins": _integer(low=1),
+    "n_bins": _integer(low=0),
     "embedding_size": _integer(low=1),
     "max_categories": _integer(low=1),
     "batch_size": _integer(low=1),

@@ -38,7 +38,7 @@ class Recipe:
     hidden_layer_sizes : tuple of int
     activation : str
     n_bins : int
-        Number of bins of the embedding of a number.
+        Number of bins of the embedding of a number; 0: numbers are not embedded.
     embedding_size : int
         Number of outputs of the embedding of a number.
     learning_rate : float
