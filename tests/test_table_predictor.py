@@ -193,7 +193,7 @@ def test_bad_rows(models):
     for x in (np.zeros(3), np.zeros((2, 3)), np.zeros((1, 1, 10)), np.array(1.0)):
         with pytest.raises(ValueError, match=r"x must have shape \(10,\) or \(n, 10\), got"):
             predictor(x)
-    with pytest.raises(ValueError, match="X lacks the columns 'size'"):
+    with pytest.raises(ValueError, match="X lacks the column 'size'"):
         predictor(X.drop(columns="size"))
     with pytest.raises(ValueError, match=r"'size'.*must be numeric, got 'large'"):
         predictor(X[:1].assign(size="large"))

@@ -1,7 +1,7 @@
 """The recipe of a network for tables: its form, its initial weights, and how it is trained.
 
-The ingredients are those of RealMLP (Holzmueller, Grinsztajn and Steinwart 2024) that paid in our
-own ablation (`benchmarks/results`): learning rates that follow from the width of a layer, a
+The ingredients are those of RealMLP (Holzmueller, Grinsztajn and Steinwart 2024) that pay for an
+ensemble (`benchmarks/ablation.py`): learning rates that follow from the width of a layer, a
 learnt scale of every input, 'coslog4', decoupled weight decay; and a piecewise-linear embedding
 of the numbers (Gorishniy, Rubachev and Babenko 2022).
 """
