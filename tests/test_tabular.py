@@ -137,9 +137,9 @@ def test_parameters_that_do(kind):
     X = numbers(30)
     y = targets(kind, X)
     for options in (
-        {"hidden_layer_sizes": ()}, {"hidden_layer_sizes": 5}, {"n_bins": 1}, {"n_bins": 0}, {"dropout": 0.0},
+        {"hidden_layer_sizes": ()}, {"hidden_layer_sizes": 5}, {"n_bins": 1}, {"dropout": 0.0},
         {"embedding_size": 1}, {"activation": "relu"}, {"batch_size": 10**6}, {"max_iter": 1},
-        {"weight_decay": 0.0}, {"learning_rate_init": 1.0}, {"n_members": 9},
+        {"weight_decay": 0.0}, {"learning_rate_init": 1.0}, {"n_members": 9}, {"n_bins": 0},
     ):  # fmt: skip
         assert model(kind, **options).fit(X, y).predict(X).shape == (30,)
 
