@@ -8,17 +8,14 @@ from __future__ import annotations
 
 import argparse
 import json
-import os
-import subprocess
-import sys
 import time
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import _tables
-from _harness import HERE, available_cpus, environment, markdown_table
-from tables import class_metrics, geometric_mean, number_metrics, read
+from _harness import HERE, available_cpus, markdown_table
+from tables import class_metrics, geometric_mean, measure, number_metrics, read
 
 
 def no_scale() -> None:
@@ -94,31 +91,6 @@ def fit_once(variant: str, table: str, number: int) -> dict[str, Any]:
     return {"fit_cpu": seconds, "epochs": float(model.n_iter_.mean()), **metrics}
 
 
-def measure(
-    variants: list[str], tables: list[str], splits: list[int], store: Path, cpu: int | None
-) -> None:
-    done = {(r["model"], r["table"], r["split"]) for r in read(store)}
-    for number in splits:
-        for variant in variants:
-            for table in tables:
-                if (variant, table, number) in done:
-                    continue
-                command = [sys.executable, __file__, "--fit", variant, table, str(number)]
-                if cpu is not None:
-                    command = ["taskset", "-c", str(cpu), *command]
-                run = subprocess.run(
-                    command, env=os.environ | environment(1), capture_output=True, text=True,
-                    check=False,
-                )  # fmt: skip
-                if run.returncode:
-                    print(f"{variant} {table} {number}: failed\n{run.stderr[-2000:]}")
-                    continue
-                record = {"model": variant, "table": table, "split": number}
-                record |= json.loads(run.stdout.strip().splitlines()[-1])
-                with store.open("a") as file:
-                    file.write(json.dumps(record) + "\n")
-
-
 def markdown(records: list[dict[str, Any]]) -> str:
     """Return a table of the geometric means of the ratios to the recipe."""
     lines = []
@@ -150,8 +122,9 @@ def main() -> None:
         return
     if not arguments.summary:
         measure(
-            arguments.variants, arguments.tables, arguments.splits, arguments.store, arguments.cpu
-        )
+            __file__, arguments.variants, arguments.tables, arguments.splits, arguments.store,
+            arguments.cpu,
+        )  # fmt: skip
     print(markdown(read(arguments.store)))
 
 

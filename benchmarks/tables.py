@@ -16,6 +16,7 @@ import statistics
 import subprocess
 import sys
 import time
+from itertools import product
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -85,28 +86,31 @@ def number_metrics(y: NDArray[Any], prediction: NDArray[Any]) -> dict[str, float
 
 
 def measure(
-    models: list[str], tables: list[str], splits: list[int], store: Path, cpu: int | None
+    script: str,
+    models: list[str],
+    tables: list[str],
+    splits: list[int],
+    store: Path,
+    cpu: int | None,
 ) -> None:
+    """Run ``script --fit MODEL TABLE SPLIT`` for every fit that is not stored, and store it."""
     done = {(r["model"], r["table"], r["split"]) for r in read(store)}
     env = os.environ | environment(1)
-    for number in splits:
-        for table in tables:
-            for model in models:
-                if (model, table, number) in done:
-                    continue
-                command = [sys.executable, __file__, "--fit", model, table, str(number)]
-                if cpu is not None:
-                    command = ["taskset", "-c", str(cpu), *command]
-                run = subprocess.run(command, env=env, capture_output=True, text=True, check=False)
-                lines = run.stdout.strip().splitlines()
-                if run.returncode or not lines:
-                    print(f"{model} {table} {number}: failed\n{run.stderr[-2000:]}")
-                    continue
-                record = {"model": model, "table": table, "split": number}
-                record |= json.loads(lines[-1])
-                with store.open("a") as file:
-                    file.write(json.dumps(record) + "\n")
-                print(json.dumps(record), flush=True)
+    for number, table, model in product(splits, tables, models):
+        if (model, table, number) in done:
+            continue
+        command = [sys.executable, script, "--fit", model, table, str(number)]
+        if cpu is not None:
+            command = ["taskset", "-c", str(cpu), *command]
+        run = subprocess.run(command, env=env, capture_output=True, text=True, check=False)
+        lines = run.stdout.strip().splitlines()
+        if run.returncode or not lines:
+            print(f"{model} {table} {number}: failed\n{run.stderr[-2000:]}")
+            continue
+        record = {"model": model, "table": table, "split": number} | json.loads(lines[-1])
+        with store.open("a") as file:
+            file.write(json.dumps(record) + "\n")
+        print(json.dumps(record), flush=True)
 
 
 # Ratios of smaller values say more of rounding and chance than of the models.
@@ -202,8 +206,9 @@ def main() -> None:
         return
     if not arguments.summary:
         measure(
-            arguments.models, arguments.tables, arguments.splits, arguments.store, arguments.cpu
-        )
+            __file__, arguments.models, arguments.tables, arguments.splits, arguments.store,
+            arguments.cpu,
+        )  # fmt: skip
     print(markdown(read(arguments.store)))
 
 
