@@ -209,12 +209,12 @@ def _train(
     rows, of_rows = X[chosen], labels.take(chosen)
 
     def validate() -> Validation:
-        loss = network.mean_loss(network.logits(rows, n_threads=1, engine="builtin"), of_rows)
-        return Validation(-loss, loss)
+        logits = network.logits(rows, n_threads=1, engine="builtin")
+        return Validation(loss=network.mean_loss(logits, of_rows))
 
     left = end - time.monotonic()
     settings = StopSettings(
-        max_iter, 0.0, np.inf, validate, early_stopping=True,
+        max_iter, 0.0, np.inf, validate, early_stopping="loss",
         max_time=max(left, 1e-3) if np.isfinite(left) else None, callback=callback,
         keep_last_best=True,
     )  # fmt: skip
