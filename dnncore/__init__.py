@@ -89,22 +89,14 @@ def __getattr__(name: str) -> Any:
     """Import names on first use that need an optional package or are rarely needed."""
     from importlib import import_module
 
-    if name in _LAZY_MODULES and name != "tabular":
+    if name in _LAZY_MODULES:
         return import_module(f".{name}", __name__)
     if name in ("from_torch", "to_c", "to_onnx", "to_torch"):
         return getattr(import_module(".convert", __name__), name)
     if name == "load":
         return import_module(".modelfile", __name__).load
-    if name in ("DNNClassifier", "DNNRegressor", "tabular"):
-        try:
-            module = import_module(f".{name.removeprefix('DNN').lower()}", __name__)
-        except ModuleNotFoundError as error:
-            if (error.name or "").partition(".")[0] != "sklearn":
-                raise
-            raise ImportError(
-                f"{name} needs scikit-learn: pip install 'dnncore[sklearn]'"
-            ) from error
-        return module if name == "tabular" else getattr(module, name)
+    if name in ("DNNClassifier", "DNNRegressor"):
+        return getattr(import_module(f".{name.removeprefix('DNN').lower()}", __name__), name)
     raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
 
 

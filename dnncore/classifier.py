@@ -7,10 +7,14 @@ from typing import Any, Self
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
-from sklearn.base import ClassifierMixin
-from sklearn.utils.metaestimators import available_if
-from sklearn.utils.multiclass import unique_labels
-from sklearn.utils.validation import check_is_fitted
+
+from ._core.optional import scikit_learn_for
+
+with scikit_learn_for(__name__):
+    from sklearn.base import ClassifierMixin
+    from sklearn.utils.metaestimators import available_if
+    from sklearn.utils.multiclass import unique_labels
+    from sklearn.utils.validation import check_is_fitted
 
 from . import kernels
 from ._estimators.base import DNNEstimator, takes_mini_batches

@@ -7,8 +7,12 @@ from typing import Any, Self
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
-from sklearn.base import RegressorMixin
-from sklearn.utils.metaestimators import available_if
+
+from ._core.optional import scikit_learn_for
+
+with scikit_learn_for(__name__):
+    from sklearn.base import RegressorMixin
+    from sklearn.utils.metaestimators import available_if
 
 from ._estimators.base import DNNEstimator, takes_mini_batches
 from ._estimators.learnt import LearntNumbers

@@ -55,19 +55,30 @@ def test_readme_names_the_modules():
     assert {"DNNClassifier", "training", "blocks", "modelfile"} <= set(names_in_readme())
 
 
-def test_classifier_without_scikit_learn():
+@pytest.mark.parametrize(
+    "statement",
+    [
+        "dnncore.DNNClassifier",
+        "dnncore.tabular",
+        "import dnncore.tabular",
+        "import dnncore.classifier",
+        "import dnncore.regressor",
+        "from dnncore.tabular import TableEncoder",
+    ],
+)
+def test_estimators_without_scikit_learn(statement):
     out, _ = run_python(
-        """
+        f"""
         import sys
         sys.modules["sklearn"] = None
         import dnncore
         try:
-            dnncore.DNNClassifier
+            {statement}
         except ImportError as error:
             print(error)
         """
     )
-    assert "pip install 'dnncore[sklearn]'" in out
+    assert "needs scikit-learn: pip install 'dnncore[sklearn]'" in out
 
 
 def test_scipy_with_another_blas_interface_is_refused():
