@@ -1,3 +1,3 @@
-from dnncore.cli import main
+from dnncore_command import main
 
 raise SystemExit(main())
