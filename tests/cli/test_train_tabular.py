@@ -156,6 +156,17 @@ def test_more_rows_than_memory_are_learnt_by_a_network(dnncore_command):
     assert dnncore.load("model.safetensors").classes_.tolist() == sorted(set(SPECIES))
 
 
+@pytest.mark.parametrize("options", [["--model", "tabular"], ["--members", 2]])
+@pytest.mark.parametrize("name", ["iris.csv", "iris.npz"])
+def test_an_ensemble_needs_all_rows_in_memory(fails, name, options):
+    write_iris()
+    np.savez("iris.npz", X=IRIS.data, y=IRIS.target)
+    target = ["--target", "species"] if name == "iris.csv" else []
+    error = fails("train", name, *target, *options, "--memory", 0.001)
+    assert error.startswith(f"{name} has 0.0 MB, more than --memory 0.001, and an ensemble needs")
+    assert error.endswith("increase --memory, or use --model network")
+
+
 def test_many_categories_are_told(dnncore_command):
     write_csv("data.csv", ["name", "a", "y"], [[f"n {i % 150}", i, i % 2] for i in range(300)])
     status, _, err = dnncore_command("train", "data.csv", "--target", "y", *QUICK)
