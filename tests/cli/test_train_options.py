@@ -202,5 +202,6 @@ def test_mistakes(fails, arguments, message):
     model.feature_names_in_ = np.array(["a", "b", "c", "d"], dtype=object)
     model.save("model", solver_state=True)
     Network((4, 3)).save("network")
-    DNNRegressor((3,)).partial_fit(IRIS.data, IRIS.target).save("numbers")
+    numbers = DNNRegressor(hidden_layer_sizes=(3,)).partial_fit(IRIS.data, IRIS.target)
+    numbers.save("numbers", solver_state=True)
     assert message in fails("train", "--quiet", "--no-plot", *arguments)

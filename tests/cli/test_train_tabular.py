@@ -12,7 +12,7 @@ from pyarrow import parquet
 import dnncore
 from dnncore.modelfile import read_table
 from dnncore.predictor import Predictor
-from dnncore.tabular import TabularClassifier, TabularRegressor
+from dnncore.tabular import TableEncoder, TabularClassifier, TabularRegressor
 
 QUICK = ["--epochs", "4", "--members", "2", "--no-plot"]
 RANDOM = np.random.default_rng(0)
@@ -91,6 +91,20 @@ def test_the_other_commands(dnncore_command, tmp_path):
     assert dnncore_command("bench", "model.safetensors", "--seconds", 0.01)[0] == 0
     status, out, _ = dnncore_command("export", "model.safetensors", "model.c")
     assert (status, out) == (0, "Model written to model.c\n")
+
+
+def test_numbers_and_text_in_a_csv_file(dnncore_command, fails):
+    """A file has no types: text is a category by request, and empty text is missing."""
+    cells = ["2", "3", "5more", ""] * 10
+    frame = pd.DataFrame({"doors": pd.Series(cells, dtype=object)})
+    write_csv("data.csv", ["doors", "y"], [[cell, i % 2] for i, cell in enumerate(cells)])
+    data = ["data.csv", "--target", "y", *QUICK]
+    assert "column 'doors' must be numeric, got '5more' on line 4" in fails("train", *data)
+    assert dnncore_command("train", *data, "--categorical", "doors")[0] == 0
+    (column,) = dnncore.load("model.safetensors").encoder_.encoding_.columns
+    assert (column.values, column.missing) == (("2", "3", "5more"), True)
+    (column,) = TableEncoder().fit(frame).encoding_.columns
+    assert (sorted(column.values), column.missing) == (["", "2", "3", "5more"], False)
 
 
 def test_a_regression(dnncore_command, tmp_path):
