@@ -69,9 +69,9 @@ def add_parser(commands: Any) -> None:
         epilog="Rows are split into training and test rows, for a single network also into "
         "validation rows, stratified by class unless they are read in blocks. Every numeric "
         f"column is scaled. Only a single network has {only(NETWORK)}; only an ensemble has "
-        f"{only(TABULAR)}. Empty cells, NA, NaN and null are missing values. A column of a CSV file "
-        "with both numbers and text must be named by --categorical. Ctrl-C stops training early: "
-        "the model is evaluated and saved, and the exit status is 130.",
+        f"{only(TABULAR)}. Empty cells, NA, NaN and null are missing values. A column of a CSV "
+        "file with both numbers and text must be named by --categorical. Ctrl-C stops training "
+        "early: the model is evaluated and saved, and the exit status is 130.",
     )
     parser.set_defaults(run=run)
     add_options(parser)
