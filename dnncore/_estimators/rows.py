@@ -129,6 +129,8 @@ class RowChecker:
         """Check the X of rows after the first ones."""
         encoded = self._table_rows(X)
         if encoded is not X:
+            if encoded.ndim != 2:
+                raise ValueError(f"{name} must be a table: Expected 2D array, got a single row")
             return encoded
         return self._as_taken(name, validate_data(self._owner, X, **self._options()))
 
