@@ -1,6 +1,7 @@
 """The extension modules. Everything else about the package is in pyproject.toml."""
 
 import os
+import sys
 from collections.abc import Sequence
 from glob import glob
 
@@ -15,7 +16,10 @@ DEBUG = os.environ.get("DNNCORE_DEBUG", "0") not in ("", "0")
 # errno and floating-point traps are not used; ignoring them enables vectorisation without
 # changing any value.
 C_FLAGS = ["-std=c11", "-ffp-contract=off", "-fno-math-errno", "-fno-trapping-math"]
-C_FLAGS += ["-O1", "-g", "-UNDEBUG"] if DEBUG else ["-O3", "-g0", "-DNDEBUG"]
+C_FLAGS += ["-g", "-UNDEBUG"] if DEBUG else ["-g0", "-DNDEBUG"]
+LINK_FLAGS = ["-pthread"]
+if not DEBUG and sys.platform == "linux":
+    LINK_FLAGS.append("-Wl,-s")  # no symbol table
 
 # Two files per instruction set, for float and double; empty on other architectures.
 ISA_SOURCES = sorted(glob("csrc/isa/*.c"))
@@ -32,28 +36,34 @@ DIRECTIVES = {
 }
 
 
-def extension(name: str, c_sources: Sequence[str] = ()) -> Extension:
+# What Cython needs for memoryviews, once instead of in every module.
+SHARED = "_core.cython_shared"
+
+
+def extension(name: str, c_sources: Sequence[str] = (), optimise: str = "-O2") -> Extension:
     return Extension(
         f"dnncore.{name}",
-        [f"dnncore/{name.replace('.', '/')}.pyx", *c_sources],
+        [f"dnncore/{name.replace('.', '/')}{'.c' if name == SHARED else '.pyx'}", *c_sources],
         include_dirs=["csrc", np.get_include()],
         define_macros=[("NPY_NO_DEPRECATED_API", "NPY_2_0_API_VERSION")],
         depends=HEADERS,
-        extra_compile_args=C_FLAGS,
-        extra_link_args=["-pthread"],
+        extra_compile_args=[*C_FLAGS, "-O1" if DEBUG else optimise],
+        extra_link_args=LINK_FLAGS,
     )
 
 
 setup(
     ext_modules=cythonize(
         [
-            extension("_core.csrc", ISA_SOURCES),
+            extension(SHARED),
+            extension("_core.csrc", ISA_SOURCES, optimise="-O3"),
             extension("kernels"),
             extension("_core.engine", ["csrc/team.c"]),
             extension("predictor"),
             extension("table_predictor"),
         ],
         compiler_directives=DIRECTIVES,
+        shared_utility_qualified_name=f"dnncore.{SHARED}",
         build_dir="build/cython-debug" if DEBUG else "build/cython",
     )
 )

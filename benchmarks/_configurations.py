@@ -109,7 +109,7 @@ def sparse_rows() -> Any:
 
 def register_estimators() -> None:
     classifier, regressor = "DNNClassifier", "DNNRegressor"
-    for activation in ("logistic", "tanh", "relu", "identity"):
+    for activation in ("logistic", "tanh", "relu", "identity", "selu", "silu", "gelu", "mish"):
         for dtype in (np.float64, np.float32):
             estimator(
                 f"{activation}_{np.dtype(dtype).name}", classifier, data=plain(dtype),
@@ -323,6 +323,31 @@ def network_gradients(n_threads: int) -> list[Any]:
     return found
 
 
+def table() -> list[list[Any]]:
+    return [
+        [*x, word, None if x[0] > 5 else word]
+        for x, word in zip(with_gaps(rows()), words(), strict=True)
+    ]
+
+
+def tabular(kind: str, y: Any, **options: Any) -> Callable[[int], list[Any]]:
+    """Return a configuration that fits an estimator of tables."""
+
+    def run(n_threads: int) -> list[Any]:
+        import dnncore.tabular
+
+        model = getattr(dnncore.tabular, kind)(
+            n_members=3, hidden_layer_sizes=(17, 9), batch_size=32, max_iter=8, random_state=0,
+            n_threads=n_threads, **options,
+        ).fit(table(), y)  # fmt: skip
+        frozen = model.freeze()
+        found = [network.parameters for network in model.ensemble_.networks]
+        found += [history.validation_losses for history in model.histories_]
+        return [*found, model.predict(table()), frozen(frozen.encode(table()))]
+
+    return run
+
+
 @configuration
 def saved_and_loaded(n_threads: int) -> list[Any]:
     import dnncore
@@ -337,3 +362,6 @@ def saved_and_loaded(n_threads: int) -> list[Any]:
 
 
 register_estimators()
+CONFIGURATIONS["tabular_classifier"] = tabular("TabularClassifier", words())
+CONFIGURATIONS["tabular_classifier_plain"] = tabular("TabularClassifier", words(), n_bins=0)
+CONFIGURATIONS["tabular_regressor"] = tabular("TabularRegressor", targets(), importances=True)
