@@ -209,7 +209,7 @@ class Optimizer:
         with closing(source.pieces(LOSS_ROWS, None)) as pieces:
             for piece in pieces:
                 for X, labels in piece.chunks(LOSS_ROWS):
-                    logits = self.network.logits(X)
+                    logits = self.network.logits(X, engine=self.engine)
                     total += labels.total
                     loss += labels.total * self.network.mean_loss(
                         logits, labels, loss=self.loss, huber_delta=self.huber_delta

@@ -183,6 +183,20 @@ def test_measuring_an_epoch_changes_nothing():
     assert member.trainer.history.n_iter == 0
 
 
+def test_the_time_of_an_epoch_follows_from_some_of_its_rows(monkeypatch):
+    monkeypatch.setattr(module, "TIMED_ROWS", 24)  # a quarter of those of a member
+    n_rows = []
+
+    def time_of_rows(trainer, source):
+        n_rows.append(source.n_rows)
+
+    monkeypatch.setattr(module.Trainer, "_train_epoch", time_of_rows)
+    monkeypatch.setattr(module.time, "perf_counter", lambda: float(sum(n_rows)))
+    (member,) = some_members(1)
+    assert module._epoch_seconds(member, X, LABELS) == len(member.train) == 96
+    assert n_rows == [24]
+
+
 @pytest.mark.parametrize("n_threads", [1, 2])
 def test_max_time_is_kept(n_threads):
     start = time.monotonic()
