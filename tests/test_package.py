@@ -124,7 +124,7 @@ def test_a_source_tree_that_is_not_built_says_so(tmp_path):
 
 
 @pytest.mark.parametrize(
-    "name", ["kernels", "predictor", "table_predictor", "_core.csrc", "_core.engine"]
+    "name", ["kernels", "predictor", "table_predictor", "stepper", "_core.csrc", "_core.engine"]
 )
 def test_stubs_name_what_exists(name):
     module = importlib.import_module(f"dnncore.{name}")
