@@ -4,7 +4,6 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ._core.engine import Engine
-from .network import Network
 
 class Stepper:
     n_features: int
@@ -17,7 +16,7 @@ class Stepper:
     def n_forward(self) -> int: ...
     def __init__(
         self,
-        network: Network,
+        network: Any,
         engine: Engine,
         counter: NDArray[np.int64],
         rate: NDArray[np.float64],

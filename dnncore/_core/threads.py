@@ -90,9 +90,7 @@ def threads_for_training(n_threads: int | None, batch_size: int, n_parameters: i
 def threads_for_step(n_threads: int | None, n_rows: int, n_parameters: int) -> int:
     """Return `n_threads` or, if it is None, the number of threads for a call of a single step."""
     work = 3 * n_rows * n_parameters
-    return _resolve(
-        n_threads, min(work // SCORING_WORK_PER_THREAD, n_rows // STEP_ROWS_PER_THREAD)
-    )
+    return _resolve(n_threads, min(work // SCORING_WORK_PER_THREAD, n_rows // STEP_ROWS_PER_THREAD))
 
 
 def threads_for_scoring(n_threads: int | None, n_rows: int, n_parameters: int) -> int:

@@ -56,6 +56,8 @@ class Optimizer:
         Learning rate of the next step, before Adam's bias correction.
     """
 
+    _cached_engine: tuple[tuple[object, ...], Engine] | None
+
     def __init__(
         self,
         network: Network,
@@ -245,7 +247,7 @@ class Optimizer:
 
     def _forget_engines(self) -> None:
         """Let new engines be made: they are for the settings and the solver's state of before."""
-        self._cached_engine: tuple[object, Engine] | None = None
+        self._cached_engine = None
 
     def _loss_of(self, source: Source) -> float:
         """Return the loss of the current parameters on all rows, including the penalty."""

@@ -88,9 +88,7 @@ class StepOptimizer(Optimizer):
         if loss is None:
             row, target = np.asarray(x), np.asarray(y)
             if row.ndim != 1:
-                raise ValueError(
-                    f"x must have shape ({self.network.n_features},), got {row.shape}"
-                )
+                raise ValueError(f"x must have shape ({self.network.n_features},), got {row.shape}")
             classes = self.network.output == "softmax" and target.ndim == 0
             if not classes and target.dtype.kind in "fiub":
                 target = target.astype(self.network.dtype, copy=False)
