@@ -62,6 +62,7 @@ setup(
             extension("predictor"),
             extension("table_predictor"),
             extension("stepper"),
+            extension("_river.rows"),
         ],
         compiler_directives=DIRECTIVES,
         shared_utility_qualified_name=f"dnncore.{SHARED}",

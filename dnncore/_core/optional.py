@@ -8,16 +8,23 @@ from contextlib import contextmanager
 
 @contextmanager
 def scikit_learn_for(module: str) -> Iterator[None]:
-    """Tell how to install scikit-learn if it cannot be imported in this context.
+    """Tell how to install scikit-learn, which `module` needs; see :func:`package_for`."""
+    with package_for(module, "scikit-learn", name="sklearn", extra="sklearn"):
+        yield
+
+
+@contextmanager
+def package_for(module: str, package: str, *, name: str, extra: str) -> Iterator[None]:
+    """Tell how to install a package if it cannot be imported in this context.
 
     Raises
     ------
     ImportError
-        If scikit-learn is not installed, which `module` needs.
+        If the package, which is imported as `name` and which `module` needs, is not installed.
     """
     try:
         yield
     except ModuleNotFoundError as error:
-        if (error.name or "").partition(".")[0] != "sklearn":
+        if (error.name or "").partition(".")[0] != name:
             raise
-        raise ImportError(f"{module} needs scikit-learn: pip install 'dnncore[sklearn]'") from error
+        raise ImportError(f"{module} needs {package}: pip install 'dnncore[{extra}]'") from error

@@ -1,0 +1,1 @@
+"""Networks that learn from a stream, one dict at a time."""
