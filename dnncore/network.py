@@ -23,7 +23,7 @@ from ._core.piecewise_linear import EmbeddingParameters as EmbeddingParameters  
 from ._core.piecewise_linear import PiecewiseLinear as PiecewiseLinear
 from ._core.piecewise_linear import check_embedding
 from ._core.threads import blas_for, threads_for_scoring, use_builtin
-from ._network import back_propagation
+from ._network import arguments, back_propagation
 from ._network.back_propagation import Forward as Forward  # public here
 from ._network.back_propagation import Gradients as Gradients  # public here
 from .predictor import Predictor, frozen
@@ -383,21 +383,8 @@ class Network:
         """
         units = None
         if target_mean is not None or target_scale is not None:
-            if self.output != "identity":
-                raise ValueError("target_mean and target_scale require output='identity'")
-            mean = self._of_outputs("target_mean", target_mean, 0.0)
-            scale = self._of_outputs("target_scale", target_scale, 1.0)
-            if not (scale > 0).all():
-                raise ValueError(f"target_scale must be positive, got {scale.min()}")
-            units = np.array([mean, scale])
+            units = arguments.units_of_targets(self, target_mean, target_scale)
         return frozen(self, classes, units)
-
-    def _of_outputs(self, name: str, x: ArrayLike | None, default: float) -> NDArray[np.float64]:
-        shape = (self.layer_sizes[-1],)
-        array = np.full(shape, default) if x is None else np.asarray(x, np.float64)
-        if array.shape != shape or not np.isfinite(array).all():
-            raise ValueError(f"{name} must contain {shape[0]} finite numbers, got {x!r:.80}")
-        return array
 
     # -------------------------------------------------------------- forward and backward
 
@@ -414,162 +401,6 @@ class Network:
         Forward
         """
         return back_propagation.forward(self, self.check_rows(X))
-
-    def backward(
-        self,
-        forward: Forward,
-        dz: ArrayLike | None = None,
-        *,
-        d_outputs: ArrayLike | None = None,
-    ) -> Gradients:
-        """Compute the gradients of a loss of your own by back-propagation.
-
-        With the gradient dL/dz of a loss L with respect to the logits, for each layer from the last
-        to the first::
-
-            dL/dW[l] = a[l]^T dz[l]      dL/db[l] = sum_rows dz[l]      da[l] = dz[l] W[l]^T
-            dz[l - 1] = da[l] * activation'(z[l - 1])
-
-        There is no dropout and no L2 penalty.
-
-        Parameters
-        ----------
-        forward : Forward
-            Result of :meth:`forward`, computed with the present parameters.
-        dz : array (n, n_outputs), of the dtype of the network
-            Gradient with respect to the logits ``forward.z[-1]``.
-        d_outputs : array (n, n_outputs), of the dtype of the network
-            Instead of `dz`, the gradient with respect to the outputs ``forward.p``. For output
-            'softmax', ``dz = p * (d_outputs - sum_j d_outputs_j p_j)``; for 'logistic',
-            ``dz = d_outputs * p * (1 - p)``.
-
-        Returns
-        -------
-        Gradients
-            Its `loss` is NaN.
-
-        Raises
-        ------
-        TypeError, ValueError
-            If not exactly one of `dz` and `d_outputs` is given, it has the wrong dtype or shape or
-            is not finite, or `forward` does not fit the network.
-
-        Examples
-        --------
-        >>> import numpy as np
-        >>> from dnncore import Network
-        >>> network = Network((4, 8, 1), output="identity", seed=0)
-        >>> X, y = np.ones((5, 4)), np.zeros((5, 1))
-        >>> forward = network.forward(X)
-        >>> loss = np.log(np.cosh(forward.p - y)).mean()
-        >>> gradients = network.backward(forward, d_outputs=np.tanh(forward.p - y) / 5)
-        >>> network.parameters -= 0.1 * gradients.flat
-        >>> bool(np.log(np.cosh(network.forward(X).p - y)).mean() < loss)
-        True
-        """
-        self._check_forward(forward)
-        if (dz is None) == (d_outputs is None):
-            raise ValueError("exactly one of dz and d_outputs must be given")
-        if dz is not None:
-            dz = self._of_rows("dz", dz, forward)
-        else:
-            d_outputs = self._of_rows("d_outputs", d_outputs, forward)
-            dz = back_propagation.output_backward(self, d_outputs, forward.p)
-        return back_propagation.backward(self, forward, dz)
-
-    def _check_forward(self, forward: Forward) -> None:
-        if not isinstance(forward, Forward):
-            raise TypeError(f"forward must be a Forward, got {type(forward).__name__}")
-        columns = (forward.a[0].shape[1], *(z.shape[1] for z in forward.z))
-        if columns != self.layer_sizes or forward.p.dtype != self.dtype:
-            raise ValueError(
-                f"forward must be of a network with layer_sizes {self.layer_sizes} and dtype "
-                f"{self.dtype}, got {columns} and {forward.p.dtype}"
-            )
-
-    def _of_rows(self, name: str, x: Any, forward: Forward) -> NDArray[Any]:
-        """Return `x`, checked to be a finite array of the shape of the outputs."""
-        checked = check.finite_matrix(name, x, self.layer_sizes[-1], self.dtype)
-        if checked.shape != forward.p.shape:
-            raise ValueError(
-                f"{name} must have shape {forward.p.shape}, like forward.p, got {checked.shape}"
-            )
-        return checked
-
-    def input_gradient(
-        self,
-        X: Any,
-        y: ArrayLike | None = None,
-        *,
-        output: int | ArrayLike | None = None,
-        sample_weight: ArrayLike | None = None,
-        loss: str | None = None,
-        huber_delta: float = 1.0,
-    ) -> NDArray[Any]:
-        """Compute the gradient of the loss, or of outputs, with respect to the input rows.
-
-        Either of the mean loss, given targets `y`::
-
-            d (1 / sum w) sum_rows w loss(row) / d X[r, f]
-
-        or, given `output`, of a weighted sum of the outputs p of each row::
-
-            d sum_i c_i p[r, i] / d X[r, f]
-
-        Parameters
-        ----------
-        X : array or sparse matrix (n, n_features), of the dtype of the network
-            Input rows.
-        y : array, optional
-            Targets, as in :meth:`loss`.
-        output : int, or array (n_outputs,) or (n, n_outputs), optional
-            Index of an output, or the weights c of the outputs, for all rows or for each row.
-        sample_weight, loss, huber_delta
-            As in :meth:`loss`; only with `y`.
-
-        Returns
-        -------
-        array (n, n_features)
-            Gradient with respect to X, before standardisation or embedding; 0 where a value is
-            missing.
-
-        Raises
-        ------
-        TypeError, ValueError
-            If not exactly one of `y` and `output` is given, or an argument is invalid.
-
-        Examples
-        --------
-        >>> import numpy as np
-        >>> from dnncore import Network
-        >>> network = Network((4, 8, 3), seed=0)
-        >>> network.input_gradient(np.ones((2, 4)), output=1).shape
-        (2, 4)
-        """
-        if (y is None) == (output is None):
-            raise ValueError("exactly one of y and output must be given")
-        if y is not None:
-            options: dict[str, Any] = {"loss": loss, "huber_delta": huber_delta}
-            return self.gradients(X, y, sample_weight=sample_weight, **options).dx
-        if sample_weight is not None or loss is not None:
-            raise ValueError("sample_weight and loss require y")
-        forward = self.forward(X)
-        weights = self._weights_of_outputs(output, forward.p.shape)
-        return self.backward(forward, d_outputs=weights).dx
-
-    def _weights_of_outputs(self, output: Any, shape: tuple[int, ...]) -> NDArray[Any]:
-        """Return the argument `output` of :meth:`input_gradient` as an array (n, n_outputs)."""
-        if np.ndim(output) == 0:
-            i = check.integer("output", output, low=0, high=shape[1] - 1)
-            return np.broadcast_to(np.eye(shape[1], dtype=self.dtype)[i], shape)
-        weights = np.asarray(output, self.dtype)
-        if weights.shape not in (shape, shape[1:]):
-            raise ValueError(
-                f"output must be an int or have shape {shape[1:]} or {shape}, got {weights.shape}"
-            )
-        if not np.isfinite(weights).all():
-            raise ValueError("output must be finite")
-        return np.broadcast_to(weights, shape)
 
     def loss(
         self,
@@ -640,6 +471,129 @@ class Network:
         labels = self.check_labels(y, sample_weight, X.shape[0])
         alpha = check.number("alpha", alpha, low=0.0)
         return self.back_propagate(X, labels, alpha=alpha, loss=loss, huber_delta=huber_delta)
+
+    def backward(
+        self,
+        forward: Forward,
+        dz: ArrayLike | None = None,
+        *,
+        d_outputs: ArrayLike | None = None,
+    ) -> Gradients:
+        """Compute the gradients of a loss of your own by back-propagation.
+
+        With the gradient dL/dz of a loss L with respect to the logits, for each layer from the last
+        to the first::
+
+            dL/dW[l] = a[l]^T dz[l]      dL/db[l] = sum_rows dz[l]      da[l] = dz[l] W[l]^T
+            dz[l - 1] = da[l] * activation'(z[l - 1])
+
+        There is no dropout and no L2 penalty.
+
+        Parameters
+        ----------
+        forward : Forward
+            Result of :meth:`forward`, computed with the present parameters.
+        dz : array (n, n_outputs), of the dtype of the network
+            Gradient with respect to the logits ``forward.z[-1]``.
+        d_outputs : array (n, n_outputs), of the dtype of the network
+            Instead of `dz`, the gradient with respect to the outputs ``forward.p``. For output
+            'softmax', ``dz = p * (d_outputs - sum_j d_outputs_j p_j)``; for 'logistic',
+            ``dz = d_outputs * p * (1 - p)``.
+
+        Returns
+        -------
+        Gradients
+            Its `loss` is NaN.
+
+        Raises
+        ------
+        TypeError, ValueError
+            If not exactly one of `dz` and `d_outputs` is given, it has the wrong dtype or shape or
+            is not finite, or `forward` does not fit the network.
+
+        Examples
+        --------
+        >>> import numpy as np
+        >>> from dnncore import Network
+        >>> network = Network((4, 8, 1), output="identity", seed=0)
+        >>> X, y = np.ones((5, 4)), np.zeros((5, 1))
+        >>> forward = network.forward(X)
+        >>> loss = np.log(np.cosh(forward.p - y)).mean()
+        >>> gradients = network.backward(forward, d_outputs=np.tanh(forward.p - y) / 5)
+        >>> network.parameters -= 0.1 * gradients.flat
+        >>> bool(np.log(np.cosh(network.forward(X).p - y)).mean() < loss)
+        True
+        """
+        arguments.check_forward(self, forward)
+        if (dz is None) == (d_outputs is None):
+            raise ValueError("exactly one of dz and d_outputs must be given")
+        if dz is not None:
+            dz = arguments.like_outputs(self, "dz", dz, forward)
+        else:
+            d_outputs = arguments.like_outputs(self, "d_outputs", d_outputs, forward)
+            dz = back_propagation.output_backward(self, d_outputs, forward.p)
+        return back_propagation.backward(self, forward, dz)
+
+    def input_gradient(
+        self,
+        X: Any,
+        y: ArrayLike | None = None,
+        *,
+        output: int | ArrayLike | None = None,
+        sample_weight: ArrayLike | None = None,
+        loss: str | None = None,
+        huber_delta: float = 1.0,
+    ) -> NDArray[Any]:
+        """Compute the gradient of the loss, or of outputs, with respect to the input rows.
+
+        Either of the mean loss, given targets `y`::
+
+            d (1 / sum w) sum_rows w loss(row) / d X[r, f]
+
+        or, given `output`, of a weighted sum of the outputs p of each row::
+
+            d sum_i c_i p[r, i] / d X[r, f]
+
+        Parameters
+        ----------
+        X : array or sparse matrix (n, n_features), of the dtype of the network
+            Input rows.
+        y : array, optional
+            Targets, as in :meth:`loss`.
+        output : int, or array (n_outputs,) or (n, n_outputs), optional
+            Index of an output, or the weights c of the outputs, for all rows or for each row.
+        sample_weight, loss, huber_delta
+            As in :meth:`loss`; only with `y`.
+
+        Returns
+        -------
+        array (n, n_features)
+            Gradient with respect to X, before standardisation or embedding; 0 where a value is
+            missing.
+
+        Raises
+        ------
+        TypeError, ValueError
+            If not exactly one of `y` and `output` is given, or an argument is invalid.
+
+        Examples
+        --------
+        >>> import numpy as np
+        >>> from dnncore import Network
+        >>> network = Network((4, 8, 3), seed=0)
+        >>> network.input_gradient(np.ones((2, 4)), output=1).shape
+        (2, 4)
+        """
+        if (y is None) == (output is None):
+            raise ValueError("exactly one of y and output must be given")
+        if y is not None:
+            options: dict[str, Any] = {"loss": loss, "huber_delta": huber_delta}
+            return self.gradients(X, y, sample_weight=sample_weight, **options).dx
+        if sample_weight is not None or loss is not None:
+            raise ValueError("sample_weight and loss require y")
+        forward = self.forward(X)
+        weights = arguments.weights_of_outputs(self, output, forward)
+        return self.backward(forward, d_outputs=weights).dx
 
     # ---------------------------------------------------------------------------- saving
 

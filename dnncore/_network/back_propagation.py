@@ -75,8 +75,9 @@ class Gradients:
 
 
 class Layers(Protocol):
-    """What the functions here need of a :class:`dnncore.Network`."""
+    """What the functions of this folder need of a :class:`dnncore.Network`."""
 
+    layer_sizes: tuple[int, ...]
     dtype: np.dtype[Any]
     activation: str
     output: str
