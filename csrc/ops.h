@@ -68,8 +68,16 @@ typedef enum dnn_loss { DNN_BINARY_CROSS_ENTROPY, DNN_SQUARED_ERROR, DNN_HUBER }
  *   ADAM:     m = beta1 m + (1 - beta1) g;  v = beta2 v + (1 - beta2) g^2;
  *             w -= rate * m / (sqrt(v) + epsilon); `rate` includes the bias correction
  *   ADAMW:    as ADAM, but w -= rate * m / (sqrt(v) + epsilon) + shrink * w, with the decoupled
- *             weight decay `shrink`; `rate` and `epsilon` include the bias correction */
-typedef enum dnn_update { DNN_SGD, DNN_MOMENTUM, DNN_NESTEROV, DNN_ADAM, DNN_ADAMW } dnn_update;
+ *             weight decay `shrink`; `rate` and `epsilon` include the bias correction
+ *   GRADIENT: state1 = g; w stays as it is */
+typedef enum dnn_update {
+    DNN_SGD,
+    DNN_MOMENTUM,
+    DNN_NESTEROV,
+    DNN_ADAM,
+    DNN_ADAMW,
+    DNN_GRADIENT
+} dnn_update;
 
 /* One step of a solver for a group of parameters. For biases, `decay` and `shrink` are 0. */
 typedef struct dnn_step {

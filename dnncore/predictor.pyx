@@ -7,7 +7,7 @@ cimport numpy as cnp
 from libc.stdlib cimport free, malloc
 from libc.string cimport memcpy, memset
 
-from ._core.arrays cimport empty_rows, fit_together, usable_as_it_is
+from ._core.arrays cimport empty_rows, ready, usable_as_it_is
 from ._core.csrc cimport DNN_IDENTITY, dnn_embedding, dnn_ops, isa, real
 from ._core.embedding cimport embedding_of, first_bias, first_weight
 from ._core.folding cimport fold_norm, fold_units
@@ -26,7 +26,7 @@ from ._core.versions cimport (
 )
 
 from ._core.architecture import check_same_architecture
-from ._core.checks import choice, finite_matrix, indicators, is_sparse, output as output_array
+from ._core.checks import choice, finite_matrix, indicators, is_sparse, output_of_rows
 from ._core.csrc import all_finite
 from ._core.engine import ACTIVATION_CODES, OUTPUT_CODES
 from ._core.memory import ALIGNMENT, aligned_empty
@@ -554,11 +554,8 @@ cdef class Predictor:
         TypeError, ValueError
             If a dtype or shape is invalid.
         """
-        if usable_as_it_is(x, self._typenum, self.n_features, False) and (
-            out is None
-            or (usable_as_it_is(out, self._typenum, self._sizes[self._weights.shape[0]], True)
-                and fit_together(x, out))
-        ):
+        cdef Py_ssize_t n_outputs = self._sizes[self._weights.shape[0]]
+        if ready(x, out, self._typenum, self.n_features, n_outputs):
             return self._call(x, out)
         x = self._encoded(x)
         if is_sparse(x):
@@ -566,12 +563,7 @@ cdef class Predictor:
         x = np.require(x, requirements=("C", "A"))
         if x.dtype != self.dtype:
             raise TypeError(f"x must have dtype {self.dtype}, like the predictor, got {x.dtype}")
-        if x.ndim not in (1, 2) or x.shape[-1] != self.n_features:
-            raise ValueError(
-                f"x must have shape ({self.n_features},) or (n, {self.n_features}), got {x.shape}"
-            )
-        shape = (*x.shape[:-1], self.layer_sizes[-1])
-        return self._call(x, output_array("out", out, shape, self.dtype, apart=(x,)))
+        return self._call(x, output_of_rows(x, self.n_features, out, n_outputs, self.dtype))
 
     cdef object _encoded(self, object x):
         """Return a table as rows, if there is an encoder; anything else as it is."""

@@ -7,8 +7,12 @@ from typing import Any, Self
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
-from sklearn.base import RegressorMixin
-from sklearn.utils.metaestimators import available_if
+
+from ._core.optional import scikit_learn_for
+
+with scikit_learn_for(__name__):
+    from sklearn.base import RegressorMixin
+    from sklearn.utils.metaestimators import available_if
 
 from ._estimators.base import DNNEstimator, takes_mini_batches
 from ._estimators.learnt import LearntNumbers
@@ -113,7 +117,8 @@ default='constant'
         processors available to the process (affinity, cgroup quota, and OMP_NUM_THREADS if it is
         set).
     engine : {'auto', 'builtin', 'blas'}, default='auto'
-        Implementation of the matrix products in training; see :class:`dnncore.training.Trainer`.
+        Implementation of the matrix products, in training and scoring; see
+        :class:`dnncore.training.Trainer`.
     callback : callable, default=None
         Called with a :class:`dnncore.training.EpochInfo` after every epoch; training ends if it
         returns True. `set_callbacks` takes scikit-learn's own callbacks.
@@ -308,7 +313,8 @@ default='constant'
         Warns
         -----
         sklearn.exceptions.ConvergenceWarning
-            If training reaches `max_iter`, `max_fun` or `max_time` before it converges.
+            If training reaches `max_iter`, `max_fun` or `max_time` before it converges. With early
+            stopping too: the last improvement was within `n_iter_no_change` epochs.
         dnncore.training.DivergenceWarning
             If the loss is no longer finite; the last finite parameters are kept.
         UserWarning

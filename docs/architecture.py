@@ -15,7 +15,7 @@ PICTURE = DOCS / "architecture.svg"
 
 # import-linter does not see compiled modules; they are drawn on the levels of other modules.
 COMPILED = {
-    "reference": ("kernels", "predictor", "reference"),
+    "reference": ("kernels", "predictor", "stepper", "reference"),
     "_training": ("_training", "table_predictor"),
 }
 ABOUT = {
@@ -38,6 +38,7 @@ ABOUT = {
     "kernels": "forward and backward kernels",
     "predictor": "a frozen network for scoring",
     "table_predictor": "a frozen model of tables for scoring",
+    "stepper": "steps of a trainer for Cython",
     "reference": "the kernels in plain NumPy",
     "_core": "engine, layers, threads, checks, names",
     "_html": "networks drawn as SVG",

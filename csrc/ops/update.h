@@ -15,7 +15,9 @@ INLINE void update_as(dnn_update kind, const dnn_step *step, ptrdiff_t n, const 
     const real epsilon = (real)step->epsilon;
     for (ptrdiff_t i = 0; i < n; i++) {
         real d = FMA(decay, w[i], g[i]);
-        if (kind == DNN_SGD) {
+        if (kind == DNN_GRADIENT) {
+            s1[i] = d;
+        } else if (kind == DNN_SGD) {
             w[i] = FMA(-rate, d, w[i]);
         } else if (kind == DNN_ADAM || kind == DNN_ADAMW) {
             s1[i] = FMA(beta1, s1[i], rest1 * d);
@@ -41,6 +43,7 @@ INLINE void update(const dnn_step *step, ptrdiff_t n, const void *g, void *state
     case DNN_NESTEROV: update_as(DNN_NESTEROV, step, n, g, state1, state2, w); break;
     case DNN_ADAM: update_as(DNN_ADAM, step, n, g, state1, state2, w); break;
     case DNN_ADAMW: update_as(DNN_ADAMW, step, n, g, state1, state2, w); break;
+    case DNN_GRADIENT: update_as(DNN_GRADIENT, step, n, g, state1, state2, w); break;
     }
 }
 

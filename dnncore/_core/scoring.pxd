@@ -6,7 +6,7 @@ from .step cimport SOFTMAX, Job, forward_rows, n_outputs, scratch_of
 from .team cimport dnn_team, dnn_team_size, share
 
 
-cdef inline void _apply_output(const Job* job, Py_ssize_t n, Py_ssize_t m, real* z) noexcept nogil:
+cdef inline void apply_output(const Job* job, Py_ssize_t n, Py_ssize_t m, real* z) noexcept nogil:
     """Apply the output function to the logits, in place."""
     if job.output == SOFTMAX:
         ops_for(z).softmax(n, m, z, z)
@@ -36,5 +36,5 @@ cdef inline void score(const Job* job, dnn_team* team, int thread,
         forward_rows(job, parameters, inputs, first, first + n, 0,
                      scratch_of(job, thread, parameters), out)
         if not job.as_logits:
-            _apply_output(job, n, m, out)
+            apply_output(job, n, m, out)
         row += n

@@ -107,7 +107,13 @@ class NumberLearner(TargetLearner):
 
 
 def _as_float64(name: str, y: Any) -> NDArray[np.float64]:
-    numbers: NDArray[np.float64] = check_array(
-        y, ensure_2d=False, dtype=np.float64, input_name=name
-    )
+    dtype = np.asarray(y).dtype
+    if dtype.kind in "Mm":  # NumPy would convert times to numbers of an arbitrary unit
+        raise TypeError(f"{name} must be numbers, got {dtype}")
+    try:
+        numbers: NDArray[np.float64] = check_array(
+            y, ensure_2d=False, dtype=np.float64, input_name=name
+        )
+    except TypeError as error:  # of an object that is no number
+        raise TypeError(f"{name} must be numbers: {error}") from None
     return numbers
