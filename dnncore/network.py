@@ -526,7 +526,7 @@ class Network:
         """
         arguments.check_forward(self, forward)
         if (dz is None) == (d_outputs is None):
-            raise ValueError("exactly one of dz and d_outputs must be given")
+            raise TypeError("exactly one of dz and d_outputs must be given")
         if dz is not None:
             dz = arguments.like_outputs(self, "dz", dz, forward)
         else:
@@ -585,12 +585,12 @@ class Network:
         (2, 4)
         """
         if (y is None) == (output is None):
-            raise ValueError("exactly one of y and output must be given")
+            raise TypeError("exactly one of y and output must be given")
         if y is not None:
             options: dict[str, Any] = {"loss": loss, "huber_delta": huber_delta}
             return self.gradients(X, y, sample_weight=sample_weight, **options).dx
         if sample_weight is not None or loss is not None:
-            raise ValueError("sample_weight and loss require y")
+            raise TypeError("sample_weight and loss require y")
         forward = self.forward(X)
         weights = arguments.weights_of_outputs(self, output, forward)
         return self.backward(forward, d_outputs=weights).dx

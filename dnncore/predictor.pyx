@@ -330,6 +330,7 @@ cdef class Predictor:
         cdef size_t version
         cdef bint finite
         parameters, mean, scale = network.parameters, network.mean_, network.scale_
+        # The architecture fits; this protects the memory from objects that only resemble a network.
         if not usable_as_it_is(parameters, self._typenum, self._n_parameters, False):
             raise TypeError(f"network must be a Network, got {type(network).__name__}")
         source.parameters = cnp.PyArray_DATA(parameters)
