@@ -69,7 +69,8 @@ typedef enum dnn_loss { DNN_BINARY_CROSS_ENTROPY, DNN_SQUARED_ERROR, DNN_HUBER }
  *             w -= rate * m / (sqrt(v) + epsilon); `rate` includes the bias correction
  *   ADAMW:    as ADAM, but w -= rate * m / (sqrt(v) + epsilon) + shrink * w, with the decoupled
  *             weight decay `shrink`; `rate` and `epsilon` include the bias correction
- *   GRADIENT: state1 = g; w stays as it is */
+ *   GRADIENT: state1 = g; w stays as it is
+ * A state v or m below the smallest normal number becomes 0. */
 typedef enum dnn_update {
     DNN_SGD,
     DNN_MOMENTUM,
