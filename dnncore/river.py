@@ -1,4 +1,7 @@
-"""Networks for river: estimators that learn from a stream of dicts, one at a time."""
+"""Estimators for river, which learn from a stream of dicts.
+
+They need the extra: ``pip install 'dnncore[river]'``.
+"""
 
 from __future__ import annotations
 
@@ -33,8 +36,9 @@ class NetworkClassifier(base.MiniBatchClassifier):  # type: ignore[misc]
 
     Parameters
     ----------
-    hidden_layer_sizes : tuple of int, default=(100,)
-        Number of units in each hidden layer.
+    hidden_layer_sizes : sequence of int, default=(100,)
+        Number of units in each hidden layer; ``[]`` gives a linear model (river cannot clone
+        an empty tuple).
     activation : str, default='relu'
         Activation function of the hidden layers, as in :class:`dnncore.Network`.
     solver : SGD, Adam or AdamW, default=None
@@ -81,7 +85,7 @@ class NetworkClassifier(base.MiniBatchClassifier):  # type: ignore[misc]
 
     def __init__(
         self,
-        hidden_layer_sizes: tuple[int, ...] = (100,),
+        hidden_layer_sizes: Sequence[int] = (100,),
         activation: str = "relu",
         solver: SGD | Adam | None = None,
         norm: bool = True,
@@ -198,8 +202,9 @@ class NetworkRegressor(base.MiniBatchRegressor):  # type: ignore[misc]
 
     Parameters
     ----------
-    hidden_layer_sizes : tuple of int, default=(100,)
-        Number of units in each hidden layer.
+    hidden_layer_sizes : sequence of int, default=(100,)
+        Number of units in each hidden layer; ``[]`` gives a linear model (river cannot clone
+        an empty tuple).
     activation : str, default='relu'
         Activation function of the hidden layers, as in :class:`dnncore.Network`.
     solver : SGD, Adam or AdamW, default=None
@@ -231,7 +236,7 @@ class NetworkRegressor(base.MiniBatchRegressor):  # type: ignore[misc]
 
     def __init__(
         self,
-        hidden_layer_sizes: tuple[int, ...] = (100,),
+        hidden_layer_sizes: Sequence[int] = (100,),
         activation: str = "relu",
         solver: SGD | Adam | None = None,
         norm: bool = True,

@@ -27,6 +27,8 @@ ABOUT = {
     "classifier": "DNNClassifier",
     "regressor": "DNNRegressor",
     "tabular": "TabularClassifier, TabularRegressor, TableEncoder",
+    "river": "NetworkClassifier, NetworkRegressor",
+    "_river": "rows from dicts, networks that grow",
     "_estimators": "shared by both: validation, targets, parameters, fit, scoring",
     "training": "public names of the trainer",
     "blocks": "NPY and Parquet files for fit_blocks",

@@ -48,7 +48,7 @@ numpydoc_xref_param_type = False
 
 nitpicky = True
 # References to other projects are not resolved: that would require downloading their inventories.
-nitpick_ignore_regex = [("py:.*", r"(numpy|scipy|sklearn|matplotlib|torch)\..*")]
+nitpick_ignore_regex = [("py:.*", r"(numpy|scipy|sklearn|matplotlib|torch|river)\..*")]
 # Unqualified references between functions of dnncore.modelfile, such as in dnncore.load.
 nitpick_ignore = [("py:func", "load"), ("py:func", "save")]
 

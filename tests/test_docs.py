@@ -200,6 +200,8 @@ def write_tables(folder):
 @pytest.mark.parametrize("script", EXAMPLES, ids=name_of)
 def test_an_example_draws(script, tmp_path, monkeypatch):
     pyplot = pytest.importorskip("matplotlib.pyplot")
+    for module in re.findall(r"^(?:from|import) (gymnasium|river)\b", script.read_text(), re.M):
+        pytest.importorskip(module)
     monkeypatch.chdir(tmp_path)
     monkeypatch.setattr(pyplot, "show", lambda: None)
     pyplot.switch_backend("Agg")

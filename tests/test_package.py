@@ -23,7 +23,8 @@ def test_import_takes_no_optional_package():
         """
         import sys, json, dnncore
         import dnncore.kernels, dnncore.network, dnncore.training, dnncore.reference
-        optional = ("sklearn", "matplotlib", "pandas", "rich", "safetensors", "pyarrow", "joblib")
+        optional = ("sklearn", "matplotlib", "pandas", "rich", "safetensors", "pyarrow", "joblib",
+                    "river")
         print(json.dumps([name for name in optional if name in sys.modules]))
         """
     )
