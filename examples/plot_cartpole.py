@@ -2,13 +2,12 @@
 An agent: PPO on CartPole
 =========================
 
-A cart balances a pole: four numbers describe the state, and the action is to push left or right. The
-agent learns with proximal policy optimisation (PPO; Schulman et al. 2017): one network gives the
+A cart balances a pole: four numbers describe the state, and the action is to push left or right.
+The agent learns by proximal policy optimisation (PPO; Schulman et al. 2017): one network gives the
 probabilities of the actions, another one estimates the return. The loss of PPO is not one of
 :class:`dnncore.training.Trainer`, so `forward` and `backward` make the steps: what lies between is
-NumPy. Hyper-parameters are those of `stable-baselines3
-<https://github.com/DLR-RM/rl-baselines3-zoo>`_ for this task; ``benchmarks/agents.py`` compares the
-time.
+NumPy. The hyper-parameters are those of the `zoo of stable-baselines3
+<https://github.com/DLR-RM/rl-baselines3-zoo>`_; ``benchmarks/agents.py`` compares the time.
 """
 
 import time
@@ -31,7 +30,8 @@ GAMMA, LAMBDA = 0.98, 0.8
 
 
 def trainer(n_outputs, output, seed):
-    network = Network((4, 64, 64, n_outputs), dtype="f4", activation="tanh", output=output, seed=seed)
+    sizes = 4, 64, 64, n_outputs
+    network = Network(sizes, dtype="f4", activation="tanh", output=output, seed=seed)
     for b in network.intercepts_:
         b[...] = 0.0
     solver = Adam(LEARNING_RATE, epsilon=1e-5)
@@ -41,7 +41,7 @@ def trainer(n_outputs, output, seed):
 # %%
 # The loss of the policy is the mean of ``-min(r A, clip(r, 1 - c, 1 + c) A)``, where r is the
 # probability of the action divided by that at the time of the action, and A the advantage. Its
-# derivative with respect to the logits is ``-r A (onehot - p) / n``, and 0 for a row that is clipped.
+# derivative with respect to the logits is ``r A (p - onehot) / n``, and 0 for a row that is clipped.
 
 
 def learn_policy(policy, states, actions, old_p, advantages, clip):
@@ -109,7 +109,8 @@ def rollout(environments, policy, critic, rng):
             + GAMMA * LAMBDA * goes_on * advantage
         )  # fmt: skip
         advantages[t], following = advantage, values[t]
-    return states.reshape(-1, 4), *(x.ravel() for x in (actions, p, advantages, advantages + values))
+    flat = [x.ravel() for x in (actions, p, advantages, advantages + values)]
+    return states.reshape(-1, 4), *flat
 
 
 def train(seed):

@@ -50,7 +50,8 @@ def test_weights_and_the_state_of_the_solver_are_kept(solver):
     new, after = model.trainer.network, model.trainer.state_dict()
     assert new.layer_sizes == (6, 6, 3)
     assert (after["steps"], after["learning_rate"]) == (20, 0.005)
-    vectors = [(old.parameters, new.parameters), *zip(before["vectors"], after["vectors"])]
+    states = zip(before["vectors"], after["vectors"], strict=True)
+    vectors = [(old.parameters, new.parameters), *states]
     for i, (small, large) in enumerate(vectors):
         for W, larger in zip(old.views(small)[0], new.views(large)[0], strict=True):
             np.testing.assert_array_equal(larger[: W.shape[0], : W.shape[1]], W)
