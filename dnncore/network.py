@@ -16,7 +16,15 @@ from ._core.engine import SCORING_ROWS, Engine, input_rows
 from ._core.labels import Labels, labels, targets
 from ._core.memory import aligned_zeros
 from ._core.moments import Moments as Moments  # public here: an attribute of networks
-from ._core.names import ACTIVATIONS, NOT_OF_OUTPUT, OUTPUTS, check_loss
+from ._core.names import (
+    ACTIVATIONS,
+    NOT_OF_OUTPUT,
+    OUTPUTS,
+    REGRESSION_OUTPUTS,
+    TARGET_INTERVALS,
+    check_loss,
+    loss_parameters,
+)
 from ._core.parameters import ParameterLayout
 from ._core.piecewise_linear import EmbeddingParameters as EmbeddingParameters  # public here
 from ._core.piecewise_linear import PiecewiseLinear as PiecewiseLinear
@@ -98,10 +106,13 @@ class Network:
     activation : str, default='logistic'
         Activation function of the hidden layers: 'logistic', 'tanh', 'relu', 'selu', 'silu'
         (also called swish), 'gelu' (the exact one, with erf), 'mish' or 'identity'.
-    output : {'softmax', 'logistic', 'identity'}, default='softmax'
+    output : {'softmax', 'logistic', 'identity', 'exp', 'sorted'}, default='softmax'
         Output function, which also determines the loss: 'softmax' for the probabilities of
         mutually exclusive classes (cross-entropy), 'logistic' for an independent probability per
-        output (binary cross-entropy), 'identity' for regression (squared error or Huber loss).
+        output (binary cross-entropy). For regression: 'identity' (squared error, Huber loss or
+        absolute error), 'exp' for the mean of counts and other non-negative targets (Poisson
+        deviance), 'sorted' for quantiles of one target (quantile loss), where sorting the outputs
+        of a row ensures that no quantile is above a higher one.
     missing : sequence of int, optional
         Features with a missing indicator: an additional input, after the features, that is 1 if
         the value is missing and 0 otherwise. If given (it may be empty), NaN denotes a missing
@@ -322,7 +333,7 @@ class Network:
     # --------------------------------------------------------------------------- scoring
 
     def predict_proba(self, X: Any, *, n_threads: int | None = None) -> NDArray[Any]:
-        """Compute the outputs for the rows of X: probabilities, unless the output is 'identity'.
+        """Compute the outputs for the rows of X: probabilities, or numbers of a regression.
 
         Parameters
         ----------
@@ -376,8 +387,9 @@ class Network:
         classes : array (n_outputs,), optional
             Labels of the outputs. By default, 0, 1, ...
         target_mean, target_scale : array (n_outputs,), optional
-            Mean and scale of the targets: the outputs become ``z * target_scale + target_mean``.
-            They are folded into the last layer. Only allowed if the output is 'identity'.
+            Mean and scale of the targets: the logits become ``z * target_scale + target_mean``.
+            They are folded into the last layer, before the output function. Only allowed for a
+            regression.
 
         Returns
         -------
@@ -396,8 +408,11 @@ class Network:
             b = self.intercepts_[0].astype(np.float64) - self.mean_.astype(np.float64) @ W
             coefs[0][:n], intercepts[0][...] = W, b
         if target_mean is not None or target_scale is not None:
-            if self.output != "identity":
-                raise ValueError("target_mean and target_scale require output='identity'")
+            if self.output not in REGRESSION_OUTPUTS:
+                raise ValueError(
+                    f"target_mean and target_scale require one of the outputs {REGRESSION_OUTPUTS}"
+                    f", got {self.output!r}"
+                )
             coefs, intercepts = self.views(parameters)
             mean = self._of_outputs("target_mean", target_mean, 0.0)
             scale = self._of_outputs("target_scale", target_scale, 1.0)
@@ -445,14 +460,18 @@ class Network:
         alpha: float = 0.0,
         loss: str | None = None,
         huber_delta: float = 1.0,
+        quantiles: Sequence[float] | None = None,
     ) -> float:
         """Compute the mean loss of the rows, plus the L2 penalty.
 
         ``(1 / sum w) sum_rows w loss(row) + alpha / (2 sum w) sum W^2``
 
         where the loss of a row is ``-sum_i L_i log p_i`` for output 'softmax',
-        ``-sum_i (Y_i log p_i + (1 - Y_i) log(1 - p_i))`` for 'logistic', and
-        ``sum_i (z_i - Y_i)^2 / 2`` or the Huber loss for 'identity'.
+        ``-sum_i (Y_i log p_i + (1 - Y_i) log(1 - p_i))`` for 'logistic';
+        ``sum_i (z_i - Y_i)^2 / 2``, the Huber loss or ``sum_i |z_i - Y_i|`` for 'identity';
+        half the Poisson deviance, ``sum_i (Y_i log(Y_i / p_i) - Y_i + p_i)``, for 'exp'; and the
+        quantile loss of the logits, ``sum_i max(q_i (Y_i - z_i), (1 - q_i) (z_i - Y_i))``, for
+        'sorted'.
 
         Parameters
         ----------
@@ -460,16 +479,21 @@ class Network:
             Input rows.
         y : integer array (n,) or array (n, n_outputs) of the dtype of the network
             For output 'softmax', class indices or soft labels (class probabilities of each row).
-            Otherwise, the targets Y, of shape (n, n_outputs) or, for one output, (n,).
+            Otherwise, the targets Y, of shape (n, n_outputs) or, for one output, (n,): in [0, 1]
+            for 'logistic', non-negative for 'exp'. For 'sorted', (n,) is one target for all
+            outputs.
         sample_weight : array (n,), optional
             Weights w of the rows, non-negative and not all zero. By default, all are 1.
         alpha : float, default=0.0
             L2 penalty of the weights (not of the biases).
         loss : str, optional
             Loss function: 'cross_entropy' for output 'softmax', 'binary_cross_entropy' for
-            'logistic', 'squared_error' (the default) or 'huber' for 'identity'.
+            'logistic', 'squared_error' (the default), 'huber' or 'absolute_error' for 'identity',
+            'poisson' for 'exp', 'quantile' for 'sorted'.
         huber_delta : float, default=1.0
             Residual at which the Huber loss becomes linear.
+        quantiles : sequence of n_outputs floats, optional
+            Levels q of the quantiles that 'quantile' requires, within (0, 1), in ascending order.
 
         Returns
         -------
@@ -478,7 +502,9 @@ class Network:
         logits = self.decision_function(X)
         labels = self.check_labels(y, sample_weight, logits.shape[0])
         alpha = check.number("alpha", alpha, low=0.0)
-        return self.mean_loss(logits, labels, alpha=alpha, loss=loss, huber_delta=huber_delta)
+        return self.mean_loss(
+            logits, labels, alpha=alpha, loss=loss, huber_delta=huber_delta, quantiles=quantiles
+        )
 
     def gradients(
         self,
@@ -489,12 +515,13 @@ class Network:
         alpha: float = 0.0,
         loss: str | None = None,
         huber_delta: float = 1.0,
+        quantiles: Sequence[float] | None = None,
     ) -> Gradients:
         """Compute the loss and its gradients by back-propagation, layer by layer.
 
         Parameters
         ----------
-        X, y, sample_weight, alpha, loss, huber_delta
+        X, y, sample_weight, alpha, loss, huber_delta, quantiles
             As in :meth:`loss`.
 
         Returns
@@ -504,7 +531,9 @@ class Network:
         X = self.check_rows(X)
         labels = self.check_labels(y, sample_weight, X.shape[0])
         alpha = check.number("alpha", alpha, low=0.0)
-        return self.back_propagate(X, labels, alpha=alpha, loss=loss, huber_delta=huber_delta)
+        return self.back_propagate(
+            X, labels, alpha=alpha, loss=loss, huber_delta=huber_delta, quantiles=quantiles
+        )
 
     # ---------------------------------------------------------------------------- saving
 
@@ -543,7 +572,8 @@ class Network:
         arguments = (y, sample_weight, (n, self.layer_sizes[-1]), "X and the network", self.dtype)
         if self.output == "softmax":
             return labels("y", *arguments)
-        return targets("y", *arguments, probabilities=self.output == "logistic")
+        interval = TARGET_INTERVALS.get(self.output)
+        return targets("y", *arguments, interval=interval, shared=self.output == "sorted")
 
     def adopt_moments(self, moments: Moments) -> None:
         """Set the mean and scale of the input standardisation to those of `moments`."""
@@ -574,14 +604,13 @@ class Network:
         labels: Labels,
         *,
         alpha: float = 0.0,
-        loss: str | None = None,
-        huber_delta: float = 1.0,
+        **loss_options: Any,
     ) -> float:
         """Compute the loss as :meth:`loss` does, from validated labels and logits.
 
-        The logits are overwritten.
+        The logits are overwritten. The options of the loss are those of :meth:`loss`.
         """
-        value, _ = self._loss_and_delta(logits, labels, loss, huber_delta, out=logits)
+        value, _ = self._loss_and_delta(logits, labels, out=logits, **loss_options)
         return value + self.penalty(alpha * labels.inverse_total)
 
     def back_propagate(
@@ -590,14 +619,13 @@ class Network:
         labels: Labels,
         *,
         alpha: float,
-        loss: str | None,
-        huber_delta: float,
+        **loss_options: Any,
     ) -> Gradients:
         """Compute the gradients as :meth:`gradients` does, for validated rows and labels."""
         forward = self._forward(X)
         logits = forward.z[-1]
         decay = alpha * labels.inverse_total
-        value, dz = self._loss_and_delta(logits, labels, loss, huber_delta)
+        value, dz = self._loss_and_delta(logits, labels, **loss_options)
         flat = np.empty_like(self.parameters)
         coefs, intercepts = self.views(flat)
         deltas = [dz]
@@ -642,16 +670,19 @@ class Network:
         self,
         logits: NDArray[Any],
         labels: Labels,
-        loss: str | None,
-        huber_delta: float,
         out: NDArray[Any] | None = None,
+        loss: str | None = None,
+        huber_delta: float = 1.0,
+        quantiles: Sequence[float] | None = None,
     ) -> tuple[float, NDArray[Any]]:
         """Return the mean loss and its gradient with respect to the logits."""
         options: dict[str, Any] = {"sample_weight": labels.weight, "out": out}
         loss = check_loss(loss, self.output)
-        huber_delta = check.number("huber_delta", huber_delta, low=0.0, low_open=True)
+        parameters = loss_parameters(loss, logits.shape[1], huber_delta, quantiles)
         if loss == "huber":
-            options["delta"] = huber_delta
+            options["delta"] = parameters[0]
+        elif loss == "quantile":
+            options["quantiles"] = parameters
         targets = labels.L if labels.label is None else labels.label
         return _LOSS_KERNELS[loss](logits, targets, **options)
 
@@ -664,7 +695,12 @@ class Network:
         return dx
 
 
-def _identity(z: NDArray[Any]) -> NDArray[Any]:
+def apply_output(output: str, logits: NDArray[Any]) -> NDArray[Any]:
+    """Apply an output function to logits (n, n_outputs), in place."""
+    return _FUNCTIONS[output](logits, out=logits)
+
+
+def _identity(z: NDArray[Any], out: NDArray[Any] | None = None) -> NDArray[Any]:
     return z
 
 
@@ -682,6 +718,8 @@ _FUNCTIONS: dict[str, Callable[..., NDArray[Any]]] = {
     "mish": kernels.mish,
     "identity": _identity,
     "softmax": kernels.softmax,
+    "exp": kernels.exp,
+    "sorted": kernels.sort_rows,
 }
 _BACKWARD: dict[str, Callable[..., NDArray[Any]]] = {
     "logistic": kernels.sigmoid_backward,
@@ -698,4 +736,7 @@ _LOSS_KERNELS: dict[str, Callable[..., tuple[float, NDArray[Any]]]] = {
     "binary_cross_entropy": kernels.sigmoid_cross_entropy,
     "squared_error": kernels.squared_error,
     "huber": kernels.huber_error,
+    "absolute_error": kernels.absolute_error,
+    "poisson": kernels.poisson_deviance,
+    "quantile": kernels.quantile_error,
 }

@@ -26,8 +26,8 @@ cdef class Predictor:
     cdef const void* _packed_embedding_data
     cdef int _typenum, _activation, _output
 
-    # Compute the outputs (n, n_outputs) for n contiguous rows x (n, n_features): probabilities,
-    # unless the output is 'identity'. Call the function for the dtype of the predictor. It may be
+    # Compute the outputs (n, n_outputs) for n contiguous rows x (n, n_features): probabilities, or
+    # numbers of a regression. Call the function for the dtype of the predictor. It may be
     # called from any number of threads at the same time. Returns 0, or -1 if memory allocation
     # fails; only wide layers or many rows need memory.
     cdef int score_f32(self, Py_ssize_t n, const float* x, float* out) noexcept nogil

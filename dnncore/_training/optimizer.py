@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from .._core import checks as check
 from .._core.engine import Engine
 from .._core.memory import aligned_zeros
-from .._core.names import ENGINES, check_loss
+from .._core.names import ENGINES, check_loss, loss_parameters
 from .._core.threads import blas_for, threads_for_training, use_builtin
 from ..network import Network
 from .settings import check_layer_factors
@@ -37,7 +37,7 @@ class Optimizer:
 
     This is the part of a :class:`dnncore.training.Trainer` that the loops of a fit use. It expects
     checked rows. The trainer is public and this class is not, so a member for the loops alone has a
-    leading underscore: `_steps`, `_n_steps`, `_train_epoch` and `_loss_of`.
+    leading underscore: `_steps`, `_n_steps`, `_train_epoch`, `_loss_of` and `_loss_options`.
 
     Parameters
     ----------
@@ -81,6 +81,7 @@ class Optimizer:
         engine: str = "auto",
         loss: str | None = None,
         huber_delta: float = 1.0,
+        quantiles: Sequence[float] | None = None,
         dropout: float = 0.0,
         layer_factors: Sequence[tuple[float, float, float]] | None = None,
     ) -> None:
@@ -95,7 +96,10 @@ class Optimizer:
         self.shuffle = shuffle
         self.engine = check.choice("engine", engine, ENGINES)
         self.loss = check_loss(loss, self.network.output)
-        self.huber_delta = check.number("huber_delta", huber_delta, low=0.0, low_open=True)
+        self._loss_parameters = np.array(
+            loss_parameters(self.loss, self.network.layer_sizes[-1], huber_delta, quantiles)
+        )
+        self.huber_delta, self.quantiles = float(huber_delta), quantiles
         self.dropout = check.number("dropout", dropout, low=0.0, high=1.0, high_open=True)
         self.layer_factors = check_layer_factors(
             layer_factors, len(self.network.coefs_) + (self.network.embedding is not None)
@@ -116,6 +120,12 @@ class Optimizer:
                 aligned_zeros(self.network.n_parameters, self.network.dtype)
                 for _ in range(N_STATES[solver.update])
             ]
+
+    @property
+    def _loss_options(self) -> dict[str, Any]:
+        """The arguments of :meth:`dnncore.Network.loss` that select the loss."""
+        names = ("loss", "huber_delta", "quantiles")
+        return {name: getattr(self, name) for name in names}
 
     # ------------------------------------------------------------------------------ steps
 
@@ -180,7 +190,7 @@ class Optimizer:
                 piece.X, piece.label, piece.L, piece.weight, piece.order,
                 self.solver.update, state1, state2,
                 rate=self.learning_rate, rates=rates, alpha=self.alpha, steps_before=self._steps,
-                loss=self.loss, huber_delta=self.huber_delta, dropout=self.dropout,
+                loss=self.loss, loss_parameters=self._loss_parameters, dropout=self.dropout,
                 dropout_seed=self._dropout_seed or 0, time_left=time_left,
                 loss_before=loss_before, **self.solver.constants,
             )  # fmt: skip
@@ -212,7 +222,7 @@ class Optimizer:
                     logits = self.network.logits(X)
                     total += labels.total
                     loss += labels.total * self.network.mean_loss(
-                        logits, labels, loss=self.loss, huber_delta=self.huber_delta
+                        logits, labels, **self._loss_options
                     )
         return loss / total + self.network.penalty(self.alpha / total)
 

@@ -134,12 +134,17 @@ def _labels(network: Network, n: int) -> NDArray[Any]:
         return random.integers(n_outputs, size=n)
     if network.output == "logistic":
         return random.integers(2, size=(n, n_outputs)).astype(network.dtype)
+    if network.output == "exp":
+        return random.poisson(1.0, size=(n, n_outputs)).astype(network.dtype)
     return random.standard_normal((n, n_outputs)).astype(network.dtype)
 
 
 def _training(network: Network, batch_size: int, threads: int) -> Task:
     """Seconds per step, averaged over an epoch."""
-    trainer = Trainer(network, seed=0, batch_size=batch_size, n_threads=threads)
+    levels = np.linspace(0.0, 1.0, network.layer_sizes[-1] + 2)[1:-1]  # used by a loss of quantiles
+    trainer = Trainer(
+        network, seed=0, batch_size=batch_size, n_threads=threads, quantiles=levels.tolist()
+    )
     X = np.resize(_random_rows(network, batch_size), (batch_size, network.n_features))
     y = _labels(network, batch_size)
     trainer.run_epoch(X, y)
