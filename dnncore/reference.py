@@ -988,7 +988,7 @@ def poisson_deviance(
     m = exp(z)
     log_m = z.clip(max=np.log(np.finfo(z.dtype).max))
     with np.errstate(over="ignore"):
-        losses = special.xlogy(Y, Y) - Y * log_m + (m - Y)
+        losses = np.maximum(special.xlogy(Y, Y) - Y * log_m + (m - Y), 0)
         dz = w[:, np.newaxis].astype(z.dtype) * (m - Y)
     return _weighted_loss(w, losses), _result(dz, out)
 

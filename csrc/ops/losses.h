@@ -168,7 +168,8 @@ INLINE double loss_one(dnn_loss loss, real parameter, real z, real y, real *resi
         const real m = exp_finite(z), log_y = log_one(y > 0 ? y : REAL(1.0));
         const real log_m = z > LOG_MAX ? LOG_MAX : z;
         *residual = m - y;
-        return (double)y * ((double)log_y - (double)log_m) + ((double)m - (double)y);
+        const double deviance = (double)y * ((double)log_y - (double)log_m) + ((double)m - (double)y);
+        return deviance < 0.0 ? 0.0 : deviance; /* by rounding */
     }
     if (loss == DNN_BINARY_CROSS_ENTROPY) {
         const real e = exp_one(-FABS(z), 1);

@@ -19,6 +19,7 @@ from .._estimators.interface import (
     TabularModel,
     adopt_trainer,
     check_params,
+    loss_options_of,
     restore,
     restore_tabular,
     restored_history,
@@ -214,7 +215,10 @@ def _estimator(network: Network, metadata: Metadata, tensors: Tensors) -> Estima
     )
     if "solver" in metadata:
         vectors = [tensors[f"solver.state.{i}"] for i in range(metadata["solver"]["n_vectors"])]
-        adopt_trainer(model, _solver.build(network, model.history_, metadata["solver"], vectors))
+        trainer = _solver.build(
+            network, model.history_, metadata["solver"], vectors, loss_options_of(model)
+        )
+        adopt_trainer(model, trainer)
     return model
 
 

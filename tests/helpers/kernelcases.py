@@ -202,8 +202,10 @@ def error_bounds(
         case "poisson_deviance":
             w = shares(arguments, n)
             m_plus_Y = reference.exp(first) + A["Y"].astype(float)
-            terms = m_plus_Y + A["Y"] * (np.abs(np.log(np.where(A["Y"] > 0, A["Y"], 1))) + A["z"])
-            magnitudes = (w @ terms.sum(axis=1), w[:, np.newaxis] * m_plus_Y)
+            log_Y = np.abs(np.log(np.where(A["Y"] > 0, A["Y"], 1)))
+            with np.errstate(over="ignore"):
+                terms = m_plus_Y + A["Y"] * (log_Y + A["z"])
+                magnitudes = (w @ terms.sum(axis=1), w[:, np.newaxis] * m_plus_Y)
             n_terms = (m, 0)
         case "squared_error" | "huber_error" | "absolute_error" | "quantile_error":
             n_terms = (m, 0)

@@ -15,13 +15,16 @@ from kernelcases import (
     each_case,
     each_dtype,
     each_unweighted_case,
+    loss_options,
     make_arguments,
 )
 
 
 def float_names(case: tuple[str, ...], arguments: dict[str, np.ndarray]) -> list[str]:
     return [
-        name for name, x in arguments.items() if x.dtype.kind == "f" and name != "sample_weight"
+        name
+        for name, x in arguments.items()
+        if x.dtype.kind == "f" and name not in ("sample_weight", "quantiles")
     ]
 
 
@@ -50,7 +53,10 @@ def test_mixed_types_are_refused(case, dtype, module):
 @each_case
 def test_wrong_shapes_are_refused(case, module):
     arguments = make_arguments(case, 5, 17, np.float32)
+    arguments.pop("quantiles", None)  # has a test of its own
+    options = loss_options(case[0], 17)
     first, *others = arguments
+    arguments |= options
     for name in others:
         x = arguments[name]
         wrong = [x[:-1], np.concatenate([x, x[:1]])]

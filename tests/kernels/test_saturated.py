@@ -87,8 +87,8 @@ def test_saturated_output_losses(m, dtype):
             loss, dz = getattr(kernels, name)(**arguments)
             assert np.all(np.isfinite(dz)), name
             if name == "poisson_deviance" and m > 1 and not np.isfinite(loss):
-                assert dtype is np.float64  # the sum of several largest numbers
-                assert np.sum(row > 709) > 1
+                assert dtype is np.float64  # the sum of the largest number and others
+                assert np.any(row > 709)
                 continue
             if name != "squared_error":
                 assert 0 <= loss < np.inf, name
