@@ -1101,7 +1101,7 @@ def _within(name: str, x: NDArray[Real], high: float) -> NDArray[Real]:
 def _levels(quantiles: Sequence[float], z: NDArray[Real]) -> NDArray[Real]:
     if isinstance(quantiles, str) or not isinstance(quantiles, Iterable):
         raise TypeError(f"quantiles must be a sequence of numbers, got {quantiles!r}")
-    levels = list(quantiles)
+    levels: list[float] = list(quantiles)
     if any(isinstance(q, (bool, np.bool_)) or not isinstance(q, numbers.Real) for q in levels):
         raise TypeError(f"quantiles must be numbers, got {quantiles!r}")
     if len(levels) != z.shape[1]:

@@ -128,9 +128,7 @@ def test_quantiles_cover_their_share():
     np.testing.assert_allclose((y[:, None] <= predictions).mean(axis=0), levels, atol=0.03)
     width = predictions[:, -1] - predictions[:, 0]
     assert width[X[:, 0] > 0.9].mean() > 2 * width[X[:, 0] < 0.1].mean()
-    expected = [
-        d2_pinball_score(y, p, alpha=q) for p, q in zip(predictions.T, levels, strict=True)
-    ]
+    expected = [d2_pinball_score(y, p, alpha=q) for p, q in zip(predictions.T, levels, strict=True)]
     assert model.score(X, y) == pytest.approx(np.mean(expected), rel=1e-12)
     assert model.score(X, y) > 0.1
 
@@ -174,7 +172,7 @@ def test_other_quantiles_need_another_network():
     X, y = learnable_numbers()
     model = DNNRegressor("quantile", **OPTIONS).fit(X, y)
     model.set_params(quantiles=(0.2, 0.8))
-    with pytest.raises(ValueError, match="quantiles must be 2 numbers|quantiles must be 3 numbers"):
+    with pytest.raises(ValueError, match="quantiles must be 3 numbers"):
         model.partial_fit(X, y)
     model.set_params(quantiles=(0.2, 0.5, 0.8)).partial_fit(X, y)
 

@@ -58,7 +58,7 @@ class Engine:
         weight_decay: float = 0.0,
         rates: NDArray[float64] | None = None,
         loss: str = "cross_entropy",
-        loss_parameters: NDArray[np.float64] | None = None,
+        loss_parameters: NDArray[float64] | None = None,
         dropout: float = 0.0,
         dropout_seed: int = 0,
         time_left: float = ...,

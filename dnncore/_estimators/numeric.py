@@ -45,7 +45,9 @@ class NumberTargets(Targets):
     ) -> NDArray[Any]:
         columns = y.reshape(len(y), -1)
         mean, scale = self._learnt.mean, self._learnt.scale
-        encoded = columns / np.exp(mean) if self._learnt.output == "exp" else (columns - mean) / scale
+        encoded = (
+            columns / np.exp(mean) if self._learnt.output == "exp" else (columns - mean) / scale
+        )
         return np.ascontiguousarray(encoded, dtype=dtype)
 
     def output(self) -> tuple[int, str]:

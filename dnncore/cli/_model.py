@@ -113,8 +113,8 @@ class LoadedModel:
         CommandError
             If the file does not have them.
         """
-        levels: tuple[float, ...] = self.estimator("the evaluation of quantiles").quantiles
-        return levels
+        model: Any = self.estimator("the evaluation of quantiles")
+        return tuple(model.quantiles)
 
     def score(self, X: NDArray[Any]) -> Scored:
         """Predict for some rows, with the network that every kind of model has."""

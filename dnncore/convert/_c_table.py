@@ -170,7 +170,9 @@ class TableCSource(CSource):
     for (j = 0; j < MACRO_N_OUTPUTS; j++) out[j] = total[j] / (REAL){len(table.networks)};{units}
 }}"""
         )
-        outputs = 0 if table.output in REGRESSION_OUTPUTS else table.n_outputs * table.dtype.itemsize
+        outputs = (
+            0 if table.output in REGRESSION_OUTPUTS else table.n_outputs * table.dtype.itemsize
+        )
         return stack * self.dtype.itemsize + outputs
 
     def _write_encoding(self) -> list[str]:

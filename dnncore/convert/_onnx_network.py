@@ -34,16 +34,16 @@ def append_layers(graph: Graph, description: Description, a: str) -> str:
     return a
 
 
-def append_output(
-    graph: Graph, output: str, z: str, dtype: np.dtype[Any], n_outputs: int
-) -> str:
+def append_output(graph: Graph, output: str, z: str, dtype: np.dtype[Any], n_outputs: int) -> str:
     """Append an output function, and return the name of the outputs."""
     if output == "softmax":
         return graph.add("Softmax", z, axis=1)
     if output == "logistic":
         return graph.add("Sigmoid", z)
     if output == "exp":
-        return graph.add("Min", graph.add("Exp", z), graph.number(float(np.finfo(dtype).max), dtype))
+        return graph.add(
+            "Min", graph.add("Exp", z), graph.number(float(np.finfo(dtype).max), dtype)
+        )
     if output == "sorted":
         count = graph.constant("n_outputs", np.array([n_outputs], np.int64))
         return graph.add("TopK", z, count, axis=1, largest=0, n_unused=1)

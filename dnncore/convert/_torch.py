@@ -88,7 +88,12 @@ def to_torch(model: Model, *, logits: bool = False) -> torch.nn.Sequential:
         modules.append(Rescale(description.rescale.scale, description.rescale.mean))
     if not logits and description.output != "identity":
         softmax = torch.nn.Softmax(dim=-1)
-        functions = {"softmax": softmax, "logistic": torch.nn.Sigmoid(), "exp": Exp(), "sorted": Sort()}
+        functions = {
+            "softmax": softmax,
+            "logistic": torch.nn.Sigmoid(),
+            "exp": Exp(),
+            "sorted": Sort(),
+        }
         modules.append(functions[description.output])
     return torch.nn.Sequential(*modules)  # type: ignore[no-any-return, unused-ignore]
 

@@ -172,8 +172,9 @@ def test_poisson_deviance(dtype, cols):
     Y = (rng.poisson(3, z.shape) * rng.random(z.shape)).astype(dtype)
     wide_z, wide_Y = wide(z, Y)
     m, log_Y = np.exp(wide_z), np.log(np.where(Y > 0, wide_Y, 1))
-    exact, terms = wide_Y * (log_Y - wide_z) - wide_Y + m, m + wide_Y * (
-        1 + np.abs(log_Y) + np.abs(wide_z)
+    exact, terms = (
+        wide_Y * (log_Y - wide_z) - wide_Y + m,
+        m + wide_Y * (1 + np.abs(log_Y) + np.abs(wide_z)),
     )
     found = [kernels.poisson_deviance(z[[r]], Y[[r]]) for r in range(len(z))]
     loss, dz = np.array([loss for loss, _ in found]), np.concatenate([dz for _, dz in found])

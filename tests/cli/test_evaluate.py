@@ -104,7 +104,9 @@ def test_quantiles(dnncore_command):
     assert (status, out.splitlines()[0]) == (0, "prediction_0,prediction_1")
     rows = np.array([line.split(",") for line in out.splitlines()[1:]], float)
     np.testing.assert_allclose(rows, predicted, rtol=1e-6)
-    assert dnncore_command("train", "data.csv", "--resume", "model.safetensors", "--epochs", 1)[0] == 0
+    assert (
+        dnncore_command("train", "data.csv", "--resume", "model.safetensors", "--epochs", 1)[0] == 0
+    )
     model.network_.save("network")
     status, _, err = dnncore_command("evaluate", "network", "data.csv", "--target", "y")
     assert status != 0

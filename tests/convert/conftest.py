@@ -4,8 +4,8 @@ import numpy as np
 import pytest
 from hypothesis import strategies as st
 
-from dnncore._core.names import OUTPUTS
 from dnncore import Network, PiecewiseLinear
+from dnncore._core.names import OUTPUTS
 
 
 @pytest.fixture(scope="session")

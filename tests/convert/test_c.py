@@ -12,8 +12,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from samples import OTHER_LOSSES
 
-from dnncore._core.names import REGRESSION_OUTPUTS
 from dnncore import DNNClassifier, DNNRegressor, Network, to_c
+from dnncore._core.names import REGRESSION_OUTPUTS
 
 CC = next(filter(None, map(shutil.which, ("cc", "gcc", "clang"))), None)
 STRICT = ["-std=c99", "-Wall", "-Wextra", "-Werror", "-pedantic"]

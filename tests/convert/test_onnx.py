@@ -12,8 +12,8 @@ from samples import OTHER_LOSSES
 from sklearn.exceptions import NotFittedError
 
 import dnncore
-from dnncore._core.names import REGRESSION_OUTPUTS
 from dnncore import DNNClassifier, DNNRegressor, to_onnx
+from dnncore._core.names import REGRESSION_OUTPUTS
 
 onnx = pytest.importorskip("onnx")
 runtime = pytest.importorskip("onnxruntime")

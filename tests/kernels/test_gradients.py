@@ -353,7 +353,7 @@ def test_poisson_deviance(m, weighted, module):
     Y = Y.clip(0)
     others = make_weights(weighted, 3)
     numerical = jacobian(lambda z: module.poisson_deviance(z, Y, **others)[0], z)
-    loss, dz = module.poisson_deviance(z, Y, **others)
+    _, dz = module.poisson_deviance(z, Y, **others)
     terms = np.exp(z) + Y * (1 + np.abs(z) + np.abs(np.log(np.where(Y > 0, Y, 1))))
     assert_close(dz, numerical, terms.sum())
     np.testing.assert_allclose(
