@@ -51,8 +51,8 @@ TABULAR, NETWORK = "tabular", "network"  # values of --model
 # Options of only one kind of model.
 TABULAR_ONLY = ("members",)
 NETWORK_ONLY = (
-    "hidden", "loss", "quantiles", "missing", "dtype", "schedule", "solver", "alpha", "early_stopping",
-    "validation_fraction", "solver_state", "blocks", "resume",
+    "hidden", "loss", "quantiles", "missing", "dtype", "schedule", "solver", "alpha",
+    "early_stopping", "validation_fraction", "solver_state", "blocks", "resume",
 )  # fmt: skip
 # Options that cannot be changed when training is resumed.
 FIXED = (

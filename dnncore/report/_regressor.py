@@ -35,7 +35,7 @@ class RegressorReport:
     Attributes
     ----------
     truth, predicted, error : array (n, n_outputs)
-        Targets, predictions, and predictions minus targets. The target of quantiles is that of each.
+        Targets, predictions, and predictions minus targets. All quantiles have the same target.
     """
 
     def __init__(self, model: Any, rows: Rows, y: Any, n_cases: int) -> None:

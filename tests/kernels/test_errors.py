@@ -151,7 +151,7 @@ def test_negative_targets_of_poisson_deviance_are_refused(weights, module):
 )  # fmt: skip
 def test_bad_quantiles(quantiles, error, module):
     z = np.zeros((3, 2))
-    with pytest.raises(error, match="^quantiles"):
+    with pytest.raises(error, match=r"^quantiles"):
         module.quantile_error(z, z, quantiles)
 
 
