@@ -61,6 +61,7 @@ setup(
             extension("_core.engine", ["csrc/team.c"]),
             extension("predictor"),
             extension("table_predictor"),
+            extension("stepper"),
         ],
         compiler_directives=DIRECTIVES,
         shared_utility_qualified_name=f"dnncore.{SHARED}",

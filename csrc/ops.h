@@ -82,8 +82,17 @@ typedef enum dnn_loss {
  *   ADAM:     m = beta1 m + (1 - beta1) g;  v = beta2 v + (1 - beta2) g^2;
  *             w -= rate * m / (sqrt(v) + epsilon); `rate` includes the bias correction
  *   ADAMW:    as ADAM, but w -= rate * m / (sqrt(v) + epsilon) + shrink * w, with the decoupled
- *             weight decay `shrink`; `rate` and `epsilon` include the bias correction */
-typedef enum dnn_update { DNN_SGD, DNN_MOMENTUM, DNN_NESTEROV, DNN_ADAM, DNN_ADAMW } dnn_update;
+ *             weight decay `shrink`; `rate` and `epsilon` include the bias correction
+ *   GRADIENT: state1 = g; w stays as it is
+ * A state v or m below the smallest normal number becomes 0. */
+typedef enum dnn_update {
+    DNN_SGD,
+    DNN_MOMENTUM,
+    DNN_NESTEROV,
+    DNN_ADAM,
+    DNN_ADAMW,
+    DNN_GRADIENT
+} dnn_update;
 
 /* One step of a solver for a group of parameters. For biases, `decay` and `shrink` are 0. */
 typedef struct dnn_step {
@@ -235,6 +244,12 @@ typedef struct dnn_ops {
      *   IN  x (rows, cols)
      *   OUT out (rows, cols) */
     void (*sort_rows)(ptrdiff_t rows, ptrdiff_t cols, const void *x, void *out);
+
+    /* dx[i] = dout[j], where element i of x is element j of the sorted row.
+     *   IN  dout (rows, cols), x (rows, cols)
+     *   OUT dx (rows, cols), must not overlap the others */
+    void (*sort_rows_backward)(ptrdiff_t rows, ptrdiff_t cols, const void *dout, const void *x,
+                               void *dx);
 
     /* ------------------------------------------------------------------------------ losses
      *

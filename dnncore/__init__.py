@@ -9,33 +9,14 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-try:
-    from . import kernels
-except (ImportError, TypeError) as error:
-    # Cython compares the signatures of SciPy's BLAS functions with those at compile time; they
-    # differ in builds of SciPy with 64-bit BLAS integers.
-    if "cython_blas" in str(error):
-        raise ImportError(
-            "this build of dnncore cannot call the BLAS of the installed SciPy, which was built "
-            "with a different BLAS interface (64-bit integers?); install a standard build of "
-            f"SciPy, or build dnncore against this one: {error}"
-        ) from error
-    if getattr(error, "name", None) in (__name__, f"{__name__}.kernels"):
-        raise ImportError(
-            "the compiled modules of dnncore are missing; in a source tree, run "
-            "'pip install .' and change to another folder, or run 'pip install -e .'"
-        ) from error
-    raise
-
-from ._core.config import show_config
 from ._version import __version__
-from .network import Network, PiecewiseLinear
 
 if TYPE_CHECKING:
     from . import (
         blocks,
         convert,
         display,
+        kernels,
         modelfile,
         predictor,
         reference,
@@ -43,22 +24,12 @@ if TYPE_CHECKING:
         tabular,
         training,
     )
+    from ._core.config import show_config
     from .classifier import DNNClassifier
     from .convert import from_torch, to_c, to_onnx, to_torch
     from .modelfile import load
+    from .network import Network, PiecewiseLinear
     from .regressor import DNNRegressor
-
-_LAZY_MODULES = (
-    "blocks",
-    "convert",
-    "display",
-    "modelfile",
-    "predictor",
-    "reference",
-    "report",
-    "tabular",
-    "training",
-)
 
 __all__ = [
     "DNNClassifier",
@@ -85,27 +56,55 @@ __all__ = [
 ]
 
 
+# The module of each name. All are imported on first use, because some need an optional package,
+# and because the command line starts before they are.
+_MODULES = {
+    "DNNClassifier": "classifier",
+    "DNNRegressor": "regressor",
+    "Network": "network",
+    "PiecewiseLinear": "network",
+    "from_torch": "convert",
+    "load": "modelfile",
+    "show_config": "_core.config",
+    "to_c": "convert",
+    "to_onnx": "convert",
+    "to_torch": "convert",
+}
+
+
 def __getattr__(name: str) -> Any:
-    """Import names on first use that need an optional package or are rarely needed."""
+    if name not in __all__:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    if name in _MODULES:
+        value = getattr(_imported(_MODULES[name]), name)
+    else:
+        value = _imported(name)
+    globals()[name] = value
+    return value
+
+
+def _imported(name: str) -> Any:
+    """Import a module of the package; explain why compiled modules cannot be imported."""
     from importlib import import_module
 
-    if name in _LAZY_MODULES and name != "tabular":
+    try:
         return import_module(f".{name}", __name__)
-    if name in ("from_torch", "to_c", "to_onnx", "to_torch"):
-        return getattr(import_module(".convert", __name__), name)
-    if name == "load":
-        return import_module(".modelfile", __name__).load
-    if name in ("DNNClassifier", "DNNRegressor", "tabular"):
-        try:
-            module = import_module(f".{name.removeprefix('DNN').lower()}", __name__)
-        except ModuleNotFoundError as error:
-            if (error.name or "").partition(".")[0] != "sklearn":
-                raise
+    except (ImportError, TypeError) as error:
+        # Cython compares the signatures of SciPy's BLAS functions with those at compile time; they
+        # differ in builds of SciPy with 64-bit BLAS integers.
+        if "cython_blas" in str(error):
             raise ImportError(
-                f"{name} needs scikit-learn: pip install 'dnncore[sklearn]'"
+                "this build of dnncore cannot call the BLAS of the installed SciPy, which was "
+                "built with a different BLAS interface (64-bit integers?); install a standard "
+                f"build of SciPy, or build dnncore against this one: {error}"
             ) from error
-        return module if name == "tabular" else getattr(module, name)
-    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+        missing = getattr(error, "name", None) or ""
+        if missing in (f"{__name__}._core.csrc", f"{__name__}.kernels"):
+            raise ImportError(
+                "the compiled modules of dnncore are missing; in a source tree, run "
+                "'pip install .' and change to another folder, or run 'pip install -e .'"
+            ) from error
+        raise
 
 
 def __dir__() -> list[str]:

@@ -7,16 +7,21 @@ from typing import Any, Self
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
-from sklearn.base import ClassifierMixin
-from sklearn.utils.metaestimators import available_if
-from sklearn.utils.multiclass import unique_labels
-from sklearn.utils.validation import check_is_fitted
+
+from ._core.optional import scikit_learn_for
+
+with scikit_learn_for(__name__):
+    from sklearn.base import ClassifierMixin
+    from sklearn.utils.metaestimators import available_if
+    from sklearn.utils.multiclass import unique_labels
+    from sklearn.utils.validation import check_is_fitted
 
 from . import kernels
 from ._estimators.base import DNNEstimator, takes_mini_batches
 from ._estimators.label_learning import LabelLearner
 from ._estimators.labels import LabelTargets
 from ._estimators.learnt import MULTILABEL, LearntLabels
+from ._estimators.nullable import without_nullable
 from .training import EpochInfo
 
 
@@ -101,7 +106,8 @@ default='constant'
         Probability that an output of a hidden layer is dropped in a training step.
     class_weight : dict or 'balanced', default=None
         Weight of each class, multiplied by the sample weights; 'balanced' gives all classes the
-        same total weight.
+        same total weight. Class weights apply to the loss, also to that of the validation set, but
+        not to scores.
     label_smoothing : float in [0, 1), default=0.0
         Fraction of each label that is spread evenly over all classes in training.
     scoring : str, callable, sequence of str or mapping, default=None
@@ -114,7 +120,8 @@ default='constant'
         processors available to the process (affinity, cgroup quota, and OMP_NUM_THREADS if it is
         set).
     engine : {'auto', 'builtin', 'blas'}, default='auto'
-        Implementation of the matrix products in training; see :class:`dnncore.training.Trainer`.
+        Implementation of the matrix products, in training and scoring; see
+        :class:`dnncore.training.Trainer`.
     callback : callable, default=None
         Called with a :class:`dnncore.training.EpochInfo` after every epoch; training ends if it
         returns True. `set_callbacks` takes scikit-learn's own callbacks.
@@ -323,7 +330,8 @@ default='constant'
         Warns
         -----
         sklearn.exceptions.ConvergenceWarning
-            If training reaches `max_iter`, `max_fun` or `max_time` before it converges.
+            If training reaches `max_iter`, `max_fun` or `max_time` before it converges. With early
+            stopping too: the last improvement was within `n_iter_no_change` epochs.
         dnncore.training.DivergenceWarning
             If the loss is no longer finite; the last finite parameters are kept.
         UserWarning
@@ -431,7 +439,7 @@ default='constant'
         self, known: LearntLabels | None, classes: Any, *, accumulates: bool, in_blocks: bool
     ) -> LabelLearner:
         if classes is not None:
-            classes = unique_labels(classes)
+            classes = unique_labels(without_nullable("classes", classes))
             if known is not None and not np.array_equal(classes, known.classes):
                 raise ValueError(f"classes must be {known.classes}, as before, got {classes}")
         return LabelLearner(

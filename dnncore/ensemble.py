@@ -9,7 +9,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ._core import checks as check
-from .network import Network, apply_output
+from ._network.back_propagation import apply_output
+from .network import Network
 
 
 class Ensemble:

@@ -80,6 +80,9 @@ cdef void c_softmax_backward(Py_ssize_t n, Py_ssize_t m, const real* dp, const r
                              real* dz) noexcept nogil
 # The elements of every row in ascending order
 cdef void c_sort_rows(Py_ssize_t n, Py_ssize_t m, const real* z, real* out) noexcept nogil
+# dz_i = dout_j, where z_i is element j of the sorted row; dz must not overlap the others
+cdef void c_sort_rows_backward(Py_ssize_t n, Py_ssize_t m, const real* dout, const real* z,
+                               real* dz) noexcept nogil
 
 # Cross-entropy. Labels: class indices label[r] in [0, m) or, if label is NULL, the rows of
 # L (n, m). The loss of row r is multiplied by inverse_total * weight[r] (weight NULL: ones) and

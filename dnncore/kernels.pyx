@@ -199,6 +199,11 @@ cdef void c_sort_rows(Py_ssize_t n, Py_ssize_t m, const real* z, real* out) noex
     ops_for(z).sort_rows(n, m, z, out)
 
 
+cdef void c_sort_rows_backward(Py_ssize_t n, Py_ssize_t m, const real* dout, const real* z,
+                               real* dz) noexcept nogil:
+    ops_for(z).sort_rows_backward(n, m, dout, z, dz)
+
+
 cdef void c_cross_entropy(Py_ssize_t n, Py_ssize_t m, const real* p, const Py_ssize_t* label,
                           const real* L, double inverse_total, const real* weight,
                           double* row_loss) noexcept nogil:
@@ -941,6 +946,39 @@ def sort_rows(z, *, out=None):
     out = output("out", out, z.shape, z.dtype, in_place=z)
     if n:
         _sort_rows(n, m, z.ravel(), out.ravel())
+    return out
+
+
+def _sort_rows_backward(Py_ssize_t n, Py_ssize_t m, const real[::1] dout, const real[::1] z,
+                        real[::1] out):
+    with nogil:
+        c_sort_rows_backward(n, m, &dout[0], &z[0], &out[0])
+
+
+def sort_rows_backward(dout, z, *, out=None):
+    """Compute the gradient of :func:`sort_rows` from its input z.
+
+    ``dz_i = dout_j``, where z_i is element j of the sorted row; equal elements keep their order.
+
+    Parameters
+    ----------
+    dout : array (n, m) of float32 or float64
+        Gradient of the loss with respect to the output of :func:`sort_rows`.
+    z : array (n, m), same dtype
+        Input of :func:`sort_rows`.
+    out : array (n, m), same dtype, optional
+        Array to store the result in; must not overlap the arguments.
+
+    Returns
+    -------
+    dz : array (n, m)
+    """
+    dout = matrix("dout", dout)
+    n, m = dout.shape
+    z = array_like("z", z, (n, m), "dout", dout.dtype)
+    out = output("out", out, dout.shape, dout.dtype, apart=(dout, z))
+    if n:
+        _sort_rows_backward(n, m, dout.ravel(), z.ravel(), out.ravel())
     return out
 
 

@@ -72,6 +72,7 @@ __all__ = [
     "softmax_backward",
     "softmax_cross_entropy",
     "sort_rows",
+    "sort_rows_backward",
     "squared_error",
     "tanh",
     "tanh_backward",
@@ -641,6 +642,30 @@ def sort_rows(z: NDArray[Real], *, out: NDArray[Real] | None = None) -> NDArray[
     array (n, m)
     """
     return _result(np.sort(_matrix("z", z), axis=1), out)
+
+
+def sort_rows_backward(
+    dout: NDArray[Real], z: NDArray[Real], *, out: NDArray[Real] | None = None
+) -> NDArray[Real]:
+    """Compute ``dz_i = dout_j``, where z_i is element j of the sorted row.
+
+    Parameters
+    ----------
+    dout : array (n, m)
+        Gradient with respect to the output of :func:`sort_rows`.
+    z : array (n, m)
+        Input of :func:`sort_rows`.
+    out : array (n, m), optional
+
+    Returns
+    -------
+    dz : array (n, m)
+    """
+    dout = _matrix("dout", dout)
+    z = _like("z", z, dout.shape, "dout", dout)
+    dz = np.empty_like(dout)
+    np.put_along_axis(dz, np.argsort(z, axis=1, kind="stable"), dout, axis=1)
+    return _result(dz, out)
 
 
 def softmax(z: NDArray[Real], *, out: NDArray[Real] | None = None) -> NDArray[Real]:

@@ -7,9 +7,13 @@ from typing import Any, Self
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
-from sklearn.base import RegressorMixin
-from sklearn.utils.metaestimators import available_if
-from sklearn.utils.validation import check_is_fitted
+
+from ._core.optional import scikit_learn_for
+
+with scikit_learn_for(__name__):
+    from sklearn.base import RegressorMixin
+    from sklearn.utils.metaestimators import available_if
+    from sklearn.utils.validation import check_is_fitted
 
 from ._core.names import REGRESSION_LOSSES
 from ._estimators.base import DNNEstimator, takes_mini_batches
@@ -124,7 +128,8 @@ default='constant'
         processors available to the process (affinity, cgroup quota, and OMP_NUM_THREADS if it is
         set).
     engine : {'auto', 'builtin', 'blas'}, default='auto'
-        Implementation of the matrix products in training; see :class:`dnncore.training.Trainer`.
+        Implementation of the matrix products, in training and scoring; see
+        :class:`dnncore.training.Trainer`.
     callback : callable, default=None
         Called with a :class:`dnncore.training.EpochInfo` after every epoch; training ends if it
         returns True. `set_callbacks` takes scikit-learn's own callbacks.
@@ -324,7 +329,8 @@ default='constant'
         Warns
         -----
         sklearn.exceptions.ConvergenceWarning
-            If training reaches `max_iter`, `max_fun` or `max_time` before it converges.
+            If training reaches `max_iter`, `max_fun` or `max_time` before it converges. With early
+            stopping too: the last improvement was within `n_iter_no_change` epochs.
         dnncore.training.DivergenceWarning
             If the loss is no longer finite; the last finite parameters are kept.
         UserWarning

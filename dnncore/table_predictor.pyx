@@ -1,7 +1,5 @@
 """A frozen model of tables: scores a row of columns, encoded by itself, in microseconds."""
 
-from collections.abc import Mapping
-
 import numpy as np
 
 cimport numpy as cnp
@@ -9,12 +7,12 @@ from libc.math cimport sqrt
 from libc.stdlib cimport free, malloc
 from libc.string cimport memset
 
-from ._core.arrays cimport empty_rows, fit_together, usable_as_it_is
+from ._core.arrays cimport empty_rows, ready
 from ._core.csrc cimport real
 from .predictor cimport Predictor
 
-from ._core.checks import output as output_array
-from ._data.frames import open_frame
+from ._core.checks import output_of_rows
+from ._data.frames import open_frame, open_row
 from ._data.table_columns import BEYOND_CLIP, CLIP, CategoryColumn
 from ._data.table_encoding import TableEncoding
 
@@ -317,9 +315,9 @@ cdef class TablePredictor:
 
         Parameters
         ----------
-        x : array (n_features,) or (n, n_features), or a table
+        x : array (n_features,) or (n, n_features), or a table or a row of one
             Arrays of numbers contain rows as described in the notes of the class; float64 needs
-            no conversion. All else is a table for :meth:`encode`.
+            no conversion. All else is a table or a row for :meth:`encode`.
         out : float64 array (n_outputs,) or (n, n_outputs), optional
             Array to store the outputs in. With `out`, nothing is allocated for a few rows of a
             float64 array.
@@ -333,11 +331,7 @@ cdef class TablePredictor:
         TypeError, ValueError
             If a column is missing, or a type or shape is invalid.
         """
-        if usable_as_it_is(x, cnp.NPY_FLOAT64, self.n_features, False) and (
-            out is None
-            or (usable_as_it_is(out, cnp.NPY_FLOAT64, self.n_outputs, True)
-                and fit_together(x, out))
-        ):
+        if ready(x, out, cnp.NPY_FLOAT64, self.n_features, self.n_outputs):
             return self._call(x, out)
         if (
             not isinstance(x, np.ndarray)
@@ -346,33 +340,31 @@ cdef class TablePredictor:
         ):
             x = self.encode(x)
         x = np.require(x, np.float64, ("C", "A"))
-        if x.ndim not in (1, 2) or x.shape[-1] != self.n_features:
-            raise ValueError(
-                f"x must have shape ({self.n_features},) or (n, {self.n_features}), got {x.shape}"
-            )
-        shape = (*x.shape[:-1], self.n_outputs)
-        return self._call(x, output_array("out", out, shape, self.dtype, apart=(x,)))
+        return self._call(x, output_of_rows(x, self.n_features, out, self.n_outputs, self.dtype))
 
     def encode(self, X):
         """Convert a table to rows of numbers, as described in the notes of the class.
 
         Parameters
         ----------
-        X : table, list of dicts, or dict
+        X : table or row
             A table is anything that :class:`dnncore.tabular.TableEncoder` takes, with its rules:
-            columns with names are found by name. A dict is one row, from names to cells.
+            columns with names are found by name. A row is a dict from names to cells, a Series
+            of pandas with the names as its index, or a list, tuple or 1-D array of cells in the
+            order of `fit`.
 
         Returns
         -------
-        float64 array (n, n_features), or (n_features,) for a dict
+        float64 array (n, n_features), or (n_features,) for a row
 
         Raises
         ------
         TypeError, ValueError
             If a column is missing, or of another kind than in `fit`.
         """
-        if isinstance(X, Mapping):
-            return self.encode([X])[0]
+        row = open_row(X)
+        if row is not None:
+            return self.encoding.values(row)[0]
         return self.encoding.values(open_frame(X))
 
     def predict_proba(self, X):
@@ -384,7 +376,7 @@ cdef class TablePredictor:
 
         Parameters
         ----------
-        x : array (n_features,) or (n, n_features), or a table
+        x : array (n_features,) or (n, n_features), or a table or a row of one
             As for a call.
 
         Returns

@@ -7,8 +7,12 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
-from sklearn.base import ClassifierMixin, RegressorMixin
-from sklearn.utils.multiclass import check_classification_targets
+
+from ._core.optional import scikit_learn_for
+
+with scikit_learn_for(__name__):
+    from sklearn.base import ClassifierMixin, RegressorMixin
+    from sklearn.utils.multiclass import check_classification_targets
 
 from ._core.labels import Labels
 from ._data.table_encoder import TableEncoder
@@ -24,8 +28,8 @@ from ._estimators.learnt import (
 )
 from ._estimators.numeric import NumberLearner, NumberTargets
 from ._estimators.tabular import TabularEstimator
+from ._network.back_propagation import apply_output
 from .ensemble import scale_logits
-from .network import apply_output
 from .table_predictor import TablePredictor
 from .training import EpochInfo
 

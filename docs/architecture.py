@@ -15,7 +15,7 @@ PICTURE = DOCS / "architecture.svg"
 
 # import-linter does not see compiled modules; they are drawn on the levels of other modules.
 COMPILED = {
-    "reference": ("kernels", "predictor", "reference"),
+    "reference": ("kernels", "predictor", "stepper", "reference"),
     "_training": ("_training", "table_predictor"),
 }
 ABOUT = {
@@ -34,9 +34,11 @@ ABOUT = {
     "_data": "NPY, Parquet, CSV; tables, columns and their encoding; blocks of rows",
     "ensemble": "networks whose outputs are averaged",
     "network": "Network: one parameter vector, forward, loss, gradients",
+    "_network": "forward and backward pass, layer by layer",
     "kernels": "forward and backward kernels",
     "predictor": "a frozen network for scoring",
     "table_predictor": "a frozen model of tables for scoring",
+    "stepper": "steps of a trainer for Cython",
     "reference": "the kernels in plain NumPy",
     "_core": "engine, layers, threads, checks, names",
     "_html": "networks drawn as SVG",

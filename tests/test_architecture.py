@@ -16,7 +16,7 @@ FLOORS = [re.split(r" [|:] ", floor) for floor in CONTRACTS["contracts"][0]["lay
 HEIGHT = {room: len(FLOORS) - i for i, floor in enumerate(FLOORS) for room in floor}
 # Compiled modules stand between the network, which uses them, and the ground floor; that of
 # tables stands above the data that it encodes.
-HEIGHT |= {"predictor": HEIGHT["reference"], "kernels": HEIGHT["reference"]}
+HEIGHT |= dict.fromkeys(("predictor", "kernels", "stepper"), HEIGHT["reference"])
 HEIGHT |= {"table_predictor": HEIGHT["_training"]}
 DOORS = {("predictor", "modelfile")}  # load and save, imported when they are called
 IMPORT = re.compile(r"^\s*(?:from (\.*)([\w.]*) )?c?import (\([^)]*\)|.*)", re.MULTILINE)

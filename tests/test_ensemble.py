@@ -5,8 +5,8 @@ import pytest
 from scipy import sparse
 
 from dnncore import Network
+from dnncore._network.back_propagation import apply_output
 from dnncore.ensemble import Ensemble, scale_logits
-from dnncore.network import apply_output
 
 X = np.random.default_rng(0).normal(size=(7, 4))
 

@@ -55,19 +55,30 @@ def test_readme_names_the_modules():
     assert {"DNNClassifier", "training", "blocks", "modelfile"} <= set(names_in_readme())
 
 
-def test_classifier_without_scikit_learn():
+@pytest.mark.parametrize(
+    "statement",
+    [
+        "dnncore.DNNClassifier",
+        "dnncore.tabular",
+        "import dnncore.tabular",
+        "import dnncore.classifier",
+        "import dnncore.regressor",
+        "from dnncore.tabular import TableEncoder",
+    ],
+)
+def test_estimators_without_scikit_learn(statement):
     out, _ = run_python(
-        """
+        f"""
         import sys
         sys.modules["sklearn"] = None
         import dnncore
         try:
-            dnncore.DNNClassifier
+            {statement}
         except ImportError as error:
             print(error)
         """
     )
-    assert "pip install 'dnncore[sklearn]'" in out
+    assert "needs scikit-learn: pip install 'dnncore[sklearn]'" in out
 
 
 def test_scipy_with_another_blas_interface_is_refused():
@@ -85,7 +96,7 @@ def test_scipy_with_another_blas_interface_is_refused():
         fake.__pyx_capi__ = {k: capsule(1, signature, None) for k in cython_blas.__pyx_capi__}
         sys.modules["scipy.linalg.cython_blas"] = scipy.linalg.cython_blas = fake
         try:
-            import dnncore
+            from dnncore import kernels
         except ImportError as error:
             print(error)
         """
@@ -103,7 +114,7 @@ def test_a_source_tree_that_is_not_built_says_so(tmp_path):
     code = """if True:
         import sys
         sys.meta_path = [f for f in sys.meta_path if "Editable" not in getattr(f, "__name__", "")]
-        import dnncore
+        from dnncore import Network, kernels
         """
     done = subprocess.run(
         [sys.executable, "-c", code], cwd=tmp_path, capture_output=True, text=True
@@ -113,7 +124,7 @@ def test_a_source_tree_that_is_not_built_says_so(tmp_path):
 
 
 @pytest.mark.parametrize(
-    "name", ["kernels", "predictor", "table_predictor", "_core.csrc", "_core.engine"]
+    "name", ["kernels", "predictor", "table_predictor", "stepper", "_core.csrc", "_core.engine"]
 )
 def test_stubs_name_what_exists(name):
     module = importlib.import_module(f"dnncore.{name}")

@@ -5,6 +5,7 @@ import pickle
 import threading
 
 import numpy as np
+import pandas as pd
 import polars as pl
 import pyarrow as pa
 import pytest
@@ -128,6 +129,35 @@ def test_any_table(models):
     assert predictor.encode(records[3]).shape == (X.shape[1],)
     del records[3]["weight"]
     assert np.isnan(predictor.encode(records)[3, 4])
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_one_row_in_any_form(models, kind):
+    predictor = models[kind].freeze()
+    expected, label = predictor(X)[3], predictor.predict(X)[3]
+    row = X.iloc[3]
+    cells = row.tolist()
+    forms = [row, row[::-1], row.reset_index(drop=True), cells, tuple(cells), row.to_numpy()]
+    for same in forms:
+        assert np.array_equal(predictor(same), expected)
+        assert np.array_equal(predictor.predict(same), label)
+        assert predictor.encode(same).shape == (X.shape[1],)
+        out = np.empty(predictor.n_outputs)
+        assert predictor(same, out) is out and np.array_equal(out, expected)
+
+
+@pytest.mark.parametrize(
+    ("row", "message"),
+    [
+        (X.iloc[3][:-1], "X lacks the column"),
+        (X.iloc[3].tolist()[:-1], "but TableEncoder is expecting"),
+        (pd.concat([X.iloc[3], X.iloc[3][:1]]), "must have different names"),
+        ([], "Expected 2D array"),
+    ],
+)
+def test_one_row_that_does_not_fit(models, row, message):
+    with pytest.raises(ValueError, match=message):
+        models["classes"].freeze()(row)
 
 
 def test_rows_are_described(models):

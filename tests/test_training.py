@@ -168,16 +168,16 @@ def test_early_stopping_keeps_the_best_parameters():
 
 def test_the_best_of_all_epochs_without_stopping():
     X, y = random_classes(SIZES)
-    scores = [0.1, 0.7, 0.5, 0.7, np.nan, 0.3]
+    losses = [np.nan, 0.3, 0.5, 0.3, np.nan, 0.7]
     for keep_last_best, best in ((False, 1), (True, 3)):
-        network, seen, left = Network(SIZES, seed=0), [], iter(scores)
+        network, seen, left = Network(SIZES, seed=0), [], iter(losses)
 
         def validate(network=network, seen=seen, left=left):
             seen.append(network.parameters.copy())
-            return Validation(next(left))
+            return Validation(loss=next(left))
 
         settings = StopSettings(
-            6, n_iter_no_change=np.inf, validate=validate, early_stopping=True,
+            6, n_iter_no_change=np.inf, validate=validate, early_stopping="loss",
             keep_last_best=keep_last_best,
         )  # fmt: skip
         source = ArraySource(*check_rows(network, X, y, None))

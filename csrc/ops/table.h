@@ -41,6 +41,7 @@ const dnn_ops OPS = {
     .log_softmax = log_softmax,
     .softmax_backward = softmax_backward,
     .sort_rows = sort_rows,
+    .sort_rows_backward = sort_rows_backward,
     .cross_entropy = cross_entropy,
     .cross_entropy_backward = cross_entropy_backward,
     .softmax_cross_entropy = softmax_cross_entropy,

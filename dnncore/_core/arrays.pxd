@@ -30,6 +30,15 @@ cdef inline bint fit_together(object x, object out) noexcept:
     )
 
 
+cdef inline bint ready(object x, object out, int typenum, Py_ssize_t n_columns,
+                       Py_ssize_t n_outputs) noexcept:
+    """Return whether rows x and their outputs, an array or None, need no conversion."""
+    return usable_as_it_is(x, typenum, n_columns, False) and (
+        out is None
+        or (usable_as_it_is(out, typenum, n_outputs, True) and fit_together(x, out))
+    )
+
+
 cdef inline object empty_rows(object x, Py_ssize_t n_columns, int typenum):
     """Return a new array (n_columns,) or (n, n_columns), with the number of rows of x."""
     cdef cnp.npy_intp shape[2]

@@ -215,6 +215,18 @@ def output(
     return out
 
 
+def output_of_rows(
+    x: NDArray[Any], n_columns: int, out: NDArray[Any] | None, n_outputs: int, dtype: DTypeLike
+) -> NDArray[Any]:
+    """Check `x` to be one row (n_columns,) or more (n, n_columns), and return their output array.
+
+    It is `out`, or a new array, of shape (n_outputs,) or (n, n_outputs).
+    """
+    if x.ndim not in (1, 2) or x.shape[-1] != n_columns:
+        raise ValueError(f"x must have shape ({n_columns},) or (n, {n_columns}), got {x.shape}")
+    return output("out", out, (*x.shape[:-1], n_outputs), dtype, apart=(x,))
+
+
 def outputs(out: tuple[NDArray[Any] | None, ...] | None, n: int) -> tuple[Any, ...]:
     """Return a tuple of `n` output arrays, each of which may be None."""
     if out is None:

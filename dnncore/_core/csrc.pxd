@@ -7,7 +7,7 @@ cdef extern from "ops.h" nogil:
     # Parameters of enum type are declared as int, because Cython does not convert ints to enums.
     enum:
         DNN_MOMENTS_ROWS
-        DNN_SGD, DNN_MOMENTUM, DNN_NESTEROV, DNN_ADAM, DNN_ADAMW
+        DNN_SGD, DNN_MOMENTUM, DNN_NESTEROV, DNN_ADAM, DNN_ADAMW, DNN_GRADIENT
         DNN_IDENTITY, DNN_LOGISTIC, DNN_TANH, DNN_RELU, DNN_SELU, DNN_SILU, DNN_GELU, DNN_MISH
         DNN_EXP
         DNN_BINARY_CROSS_ENTROPY, DNN_SQUARED_ERROR, DNN_HUBER
@@ -58,6 +58,8 @@ cdef extern from "ops.h" nogil:
                             double* variance) noexcept nogil
         void (*softmax)(Py_ssize_t rows, Py_ssize_t cols, const void* z, void* p) noexcept nogil
         void (*sort_rows)(Py_ssize_t rows, Py_ssize_t cols, const void* x, void* out) noexcept nogil
+        void (*sort_rows_backward)(Py_ssize_t rows, Py_ssize_t cols, const void* dout,
+                                   const void* x, void* dx) noexcept nogil
         void (*log_softmax)(Py_ssize_t rows, Py_ssize_t cols, const void* z,
                             void* log_p) noexcept nogil
         void (*softmax_backward)(Py_ssize_t rows, Py_ssize_t cols, const void* dp,

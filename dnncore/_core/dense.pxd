@@ -99,6 +99,8 @@ cdef inline Layer dense_layer(const dnn_ops* ops, int index, Py_ssize_t n_inputs
     layer.builtin = builtin
     layer.first_parameter = first_parameter
     layer.n_parameters = (n_inputs + 1) * n_outputs
+    layer.n_weights = n_inputs * n_outputs
+    layer.decays = True
     layer.weight_rate = layer.bias_rate = layer.weight_decay = 1.0
     layer.n_blocks = (n_inputs + BLOCK_ROWS - 1) // BLOCK_ROWS
     layer.scratch_size = n_inputs * n_outputs

@@ -64,7 +64,6 @@ cdef inline void embedding_update(const Layer* layer, const dnn_step* step, Py_s
     cdef Py_ssize_t last = share(numbers, thread + 1, n_threads)
     cdef Py_ssize_t count = (last - first) * size
     cdef dnn_step scale_step = weight_step(layer, step), own = bias_step(layer, step)
-    scale_step.decay = scale_step.shrink = 0.0
     if first < last:
         _gradient(of, n, first, last, a, dout, <const real*> parameters, scratch)
         _update(&scale_step, first, last - first, scratch, state1, state2, parameters)
@@ -109,6 +108,8 @@ cdef inline Layer embedding_layer(const dnn_embedding* of) noexcept nogil:
     layer.builtin = True
     layer.first_parameter = 0
     layer.n_parameters = first_bias(of) + of.n_numeric * of.size
+    layer.n_weights = first_weight(of)
+    layer.decays = False
     layer.n_blocks = 0
     layer.scratch_size = layer.n_parameters
     layer.forward_f32, layer.forward_f64 = embedding_forward, embedding_forward

@@ -20,6 +20,10 @@ def input_rows(
 ) -> NDArray[Any]: ...
 
 class Engine:
+    batch_size: int
+    mean: NDArray[Any] | None
+    scale: NDArray[Any] | None
+
     def __init__(
         self,
         layer_sizes: tuple[int, ...],
@@ -37,6 +41,24 @@ class Engine:
         embedding: PiecewiseLinear | None = None,
     ) -> None: ...
     def score(self, X: Any, out: NDArray[Any], as_logits: bool = False) -> None: ...
+    def prepare(
+        self,
+        update: str,
+        state1: NDArray[Any],
+        state2: NDArray[Any],
+        *,
+        alpha: float,
+        momentum: float = 0.0,
+        beta1: float = 0.0,
+        beta2: float = 0.0,
+        epsilon: float = 0.0,
+        weight_decay: float = 0.0,
+        loss: str = "cross_entropy",
+        loss_parameters: NDArray[float64] | None = None,
+        dropout: float = 0.0,
+        dropout_seed: int = 0,
+        max_grad_norm: float = 0.0,
+    ) -> None: ...
     def train_epoch(
         self,
         X: Any,
@@ -44,23 +66,10 @@ class Engine:
         L: NDArray[Any] | None,
         sample_weight: NDArray[Any] | None,
         order: NDArray[intp] | None,
-        update: str,
-        state1: NDArray[Any],
-        state2: NDArray[Any],
         *,
         rate: float,
-        alpha: float,
         steps_before: int,
-        momentum: float = 0.0,
-        beta1: float = 0.0,
-        beta2: float = 0.0,
-        epsilon: float = 0.0,
-        weight_decay: float = 0.0,
         rates: NDArray[float64] | None = None,
-        loss: str = "cross_entropy",
-        loss_parameters: NDArray[float64] | None = None,
-        dropout: float = 0.0,
-        dropout_seed: int = 0,
         time_left: float = ...,
         loss_before: float = ...,
     ) -> tuple[float, int]: ...

@@ -2,8 +2,9 @@
 
 The parts are `rows.pxd` (conversion of rows of X to inputs of the first layer), `layers.pxd` (the
 interface of a layer), `dense.pxd` (the dense layer), `embedding.pxd` (the embedding of numbers),
-`step.pxd` (a training step), `epoch.pxd`, `scoring.pxd` and `team.pxd` (threads). They are compiled
-in this module, which also allocates their buffers as Python objects.
+`step.pxd` (a training step), `clipping.pxd` (its update), `epoch.pxd`, `passes.pxd` (a step with the
+loss of a caller), `scoring.pxd` and `team.pxd` (threads). They are compiled in this module, which
+also allocates their buffers as Python objects.
 """
 
 import threading
@@ -11,17 +12,22 @@ import threading
 import numpy as np
 
 cimport numpy as cnp
+from libc.math cimport INFINITY
 from libc.stdint cimport uint32_t, uint64_t
+from libc.string cimport memset
 
 from .csrc cimport (
     DNN_ABSOLUTE_ERROR, DNN_ADAM, DNN_ADAMW, DNN_BINARY_CROSS_ENTROPY, DNN_EXP, DNN_GELU, DNN_HUBER,
     DNN_IDENTITY, DNN_LOGISTIC, DNN_MISH, DNN_MOMENTUM, DNN_NESTEROV, DNN_POISSON, DNN_QUANTILE,
-    DNN_RELU, DNN_SELU, DNN_SGD, DNN_SILU, DNN_SQUARED_ERROR, DNN_TANH, dnn_embedding, dnn_ops, ops_for,
+    DNN_RELU, DNN_SELU, DNN_SGD, DNN_SILU, DNN_SQUARED_ERROR, DNN_TANH,
+    dnn_embedding, dnn_ops, ops_for,
 )
+from .clipping cimport n_chunks
 from .dense cimport dense_layer
 from .embedding cimport embedding_layer, embedding_of
 from .epoch cimport train
 from .layers cimport Layer
+from .passes cimport backward_pass, forward_pass
 from .rows cimport InputRows, gather_inputs, usable_as_is
 from .scoring cimport score
 from .step cimport SOFTMAX, SORTED, Job
@@ -69,6 +75,22 @@ cdef void _score_f32(void* job, dnn_team* team, int thread) noexcept nogil:
 
 cdef void _score_f64(void* job, dnn_team* team, int thread) noexcept nogil:
     score(<Job*> job, team, thread, <const double*> (<Job*> job).parameters)
+
+
+cdef void _forward_f32(void* job, dnn_team* team, int thread) noexcept nogil:
+    forward_pass(<Job*> job, team, thread, <const float*> (<Job*> job).parameters)
+
+
+cdef void _forward_f64(void* job, dnn_team* team, int thread) noexcept nogil:
+    forward_pass(<Job*> job, team, thread, <const double*> (<Job*> job).parameters)
+
+
+cdef void _backward_f32(void* job, dnn_team* team, int thread) noexcept nogil:
+    backward_pass(<Job*> job, team, thread, <float*> (<Job*> job).parameters)
+
+
+cdef void _backward_f64(void* job, dnn_team* team, int thread) noexcept nogil:
+    backward_pass(<Job*> job, team, thread, <double*> (<Job*> job).parameters)
 
 
 # ---------------------------------------------------------------------- Python interface
@@ -174,29 +196,17 @@ cdef class Engine:
         Embedding of the inputs, of the dtype of `parameters`, with layer_sizes[0] outputs.
     """
 
-    cdef int _n_layers
-    cdef object _layers  # array of n_layers structs
-    cdef Py_ssize_t[::1] _offsets  # as in Job
-    cdef object _parameters, _mean, _scale, _fill, _missing, _embedding
-    cdef Py_ssize_t _batch_size
-    cdef int _n_threads
-    cdef int _output
-    cdef Py_ssize_t _scratch_size, _n_blocks
-    cdef object _activations, _slopes, _dropped, _scratch, _deltas, _batch_label, _batch_L, _batch_weight
-    cdef object _row_loss, _sum_squares
-
     def __init__(self, layer_sizes, parameters, mean, scale, Py_ssize_t batch_size,
                  int n_threads, bint training=True, bint builtin=False,
                  str activation="logistic", str output="softmax", missing=None, factors=None,
                  embedding=None):
         dtype = parameters.dtype
-        self._parameters, self._mean, self._scale = parameters, mean, scale
+        self._parameters, self.mean, self.scale = parameters, mean, scale
         self._missing, self._embedding = missing, embedding
         self._fill = _fill_of(missing, layer_sizes[0] - len(() if missing is None else missing),
                               dtype)
-        self._batch_size = batch_size
+        self.batch_size = batch_size
         self._n_threads = n_threads if not training else min(n_threads, batch_size)
-        self._output = OUTPUT_CODES[output]
         self._make_layers(layer_sizes, ACTIVATION_CODES[activation], builtin, factors)
         cdef Py_ssize_t capacity = batch_size if training else batch_size * n_threads
         cdef const Layer* layers = <const Layer*> _data(self._layers)
@@ -215,6 +225,12 @@ cdef class Engine:
             self._batch_weight = np.empty(batch_size, dtype)
             self._row_loss = np.empty(batch_size)
             self._sum_squares = np.zeros(self._n_blocks)
+        self._make_job(OUTPUT_CODES[output])
+        single = dtype == np.float32
+        self._score_work = _score_f32 if single else _score_f64
+        self._train_work = _train_f32 if single else _train_f64
+        self._forward_work = _forward_f32 if single else _forward_f64
+        self._backward_work = _backward_f32 if single else _backward_f64
 
     cdef object _make_layers(self, layer_sizes, int activation, bint builtin, factors):
         """Create the layers; compute the number of blocks and the size of the scratch buffer."""
@@ -239,7 +255,7 @@ cdef class Engine:
                     ops, l, layer_sizes[l - first], layer_sizes[l - first + 1],
                     activation if hidden else DNN_IDENTITY,
                     activation if l > first else DNN_IDENTITY, hidden, builtin, first_parameter,
-                    self._batch_size,
+                    self.batch_size,
                 )
             if factors is not None:
                 layers[l].weight_rate, layers[l].bias_rate, layers[l].weight_decay = factors[l]
@@ -248,40 +264,100 @@ cdef class Engine:
             self._n_blocks += layers[l].n_blocks
         self._scratch_size = _whole_lines(needed + 1)
 
-    cdef Job _job(self, X) noexcept:
-        cdef Job job
+    cdef object _make_job(self, int output):
+        """Fill in what is the same for all calls."""
+        cdef Job* job = &self._job
+        memset(job, 0, sizeof(Job))
         job.n_layers = self._n_layers
         job.layers = <const Layer*> _data(self._layers)
         job.offsets = &self._offsets[0]
         job.parameters = _data(self._parameters)
-        job.rows = _rows_of(X, self._mean, self._scale, self._fill, self._missing)
-        job.order = NULL
-        job.n_samples = X.shape[0]
-        job.batch_size = self._batch_size
-        job.activations = _data(self._activations)
-        job.slopes = _data(self._slopes)
-        job.output = self._output
-        job.drop_below = 0
-        job.dropped = NULL
+        job.batch_size = self.batch_size
+        job.activations, job.slopes = _data(self._activations), _data(self._slopes)
+        job.output = output
         job.scratch, job.scratch_size = _data(self._scratch), self._scratch_size
+        job.deltas = _data(self._deltas)
+        job.batch_label = <Py_ssize_t*> _data(self._batch_label)
+        job.batch_L, job.batch_weight = _data(self._batch_L), _data(self._batch_weight)
+        job.row_loss = <double*> _data(self._row_loss)
+        job.n_blocks = self._n_blocks
+        job.sum_squares = <double*> _data(self._sum_squares)
+        cdef Py_ssize_t n_features = job.layers[0].n_inputs
+        if self._missing is not None:
+            n_features -= self._missing.size
+        no_rows = np.empty((0, n_features), self._parameters.dtype)
+        job.rows = _rows_of(no_rows, self.mean, self.scale, self._fill, self._missing)
+
+    cdef Job _job_for(self, X) noexcept:
+        cdef Job job = self._job
+        job.rows = _rows_of(X, self.mean, self.scale, self._fill, self._missing)
+        job.n_samples = X.shape[0]
         return job
 
     def score(self, X, out, as_logits=False):
         """Write the outputs, or the logits, for the rows of X to `out` (n, n_outputs)."""
-        cdef Job job = self._job(X)
-        cdef dnn_team_work work = _score_f32 if X.dtype == np.float32 else _score_f64
-        cdef int n_threads = min(self._n_threads, max(1, -(-X.shape[0] // self._batch_size)))
+        cdef Job job = self._job_for(X)
+        cdef int n_threads = min(self._n_threads, max(1, -(-X.shape[0] // self.batch_size)))
         job.out = _data(out)
         job.as_logits = as_logits
         with nogil:
-            dnn_team_run(n_threads, work, &job)
+            dnn_team_run(n_threads, self._score_work, &job)
 
-    def train_epoch(self, X, label, L, sample_weight, order, str update, state1, state2, *,
-                    double rate, double alpha, Py_ssize_t steps_before, double momentum=0.0,
-                    double beta1=0.0, double beta2=0.0, double epsilon=0.0,
-                    double weight_decay=0.0, rates=None,
-                    str loss="cross_entropy", loss_parameters=None, double dropout=0.0,
-                    uint64_t dropout_seed=0, double time_left=float("inf"), double loss_before=0.0):
+    def prepare(self, str update, state1, state2, *, double alpha, double momentum=0.0,
+                double beta1=0.0, double beta2=0.0, double epsilon=0.0, double weight_decay=0.0,
+                str loss="cross_entropy", loss_parameters=None, double dropout=0.0,
+                uint64_t dropout_seed=0, double max_grad_norm=0.0):
+        """Set how the following calls train.
+
+        Parameters
+        ----------
+        update : {'sgd', 'momentum', 'nesterov', 'adam', 'adamw'}
+            Update rule.
+        state1, state2 : array (n_parameters,)
+            Velocity, or the two moment estimates of Adam; updated in place. An array that the
+            update rule does not use may be any array of this shape.
+        alpha, momentum, beta1, beta2, epsilon, weight_decay : float
+            L2 penalty, and constants of the update rule.
+        loss : str, default='cross_entropy'
+            Loss function, one of `names.LOSSES`. All but 'cross_entropy' require `L`.
+        loss_parameters : float64 array or None, default=None
+            Parameters of the loss; see `names.loss_parameters`.
+        dropout : float in [0, 1), default=0.0
+            Probability of dropping an output of a hidden layer.
+        dropout_seed : int, default=0
+            Seed of dropout.
+        max_grad_norm : float, default=0.0
+            Largest norm of the gradient over all parameters, including the L2 penalty; a larger
+            gradient is scaled. 0: no limit.
+        """
+        cdef Job* job = &self._job
+        self._kept = state1, state2, loss_parameters
+        job.state1, job.state2 = _data(state1), _data(state2)
+        job.step.update = UPDATE_CODES[update]
+        job.step.momentum = momentum
+        job.step.beta1, job.step.beta2, job.step.epsilon = beta1, beta2, epsilon
+        job.alpha, job.weight_decay = alpha, weight_decay
+        job.loss_function = LOSS_CODES[loss]
+        job.loss_parameters = <const double*> _data(loss_parameters)
+        job.drop_below, job.dropped = 0, NULL
+        if dropout > 0.0:
+            if self._dropped is None:
+                self._dropped = aligned_empty(self._activations.size, self._activations.dtype)
+            job.dropped = _data(self._dropped)
+            job.drop_below = <uint32_t> (dropout * 4294967296.0)
+            job.drop_factor = 1.0 / (1.0 - dropout)
+            job.drop_seed = dropout_seed
+        job.max_norm = max_grad_norm
+        if max_grad_norm > 0.0:
+            if self._gradient is None:
+                self._gradient = aligned_empty(self._parameters.size, self._parameters.dtype)
+                self._norm_squares = np.empty(n_chunks(self._parameters.size))
+            job.gradient = _data(self._gradient)
+            job.norm_squares = <double*> _data(self._norm_squares)
+
+    def train_epoch(self, X, label, L, sample_weight, order, *, double rate,
+                    Py_ssize_t steps_before, rates=None, double time_left=float("inf"),
+                    double loss_before=0.0):
         """Train on the rows X[order], or on all rows in their order, in mini-batches.
 
         Parameters
@@ -296,25 +372,12 @@ cdef class Engine:
             Sample weights; None means equal weights.
         order : intp array (n,) or None
             Indices of the rows to train on.
-        update : {'sgd', 'momentum', 'nesterov', 'adam', 'adamw'}
-            Update rule.
-        state1, state2 : array (n_parameters,)
-            Velocity, or the two moment estimates of Adam; updated in place. An array that the
-            update rule does not use may be any array of this shape.
-        rate, alpha, momentum, beta1, beta2, epsilon, weight_decay : float
-            Learning rate, L2 penalty, and constants of the update rule.
-        rates : float64 array (n_steps,) or None, default=None
-            Learning rate of each mini-batch, instead of `rate`.
+        rate : float
+            Learning rate.
         steps_before : int
             Number of updates before this epoch, for the bias correction of Adam and for dropout.
-        loss : str, default='cross_entropy'
-            Loss function, one of `names.LOSSES`. All but 'cross_entropy' require `L`.
-        loss_parameters : float64 array or None, default=None
-            Parameters of the loss; see `names.loss_parameters`.
-        dropout : float in [0, 1), default=0.0
-            Probability of dropping an output of a hidden layer.
-        dropout_seed : int, default=0
-            Seed of dropout.
+        rates : float64 array (n_steps,) or None, default=None
+            Learning rate of each mini-batch, instead of `rate`.
         time_left : float, default=inf
             Time budget in seconds; the step during which it elapses is the last one.
         loss_before : float, default=0.0
@@ -332,44 +395,53 @@ cdef class Engine:
         KeyboardInterrupt
             On Ctrl-C in the main thread, after the current step.
         """
-        cdef Job job = self._job(X)
-        cdef dnn_team_work work = _train_f32 if X.dtype == np.float32 else _train_f64
+        cdef Job job = self._job_for(X)
         if order is not None:
             job.n_samples = order.shape[0]
             job.order = <const Py_ssize_t*> _data(order)
         job.label = <const Py_ssize_t*> _data(label)
         job.L, job.sample_weight = _data(L), _data(sample_weight)
-        job.deltas = _data(self._deltas)
-        job.state1, job.state2 = _data(state1), _data(state2)
-        job.batch_label = <Py_ssize_t*> _data(self._batch_label)
-        job.batch_L, job.batch_weight = _data(self._batch_L), _data(self._batch_weight)
-        job.row_loss = <double*> _data(self._row_loss)
-        job.n_blocks = self._n_blocks
-        job.sum_squares = <double*> _data(self._sum_squares)
-        job.loss_function = LOSS_CODES[loss]
-        job.loss_parameters = <const double*> _data(loss_parameters)
-        if dropout > 0.0:
-            if self._dropped is None:
-                self._dropped = aligned_empty(self._activations.size, self._activations.dtype)
-            job.dropped = _data(self._dropped)
-            job.drop_below = <uint32_t> (dropout * 4294967296.0)
-            job.drop_factor = 1.0 / (1.0 - dropout)
-            job.drop_seed = dropout_seed
-        job.step.update = UPDATE_CODES[update]
-        job.step.rate, job.step.momentum = rate, momentum
-        job.step.beta1, job.step.beta2, job.step.epsilon = beta1, beta2, epsilon
-        job.rates = <const double*> _data(rates)
-        job.alpha, job.weight_decay = alpha, weight_decay
+        job.step.rate, job.rates = rate, <const double*> _data(rates)
         job.steps_before = steps_before
         job.loss = loss_before
-        job.rows_done = 0
         job.end = dnn_seconds() + time_left
         job.watch_signals = threading.current_thread() is threading.main_thread()
-        job.stop = False
         interrupts = []
         job.interrupts = <void*> interrupts
         with nogil:
-            dnn_team_run(self._n_threads, work, &job)
+            dnn_team_run(self._n_threads, self._train_work, &job)
         if interrupts:
             raise interrupts[0]
         return job.loss, job.rows_done
+
+    # ------------------------------------------------------------------- steps, without the GIL
+
+    cdef double step(self, Py_ssize_t n, const void* X, const Py_ssize_t* label, const void* L,
+                     const void* sample_weight, double rate,
+                     Py_ssize_t steps_before) noexcept nogil:
+        cdef Job job = self._job
+        job.rows.X = X
+        job.n_samples = n
+        job.label, job.L, job.sample_weight = label, L, sample_weight
+        job.step.rate, job.steps_before = rate, steps_before
+        job.end = INFINITY
+        dnn_team_run(self._n_threads, self._train_work, &job)
+        return job.loss / <double> n
+
+    cdef void forward(self, Py_ssize_t n, const void* X, Py_ssize_t steps_before,
+                      void* out) noexcept nogil:
+        cdef Job job = self._job
+        job.rows.X = X
+        job.n_samples = n
+        job.steps_before = steps_before
+        job.out = out
+        dnn_team_run(self._n_threads, self._forward_work, &job)
+
+    cdef void backward(self, Py_ssize_t n, const void* d_outputs, const void* d_logits,
+                       double rate, Py_ssize_t steps_before) noexcept nogil:
+        cdef Job job = self._job
+        job.rows.X = job.activations  # of the first layer, which `forward` has kept
+        job.n_samples = n
+        job.d_outputs, job.d_logits = d_outputs, d_logits
+        job.step.rate, job.steps_before = rate, steps_before
+        dnn_team_run(self._n_threads, self._backward_work, &job)

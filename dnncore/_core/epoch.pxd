@@ -3,8 +3,9 @@
 from cpython.exc cimport PyErr_CheckSignals
 from libc.math cimport pow, sqrt
 
+from .clipping cimport update
 from .csrc cimport DNN_ADAM, DNN_ADAMW, dnn_step, real
-from .step cimport Job, phase_a, phase_b, scratch_of
+from .step cimport Job, phase_a, scratch_of
 from .team cimport dnn_seconds, dnn_team, dnn_team_barrier, dnn_team_size, share
 
 cdef enum:
@@ -31,7 +32,7 @@ cdef inline double _sum(Py_ssize_t n, const double* x) noexcept nogil:
     return total
 
 
-cdef inline dnn_step _step_of(const Job* job, Py_ssize_t step_number,
+cdef inline dnn_step step_of(const Job* job, Py_ssize_t step_number,
                               double weight_of_batch) noexcept nogil:
     cdef dnn_step step = job.step
     cdef double root
@@ -67,7 +68,7 @@ cdef inline void train(Job* job, dnn_team* team, int thread, real* parameters) n
         step_number += 1
         weight_of_batch = _weight_of_batch(job, start, n, <const real*> parameters)
         inverse_total = 1.0 / weight_of_batch if weight_of_batch > 0.0 else 0.0
-        step = _step_of(job, step_number, weight_of_batch)
+        step = step_of(job, step_number, weight_of_batch)
         phase_a(job, start, share(n, thread, n_threads), share(n, thread + 1, n_threads),
                 step_number, inverse_total, scratch, <const real*> parameters)
         dnn_team_barrier(team)
@@ -81,7 +82,7 @@ cdef inline void train(Job* job, dnn_team* team, int thread, real* parameters) n
                 job.stop = _interrupted(job)
             if now >= job.end:
                 job.stop = True
-        phase_b(job, &step, start, n, thread, n_threads, scratch, parameters)
+        update(job, team, &step, start, n, thread, scratch, parameters)
         dnn_team_barrier(team)
         if thread == 0 and job.alpha > 0.0 and weight_of_batch > 0.0:
             job.loss += (0.5 * job.alpha * _sum(job.n_blocks, job.sum_squares)

@@ -31,6 +31,8 @@ ctypedef struct Layer:
     bint builtin  # whether to use the products of csrc/ instead of BLAS
     Py_ssize_t first_parameter  # in the vector of all parameters
     Py_ssize_t n_parameters
+    Py_ssize_t n_weights  # the first of the parameters; the rate of biases applies to the others
+    bint decays  # whether the weights decay
     Py_ssize_t n_blocks
     Py_ssize_t scratch_size
     double weight_rate  # factors of the learning rate and of the decoupled weight decay
@@ -62,6 +64,8 @@ cdef inline dnn_step weight_step(const Layer* layer, const dnn_step* step) noexc
     cdef dnn_step own = step[0]
     own.rate *= layer.weight_rate
     own.shrink *= layer.weight_rate * layer.weight_decay
+    if not layer.decays:
+        own.decay = own.shrink = 0.0
     return own
 
 

@@ -33,6 +33,8 @@ class Moments:
     low, high : array (n_features,) of float64, or None
         Smallest and largest value in the rows with a weight; infinity and its negative without
         any. None if they are not known, as in files of models that were trained without them.
+    n_rows : int
+        Number of rows, whatever their weights.
     """
 
     count: float | NDArray[np.float64]
@@ -40,6 +42,7 @@ class Moments:
     variance: NDArray[np.float64]
     low: NDArray[np.float64] | None = None
     high: NDArray[np.float64] | None = None
+    n_rows: int = 0
 
     @classmethod
     def empty(cls, n_features: int, *, missing: bool = False, ranges: bool = False) -> Moments:
@@ -74,6 +77,7 @@ class Moments:
             )
             self._add_ranges(x if w is None or w.all() else x[w > 0], features)
         self.count = count if missing else float(count[0])
+        self.n_rows += X.shape[0]
 
     def _add_ranges(self, x: NDArray[Any], features: slice) -> None:
         if self.low is None or self.high is None or len(x) == 0:
@@ -89,8 +93,8 @@ class Moments:
         The scale is the standard deviation, multiplied by :meth:`asymmetry` if the range is known.
         A feature counts as constant if its variance does not exceed its own rounding error.
         """
-        eps = np.finfo(np.float64).eps
-        rounding = self.count * eps * self.variance + (self.count * eps * self.mean) ** 2
+        error = self.n_rows * np.finfo(np.float64).eps
+        rounding = error * self.variance + (error * self.mean) ** 2
         scale = (np.sqrt(self.variance) * self.asymmetry()).astype(dtype)
         scale[(self.variance <= rounding) | (scale < np.finfo(scale.dtype).tiny)] = 1.0
         return scale

@@ -2,7 +2,8 @@
 
 In phase A, each thread passes its rows of the mini-batch forward through all layers, and their
 deltas backward. In phase B, it updates its part of the parameters of every layer from their
-gradient over the whole batch. Each phase ends with a barrier. Nothing is allocated. The order of
+gradient over the whole batch, after it has been limited (clipping.pxd) if that is wanted. Each
+phase ends with a barrier. Nothing is allocated. The order of
 every sum is independent of the number of threads, except inside BLAS.
 """
 
@@ -66,6 +67,12 @@ ctypedef struct Job:
     const double* rates  # of each step of this call; NULL: step.rate in all steps
     double alpha
     double weight_decay
+    double max_norm  # of the gradient; 0: no limit
+    void* gradient  # of all parameters, if there is a limit
+    double* norm_squares  # per chunk of the gradient; see clipping.pxd
+    # A loss outside the engine: its gradient with respect to the outputs or, if NULL, the logits
+    const void* d_outputs
+    const void* d_logits
     Py_ssize_t steps_before
     double loss
     Py_ssize_t rows_done
@@ -133,7 +140,7 @@ cdef inline void forward_rows(const Job* job, const real* parameters, const real
                   <real*> job.dropped + start)
 
 
-cdef inline void _backward_rows(const Job* job, const real* parameters, Py_ssize_t first,
+cdef inline void backward_rows(const Job* job, const real* parameters, Py_ssize_t first,
                                 Py_ssize_t last, Py_ssize_t step, real* scratch) noexcept nogil:
     """Propagate rows [first, last) of the deltas of the last layer backward to all others."""
     cdef const real* kept = <const real*> (
@@ -215,11 +222,11 @@ cdef inline void phase_a(const Job* job, Py_ssize_t start, Py_ssize_t first, Py_
     _gather_batch(job, start, first, last - first, parameters)
     forward_rows(job, parameters, inputs, first, last, step, scratch, logits)
     _losses(job, first, last - first, inverse_total, logits)
-    _backward_rows(job, parameters, first, last, step, scratch)
+    backward_rows(job, parameters, first, last, step, scratch)
 
 
 cdef inline void phase_b(const Job* job, const dnn_step* step, Py_ssize_t start, Py_ssize_t n,
-                         int thread, int n_threads, real* scratch,
+                         int thread, int n_threads, real* scratch, real* state1, real* state2,
                          real* parameters) noexcept nogil:
     """Compute penalty, gradient and update of this thread's part of every layer."""
     cdef const real* deltas = <const real*> job.deltas
@@ -232,7 +239,7 @@ cdef inline void phase_b(const Job* job, const dnn_step* step, Py_ssize_t start,
         first = layer.first_parameter
         layers.update(layer, step, n, thread, n_threads,
                       _inputs(job, l, start, <const real*> parameters),
-                      deltas + job.offsets[l + 1], scratch, <real*> job.state1 + first,
-                      <real*> job.state2 + first, parameters + first, sum_squares)
+                      deltas + job.offsets[l + 1], scratch, state1 + first, state2 + first,
+                      parameters + first, sum_squares)
         if sum_squares != NULL:
             sum_squares += layer.n_blocks

@@ -21,7 +21,8 @@ from .checks import integer
 # lines; and rows per thread, because with few rows, reading the weights dominates.
 STEP_WORK_PER_THREAD = 1_500_000
 STEP_ROWS_PER_THREAD = 32
-# Scoring: multiply-adds per thread, to outweigh the 100 us that starting a thread takes.
+# Scoring, and single steps: multiply-adds per thread, to outweigh the 100 us that starting a thread
+# takes.
 SCORING_WORK_PER_THREAD = 5_000_000
 MAX_THREADS = 256  # as in csrc/team.c
 
@@ -84,6 +85,12 @@ def threads_for_training(n_threads: int | None, batch_size: int, n_parameters: i
     return _resolve(
         n_threads, min(work // STEP_WORK_PER_THREAD, batch_size // STEP_ROWS_PER_THREAD)
     )
+
+
+def threads_for_step(n_threads: int | None, n_rows: int, n_parameters: int) -> int:
+    """Return `n_threads` or, if it is None, the number of threads for a call of a single step."""
+    work = 3 * n_rows * n_parameters
+    return _resolve(n_threads, min(work // SCORING_WORK_PER_THREAD, n_rows // STEP_ROWS_PER_THREAD))
 
 
 def threads_for_scoring(n_threads: int | None, n_rows: int, n_parameters: int) -> int:

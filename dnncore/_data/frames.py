@@ -78,6 +78,25 @@ def open_frame(X: Any) -> Frame:
     return ArrayFrame(X)
 
 
+def open_row(X: Any) -> Frame | None:
+    """Return a row as a table of one row, or None if X is no row.
+
+    A row is a dict or a pandas Series, with the labels of the columns as keys or as its index; or
+    a list, tuple, 1-D array, or Series without an index, of cells in the order of the columns.
+    """
+    pandas = sys.modules.get("pandas")
+    if isinstance(X, Mapping) and not hasattr(X, "columns"):
+        return RecordsFrame([X])
+    if pandas is not None and isinstance(X, pandas.Series):
+        if not X.index.equals(pandas.RangeIndex(len(X))):
+            return PandasFrame(X.to_frame().T)
+        X = X.to_numpy()
+    if isinstance(X, np.ndarray):
+        return ArrayFrame(X[np.newaxis]) if X.ndim == 1 else None
+    of_cells = isinstance(X, list | tuple) and X and not isinstance(X[0], Mapping)
+    return ArrayFrame([X]) if of_cells and np.ndim(X[0]) == 0 else None
+
+
 class PandasFrame:
     """A DataFrame of pandas."""
 

@@ -50,6 +50,12 @@ class TableEncoder(TransformerMixin, BaseEstimator):  # type: ignore[misc]
     ignored. Labels that are not strings count as their text. A table without names must have the
     columns in the order of `fit`.
 
+    The type of a column decides what it is. Text is categories, also if some of it is numeric,
+    and the empty text is one of them, not a missing value. A CSV file has no types, so the
+    command line goes by the cells: empty ones are missing, text that is numeric throughout, or
+    dates, is read as such, and a column of both numbers and text is an error unless
+    ``--categorical`` names it. Otherwise, one stray text would turn numbers into categories.
+
     Parameters
     ----------
     categorical_features : 'from_dtype', None, or sequence, default='from_dtype'

@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from .cells import TIMES, Cells, UnusableCells
 from .columns import Table, feature_names
 from .encoding import FeatureEncoder
-from .frames import Frame, open_frame
+from .frames import Frame, open_frame, open_row
 from .table_encoding import naming, positions_of
 
 
@@ -41,26 +41,31 @@ class TableRows:
         ----------
         X : object
             A table with named columns, of which the table needs some, in any order: a DataFrame,
-            an Arrow table, a list of dicts, or a dict, which is a single row. Everything else,
-            also a table whose columns are the encoded features, is returned as it is.
+            an Arrow table, a list of dicts; or a single row: a dict, or a Series of pandas with
+            the names as its index. Everything else, also a table whose columns are the encoded
+            features, is returned as it is.
 
         Returns
         -------
-        array of shape (n, n_features), or (n_features,) for a dict
+        array of shape (n, n_features), or (n_features,) for a single row
 
         Raises
         ------
         ValueError
             If a column is missing, or a cell of a number is not a finite number.
         """
-        if isinstance(X, Mapping) and not hasattr(X, "columns"):
-            return self._rows(open_frame([X]))[0]
+        row = open_row(X)
+        if row is not None:
+            needed = isinstance(X, Mapping) or self._has_columns(row)
+            return self._rows(row)[0] if needed else X
         if not has_names(X):
             return X
         frame = open_frame(X)
-        if frame.labels is None or list(frame.labels) == feature_names(self.table):
-            return X
-        return self._rows(frame)
+        return self._rows(frame) if self._has_columns(frame) else X
+
+    def _has_columns(self, frame: Frame) -> bool:
+        """Return whether the labels of a table are names of columns, not of encoded features."""
+        return frame.labels is not None and list(frame.labels) != feature_names(self.table)
 
     def _rows(self, frame: Frame) -> NDArray[Any]:
         columns = [column for column in self.table if not column.is_target]

@@ -87,7 +87,9 @@ class DNNEstimator(CallbackSupport, BaseEstimator, Estimator, metaclass=ABCMeta)
             before = self._resumed_network()
             checker, learner = self._begin(before, norm=bool(self.norm) and before is None)
             rows, targets = self._learnt_rows(X, y, sample_weight, checker, learner)
-            held_out = checker.validation_rows(X_val, y_val, sample_weight_val, targets)
+            held_out = checker.validation_rows(
+                X_val, y_val, sample_weight_val, targets, learner.targets
+            )
             require_rows("X_val", held_out, targets)
             random = check_random_state(self.random_state)
             trainer = prepare_trainer(self, before, targets, learner, random)
@@ -124,7 +126,9 @@ class DNNEstimator(CallbackSupport, BaseEstimator, Estimator, metaclass=ABCMeta)
             rows = BlockRows(blocks, checker)
             learner.learn(rows)
             targets = self._targets(learner.targets.learnt())
-            held_out = checker.validation_rows(X_val, y_val, sample_weight_val, targets)
+            held_out = checker.validation_rows(
+                X_val, y_val, sample_weight_val, targets, learner.targets
+            )
             require_rows("X_val", held_out, targets)
             random = check_random_state(self.random_state)
             trainer = prepare_trainer(self, before, targets, learner, random)
@@ -246,7 +250,8 @@ class DNNEstimator(CallbackSupport, BaseEstimator, Estimator, metaclass=ABCMeta)
 
     def _logits(self, X: Any) -> NDArray[Any]:
         check_is_fitted(self)
-        return self.network_.logits(self._check_X(X), n_threads=self.n_threads)
+        X = self._check_X(X)
+        return self.network_.logits(X, n_threads=self.n_threads, engine=self.engine)
 
     def _check_X(self, X: Any) -> Matrix:
         network = self.network_

@@ -16,7 +16,10 @@ MAX_LOG_TEMPERATURE = 1.5
 def temperature(
     logits: NDArray[Any], label: NDArray[np.intp], weight: NDArray[Any] | None
 ) -> float:
-    """Return the T that minimises the cross-entropy of softmax(logits / T); 1 without any weight.
+    """Return the T that minimises the cross-entropy of softmax(logits / T).
+
+    T is 1 if the cross-entropy does not depend on it: without any weight, for a single class, or
+    if the logits of each row are equal.
 
     Guo, Pleiss, Sun and Weinberger 2017, https://arxiv.org/abs/1706.04599.
 
@@ -29,7 +32,8 @@ def temperature(
     weight : array of shape (n,) or None
         Their weights.
     """
-    if not (len(label) if weight is None else weight.any()):
+    matters = np.ptp(logits, axis=1) > 0.0
+    if not (matters if weight is None else matters & (weight > 0.0)).any():
         return 1.0
     z = np.ascontiguousarray(logits, np.float64)
     w = None if weight is None else np.ascontiguousarray(weight, np.float64)

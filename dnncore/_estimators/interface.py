@@ -1,9 +1,10 @@
 """The internal interface of the estimators for the other packages of dnncore.
 
 :class:`Estimator` is the common type of :class:`dnncore.DNNClassifier` and
-:class:`dnncore.DNNRegressor` for ``isinstance``. The functions give model files, exports, reports,
-displays and the command line everything they need beyond the public attributes. Importing this
-module does not require scikit-learn.
+:class:`dnncore.DNNRegressor` for ``isinstance``, and :class:`TabularModel` that of
+:class:`dnncore.tabular.TabularClassifier` and :class:`dnncore.tabular.TabularRegressor`. The
+functions give model files, exports, reports, displays and the command line everything they need
+beyond the public attributes. Importing this module does not require scikit-learn.
 """
 
 from __future__ import annotations
@@ -27,6 +28,7 @@ from ..table_predictor import TablePredictor
 from ..training import Trainer
 from .fitted import FittedAttributes
 from .learnt import LearntLabels, LearntNumbers, LearntTableLabels, LearntTableNumbers
+from .nullable import without_nullable
 
 if TYPE_CHECKING:
     from .._data.table_encoder import TableEncoder  # needs scikit-learn
@@ -37,23 +39,12 @@ LearntTable = LearntTableLabels | LearntTableNumbers
 AUTO = "auto"  # the default of early_stopping
 
 
-class Estimator(FittedAttributes, ABC):
-    """A DNNClassifier or DNNRegressor; the functions below call its abstract methods."""
+class Model(ABC):
+    """An Estimator or a TabularModel; the functions below call its abstract methods."""
 
-    n_features_in_: int
-    feature_names_in_: NDArray[Any]
-    table_: Table  # only of a model that was trained by the command line, on named columns
-
-    # parameters of both classes
-    solver: str
+    # parameters of all classes
     max_iter: int
-    warm_start: bool
     random_state: Any
-    scoring: Any
-
-    @classmethod
-    @abstractmethod
-    def _get_param_names(cls) -> list[str]: ...
 
     @abstractmethod
     def get_params(self, deep: bool = True) -> dict[str, Any]: ...
@@ -65,16 +56,33 @@ class Estimator(FittedAttributes, ABC):
     def _check_params(self) -> None: ...
 
     @abstractmethod
-    def _learnt(self) -> Learnt: ...
+    def _learnt(self) -> Any: ...
 
     @abstractmethod
     def _adopt_learnt(self, learnt: Any) -> None: ...
 
     @abstractmethod
-    def _adopt_trainer(self, trainer: Trainer) -> None: ...
+    def _encode(self, name: str, y: Any, dtype: np.dtype[Any]) -> NDArray[Any]: ...
+
+
+class Estimator(FittedAttributes, Model):
+    """A DNNClassifier or DNNRegressor."""
+
+    n_features_in_: int
+    feature_names_in_: NDArray[Any]
+    table_: Table  # only of a model that was trained by the command line, on named columns
+
+    # parameters of both classes
+    solver: str
+    warm_start: bool
+    scoring: Any
+
+    @classmethod
+    @abstractmethod
+    def _get_param_names(cls) -> list[str]: ...
 
     @abstractmethod
-    def _encode(self, name: str, y: Any, dtype: np.dtype[Any]) -> NDArray[Any]: ...
+    def _adopt_trainer(self, trainer: Trainer) -> None: ...
 
     @abstractmethod
     def _check_X(self, X: Any) -> Matrix: ...
@@ -83,8 +91,8 @@ class Estimator(FittedAttributes, ABC):
     def _loss_options(self) -> dict[str, Any]: ...
 
 
-class TabularModel(ABC):
-    """A TabularClassifier or TabularRegressor; the functions below call its abstract methods.
+class TabularModel(Model):
+    """A TabularClassifier or TabularRegressor.
 
     Attributes
     ----------
@@ -99,19 +107,7 @@ class TabularModel(ABC):
     histories_: list[History]
     feature_importances_: NDArray[np.float64]
 
-    # parameters of both classes
-    n_members: int
-    max_iter: int
-    random_state: Any
-
-    @abstractmethod
-    def get_params(self, deep: bool = True) -> dict[str, Any]: ...
-
-    @abstractmethod
-    def set_params(self, **params: Any) -> Any: ...
-
-    @abstractmethod
-    def _check_params(self) -> None: ...
+    n_members: int  # a parameter of both classes
 
     @abstractmethod
     def freeze(self) -> TablePredictor: ...
@@ -119,17 +115,8 @@ class TabularModel(ABC):
     @abstractmethod
     def _adopt_encoder(self, encoder: TableEncoder) -> None: ...
 
-    @abstractmethod
-    def _learnt(self) -> LearntTable: ...
 
-    @abstractmethod
-    def _encode(self, name: str, y: Any, dtype: np.dtype[Any]) -> NDArray[Any]: ...
-
-    @abstractmethod
-    def _adopt_learnt(self, learnt: Any) -> None: ...
-
-
-def check_params(model: Estimator | TabularModel) -> None:
+def check_params(model: Model) -> None:
     """Raise TypeError or ValueError if a parameter is invalid."""
     model._check_params()
 
@@ -139,7 +126,7 @@ def is_fitted(model: Estimator) -> bool:
     return hasattr(model, "network_")
 
 
-def learnt_of(model: Estimator | TabularModel) -> Any:
+def learnt_of(model: Model) -> Any:
     """Return what a fitted model has learned about its targets: a `Learnt` or a `LearntTable`."""
     return model._learnt()
 
@@ -152,14 +139,12 @@ def trainer_of(model: Estimator) -> Trainer | None:
     return getattr(model, "_trainer", None)
 
 
-def encoded_targets(
-    model: Estimator | TabularModel, name: str, y: Any, dtype: np.dtype[Any]
-) -> NDArray[Any]:
+def encoded_targets(model: Model, name: str, y: Any, dtype: np.dtype[Any]) -> NDArray[Any]:
     """Encode targets as the network of a fitted model is trained on them.
 
     Parameters
     ----------
-    model : Estimator or TabularModel
+    model : Model
         Fitted model.
     name : str
         Name of `y` in errors.
@@ -179,7 +164,7 @@ def encoded_targets(
     ValueError
         If the form of the targets differs from that in training.
     """
-    return model._encode(name, y, dtype)
+    return model._encode(name, without_nullable(name, y), dtype)
 
 
 def checked_rows(model: Estimator, X: Any) -> Matrix:

@@ -8,7 +8,7 @@ from typing import Any, ClassVar
 import numpy as np
 from numpy.typing import NDArray
 
-from ..network import apply_output
+from .._network.back_propagation import apply_output
 
 SINGLE, MULTILABEL, SOFT = "single", "multilabel", "soft"  # kinds of labels
 

@@ -11,7 +11,7 @@ from sklearn.metrics import d2_pinball_score, r2_score
 from sklearn.utils.validation import check_array
 
 from .._core.moments import Moments
-from ..network import apply_output
+from .._network.back_propagation import apply_output
 from .learnt import LearntNumbers
 from .targets import TargetLearner, Targets
 
@@ -153,9 +153,15 @@ class NumberLearner(TargetLearner):
 
 
 def _as_float64(name: str, y: Any, output: str) -> NDArray[np.float64]:
-    numbers: NDArray[np.float64] = check_array(
-        y, ensure_2d=False, dtype=np.float64, input_name=name
-    )
+    dtype = np.asarray(y).dtype
+    if dtype.kind in "Mm":  # NumPy would convert times to numbers of an arbitrary unit
+        raise TypeError(f"{name} must be numbers, got {dtype}")
+    try:
+        numbers: NDArray[np.float64] = check_array(
+            y, ensure_2d=False, dtype=np.float64, input_name=name
+        )
+    except TypeError as error:  # of an object that is no number
+        raise TypeError(f"{name} must be numbers: {error}") from None
     if output == "exp" and numbers.size and numbers.min() < 0:
         raise ValueError(f"{name} must not be negative with loss='poisson', got {numbers.min()}")
     return numbers

@@ -19,6 +19,7 @@ from .._data.blocks import Block
 from .._data.table_rows import TableRows
 from .._training.sources import ArraySource
 from .interface import without_feature_names
+from .nullable import without_nullable
 from .targets import TargetLearner, Targets
 
 DTYPES = (np.float64, np.float32)  # float32 stays float32, anything else becomes float64
@@ -60,8 +61,9 @@ class LabelledRows:
         Targets encoded for the trainer: class indices of shape (n,), or label rows or targets of
         shape (n, n_outputs).
     weight : array of shape (n,) or None
-        Sample weights, multiplied by class weights for training rows.
+        Weights in the loss: sample weights, multiplied by class weights.
     sample_weight : array of shape (n,) or None
+        Sample weights, for scores.
     given : object
         X as given by the user, for scorers.
     """
@@ -93,9 +95,8 @@ class LabelledRows:
         )  # fmt: skip
 
     def for_validation(self, targets: Targets) -> LabelledRows:
-        """Return the rows as a validation set, without class weights and label smoothing."""
-        labels = targets.encode(self.y, self.X.dtype)
-        return replace(self, labels=labels, weight=self.sample_weight)
+        """Return the rows as a validation set, without label smoothing."""
+        return replace(self, labels=targets.encode(self.y, self.X.dtype))
 
 
 class RowChecker:
@@ -128,6 +129,8 @@ class RowChecker:
         """Check the X of rows after the first ones."""
         encoded = self._table_rows(X)
         if encoded is not X:
+            if encoded.ndim != 2:
+                raise ValueError(f"{name} must be a table: Expected 2D array, got a single row")
             return encoded
         return self._as_taken(name, validate_data(self._owner, X, **self._options()))
 
@@ -144,6 +147,7 @@ class RowChecker:
         encoded = self._table_rows(X)
         context = nullcontext() if encoded is X else without_feature_names(self._owner)
         with context:
+            y = without_nullable("y", y)
             X, y = validate_data(self._owner, encoded, y, multi_output=True, **options)
         self.dtype = X.dtype
         return self._as_taken("X", X), y.toarray() if issparse(y) else y  # type: ignore[attr-defined]
@@ -176,7 +180,12 @@ class RowChecker:
         return CheckedRows(X, y, weight)
 
     def validation_rows(
-        self, X: Any, y: Any, sample_weight: ArrayLike | None, targets: Targets
+        self,
+        X: Any,
+        y: Any,
+        sample_weight: ArrayLike | None,
+        targets: Targets,
+        learner: TargetLearner,
     ) -> LabelledRows | None:
         """Check the validation set, if there is one."""
         if (X is None) != (y is None):
@@ -186,14 +195,15 @@ class RowChecker:
                 raise ValueError("sample_weight_val needs X_val and y_val")
             return None
         given = X
-        y = np.asarray(y.toarray() if issparse(y) else y)  # type: ignore[attr-defined]
+        y = y.toarray() if issparse(y) else np.asarray(without_nullable("y_val", y))  # type: ignore[attr-defined]
         X = self.X("X_val", X)
         check_consistent_length(X, y)
-        labels = encoded(targets, targets.check("y_val", y), self.dtype)
         weight = None
         if sample_weight is not None:
             weight = weights(sample_weight, X.shape[0], self.dtype)
-        return LabelledRows(X, y, labels, weight, weight, indexable_rows(given, X))
+        checked = CheckedRows(X, targets.check("y_val", y), weight)
+        rows = labelled(checked, targets, learner, indexable_rows(given, X))
+        return rows.for_validation(targets)
 
 
 def indexable_rows(given: Any, X: check.Matrix) -> Any:

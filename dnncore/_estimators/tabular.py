@@ -17,7 +17,6 @@ from sklearn.utils.validation import check_array, check_consistent_length, check
 
 from .._core.labels import Labels, weights
 from .._core.threads import available_cpus
-from .._data.cells import MISSING_TYPES
 from .._data.table_encoder import TableEncoder
 from .._training.history import EpochInfo
 from .._training.members import Member, train_members
@@ -27,6 +26,7 @@ from ..table_predictor import TablePredictor
 from .folds import folds
 from .importances import permutation_importances
 from .interface import TabularModel
+from .nullable import without_nullable
 from .params import hidden_sizes, validate_table_params
 from .progress import progress_bar
 from .rows import encoded
@@ -135,14 +135,10 @@ class TabularEstimator(BaseEstimator, TabularModel, metaclass=ABCMeta):  # type:
                 f"This {type(self).__name__} estimator requires y to be passed, but the target y "
                 "is None."
             )
-        cells = np.asarray(y)
-        if cells.dtype == object:
-            for row, cell in enumerate(cells):
-                if type(cell).__name__ in MISSING_TYPES:
-                    raise ValueError(f"y must not have missing values, got {cell} in row {row}")
         checked: NDArray[Any] = check_array(
-            y, ensure_2d=False, dtype=None, ensure_min_samples=0, input_name="y"
-        )
+            without_nullable("y", y),
+            ensure_2d=False, dtype=None, ensure_min_samples=0, input_name="y",
+        )  # fmt: skip
         return checked
 
     def _members(

@@ -54,7 +54,7 @@ def split(
 ) -> tuple[LabelledRows, LabelledRows]:
     """Split rows into a training and a validation set, by `validation_fraction`.
 
-    The validation set has no class weights and no label smoothing.
+    The validation set has no label smoothing.
     """
     fraction, strata = estimator.validation_fraction, targets.strata(rows.y)
     if estimator.early_stopping == AUTO:
@@ -107,7 +107,11 @@ def require_rows(name: str, held_out: LabelledRows | None, targets: Targets) -> 
 def validation(
     estimator: Any, held_out: LabelledRows | None, targets: Targets
 ) -> Callable[[], Validation] | None:
-    """Return the function that scores the validation set after each epoch, if there is one."""
+    """Return the function that scores the validation set after each epoch, if there is one.
+
+    The loss has the weights of the training loss. The scores have the sample weights only, as
+    scikit-learn computes them.
+    """
     scorers = scorers_of(estimator)
     if held_out is None:
         if scorers:
@@ -117,18 +121,19 @@ def validation(
     network: Network = estimator.network_
     loss_options = loss_options_of(estimator)
     labels = Labels.of(rows.labels, rows.weight)
-    weight = {} if rows.weight is None else {"sample_weight": rows.weight}
+    weight = rows.sample_weight
+    weight_of_scorers = {} if weight is None else {"sample_weight": weight}
 
     def validate() -> Validation:
-        logits = network.logits(rows.X, n_threads=estimator.n_threads)
+        logits = network.logits(rows.X, n_threads=estimator.n_threads, engine=estimator.engine)
         metrics = {
-            name: float(scorer(estimator, rows.given, rows.y, **weight))
+            name: float(scorer(estimator, rows.given, rows.y, **weight_of_scorers))
             for name, scorer in scorers.items()
         }
         if metrics:
             score = next(iter(metrics.values()))
         else:
-            score = targets.score(logits, rows.labels, rows.weight)
+            score = targets.score(logits, rows.labels, weight)
         return Validation(score, network.mean_loss(logits, labels, **loss_options), metrics)
 
     return validate

@@ -102,8 +102,8 @@ class History:
 
     @property
     def best_validation_loss(self) -> float:
-        """Lowest loss on the validation set; infinite without one."""
-        return min(self.validation_losses, default=np.inf)
+        """Lowest loss on the validation set, apart from NaN; infinite without one."""
+        return min((loss for loss in self.validation_losses if loss == loss), default=np.inf)
 
     def add(
         self, loss: float, rows: int, found: Validation, tol: float, early_stopping: bool | str

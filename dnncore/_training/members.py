@@ -25,6 +25,7 @@ from .sources import ArraySource
 from .trainer import Trainer, fit_source
 
 MIN_EPOCHS = 8  # with fewer, a member is not worth its time
+TIMED_ROWS = 4096  # from whose time that of an epoch follows
 
 
 @dataclass(frozen=True)
@@ -209,12 +210,12 @@ def _train(
     rows, of_rows = X[chosen], labels.take(chosen)
 
     def validate() -> Validation:
-        loss = network.mean_loss(network.logits(rows, n_threads=1, engine="builtin"), of_rows)
-        return Validation(-loss, loss)
+        logits = network.logits(rows, n_threads=1, engine="builtin")
+        return Validation(loss=network.mean_loss(logits, of_rows))
 
     left = end - time.monotonic()
     settings = StopSettings(
-        max_iter, 0.0, np.inf, validate, early_stopping=True,
+        max_iter, 0.0, np.inf, validate, early_stopping="loss",
         max_time=max(left, 1e-3) if np.isfinite(left) else None, callback=callback,
         keep_last_best=True,
     )  # fmt: skip
@@ -222,13 +223,20 @@ def _train(
 
 
 def _epoch_seconds(member: Member, X: NDArray[Any], labels: Labels) -> float:
-    """Measure one epoch of a member, which is then as before."""
+    """Estimate the time of an epoch of a member from some of its rows; it is then as before.
+
+    The schedule needs the number of epochs before the first step, so that no epoch can tell it.
+    """
     trainer = member.trainer
     before, state = trainer.snapshot(), trainer.state_dict()
+    share = min(1.0, TIMED_ROWS / len(member.train))
+    train, held_out = (
+        rows[: int(np.ceil(share * len(rows)))] for rows in (member.train, member.held_out)
+    )
     start = time.perf_counter()
-    trainer._train_epoch(ArraySource(X, labels, member.train))
-    trainer.network.logits(X[member.held_out], n_threads=1, engine="builtin")
+    trainer._train_epoch(ArraySource(X, labels, train))
+    trainer.network.logits(X[held_out], n_threads=1, engine="builtin")
     seconds = time.perf_counter() - start
     trainer.restore(before)
     trainer.load_state_dict(state)
-    return seconds
+    return seconds / share

@@ -56,6 +56,8 @@ class Optimizer:
         Learning rate of the next step, before Adam's bias correction.
     """
 
+    _cached_engine: tuple[tuple[object, ...], Engine] | None
+
     def __init__(
         self,
         network: Network,
@@ -66,7 +68,8 @@ class Optimizer:
     ) -> None:
         self.network = network
         self._rng = np.random.default_rng(seed)
-        self._cached_engine: tuple[object, Engine] | None = None
+        # Arrays, because compiled steps use them too.
+        self._counter, self._rate = np.zeros(1, np.int64), np.zeros(1)
         self._dropout_seed: int | None = None
         self.configure(solver, **settings)
 
@@ -84,6 +87,7 @@ class Optimizer:
         quantiles: Sequence[float] | None = None,
         dropout: float = 0.0,
         layer_factors: Sequence[tuple[float, float, float]] | None = None,
+        max_grad_norm: float | None = None,
     ) -> None:
         """Change settings of the constructor between epochs.
 
@@ -104,11 +108,20 @@ class Optimizer:
         self.layer_factors = check_layer_factors(
             layer_factors, len(self.network.coefs_) + (self.network.embedding is not None)
         )
-        if self.dropout > 0.0 and isinstance(solver, LBFGS):
-            raise ValueError("dropout must be 0 with LBFGS, which needs an exact loss")
+        self.max_grad_norm = max_grad_norm
+        if max_grad_norm is not None:
+            self.max_grad_norm = check.number(
+                "max_grad_norm", max_grad_norm, low=0.0, low_open=True
+            )
+        if isinstance(solver, LBFGS) and (self.dropout > 0.0 or max_grad_norm is not None):
+            raise ValueError(
+                "dropout must be 0 and max_grad_norm None with LBFGS, which needs an exact loss"
+            )
         if self.dropout > 0.0 and self._dropout_seed is None:
             self._dropout_seed = int(self._rng.integers(2**63))
+        self._n_threads = n_threads
         self.n_threads = threads_for_training(n_threads, self.batch_size, self.network.n_parameters)
+        self._forget_engines()
         previous: SGD | Adam | LBFGS | None = getattr(self, "solver", None)
         if solver == previous:
             return
@@ -126,6 +139,26 @@ class Optimizer:
         """The arguments of :meth:`dnncore.Network.loss` that select the loss."""
         names = ("loss", "huber_delta", "quantiles")
         return {name: getattr(self, name) for name in names}
+
+    @property
+    def learning_rate(self) -> float:
+        """Learning rate of the next step, before Adam's bias correction."""
+        rate: float = self._rate.item()
+        return rate
+
+    @learning_rate.setter
+    def learning_rate(self, rate: float) -> None:
+        self._rate[0] = rate
+
+    @property
+    def _steps(self) -> int:
+        """Number of steps so far."""
+        steps: int = self._counter.item()
+        return steps
+
+    @_steps.setter
+    def _steps(self, steps: int) -> None:
+        self._counter[0] = steps
 
     # ------------------------------------------------------------------------------ steps
 
@@ -183,16 +216,11 @@ class Optimizer:
         time_left: float,
     ) -> tuple[float, int]:
         """Train on a piece; return the sum of the losses and the number of rows seen."""
-        unused = self.network.parameters
-        state1, state2 = (*self._state, unused, unused)[:2]
         with blas_for(self.engine):
             loss, rows = engine.train_epoch(
                 piece.X, piece.label, piece.L, piece.weight, piece.order,
-                self.solver.update, state1, state2,
-                rate=self.learning_rate, rates=rates, alpha=self.alpha, steps_before=self._steps,
-                loss=self.loss, loss_parameters=self._loss_parameters, dropout=self.dropout,
-                dropout_seed=self._dropout_seed or 0, time_left=time_left,
-                loss_before=loss_before, **self.solver.constants,
+                rate=self.learning_rate, rates=rates, steps_before=self._steps,
+                time_left=time_left, loss_before=loss_before,
             )  # fmt: skip
         self._steps += self._n_steps(rows)
         return loss, rows
@@ -201,17 +229,35 @@ class Optimizer:
         """Return the engine of the previous call if it fits, as its buffers are in the cache."""
         network = self.network
         arrays = network.parameters, network.mean_, network.scale_
-        options = min(self.batch_size, max_rows), self.n_threads
-        builtin = use_builtin(self.engine)
+        rows = min(self.batch_size, max_rows)
         # The engine keeps the arrays alive.
-        key = (*map(id, arrays), *options, builtin, self.layer_factors)
+        key = *map(id, arrays), rows, use_builtin(self.engine)
         if self._cached_engine is None or self._cached_engine[0] != key:
-            self._cached_engine = key, Engine(
-                network.layer_sizes, *arrays, *options, builtin=builtin,
-                activation=network.activation, output=network.output, missing=network.missing,
-                factors=self.layer_factors, embedding=network.embedding,
-            )  # fmt: skip
+            self._cached_engine = key, self._new_engine(rows, self.n_threads)
         return self._cached_engine[1]
+
+    def _new_engine(self, max_rows: int, n_threads: int) -> Engine:
+        """Return an engine for the present settings, for mini-batches of at most `max_rows`."""
+        network = self.network
+        engine = Engine(
+            network.layer_sizes, network.parameters, network.mean_, network.scale_, max_rows,
+            n_threads, builtin=use_builtin(self.engine), activation=network.activation,
+            output=network.output, missing=network.missing, factors=self.layer_factors,
+            embedding=network.embedding,
+        )  # fmt: skip
+        unused = network.parameters
+        state1, state2 = (*self._state, unused, unused)[:2]
+        engine.prepare(
+            self.solver.update, state1, state2, alpha=self.alpha, loss=self.loss,
+            loss_parameters=self._loss_parameters, dropout=self.dropout,
+            dropout_seed=self._dropout_seed or 0, max_grad_norm=self.max_grad_norm or 0.0,
+            **self.solver.constants,
+        )  # fmt: skip
+        return engine
+
+    def _forget_engines(self) -> None:
+        """Let new engines be made: they are for the settings and the solver's state of before."""
+        self._cached_engine = None
 
     def _loss_of(self, source: Source) -> float:
         """Return the loss of the current parameters on all rows, including the penalty."""
@@ -219,7 +265,7 @@ class Optimizer:
         with closing(source.pieces(LOSS_ROWS, None)) as pieces:
             for piece in pieces:
                 for X, labels in piece.chunks(LOSS_ROWS):
-                    logits = self.network.logits(X)
+                    logits = self.network.logits(X, engine=self.engine)
                     total += labels.total
                     loss += labels.total * self.network.mean_loss(
                         logits, labels, **self._loss_options
@@ -295,6 +341,7 @@ class Optimizer:
         self._state = [aligned_zeros(x.size, self.network.dtype) for x in vectors]
         for own, x in zip(self._state, vectors, strict=True):
             own[...] = x
+        self._forget_engines()
 
     def __getstate__(self) -> dict[str, Any]:
         return {**self.__dict__, "_cached_engine": None}

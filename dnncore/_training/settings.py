@@ -22,7 +22,8 @@ class StopSettings:
     early_stopping: bool | str = False
     max_time: float | None = None
     callback: Callable[[EpochInfo], object] | None = None
-    # Which of several epochs with the best score early_stopping keeps. Not part of Trainer.fit.
+    # Which of several epochs with the lowest validation loss early_stopping='loss' keeps. Not part
+    # of Trainer.fit.
     keep_last_best: bool = False
 
     def __post_init__(self) -> None:

@@ -23,14 +23,15 @@ from .history import EpochInfo, History, Validation
 from .lbfgs import fit_lbfgs
 from .loop import EpochLoop
 from .monitor import Monitor
-from .optimizer import DEFAULT_BATCH_SIZE, Optimizer
+from .optimizer import DEFAULT_BATCH_SIZE
 from .settings import StopSettings
 from .solvers import LBFGS, SGD, Adam
 from .sources import ArraySource, BlockSource, Source
+from .steps import StepOptimizer
 
 
 @set_module("dnncore.training")
-class Trainer(Optimizer):
+class Trainer(StepOptimizer):
     """Trainer of a network; keeps the solver's state between calls.
 
     Parameters
@@ -69,6 +70,9 @@ class Trainer(Optimizer):
         biases, and of the weight decay of its weights. The default is 1. LBFGS does not use them.
         An embedding is the first layer: its scale s takes the place of the weights, and V and c
         that of the biases; none of them decays.
+    max_grad_norm : float, default=None
+        Largest Euclidean norm of the gradient of a step over all parameters, including that of
+        the L2 penalty; a gradient with a larger norm is scaled to it. Must be None with LBFGS.
 
     Attributes
     ----------
@@ -106,6 +110,7 @@ class Trainer(Optimizer):
         quantiles: Sequence[float] | None = None,
         dropout: float = 0.0,
         layer_factors: Sequence[tuple[float, float, float]] | None = None,
+        max_grad_norm: float | None = None,
     ) -> None:
         self.history = History()
         super().__init__(
@@ -122,6 +127,7 @@ class Trainer(Optimizer):
             quantiles=quantiles,
             dropout=dropout,
             layer_factors=layer_factors,
+            max_grad_norm=max_grad_norm,
         )
 
     def run_epoch(self, X: Any, y: ArrayLike, sample_weight: ArrayLike | None = None) -> float:

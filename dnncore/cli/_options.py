@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import re
 from typing import Any
 
 from .._core import checks as check
@@ -174,7 +175,7 @@ def _add_rows(rows: Any) -> None:
         type=types.positive,
         default=1000.0,
         help="if the rows need more memory than this, train a network, and read them in blocks in "
-        "every epoch (default: %(default)g)",
+        "every epoch; an error if an option asks for an ensemble (default: %(default)g)",
     )
     rows.add_argument(
         "--blocks",
@@ -308,6 +309,8 @@ def _add_training(training: Any) -> None:
 def choose_model(arguments: argparse.Namespace) -> None:
     """Set the kind of model, `arguments.model`, and the defaults that depend on it.
 
+    `arguments.model_by_default` tells whether no option has decided on the kind.
+
     Raises
     ------
     CommandError
@@ -317,6 +320,7 @@ def choose_model(arguments: argparse.Namespace) -> None:
         [name for name in names if not any(getattr(arguments, name) is x for x in (None, False))]
         for names in (NETWORK_ONLY, TABULAR_ONLY)
     )
+    arguments.model_by_default = arguments.model is None and not (network or tabular)
     if arguments.model is None:
         named = arguments.data is not None and has_named_columns(arguments.data)
         arguments.model = NETWORK if network or not (named or tabular) else TABULAR
@@ -339,6 +343,19 @@ def only(model: str) -> str:
 
 def _flag(name: str) -> str:
     return "--" + name.replace("_", "-")
+
+
+def in_options(message: str) -> str:
+    """Replace the names of parameters in a message of an estimator by those of the options.
+
+    Names of a single word, which may be meant as such, and names in quotes, which may be those of
+    columns, stay.
+    """
+    words = {name: _flag(option) for option, (name, _) in PARAMETERS.items() if "_" in name}
+    words |= {name: _flag(option) for option, name in TABULAR_PARAMETERS.items() if "_" in name}
+    words["X_val"] = "the validation set"
+    names = rf"(?<![\w'\"])({'|'.join(words)})(?![\w'\"])"
+    return re.sub(names, lambda found: words[found[0]], message)
 
 
 def check_options(arguments: argparse.Namespace) -> None:
@@ -395,7 +412,8 @@ def reconfigure(model: Estimator, arguments: argparse.Namespace) -> None:
     unknown = sorted(set(given) - set(model.get_params(deep=False)))
     if unknown:
         raise CommandError(
-            f"{unknown[0]} is not a parameter of the {type(model).__name__} in {arguments.resume}"
+            f"{in_options(unknown[0])} cannot be used with the {type(model).__name__} in "
+            f"{arguments.resume}"
         )
     model.set_params(**given)
 

@@ -14,6 +14,7 @@ from .._estimators.interface import TabularModel
 from .._training.history import mean_history
 from ._arguments import CommandError
 from ._division import PartsInMemory
+from ._options import in_options
 from ._output import plural, warn
 from ._progress import Progress
 from .tables import Dataset
@@ -38,9 +39,9 @@ def fit(model: TabularModel, parts: PartsInMemory, *, quiet: bool) -> bool:
         try:
             parts.fit(model)
         except (TypeError, ValueError) as error:
-            raise CommandError(str(error)) from error
+            raise CommandError(in_options(str(error))) from error
     model.set_params(callback=None)
-    messages = list(dict.fromkeys(str(warning.message) for warning in caught))
+    messages = list(dict.fromkeys(in_options(str(warning.message)) for warning in caught))
     for message in messages:
         warn(message)
     _warn_of_many_categories(model)

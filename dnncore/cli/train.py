@@ -34,6 +34,7 @@ from ._options import (
     add_options,
     check_options,
     choose_model,
+    in_options,
     new_estimator,
     new_tabular,
     only,
@@ -45,7 +46,6 @@ from ._report import Report
 from ._scoring import score_rows
 from .tables import (
     Dataset,
-    has_named_columns,
     matrix_data,
     size_of,
     training_data,
@@ -69,7 +69,8 @@ def add_parser(commands: Any) -> None:
         epilog="Rows are split into training and test rows, for a single network also into "
         "validation rows, stratified by class unless they are read in blocks. Every numeric "
         f"column is scaled. Only a single network has {only(NETWORK)}; only an ensemble has "
-        f"{only(TABULAR)}. Empty cells, NA, NaN and null are missing values. Ctrl-C stops training "
+        f"{only(TABULAR)}. Empty cells, NA, NaN and null are missing values. A column of a CSV "
+        "file with both numbers and text must be named by --categorical. Ctrl-C stops training "
         "early: the model is evaluated and saved, and the exit status is 130.",
     )
     parser.set_defaults(run=run)
@@ -84,7 +85,7 @@ def run(arguments: argparse.Namespace) -> int:
         require_packages("cli", rich="rich")
     plot = _check_files(arguments)
     title = "Handwritten digits" if arguments.data is None else _name(arguments.data)
-    _avoid_blocks(arguments)
+    _check_memory(arguments)
     train = _train_tabular if arguments.model == TABULAR else _train_network
     fitted, parts, interrupted = train(arguments, title)
     report = _report(arguments, title)
@@ -175,17 +176,22 @@ def _new(arguments: argparse.Namespace) -> tuple[Estimator, Dataset]:
     return new_estimator(arguments), data
 
 
-def _avoid_blocks(arguments: argparse.Namespace) -> None:
-    """Train a network if the rows of an ensemble would not fit into memory."""
-    if arguments.model == TABULAR and arguments.data and has_named_columns(arguments.data):
-        size = size_of(arguments.data) / 1e6
-        if size > arguments.memory:
-            warn(
-                f"{arguments.data} has {size:.0f} MB, more than --memory {arguments.memory:g}: a "
-                "network is trained on blocks of rows"
-            )
-            arguments.model = NETWORK
-            choose_model(arguments)
+def _check_memory(arguments: argparse.Namespace) -> None:
+    """Raise if the rows of an ensemble do not fit into memory, or by default train a network."""
+    if arguments.model == NETWORK or arguments.data is None:
+        return
+    size = size_of(arguments.data) / 1e6
+    if size <= arguments.memory:
+        return
+    problem = f"{arguments.data} has {size:.1f} MB, more than --memory {arguments.memory:g}"
+    if not arguments.model_by_default:
+        raise CommandError(
+            f"{problem}, and an ensemble needs all rows in memory; increase --memory, or use "
+            "--model network"
+        )
+    warn(f"{problem}: a network is trained on blocks of rows")
+    arguments.model = NETWORK
+    choose_model(arguments)
 
 
 def _table(arguments: argparse.Namespace) -> Dataset:
@@ -299,9 +305,9 @@ def _fit(model: Estimator, data: Dataset, parts: Parts, arguments: argparse.Name
         try:
             parts.fit(model)
         except ValueError as error:
-            raise CommandError(str(error)) from error
+            raise CommandError(in_options(str(error))) from error
     model.set_params(callback=None, warm_start=warm_start)
-    messages = [str(warning.message) for warning in caught]
+    messages = [in_options(str(warning.message)) for warning in caught]
     interrupted = any("interrupted" in message for message in messages)
     if model.n_iter_ == before:
         if interrupted:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from copy import copy
 from dataclasses import dataclass
 from typing import Any
 
@@ -124,6 +125,7 @@ def describe(model: Model | Any) -> Description:
 
 
 def _of_predictor(predictor: Predictor) -> Description:
+    predictor = copy(predictor)  # of a single version, should another thread refresh it
     network = Network(
         predictor.layer_sizes, dtype=predictor.dtype, seed=0, activation=predictor.activation,
         output=predictor.output, missing=predictor.missing, embedding=predictor.embedding,

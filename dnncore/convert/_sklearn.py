@@ -113,7 +113,7 @@ def _adopt_scaler(network: Network, scaler: StandardScaler) -> bool:
     if not (scaler.with_mean and scaler.with_std):
         return False
     count = float(np.min(scaler.n_samples_seen_))
-    network.moments_ = Moments(count, scaler.mean_.copy(), scaler.var_.copy())
+    network.moments_ = Moments(count, scaler.mean_.copy(), scaler.var_.copy(), n_rows=int(count))
     return True
 
 

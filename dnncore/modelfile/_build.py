@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from .._core.checks import INT_MAX
 from .._core.moments import Moments
 from .._core.names import REGRESSION_OUTPUTS
 from .._core.piecewise_linear import PiecewiseLinear
@@ -149,6 +150,7 @@ def _network(metadata: Metadata, tensors: Tensors) -> Network:
             tensors["norm.moments.variance"].astype(np.float64, copy=False),
             tensors.get("norm.range.low"),
             tensors.get("norm.range.high"),
+            n_rows=int(min(count.max(), INT_MAX)),  # the file has the weights only
         )
     return network
 

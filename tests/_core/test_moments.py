@@ -81,6 +81,19 @@ def test_the_first_row_may_be_an_outlier_of_no_weight():
     np.testing.assert_allclose(found.variance, expected.variance, rtol=1e-14)
 
 
+@pytest.mark.parametrize("missing", [False, True])
+@pytest.mark.parametrize("factor", [2.0**-60, 1.0, 2.0**60])
+def test_only_the_ratios_of_weights_matter(factor, missing):
+    X = np.random.default_rng(0).normal(size=(600, 3))
+    X[:, 2] = 0.1
+    weight = np.random.default_rng(1).uniform(1, 2, 600)
+    found = moments_of(X, weight * factor, missing=missing)
+    expected = moments_of(X, weight, missing=missing)
+    assert found.n_rows == 600
+    np.testing.assert_allclose(found.scale(np.float64), expected.scale(np.float64), rtol=1e-12)
+    assert found.scale(np.float64)[2] == 1.0
+
+
 @pytest.mark.parametrize("dtype", DTYPES)
 def test_missing_values_do_not_count(dtype):
     rng = np.random.default_rng(1)

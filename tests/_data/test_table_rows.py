@@ -44,6 +44,13 @@ def test_a_dict_is_a_row():
     np.testing.assert_array_equal(ROWS({"age": 30, "plan": "pro", "ok": True}), EXPECTED[0])
 
 
+def test_a_series_with_the_names_as_its_index_is_a_row():
+    np.testing.assert_array_equal(ROWS(FRAME.iloc[0]), EXPECTED[0])
+    features = ["age", "plan=basic", "plan=pro", "ok=false", "ok=true"]
+    encoded = pd.Series(EXPECTED[0], index=features)
+    assert ROWS(encoded) is encoded
+
+
 @pytest.mark.parametrize(
     "X",
     [

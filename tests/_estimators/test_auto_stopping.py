@@ -96,6 +96,43 @@ def test_blocks_need_given_rows_for_it():
     )
 
 
+@pytest.mark.parametrize("given", [False, True])
+def test_class_weights_apply_to_the_loss_but_not_to_the_score(given):
+    X, y = learnable_classes(600)
+    weights = {0: 1.0, 1: 20.0, 2: 5.0}
+    held_out = {"X_val": X[300:], "y_val": y[300:]} if given else {}
+    seen = []
+
+    def accuracy(model, X, y):
+        seen[:] = [X, y]
+        return model.score(X, y)
+
+    options = {"class_weight": weights, "max_iter": 3, "random_state": 0}
+    DNNClassifier(scoring=accuracy, **options).fit(X[:300], y[:300], **held_out)
+    model = DNNClassifier(early_stopping="auto", **options).fit(X[:300], y[:300], **held_out)
+    X_val, y_val = seen
+    p, weight = model.predict_proba(X_val), np.vectorize(weights.get)(y_val)
+    expected = log_loss(y_val, p, sample_weight=weight)
+    assert min(model.validation_losses_) == pytest.approx(expected)
+    best = int(np.argmin(model.validation_losses_))
+    assert model.validation_scores_[best] == model.score(X_val, y_val)
+
+
+@pytest.mark.parametrize("early_stopping", [True, "auto", False])
+@pytest.mark.parametrize(("rate", "tol", "warns"), [(2e-3, 0.0, True), (1e-9, 1e-4, False)])
+@pytest.mark.filterwarnings("always::sklearn.exceptions.ConvergenceWarning")
+def test_warning_if_the_last_epochs_have_improved(recwarn, early_stopping, rate, tol, warns):
+    """At the lowest rate, patience ends with the last epoch."""
+    X, y = learnable_classes(300)
+    options = {"max_iter": 3, "n_iter_no_change": 1, "random_state": 0}
+    model = DNNClassifier(
+        early_stopping=early_stopping, learning_rate_init=rate, tol=tol, **options
+    ).fit(X, y)
+    assert model.n_iter_ == 3
+    found = [str(warning.message) for warning in recwarn]
+    assert found == ["max_iter=3 epochs completed, but training has not converged"] * warns
+
+
 def test_no_other_text_is_accepted():
     X, y = learnable_classes()
     with pytest.raises(ValueError, match="must be True, False or 'auto', got 'loss'"):

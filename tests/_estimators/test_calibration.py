@@ -58,3 +58,14 @@ def test_without_weight():
     z, label = calibrated()
     assert temperature(z, label, np.zeros(len(z))) == 1.0
     assert temperature(z[:0], label[:0], None) == 1.0
+
+
+def test_the_loss_does_not_depend_on_it():
+    rng = np.random.default_rng(0)
+    same = np.repeat(rng.normal(size=(20, 1)), 3, axis=1)
+    assert temperature(same, np.arange(20) % 3, None) == 1.0
+    z, label = calibrated()
+    rows, label = np.concatenate([same, 2.0 * z]), np.concatenate([np.arange(20) % 3, label])
+    assert temperature(rows, label, np.arange(len(rows)) < 20.0) == 1.0
+    assert temperature(rows, label, np.arange(len(rows)) >= 20.0) == pytest.approx(2.0, rel=1e-4)
+    assert temperature(rng.normal(size=(20, 1)), np.zeros(20, np.intp), None) == 1.0

@@ -11,6 +11,7 @@ from sklearn.metrics import accuracy_score, log_loss
 from sklearn.utils.class_weight import compute_sample_weight
 
 from dnncore import DNNClassifier, Network
+from dnncore.tabular import TabularClassifier
 
 pytestmark = pytest.mark.filterwarnings("ignore::sklearn.exceptions.ConvergenceWarning")
 
@@ -215,3 +216,57 @@ def test_a_column_of_labels():
     with pytest.warns(DataConversionWarning, match="column-vector"):
         model = DNNClassifier(max_iter=1).fit(X, y[:, None])
     assert model.predict(X).shape == (103,)
+
+
+NULLABLE = {
+    "Int64": "int64",
+    "UInt8": "uint8",
+    "boolean": "bool",
+    "Float32": "float32",
+    "int64[pyarrow]": "int64",
+    "bool[pyarrow]": "bool",
+}
+
+
+@pytest.mark.parametrize("make", [DNNClassifier, TabularClassifier])
+@pytest.mark.parametrize("dtype", NULLABLE)
+def test_nullable_labels(make, dtype):
+    X, y = np.arange(60.0).reshape(30, 2), np.arange(30) % 2
+    labels = pd.Series(y, dtype=dtype)
+    for same in (labels, labels.array):
+        model = make(max_iter=1).fit(X, same)
+        assert model.classes_.dtype == NULLABLE[dtype]
+        assert model.predict(X).dtype == NULLABLE[dtype]
+    labels[4] = pd.NA
+    with pytest.raises(ValueError, match="y must not have missing values, got <NA> in row 4"):
+        make().fit(X, labels)
+
+
+@pytest.mark.parametrize("dtype", NULLABLE)
+def test_nullable_labels_in_every_call(dtype):
+    X, y = np.arange(60.0).reshape(30, 2), pd.Series(np.arange(30) % 2, dtype=dtype)
+    model = DNNClassifier(max_iter=1)
+    assert model.fit(X, y, X_val=X, y_val=y).classes_.dtype == NULLABLE[dtype]
+    assert model.fit_blocks([(X, y)], classes=y).classes_.dtype == NULLABLE[dtype]
+    assert DNNClassifier().partial_fit(X, y, classes=y).classes_.dtype == NULLABLE[dtype]
+    missing = y.copy()
+    missing[4] = pd.NA
+    with pytest.raises(ValueError, match="y_val must not have missing values, got <NA> in row 4"):
+        model.fit(X, y, X_val=X, y_val=missing)
+
+
+@pytest.mark.parametrize("make", [DNNClassifier, TabularClassifier])
+@pytest.mark.parametrize("of", ["string", "category", object])
+def test_missing_labels_of_other_types(make, of):
+    labels = pd.Series(["a", "b", None] * 10, dtype=of)
+    with pytest.raises(ValueError, match=r"y must not have missing values, got .* in row 2"):
+        make().fit(np.arange(60.0).reshape(30, 2), labels)
+
+
+@pytest.mark.parametrize("make", [DNNClassifier, TabularClassifier])
+def test_dates_as_labels_are_not_saved(make, tmp_path):
+    X, dates = np.arange(60.0).reshape(30, 2), (np.arange(30) % 2).astype("datetime64[D]")
+    model = make(max_iter=1).fit(X, dates)
+    assert set(model.predict(X)) <= set(dates)
+    with pytest.raises(TypeError, match=r"classes must be .* to be saved, got datetime64\[D\]"):
+        model.save(tmp_path / "dates.safetensors")

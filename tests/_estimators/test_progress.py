@@ -5,6 +5,7 @@ import sys
 import pytest
 
 from dnncore import DNNClassifier, DNNRegressor
+from dnncore.tabular import TabularRegressor
 
 pytestmark = pytest.mark.filterwarnings("ignore::sklearn.exceptions.ConvergenceWarning")
 
@@ -19,6 +20,14 @@ def test_verbose_shows_a_progress_bar(iris, capsys, make):
         assert words in shown.err
     make(max_iter=3).fit(*iris)
     assert capsys.readouterr().err == ""
+
+
+def test_the_loss_of_members_is_shown_once(iris, capsys):
+    pytest.importorskip("tqdm")
+    TabularRegressor(n_members=2, max_iter=2, verbose=True, random_state=0).fit(*iris)
+    shown = capsys.readouterr().err
+    assert "validation loss=" in shown
+    assert "score" not in shown
 
 
 def test_verbose_without_tqdm(iris, monkeypatch):

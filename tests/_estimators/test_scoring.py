@@ -7,6 +7,7 @@ from samples import learnable_classes
 from sklearn.metrics import accuracy_score, balanced_accuracy_score, log_loss, make_scorer
 
 from dnncore import DNNClassifier, DNNRegressor
+from dnncore._core import csrc
 
 pytestmark = pytest.mark.filterwarnings("ignore::sklearn.exceptions.ConvergenceWarning")
 
@@ -104,7 +105,7 @@ def test_weights_of_a_split_go_with_its_rows(iris):
     np.testing.assert_allclose(model.class_prior_, [1 / 6, 2 / 6, 3 / 6], rtol=1e-12)
 
 
-def test_class_weights_do_not_apply_to_a_split(iris):
+def test_class_weights_do_not_apply_to_the_scores_of_a_split(iris):
     X, y = iris
     seen = []
 
@@ -173,3 +174,20 @@ def test_early_stopping_wants_every_class_twice():
     y = np.r_[np.zeros(12, int), 1]
     with pytest.raises(ValueError, match="least populated class"):
         DNNClassifier(early_stopping=True).fit(np.zeros((13, 2)), y)
+
+
+@pytest.mark.parametrize("options", [{}, {"solver": "sgd", "learning_rate": "newbob"}])
+@each_estimator
+def test_the_builtin_engine_scores_with_the_same_bits_everywhere(make, options, select_isa):
+    X, y = learnable_classes(300)
+    found = set()
+    for isa in csrc.available():
+        select_isa(isa)
+        model = make(
+            hidden_layer_sizes=(33,), max_iter=3, random_state=0, engine="builtin", **options
+        )
+        held_out = {"X_val": X[200:], "y_val": y[200:]} if not options else {}
+        model.fit(X[:200], y[:200], **held_out)
+        scores = repr((model.validation_losses_, model.history_.loss_curve))
+        found.add((scores, model.predict(X).tobytes(), model.network_.parameters.tobytes()))
+    assert len(found) == 1

@@ -1,11 +1,13 @@
 """Targets of a regression: their units, their number."""
 
 import numpy as np
+import pandas as pd
 import pytest
 from samples import learnable_numbers
 from sklearn.metrics import r2_score
 
 from dnncore import DNNRegressor
+from dnncore.tabular import TabularRegressor
 
 pytestmark = pytest.mark.filterwarnings("ignore::sklearn.exceptions.ConvergenceWarning")
 
@@ -80,6 +82,39 @@ def test_other_targets_on_resume_are_refused():
     with pytest.raises(ValueError, match="y_val must have 1 outputs"):
         model.fit(X, y, X_val=X, y_val=np.c_[y, y])
     assert np.array_equal(model.predict(X), before)
+
+
+@pytest.mark.parametrize("make", [DNNRegressor, TabularRegressor])
+@pytest.mark.parametrize(
+    "times",
+    [
+        np.arange(30).astype("datetime64[D]"),
+        np.arange(30).astype("timedelta64[s]"),
+        pd.Series(pd.date_range("2020-01-01", periods=30)),
+        pd.Series(pd.date_range("2020-01-01", periods=30, tz="UTC")),
+        pd.DataFrame({"a": pd.to_timedelta(np.arange(30), unit="h")}),
+    ],
+)
+def test_times_are_no_numbers(make, times):
+    X = np.arange(60.0).reshape(30, 2)
+    with pytest.raises(TypeError, match="y must be numbers"):
+        make().fit(X, times)
+
+
+@pytest.mark.parametrize("make", [DNNRegressor, TabularRegressor])
+@pytest.mark.parametrize("dtype", ["Int64", "Float32", "boolean", "int64[pyarrow]"])
+def test_nullable_targets(make, dtype):
+    X = np.arange(60.0).reshape(30, 2)
+    y = pd.Series(np.arange(30) % 2, dtype=dtype)
+    options = {"max_iter": 2, "random_state": 0}
+    found, expected = (make(**options).fit(X, of) for of in (y, np.arange(30.0) % 2))
+    assert np.array_equal(found.predict(X), expected.predict(X))
+    two = make(**options).fit(X, pd.DataFrame({"a": y, "b": y}))
+    assert two.predict(X).shape == (30, 2)
+    y[7] = pd.NA
+    for missing in (y, pd.DataFrame({"a": y})):
+        with pytest.raises(ValueError, match="y must not have missing values, got <NA> in row 7"):
+            make().fit(X, missing)
 
 
 def test_targets_too_large_for_a_variance():

@@ -61,7 +61,7 @@ def test_the_best_epoch_is_kept():
     network, held_out = member.trainer.network, member.held_out
     loss = network.mean_loss(network.logits(X[held_out]), LABELS.take(held_out))
     assert loss == min(history.validation_losses)
-    assert history.validation_scores == [-loss for loss in history.validation_losses]
+    assert history.validation_scores == []  # the loss is not a score, too
 
 
 def test_held_out_rows_without_weight_choose_nothing():
@@ -181,6 +181,20 @@ def test_measuring_an_epoch_changes_nothing():
     assert module._epoch_seconds(member, X, LABELS) > 0
     assert np.array_equal(member.trainer.network.parameters, before)
     assert member.trainer.history.n_iter == 0
+
+
+def test_the_time_of_an_epoch_follows_from_some_of_its_rows(monkeypatch):
+    monkeypatch.setattr(module, "TIMED_ROWS", 24)  # a quarter of those of a member
+    n_rows = []
+
+    def time_of_rows(trainer, source):
+        n_rows.append(source.n_rows)
+
+    monkeypatch.setattr(module.Trainer, "_train_epoch", time_of_rows)
+    monkeypatch.setattr(module.time, "perf_counter", lambda: float(sum(n_rows)))
+    (member,) = some_members(1)
+    assert module._epoch_seconds(member, X, LABELS) == len(member.train) == 96
+    assert n_rows == [24]
 
 
 @pytest.mark.parametrize("n_threads", [1, 2])

@@ -42,6 +42,23 @@ def test_ctrl_c_before_training(dnncore_command, monkeypatch):
 
 
 @pytest.mark.skipif(os.name == "nt", reason="signals of POSIX")
+@pytest.mark.parametrize("module", ["dnncore.network", "dnncore.cli.train"])
+def test_ctrl_c_while_modules_are_imported(module):
+    code = f"""if True:
+        import importlib.metadata, os, signal, sys
+        class Interrupt:
+            def find_spec(self, name, *_):
+                if name == {module!r}:
+                    os.kill(os.getpid(), signal.SIGINT)
+        sys.meta_path.insert(0, Interrupt())
+        (script,) = importlib.metadata.entry_points(group="console_scripts", name="dnncore")
+        sys.exit(script.load()())
+        """
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True)
+    assert (done.returncode, done.stdout, done.stderr) == (130, "", "")
+
+
+@pytest.mark.skipif(os.name == "nt", reason="signals of POSIX")
 def test_ctrl_c_as_a_signal():
     # Labels by chance are learnt by heart so slowly that training does not end by itself.
     random = np.random.default_rng(0)

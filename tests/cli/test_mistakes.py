@@ -39,7 +39,11 @@ from dnncore import DNNClassifier, Network
         (["train", "--output", "a", "--plot", "./a"], "--plot: './a' is also an input or another"),
         (["train", "iris.npz", "--output", "iris.npz"], "--output: 'iris.npz' is also an input"),
         (["train", "--early-stopping", "--validation-fraction", "0"], "needs a validation set"),
-        (["train", "--quiet", "--learning-rate", "1e30"], "training diverged in epoch 1"),
+        (["train", "--quiet", "--learning-rate", "1e30"], "Try a --learning-rate below 1e+30."),
+        (
+            ["train", "iris.npz", "--regression", "--validation-fraction", "0.005", "--quiet"],
+            "the validation set must have at least 2 rows for the score, got 1",
+        ),
         (["train", "--test-size", "0.999"], "rows cannot be split"),
         (["predict", "model"], "the following arguments are required: DATA"),
         (["predict", "missing", "iris.csv"], "missing: No such file or directory"),

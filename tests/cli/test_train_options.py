@@ -8,7 +8,8 @@ import pytest
 from commands import IRIS, NETWORK, QUICK, SPECIES, write_csv, write_iris
 
 import dnncore
-from dnncore import DNNClassifier, Network
+from dnncore import DNNClassifier, DNNRegressor, Network
+from dnncore.cli._options import in_options
 from dnncore.modelfile import read_table
 
 
@@ -165,9 +166,16 @@ def test_another_division_is_told(dnncore_command):
     ) in err
 
 
+def test_messages_name_options():
+    said = in_options("learning_rate_init, learning_rate and n_members, not the column 'max_time'")
+    assert said == "--learning-rate, --schedule and --members, not the column 'max_time'"
+
+
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
+        (["--resume", "numbers", "--class-weight", "balanced"], "--class-weight cannot be used "
+         "with the DNNRegressor in numbers"),
         (["--resume", "model", "--hidden", 3], "--hidden cannot be changed with --resume"),
         (["--resume", "model", "--regression"], "--regression cannot be changed with --resume"),
         (["--resume", "network"], "--resume needs an estimator, got a Network"),
@@ -198,4 +206,6 @@ def test_mistakes(fails, arguments, message):
     model.feature_names_in_ = np.array(["a", "b", "c", "d"], dtype=object)
     model.save("model", solver_state=True)
     Network((4, 3)).save("network")
+    numbers = DNNRegressor(hidden_layer_sizes=(3,)).partial_fit(IRIS.data, IRIS.target)
+    numbers.save("numbers", solver_state=True)
     assert message in fails("train", "--quiet", "--no-plot", *arguments)

@@ -12,7 +12,7 @@ from pyarrow import parquet
 import dnncore
 from dnncore.modelfile import read_table
 from dnncore.predictor import Predictor
-from dnncore.tabular import TabularClassifier, TabularRegressor
+from dnncore.tabular import TableEncoder, TabularClassifier, TabularRegressor
 
 QUICK = ["--epochs", "4", "--members", "2", "--no-plot"]
 RANDOM = np.random.default_rng(0)
@@ -93,6 +93,20 @@ def test_the_other_commands(dnncore_command, tmp_path):
     assert (status, out) == (0, "Model written to model.c\n")
 
 
+def test_numbers_and_text_in_a_csv_file(dnncore_command, fails):
+    """A file has no types: text is a category by request, and empty text is missing."""
+    cells = ["2", "3", "5more", ""] * 10
+    frame = pd.DataFrame({"doors": pd.Series(cells, dtype=object)})
+    write_csv("data.csv", ["doors", "y"], [[cell, i % 2] for i, cell in enumerate(cells)])
+    data = ["data.csv", "--target", "y", *QUICK]
+    assert "column 'doors' must be numeric, got '5more' on line 4" in fails("train", *data)
+    assert dnncore_command("train", *data, "--categorical", "doors")[0] == 0
+    (column,) = dnncore.load("model.safetensors").encoder_.encoding_.columns
+    assert (column.values, column.missing) == (("2", "3", "5more"), True)
+    (column,) = TableEncoder().fit(frame).encoding_.columns
+    assert (sorted(column.values), column.missing) == (["", "2", "3", "5more"], False)
+
+
 def test_a_regression(dnncore_command, tmp_path):
     write_csv("data.csv", ["a", "b", "c", "y"], IRIS.data.tolist())
     data = ["data.csv", "--target", "y", "--regression", "--report", "a.html"]
@@ -154,6 +168,17 @@ def test_more_rows_than_memory_are_learnt_by_a_network(dnncore_command):
     assert status == 0
     assert "more than --memory 0.001: a network is trained on blocks of rows\n" in err
     assert dnncore.load("model.safetensors").classes_.tolist() == sorted(set(SPECIES))
+
+
+@pytest.mark.parametrize("options", [["--model", "tabular"], ["--members", 2]])
+@pytest.mark.parametrize("name", ["iris.csv", "iris.npz"])
+def test_an_ensemble_needs_all_rows_in_memory(fails, name, options):
+    write_iris()
+    np.savez("iris.npz", X=IRIS.data, y=IRIS.target)
+    target = ["--target", "species"] if name == "iris.csv" else []
+    error = fails("train", name, *target, *options, "--memory", 0.001)
+    assert error.startswith(f"{name} has 0.0 MB, more than --memory 0.001, and an ensemble needs")
+    assert error.endswith("increase --memory, or use --model network")
 
 
 def test_many_categories_are_told(dnncore_command):

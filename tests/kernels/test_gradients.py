@@ -331,6 +331,16 @@ def test_huber_error(m, weighted, delta, module):
     )
 
 
+@each_columns
+def test_sort_rows(m, module):
+    dout, z = normals((3, m), (3, m))
+    dz = module.sort_rows_backward(dout, z)
+    assert np.array_equal(np.sort(dz, axis=1), np.sort(dout, axis=1))
+    assert np.array_equal(module.sort_rows_backward(module.sort_rows(z), z), z)
+    # Equal elements keep their order.
+    assert np.array_equal(module.sort_rows_backward(dout, np.zeros((3, m))), dout)
+
+
 @each_kind_of_weights
 @each_columns
 def test_losses_with_a_kink(m, weighted, module):

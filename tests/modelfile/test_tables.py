@@ -46,7 +46,8 @@ def test_tables_by_name(path):
         np.testing.assert_array_equal(predictor(table), predictor(ROWS))
         np.testing.assert_array_equal(predictor.predict_proba(table), predictor(ROWS))
         assert predictor.predict(table).tolist() == model.predict(table).tolist()
-    np.testing.assert_array_equal(predictor(FRAME.iloc[7].to_dict()), predictor(ROWS[7]))
+    for row in (FRAME.iloc[7].to_dict(), FRAME.iloc[7], ROWS[7]):
+        np.testing.assert_array_equal(predictor(row), predictor(ROWS)[7])
     assert model.score(FRAME, FRAME["y"]) > 0.8
 
 
@@ -70,6 +71,11 @@ def test_what_is_no_such_table(path):
             scorer.predict(FRAME[["size"]])
         with pytest.raises(ValueError, match="column 'size' has missing values, the first in row"):
             scorer.predict(FRAME.assign(size=np.nan))
+    for row in (FRAME.iloc[7].to_dict(), FRAME.iloc[7]):
+        with pytest.raises(ValueError, match="must be a table: Expected 2D array"):
+            model.predict(row)
+        with pytest.raises(ValueError, match="Expected 2D array"):
+            model.partial_fit(row, [0])
 
 
 def test_training_goes_on_with_tables(path):

@@ -171,7 +171,10 @@ class _Feature(_Seen):
         return Column(self.name, tuple(sorted(self._values, key=order)))
 
     def _check_numbers(self) -> None:
-        """Raise if some cells are numbers and others are text."""
+        """Raise if some cells are numbers and others are text.
+
+        A file without types does not tell a column of categories from numbers with a stray text.
+        """
         if self._has_numbers and self._text is not None:
             row, text = self._text
             raise self._error(

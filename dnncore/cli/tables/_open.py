@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Collection, Mapping, Sequence
 from typing import Any
 
@@ -27,8 +28,8 @@ def has_named_columns(path: str) -> bool:
 
 
 def size_of(path: str) -> int:
-    """Return the approximate size of a file with named columns in memory, in bytes."""
-    return open_columns(path).size
+    """Return the approximate size of all rows of a file in memory, in bytes."""
+    return os.path.getsize(path) if _is_array_file(path) else open_columns(path).size
 
 
 def matrix_data(

@@ -55,6 +55,9 @@ static void sort_rows(context *t, int unused)
         for (ptrdiff_t i = 0; i + 1 < size; i++)
             require(t, i % cols == cols - 1 || get(t, out, i) <= get(t, out, i + 1), "not sorted");
         digest(t, size, out);
+        void *dout = numbers(t, size, -2, 2);
+        t->ops->sort_rows_backward(rows, cols, dout, x, out);
+        require_same(t, size, dout, out, "not in order where x is sorted");
     }
 }
 
