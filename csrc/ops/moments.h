@@ -1,4 +1,4 @@
-/* Mean and variance of columns, in double, over rows of `real`.
+/* Mean, variance and range of columns, in double, over rows of `real`.
  *
  * There are two passes over a chunk of rows: one for the mean, and one for the deviations from it;
  * the mean of the deviations corrects the rounding error of the first mean. Chunks are merged one
@@ -79,6 +79,21 @@ static void add_moments(ptrdiff_t rows, ptrdiff_t cols, const void *x_, const do
             const real *part = x + r * cols + c;
             if (missing) add_chunk(n, m, cols, part, w, 1, count + c, mean + c, variance + c);
             else add_chunk(n, m, cols, part, w, 0, count + c, mean + c, variance + c);
+        }
+    }
+}
+
+static void add_ranges(ptrdiff_t rows, ptrdiff_t cols, const void *x_, const double *weight,
+                       double *low, double *high)
+{
+    for (ptrdiff_t r = 0; r < rows; r++) {
+        const real *row = (const real *)x_ + r * cols;
+        if (weight && !(weight[r] > 0.0)) continue;
+        ELEMENTWISE
+        for (ptrdiff_t c = 0; c < cols; c++) {
+            const double value = (double)row[c]; /* NaN is neither smaller nor larger */
+            low[c] = value < low[c] ? value : low[c];
+            high[c] = value > high[c] ? value : high[c];
         }
     }
 }

@@ -54,6 +54,8 @@ cdef extern from "ops.h" nogil:
         void (*add_moments)(Py_ssize_t rows, Py_ssize_t cols, const void* x, const double* weight,
                             bint missing, double* count, double* mean,
                             double* variance) noexcept nogil
+        void (*add_ranges)(Py_ssize_t rows, Py_ssize_t cols, const void* x, const double* weight,
+                           double* low, double* high) noexcept nogil
         void (*softmax)(Py_ssize_t rows, Py_ssize_t cols, const void* z, void* p) noexcept nogil
         void (*log_softmax)(Py_ssize_t rows, Py_ssize_t cols, const void* z,
                             void* log_p) noexcept nogil

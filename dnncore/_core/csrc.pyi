@@ -19,3 +19,17 @@ def add_moments(
     mean: NDArray[float64],
     variance: NDArray[float64],
 ) -> None: ...
+def add_ranges(
+    x: NDArray[Any],
+    weight: NDArray[float64] | None,
+    low: NDArray[float64],
+    high: NDArray[float64],
+) -> None: ...
+def scales(
+    mean: NDArray[float64],
+    variance: NDArray[float64],
+    low: NDArray[float64] | None,
+    high: NDArray[float64] | None,
+    error: float,
+    out: NDArray[Any],
+) -> None: ...

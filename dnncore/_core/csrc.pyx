@@ -5,6 +5,8 @@ import os
 import numpy as np
 
 cimport numpy as cnp
+from libc.float cimport DBL_MAX, DBL_MIN, FLT_MIN
+from libc.math cimport sqrt
 
 cnp.import_array()
 
@@ -113,3 +115,56 @@ def add_moments(x, const double[::1] weight, bint missing, double[::1] count, do
     cdef const dnn_ops* ops = isa.f32 if cnp.PyArray_TYPE(x) == cnp.NPY_FLOAT32 else isa.f64
     with nogil:
         ops.add_moments(rows, cols, data, w, missing, &count[0], &mean[0], &variance[0])
+
+
+def add_ranges(x, const double[::1] weight, double[::1] low, double[::1] high):
+    """Update `low` and `high` (n_columns,) with the rows of positive weight of a contiguous
+    matrix."""
+    cdef Py_ssize_t rows = cnp.PyArray_DIM(x, 0), cols = cnp.PyArray_DIM(x, 1)
+    cdef const void* data = cnp.PyArray_DATA(x)
+    cdef const double* w = NULL if weight is None or rows == 0 else &weight[0]
+    cdef const dnn_ops* ops = isa.f32 if cnp.PyArray_TYPE(x) == cnp.NPY_FLOAT32 else isa.f64
+    with nogil:
+        ops.add_ranges(rows, cols, data, w, &low[0], &high[0])
+
+
+cdef inline double _asymmetry(double below, double above) noexcept nogil:
+    """Return the arithmetic over the geometric mean of two distances; 1 if one is not known."""
+    cdef double ratio
+    if not (0.0 < below <= DBL_MAX and 0.0 < above <= DBL_MAX):
+        return 1.0
+    ratio = sqrt(above / below)
+    return 0.5 * (ratio + 1.0 / ratio)
+
+
+cdef void _scales(Py_ssize_t n, const double* mean, const double* variance, const double* low,
+                  const double* high, double error, double tiny, real* out) noexcept nogil:
+    cdef Py_ssize_t i
+    cdef double scale, rounding
+    for i in range(n):
+        scale = sqrt(variance[i])
+        if low != NULL:
+            scale = scale * _asymmetry(mean[i] - low[i], high[i] - mean[i])
+        rounding = error * variance[i] + (error * mean[i]) * (error * mean[i])
+        out[i] = <real> scale
+        if variance[i] <= rounding or out[i] < tiny:
+            out[i] = 1.0
+
+
+def scales(const double[::1] mean, const double[::1] variance, const double[::1] low,
+           const double[::1] high, double error, out):
+    """Write the scales (n_columns,) of float32 or float64 to `out`; see `Moments.scale`.
+
+    The ranges may be None. `error` is the relative rounding error of the mean.
+    """
+    cdef Py_ssize_t n = mean.shape[0]
+    cdef const double* lowest = NULL
+    cdef const double* highest = NULL
+    if low is not None and high is not None:
+        lowest, highest = &low[0], &high[0]
+    if cnp.PyArray_TYPE(out) == cnp.NPY_FLOAT32:
+        _scales(n, &mean[0], &variance[0], lowest, highest, error, FLT_MIN,
+                <float*> cnp.PyArray_DATA(out))
+    else:
+        _scales(n, &mean[0], &variance[0], lowest, highest, error, DBL_MIN,
+                <double*> cnp.PyArray_DATA(out))

@@ -10,11 +10,12 @@ import numpy as np
 from numpy.typing import DTypeLike, NDArray
 
 from .checks import Matrix, is_sparse
-from .csrc import MOMENTS_ROWS, add_moments
+from .csrc import MOMENTS_ROWS, add_moments, add_ranges, scales
 from .public import set_module
 
 __all__ = ["MOMENTS_ROWS", "Moments"]
 
+EPSILON = float(np.finfo(np.float64).eps)
 DENSE_FEATURES = 8192  # features of a sparse matrix that are made dense at a time
 
 
@@ -75,46 +76,27 @@ class Moments:
             add_moments(
                 x, w, missing, count[features], self.mean[features], self.variance[features]
             )
-            self._add_ranges(x if w is None or w.all() else x[w > 0], features)
+            if self.low is not None and self.high is not None:
+                add_ranges(x, w, self.low[features], self.high[features])
         self.count = count if missing else float(count[0])
         self.n_rows += X.shape[0]
-
-    def _add_ranges(self, x: NDArray[Any], features: slice) -> None:
-        if self.low is None or self.high is None or len(x) == 0:
-            return
-        # fmin and fmax ignore missing values.
-        low, high = self.low[features], self.high[features]
-        np.fmin(low, np.fmin.reduce(x, axis=0), out=low)
-        np.fmax(high, np.fmax.reduce(x, axis=0), out=high)
 
     def scale(self, dtype: DTypeLike) -> NDArray[Any]:
         """Return the scales as `dtype`, with 1 for constant features.
 
-        The scale is the standard deviation, multiplied by :meth:`asymmetry` if the range is known.
+        The scale is the standard deviation, times the asymmetry if the range is known: the
+        arithmetic over the geometric mean of the distances of mean and extremes. That is 1 for a
+        symmetric feature, and large for one that rarely differs from its most common value, such
+        as the indicator of a rare category or a pixel at the edge of an image. The scale is then at
+        most half the range (Bhatia and Davis 2000), and just that if there are two values only,
+        whatever their frequencies.
+
         A feature counts as constant if its variance does not exceed its own rounding error.
         """
-        error = self.n_rows * np.finfo(np.float64).eps
-        rounding = error * self.variance + (error * self.mean) ** 2
-        scale = (np.sqrt(self.variance) * self.asymmetry()).astype(dtype)
-        scale[(self.variance <= rounding) | (scale < np.finfo(scale.dtype).tiny)] = 1.0
+        scale = np.empty(len(self.mean), dtype)
+        error = self.n_rows * EPSILON
+        scales(self.mean, self.variance, self.low, self.high, error, scale)
         return scale
-
-    def asymmetry(self) -> NDArray[np.float64]:
-        """Return the arithmetic over the geometric mean of the distances of mean and extremes.
-
-        It is 1 for a symmetric feature, and large for one that rarely differs from its most common
-        value, such as the indicator of a rare category or a pixel at the edge of an image. Times
-        the standard deviation, it is at most half the range (Bhatia and Davis 2000), and just that
-        if there are two values only, whatever their frequencies. It is 1 if the range is unknown.
-        """
-        asymmetry = np.ones(len(self.mean))
-        if self.low is None or self.high is None:
-            return asymmetry
-        below, above = self.mean - self.low, self.high - self.mean
-        known = (below > 0.0) & (above > 0.0) & np.isfinite(below) & np.isfinite(above)
-        ratio = np.sqrt(above[known] / below[known])
-        asymmetry[known] = 0.5 * (ratio + 1.0 / ratio)
-        return asymmetry
 
 
 def _dense_parts(X: Matrix) -> Iterator[tuple[NDArray[Any], slice, slice]]:

@@ -10,11 +10,14 @@ from sklearn.utils import column_or_1d
 from sklearn.utils.multiclass import check_classification_targets, type_of_target
 
 from .learnt import MULTILABEL, SINGLE, SOFT, LearntLabels
+from .plain import are_plain_labels
 from .targets import Targets
 
 
 def kind_of_labels(y: Any) -> str:
     """Return the kind of labels: one label per row, multi-label indicators, or soft labels."""
+    if are_plain_labels(y):
+        return SINGLE
     kind = type_of_target(y, input_name="y")
     y = np.asarray(y)
     several = kind == "multilabel-indicator"
@@ -77,18 +80,35 @@ class LabelTargets(Targets):
     def encode(
         self, y: NDArray[Any], dtype: np.dtype[Any], *, training: bool = False
     ) -> NDArray[Any]:
-        n_classes = len(self._classes)
         smoothing = self._smoothing if training else 0.0
         if self._kind == SINGLE:
-            indices: NDArray[np.intp] = np.searchsorted(self._classes, y)
-            if smoothing == 0.0:
-                return indices
-            rows = np.zeros((len(y), n_classes), dtype)
-            rows[np.arange(len(y)), indices] = 1.0
-        else:
-            rows = np.ascontiguousarray(y, dtype=dtype)
-        mean = 0.5 if self._kind == MULTILABEL else 1.0 / n_classes
-        return np.asarray(rows + smoothing * (mean - rows), dtype)
+            return self._rows_of(np.searchsorted(self._classes, y), dtype, smoothing)
+        return self._smoothed(np.ascontiguousarray(y, dtype=dtype), smoothing)
+
+    def read(
+        self, y: Any, dtype: np.dtype[Any]
+    ) -> tuple[NDArray[Any], NDArray[np.intp] | None] | None:
+        classes = self._classes
+        if self._kind != SINGLE or not are_plain_labels(y) or y.dtype.kind != classes.dtype.kind:
+            return None
+        indices: NDArray[np.intp] = classes.searchsorted(y)
+        if not (classes.take(indices, mode="clip") == y).all():
+            return None
+        return self._rows_of(indices, dtype, self._smoothing), indices
+
+    def _rows_of(
+        self, indices: NDArray[np.intp], dtype: np.dtype[Any], smoothing: float
+    ) -> NDArray[Any]:
+        """Return class indices as they are or, if they are smoothed, as label rows."""
+        if smoothing == 0.0:
+            return indices
+        rows = np.zeros((len(indices), len(self._classes)), dtype)
+        rows[np.arange(len(indices)), indices] = 1.0
+        return self._smoothed(rows, smoothing)
+
+    def _smoothed(self, rows: NDArray[Any], smoothing: float) -> NDArray[Any]:
+        mean = 0.5 if self._kind == MULTILABEL else 1.0 / len(self._classes)
+        return np.asarray(rows + smoothing * (mean - rows), rows.dtype)
 
     def output(self) -> tuple[int, str]:
         return len(self._classes), "logistic" if self._kind == MULTILABEL else "softmax"

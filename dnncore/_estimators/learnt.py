@@ -38,6 +38,21 @@ class LearntLabels:
         """Arguments of :meth:`dnncore.Network.freeze`."""
         return {"classes": self.classes}
 
+    def with_rows(self, indices: NDArray[np.intp], weight: NDArray[Any] | None) -> LearntLabels:
+        """Return the labels with the totals, and their shares, of further rows.
+
+        Parameters
+        ----------
+        indices : array of shape (n,)
+            Class indices; only with one label per row.
+        weight : array of shape (n,) or None
+            Weights of the rows.
+        """
+        totals = np.bincount(indices, weight, len(self.classes)).astype(np.float64, copy=False)
+        if self.totals is not None:
+            totals = self.totals + totals
+        return LearntLabels(self.kind, self.classes, totals / totals.sum(), totals)
+
 
 @dataclass(frozen=True)
 class LearntNumbers:

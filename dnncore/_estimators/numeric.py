@@ -11,6 +11,7 @@ from sklearn.utils.validation import check_array
 
 from .._core.moments import Moments
 from .learnt import LearntNumbers
+from .plain import are_plain_numbers
 from .targets import TargetLearner, Targets
 
 
@@ -35,6 +36,14 @@ class NumberTargets(Targets):
     ) -> NDArray[Any]:
         columns = y.reshape(len(y), -1)
         return np.ascontiguousarray((columns - self._learnt.mean) / self._learnt.scale, dtype=dtype)
+
+    def read(
+        self, y: Any, dtype: np.dtype[Any]
+    ) -> tuple[NDArray[Any], NDArray[np.intp] | None] | None:
+        n_outputs = len(self._learnt.mean)
+        if not are_plain_numbers(y) or y.ndim != self._learnt.ndim or y.size != len(y) * n_outputs:
+            return None
+        return self.encode(y.astype(np.float64, copy=False), dtype, training=True), None
 
     def output(self) -> tuple[int, str]:
         return len(self._learnt.mean), "identity"
@@ -107,6 +116,8 @@ class NumberLearner(TargetLearner):
 
 
 def _as_float64(name: str, y: Any) -> NDArray[np.float64]:
+    if are_plain_numbers(y):
+        return np.asarray(y, np.float64)
     dtype = np.asarray(y).dtype
     if dtype.kind in "Mm":  # NumPy would convert times to numbers of an arbitrary unit
         raise TypeError(f"{name} must be numbers, got {dtype}")
