@@ -83,18 +83,34 @@ static void add_moments(ptrdiff_t rows, ptrdiff_t cols, const void *x_, const do
     }
 }
 
-static void add_ranges(ptrdiff_t rows, ptrdiff_t cols, const void *x_, const double *weight,
-                       double *low, double *high)
+/* Processes at most MOMENTS_COLS columns, `stride` elements apart. */
+INLINE void add_range(ptrdiff_t rows, ptrdiff_t cols, ptrdiff_t stride, const real *x,
+                      const double *weight, double *low, double *high)
 {
+    assert(cols <= MOMENTS_COLS);
+    real least[MOMENTS_COLS], most[MOMENTS_COLS];
+    for (ptrdiff_t c = 0; c < cols; c++) least[c] = (real)HUGE_VAL, most[c] = -(real)HUGE_VAL;
     for (ptrdiff_t r = 0; r < rows; r++) {
-        const real *row = (const real *)x_ + r * cols;
+        const real *row = x + r * stride;
         if (weight && !(weight[r] > 0.0)) continue;
         ELEMENTWISE
-        for (ptrdiff_t c = 0; c < cols; c++) {
-            const double value = (double)row[c]; /* NaN is neither smaller nor larger */
-            low[c] = value < low[c] ? value : low[c];
-            high[c] = value > high[c] ? value : high[c];
+        for (ptrdiff_t c = 0; c < cols; c++) { /* NaN is neither smaller nor larger */
+            least[c] = row[c] < least[c] ? row[c] : least[c];
+            most[c] = row[c] > most[c] ? row[c] : most[c];
         }
+    }
+    for (ptrdiff_t c = 0; c < cols; c++) {
+        if (least[c] < low[c]) low[c] = least[c];
+        if (most[c] > high[c]) high[c] = most[c];
+    }
+}
+
+static void add_ranges(ptrdiff_t rows, ptrdiff_t cols, const void *x, const double *weight,
+                       double *low, double *high)
+{
+    for (ptrdiff_t c = 0; c < cols; c += MOMENTS_COLS) {
+        const ptrdiff_t m = cols - c < MOMENTS_COLS ? cols - c : MOMENTS_COLS;
+        add_range(rows, m, cols, (const real *)x + c, weight, low + c, high + c);
     }
 }
 

@@ -103,6 +103,11 @@ def all_finite(x):
     return finite
 
 
+def address(array):
+    """Return the address of the first element."""
+    return <size_t> cnp.PyArray_DATA(array)
+
+
 MOMENTS_ROWS = DNN_MOMENTS_ROWS
 
 

@@ -102,7 +102,8 @@ class Moments:
 def _dense_parts(X: Matrix) -> Iterator[tuple[NDArray[Any], slice, slice]]:
     """Yield dense parts of X, each with its slices of rows and features."""
     if not is_sparse(X):
-        yield np.require(X, requirements=("C", "A")), slice(None), slice(None)
+        plain = X.flags.c_contiguous and X.flags.aligned
+        yield X if plain else np.require(X, requirements=("C", "A")), slice(None), slice(None)
         return
     for start in range(0, X.shape[0], MOMENTS_ROWS):
         rows = slice(start, start + MOMENTS_ROWS)

@@ -62,6 +62,7 @@ class LabelTargets(Targets):
     def __init__(self, learnt: LearntLabels, smoothing: float) -> None:
         self._kind, self._classes = learnt.kind, learnt.classes
         self._smoothing = smoothing
+        self._first = _first_of_consecutive(self._classes) if self._kind == SINGLE else None
 
     def check(self, name: str, y: Any) -> NDArray[Any]:
         if self._kind == SINGLE:
@@ -91,10 +92,14 @@ class LabelTargets(Targets):
         classes = self._classes
         if self._kind != SINGLE or not are_plain_labels(y) or y.dtype.kind != classes.dtype.kind:
             return None
-        indices: NDArray[np.intp] = classes.searchsorted(y)
-        if not (classes.take(indices, mode="clip") == y).all():
-            return None
-        return self._rows_of(indices, dtype, self._smoothing), indices
+        indices: NDArray[np.intp]
+        if self._first is not None:
+            indices = np.subtract(y, self._first, dtype=np.int64).astype(np.intp, copy=False)
+            known = indices.min() >= 0 and indices.max() < len(classes)
+        else:
+            indices = classes.searchsorted(y)
+            known = (classes.take(indices, mode="clip") == y).all()
+        return (self._rows_of(indices, dtype, self._smoothing), indices) if known else None
 
     def _rows_of(
         self, indices: NDArray[np.intp], dtype: np.dtype[Any], smoothing: float
@@ -114,7 +119,7 @@ class LabelTargets(Targets):
         return len(self._classes), "logistic" if self._kind == MULTILABEL else "softmax"
 
     def strata(self, y: NDArray[Any]) -> NDArray[Any] | None:
-        return y if self._kind == SINGLE else None
+        return np.searchsorted(self._classes, y) if self._kind == SINGLE else None
 
     def score(
         self, logits: NDArray[Any], encoded: NDArray[Any], weight: NDArray[Any] | None
@@ -125,6 +130,14 @@ class LabelTargets(Targets):
             label = encoded if encoded.ndim == 1 else encoded.argmax(axis=1)
             right = logits.argmax(axis=1) == label
         return float(np.average(right, weights=weight))
+
+
+def _first_of_consecutive(classes: NDArray[Any]) -> int | None:
+    """Return the first class if they are consecutive signed integers, as 0, 1, 2 ... are."""
+    n = len(classes)
+    if classes.dtype.kind != "i" or int(classes[-1]) - int(classes[0]) != n - 1:
+        return None
+    return int(classes[0])
 
 
 def check_known(name: str, y: NDArray[Any], classes: NDArray[Any]) -> None:

@@ -62,7 +62,7 @@ class Targets(ABC):
 
     @abstractmethod
     def strata(self, y: NDArray[Any]) -> NDArray[Any] | None:
-        """Return the labels for a stratified split, if there are any."""
+        """Return the class indices for a stratified split, if there are any."""
 
     @abstractmethod
     def score(
