@@ -469,14 +469,17 @@ default='constant'
         return LabelTargets(learnt, self.label_smoothing)
 
     def _learnt(self) -> LearntLabels:
-        totals, prior = (getattr(self, name, None) for name in ("_class_totals", "class_prior_"))
-        return LearntLabels(self._kind, self.classes_, prior, totals)
+        fitted = vars(self)
+        return LearntLabels(
+            self._kind, self.classes_, fitted.get("class_prior_"), fitted.get("_class_totals")
+        )
 
     def _adopt_learnt(self, learnt: LearntLabels) -> None:
         self._kind, self.classes_ = learnt.kind, learnt.classes
         for name, value in (("class_prior_", learnt.prior), ("_class_totals", learnt.totals)):
-            self.__dict__.pop(name, None)
-            if value is not None:
+            if value is None:
+                vars(self).pop(name, None)
+            else:
                 setattr(self, name, value)
 
     # ---------------------------------------------------------------------------- priors

@@ -1,6 +1,6 @@
 from typing import Any
 
-from numpy import float64
+from numpy import float64, intp
 from numpy.typing import NDArray
 
 MOMENTS_ROWS: int
@@ -19,12 +19,8 @@ def add_moments(
     count: NDArray[float64],
     mean: NDArray[float64],
     variance: NDArray[float64],
-) -> None: ...
-def add_ranges(
-    x: NDArray[Any],
-    weight: NDArray[float64] | None,
-    low: NDArray[float64],
-    high: NDArray[float64],
+    low: NDArray[float64] | None,
+    high: NDArray[float64] | None,
 ) -> None: ...
 def scales(
     mean: NDArray[float64],
@@ -34,3 +30,4 @@ def scales(
     error: float,
     out: NDArray[Any],
 ) -> None: ...
+def all_between(x: NDArray[intp], low: int, high: int) -> bool: ...

@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import DTypeLike, NDArray
 
 from .checks import Matrix, is_sparse
-from .csrc import MOMENTS_ROWS, add_moments, add_ranges, scales
+from .csrc import MOMENTS_ROWS, add_moments, scales
 from .public import set_module
 
 __all__ = ["MOMENTS_ROWS", "Moments"]
@@ -45,6 +45,11 @@ class Moments:
     high: NDArray[np.float64] | None = None
     n_rows: int = 0
 
+    def __setstate__(self, state: dict[str, Any]) -> None:
+        # Arrays of a file that is mapped into memory cannot be updated.
+        for name, value in state.items():
+            setattr(self, name, np.array(value) if isinstance(value, np.ndarray) else value)
+
     @classmethod
     def empty(cls, n_features: int, *, missing: bool = False, ranges: bool = False) -> Moments:
         """Return the moments of zero rows.
@@ -67,18 +72,21 @@ class Moments:
         sparse X is made dense one chunk at a time, and gives the same bits as a dense X.
         """
         missing = isinstance(self.count, np.ndarray)
-        count = np.full(self.mean.shape, self.count, np.float64)
+        count = np.array(self.count) if missing else np.full(self.mean.shape, self.count)
         weight = None
         if sample_weight is not None:
-            weight = np.ascontiguousarray(sample_weight, np.float64)
-        for x, rows, features in _dense_parts(X):
-            w = None if weight is None else weight[rows]
-            add_moments(
-                x, w, missing, count[features], self.mean[features], self.variance[features]
-            )
-            if self.low is not None and self.high is not None:
-                add_ranges(x, w, self.low[features], self.high[features])
-        self.count = count if missing else float(count[0])
+            weight = np.require(sample_weight, np.float64, ("C", "A", "W"))
+        columns = count, self.mean, self.variance, self.low, self.high
+        if is_sparse(X):
+            for x, rows, features in _dense_parts(X):
+                w = None if weight is None else weight[rows]
+                of_part = (None if column is None else column[features] for column in columns)
+                add_moments(x, w, missing, *of_part)
+        else:
+            plain = X.flags.c_contiguous and X.flags.aligned
+            x = X if plain else np.require(X, requirements=("C", "A"))
+            add_moments(x, weight, missing, *columns)
+        self.count = count if missing else count.item(0)
         self.n_rows += X.shape[0]
 
     def scale(self, dtype: DTypeLike) -> NDArray[Any]:
@@ -100,11 +108,7 @@ class Moments:
 
 
 def _dense_parts(X: Matrix) -> Iterator[tuple[NDArray[Any], slice, slice]]:
-    """Yield dense parts of X, each with its slices of rows and features."""
-    if not is_sparse(X):
-        plain = X.flags.c_contiguous and X.flags.aligned
-        yield X if plain else np.require(X, requirements=("C", "A")), slice(None), slice(None)
-        return
+    """Yield dense parts of a sparse X, each with its slices of rows and features."""
     for start in range(0, X.shape[0], MOMENTS_ROWS):
         rows = slice(start, start + MOMENTS_ROWS)
         chunk = X[rows].tocsc()

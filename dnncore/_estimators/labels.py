@@ -9,6 +9,7 @@ from numpy.typing import NDArray
 from sklearn.utils import column_or_1d
 from sklearn.utils.multiclass import check_classification_targets, type_of_target
 
+from .._core.csrc import all_between
 from .learnt import MULTILABEL, SINGLE, SOFT, LearntLabels
 from .plain import are_plain_labels
 from .targets import Targets
@@ -93,12 +94,14 @@ class LabelTargets(Targets):
         if self._kind != SINGLE or not are_plain_labels(y) or y.dtype.kind != classes.dtype.kind:
             return None
         indices: NDArray[np.intp]
-        if self._first is not None:
-            indices = np.subtract(y, self._first, dtype=np.int64).astype(np.intp, copy=False)
-            known = indices.min() >= 0 and indices.max() < len(classes)
-        else:
+        if self._first is None:
             indices = classes.searchsorted(y)
             known = (classes.take(indices, mode="clip") == y).all()
+        else:
+            indices = y.astype(np.intp, copy=False)
+            known = all_between(indices, self._first, self._first + len(classes))
+            if self._first != 0:
+                indices = indices - self._first
         return (self._rows_of(indices, dtype, self._smoothing), indices) if known else None
 
     def _rows_of(
@@ -133,11 +136,11 @@ class LabelTargets(Targets):
 
 
 def _first_of_consecutive(classes: NDArray[Any]) -> int | None:
-    """Return the first class if they are consecutive signed integers, as 0, 1, 2 ... are."""
-    n = len(classes)
-    if classes.dtype.kind != "i" or int(classes[-1]) - int(classes[0]) != n - 1:
+    """Return the first class if they are consecutive integers of some signed type."""
+    if classes.dtype.kind != "i" or classes.dtype.itemsize > np.dtype(np.intp).itemsize:
         return None
-    return int(classes[0])
+    first, last = int(classes[0]), int(classes[-1])
+    return first if last - first == len(classes) - 1 else None
 
 
 def check_known(name: str, y: NDArray[Any], classes: NDArray[Any]) -> None:
