@@ -69,9 +69,7 @@ def c_steps(n_rows: int) -> Callable[[float], float]:
 
     batch = min(n_rows, BATCH_SIZE)
     X, y = _rows(max(40 * batch, n_rows), N_FEATURES, N_CLASSES)
-    network = Network(
-        (N_FEATURES, N_HIDDEN, N_CLASSES), dtype=X.dtype, seed=0, activation="relu"
-    )
+    network = Network((N_FEATURES, N_HIDDEN, N_CLASSES), dtype=X.dtype, seed=0, activation="relu")
     network.update_norm(X)
     trainer = Trainer(network, Adam(), batch_size=batch, seed=0, n_threads=1)
     return _timed(lambda: trainer.run_epoch(X, y), share=n_rows / len(X))
@@ -126,8 +124,9 @@ def _rows(n: int, n_features: int, n_classes: int) -> tuple[Any, Any]:
 
 
 def _estimator(name: str, **settings: Any) -> Any:
-    import dnncore
     from sklearn import neural_network
+
+    import dnncore
 
     if name.startswith("DNN"):
         return getattr(dnncore, name)(n_threads=1, random_state=0, **settings)

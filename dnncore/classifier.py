@@ -478,7 +478,7 @@ default='constant'
         self._kind, self.classes_ = learnt.kind, learnt.classes
         for name, value in (("class_prior_", learnt.prior), ("_class_totals", learnt.totals)):
             if value is None:
-                vars(self).pop(name, None)
+                self.__dict__.pop(name, None)
             else:
                 setattr(self, name, value)
 

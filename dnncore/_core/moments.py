@@ -78,9 +78,9 @@ class Moments:
             weight = np.require(sample_weight, np.float64, ("C", "A", "W"))
         columns = count, self.mean, self.variance, self.low, self.high
         if is_sparse(X):
-            for x, rows, features in _dense_parts(X):
+            for x, rows, part in _dense_parts(X):
                 w = None if weight is None else weight[rows]
-                of_part = (None if column is None else column[features] for column in columns)
+                of_part: Any = (None if column is None else column[part] for column in columns)
                 add_moments(x, w, missing, *of_part)
         else:
             plain = X.flags.c_contiguous and X.flags.aligned

@@ -266,9 +266,9 @@ class DNNEstimator(CallbackSupport, BaseEstimator, Estimator, metaclass=ABCMeta)
     # -------------------------------------------------------------------------- scoring
 
     def _logits(self, X: Any) -> NDArray[Any]:
-        network = vars(self).get("network_")
-        if network is None:
+        if "network_" not in vars(self):
             check_is_fitted(self)
+        network = self.network_  # for X and its scores, even if another thread fits a new one
         X = self._rows_for(network, X)
         return network.logits(X, n_threads=self.n_threads, engine=self.engine)
 
@@ -276,7 +276,7 @@ class DNNEstimator(CallbackSupport, BaseEstimator, Estimator, metaclass=ABCMeta)
         return self._rows_for(self.network_, X)
 
     def _rows_for(self, network: Network, X: Any) -> Matrix:
-        """Check rows for a network, even if another thread fits a new one meanwhile."""
+        """Check rows for a network, which is that of the estimator unless it was just fitted."""
         rows = RowChecker(self, network.dtype, network.missing is not None).X("X", X)
         if rows.shape[1] != network.n_features:
             raise ValueError(

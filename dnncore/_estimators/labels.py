@@ -132,6 +132,8 @@ class LabelTargets(Targets):
         else:
             label = encoded if encoded.ndim == 1 else encoded.argmax(axis=1)
             right = logits.argmax(axis=1) == label
+        if weight is None:
+            return np.count_nonzero(right) / len(right)
         return float(np.average(right, weights=weight))
 
 

@@ -48,9 +48,8 @@ class LearntLabels:
         weight : array of shape (n,) or None
             Weights of the rows.
         """
-        totals = np.bincount(indices, weight, len(self.classes)).astype(np.float64, copy=False)
-        if self.totals is not None:
-            totals = self.totals + totals
+        before = 0.0 if self.totals is None else self.totals
+        totals = np.add(before, np.bincount(indices, weight, len(self.classes)))
         return LearntLabels(self.kind, self.classes, totals / totals.sum(), totals)
 
 

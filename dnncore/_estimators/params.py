@@ -161,24 +161,29 @@ OPAQUE = ("random_state", "callback")
 
 
 @cache
-def _names(estimator_class: Any) -> tuple[str, ...]:
+def _names_of(estimator_class: Any) -> tuple[str, ...]:
     return tuple(estimator_class._get_param_names())
+
+
+def _names(estimator: Any) -> tuple[str, ...]:
+    kind: Any = type(estimator)
+    return _names_of(kind)
 
 
 def param_values(estimator: Any) -> ParamValues | None:
     """Return the values of all parameters, or None if one of them can change in place."""
     params = vars(estimator)
-    for name in _names(type(estimator)):
+    for name in _names(estimator):
         if name not in OPAQUE and not isinstance(params.get(name), IMMUTABLE):
             return None
-    return tuple(map(params.get, _names(type(estimator))))
+    return tuple(map(params.get, _names(estimator)))
 
 
 def are_unchanged(estimator: Any, before: ParamValues | None) -> bool:
     """Return whether the parameters are the objects that `param_values` has returned."""
     if before is None:
         return False
-    return all(map(is_, map(vars(estimator).get, _names(type(estimator))), before))
+    return all(map(is_, map(vars(estimator).get, _names(estimator)), before))
 
 
 def solver_of(estimator: Any) -> SGD | Adam | LBFGS:

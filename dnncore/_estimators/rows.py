@@ -90,9 +90,10 @@ class LabelledRows:
             None if w is None else weights(w[rows], len(rows), self.X.dtype)
             for w in (self.weight, self.sample_weight)
         )
+        X = self.X[rows]
+        given = X if self.given is self.X else _taken(self.given, rows)
         return LabelledRows(
-            self.X[rows], self.y[rows], self.labels[rows], weight, sample_weight,
-            _taken(self.given, rows),
+            X, self.y[rows], self.labels[rows], weight, sample_weight, given
         )  # fmt: skip
 
     def for_validation(self, targets: Targets) -> LabelledRows:

@@ -95,7 +95,8 @@ def _representative(
     labels = strata[rows]
     counts = np.bincount(labels)
     chosen = np.argsort(labels, kind="stable")[positions]
-    return rows[chosen[counts[labels[chosen]] > 1]]
+    held_out: NDArray[np.intp] = rows[chosen[counts[labels[chosen]] > 1]]
+    return held_out
 
 
 def require_rows(name: str, held_out: LabelledRows | None, targets: Targets) -> None:

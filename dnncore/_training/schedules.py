@@ -9,7 +9,6 @@ the rate at every step overrides :meth:`Schedule.rates`.
 from __future__ import annotations
 
 from collections.abc import Callable
-from functools import cache
 from typing import Any, ClassVar, NamedTuple
 
 import numpy as np
@@ -258,7 +257,6 @@ SCHEDULES: dict[str, type[Schedule]] = {
 }
 
 
-@cache
 def schedules_of(solver: str) -> tuple[str, ...]:
     """Return the names of the schedules that a solver supports."""
     return tuple(name for name, schedule in SCHEDULES.items() if solver in schedule.solvers)

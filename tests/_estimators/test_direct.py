@@ -74,7 +74,9 @@ def train(model, y, weight, convert=lambda x: x):
 
 def as_other(x):
     """Return an array with the same values that is not plain."""
-    return np.asfortranarray(x) if x.ndim == 2 and len(x) > 1 else pd.Series(x) if x.ndim == 1 else x
+    return (
+        np.asfortranarray(x) if x.ndim == 2 and len(x) > 1 else pd.Series(x) if x.ndim == 1 else x
+    )
 
 
 CLASSIFIERS = [
@@ -264,7 +266,9 @@ def test_the_same_errors(monkeypatch, make, arguments):
 @pytest.mark.filterwarnings("ignore::numpy.exceptions.ComplexWarning")
 def test_the_same_errors_of_fit(monkeypatch, make, arguments):
     found = error_of(make(hidden_layer_sizes=(3,), max_iter=1).fit, *arguments)
-    assert found == without_direct_way(make(hidden_layer_sizes=(3,), max_iter=1).fit, monkeypatch, *arguments)
+    assert found == without_direct_way(
+        make(hidden_layer_sizes=(3,), max_iter=1).fit, monkeypatch, *arguments
+    )
 
 
 @pytest.mark.parametrize("name", BAD_ROWS)
