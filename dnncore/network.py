@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
+import copy
 import os
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -12,72 +12,33 @@ from numpy.typing import ArrayLike, DTypeLike, NDArray
 
 from . import kernels
 from ._core import checks as check
-from ._core.engine import SCORING_ROWS, Engine, input_rows
+from ._core.architecture import check_same_architecture
+from ._core.engine import SCORING_ROWS, Engine
 from ._core.labels import Labels, labels, targets
 from ._core.memory import aligned_zeros
 from ._core.moments import Moments as Moments  # public here: an attribute of networks
-from ._core.names import ACTIVATIONS, NOT_OF_OUTPUT, OUTPUTS, check_loss
+from ._core.names import (
+    ACTIVATIONS,
+    OUTPUTS,
+    TARGET_INTERVALS,
+    check_loss,
+    loss_parameters,
+)
 from ._core.parameters import ParameterLayout
 from ._core.piecewise_linear import EmbeddingParameters as EmbeddingParameters  # public here
 from ._core.piecewise_linear import PiecewiseLinear as PiecewiseLinear
 from ._core.piecewise_linear import check_embedding
 from ._core.threads import blas_for, threads_for_scoring, use_builtin
-from .predictor import Predictor
+from ._network import arguments, back_propagation
+from ._network.back_propagation import Forward as Forward  # public here
+from ._network.back_propagation import Gradients as Gradients  # public here
+from .predictor import Predictor, frozen
 
 # Largest number of inputs (rows times columns) that a thread scores together. It limits the memory
 # for sparse matrices with very many features, whose rows are made dense.
 MAX_GATHERED = 2**23
 # Largest number of outputs of units that a network keeps memory for between calls.
 MAX_KEPT = 2**18
-
-
-@dataclass(frozen=True)
-class Forward:
-    """All quantities of a forward pass over n rows.
-
-    Attributes
-    ----------
-    a : list of arrays
-        ``a[0]`` is the standardised or embedded input (n, layer_sizes[0]), and ``a[l]`` the output
-        of hidden layer l, ``activation(z[l - 1])``.
-    z : list of arrays
-        ``z[l] = a[l] W[l] + b[l]``; the last array contains the logits.
-    p : array (n, n_outputs)
-        Outputs, ``output(z[-1])``.
-    """
-
-    a: list[NDArray[Any]]
-    z: list[NDArray[Any]]
-    p: NDArray[Any]
-
-
-@dataclass(frozen=True)
-class Gradients:
-    """The loss over n rows, and its gradients.
-
-    Attributes
-    ----------
-    loss : float
-        Mean loss, including the L2 penalty.
-    flat : array (n_parameters,)
-        Gradient with respect to ``Network.parameters``, in the same order.
-    coefs, intercepts : list of arrays
-        Views of `flat` with the shapes of ``Network.coefs_`` and ``Network.intercepts_``.
-    deltas : list of arrays
-        ``deltas[l]`` is the gradient with respect to ``Forward.z[l]``.
-    dx : array (n, n_features)
-        Gradient with respect to the input rows, before standardisation or embedding.
-    embedding : EmbeddingParameters or None
-        Views of `flat` with the shapes of ``Network.embedding_``.
-    """
-
-    loss: float
-    flat: NDArray[Any]
-    coefs: list[NDArray[Any]]
-    intercepts: list[NDArray[Any]]
-    deltas: list[NDArray[Any]]
-    dx: NDArray[Any]
-    embedding: EmbeddingParameters | None = None
 
 
 class Network:
@@ -100,10 +61,13 @@ class Network:
     activation : str, default='logistic'
         Activation function of the hidden layers: 'logistic', 'tanh', 'relu', 'selu', 'silu'
         (also called swish), 'gelu' (the exact one, with erf), 'mish' or 'identity'.
-    output : {'softmax', 'logistic', 'identity'}, default='softmax'
+    output : {'softmax', 'logistic', 'identity', 'exp', 'sorted'}, default='softmax'
         Output function, which also determines the loss: 'softmax' for the probabilities of
         mutually exclusive classes (cross-entropy), 'logistic' for an independent probability per
-        output (binary cross-entropy), 'identity' for regression (squared error or Huber loss).
+        output (binary cross-entropy). For regression: 'identity' (squared error, Huber loss or
+        absolute error), 'exp' for the mean of counts and other non-negative targets (Poisson
+        deviance), 'sorted' for quantiles of one target (quantile loss), where sorting the outputs
+        of a row ensures that no quantile is above a higher one.
     missing : sequence of int, optional
         Features with a missing indicator: an additional input, after the features, that is 1 if
         the value is missing and 0 otherwise. If given (it may be empty), NaN denotes a missing
@@ -171,6 +135,7 @@ class Network:
     coefs_: list[NDArray[Any]]
     intercepts_: list[NDArray[Any]]
     embedding_: EmbeddingParameters | None
+    layout: ParameterLayout  # internal
     mean_: NDArray[Any] | None
     scale_: NDArray[Any] | None
     moments_: Moments | None
@@ -202,17 +167,17 @@ class Network:
                 raise ValueError("missing must be None with an embedding")
             self.embedding = check_embedding(embedding, sizes[0], self.dtype)
         self.mean_ = self.scale_ = self.moments_ = None
-        self._layout = ParameterLayout(sizes, self.embedding)
-        self._adopt(aligned_zeros(self._layout.size, self.dtype))
+        self.layout = ParameterLayout(sizes, self.embedding)
+        self._adopt(aligned_zeros(self.layout.size, self.dtype))
         if not isinstance(seed, np.random.RandomState):
             seed = np.random.RandomState(seed)
-        self._layout.initialise(self.parameters, activation, seed)
+        self.layout.initialise(self.parameters, activation, seed)
 
     def _adopt(self, parameters: NDArray[Any]) -> None:
         """Store `parameters`, and create its views."""
         self.parameters = parameters
-        self.coefs_, self.intercepts_ = self._layout.views(parameters)
-        self.embedding_ = self._layout.embedding_views(parameters)
+        self.coefs_, self.intercepts_ = self.layout.views(parameters)
+        self.embedding_ = self.layout.embedding_views(parameters)
 
     @property
     def n_features(self) -> int:
@@ -250,12 +215,47 @@ class Network:
     def __setstate__(self, state: dict[str, Any]) -> None:
         self.__dict__.update({"embedding": None, **state})  # version 0.1 had no embedding
         self.dtype = state["parameters"].dtype
-        self._layout = ParameterLayout(self.layer_sizes, self.embedding)
+        self.layout = ParameterLayout(self.layer_sizes, self.embedding)
         parameters = aligned_zeros(state["parameters"].size, self.dtype)
         parameters[...] = state["parameters"]
         self._adopt(parameters)
         if self.mean_ is not None and self.scale_ is not None:  # may be of a file that is mapped
             self.mean_, self.scale_ = np.array(self.mean_), np.array(self.scale_)
+
+    # ---------------------------------------------------------------------------- copies
+
+    def copy(self) -> Network:
+        """Return a copy with its own parameters and input standardisation."""
+        return copy.deepcopy(self, {id(self.embedding): self.embedding})  # that is a constant
+
+    def blend(self, other: Network, tau: float) -> None:
+        """Move the parameters towards those of another network, in place.
+
+        ``parameters = (1 - tau) parameters + tau other.parameters``
+
+        This keeps a target network of reinforcement learning, or an average of the parameters of
+        several steps (Polyak and Juditsky 1992). The input standardisation stays as it is.
+
+        Parameters
+        ----------
+        other : Network
+            Network with the same architecture, for example a :meth:`copy` of this one.
+        tau : float
+            Share of `other`, in [0, 1]; with 1, its parameters are copied.
+
+        Raises
+        ------
+        TypeError, ValueError
+            If `other` is not a network, or the layer sizes, the dtype, the functions, the missing
+            indicators or the embedding differ, or `tau` is invalid.
+        """
+        tau = check.number("tau", tau, low=0.0, high=1.0)
+        if not isinstance(other, Network):
+            raise TypeError(f"other must be a Network, got {type(other).__name__}")
+        check_same_architecture("other", other, self)
+        share = tau * other.parameters  # computed first: `other` may be this network
+        self.parameters *= 1.0 - tau
+        self.parameters += share
 
     # ------------------------------------------------------------------------------ norm
 
@@ -326,7 +326,7 @@ class Network:
     # --------------------------------------------------------------------------- scoring
 
     def predict_proba(self, X: Any, *, n_threads: int | None = None) -> NDArray[Any]:
-        """Compute the outputs for the rows of X: probabilities, unless the output is 'identity'.
+        """Compute the outputs for the rows of X: probabilities, or numbers of a regression.
 
         Parameters
         ----------
@@ -386,13 +386,16 @@ class Network:
     ) -> Predictor:
         """Create a predictor: a copy for scoring, with the standardisation folded in.
 
+        After further training, :meth:`dnncore.predictor.Predictor.refresh` updates the copy.
+
         Parameters
         ----------
         classes : array (n_outputs,), optional
             Labels of the outputs. By default, 0, 1, ...
         target_mean, target_scale : array (n_outputs,), optional
-            Mean and scale of the targets: the outputs become ``z * target_scale + target_mean``.
-            They are folded into the last layer. Only allowed if the output is 'identity'.
+            Mean and scale of the targets: the logits become ``z * target_scale + target_mean``.
+            They are folded into the last layer, before the output function. Only allowed for a
+            regression.
 
         Returns
         -------
@@ -403,37 +406,10 @@ class Network:
         ValueError
             If a parameter is not finite, or an argument is invalid.
         """
-        parameters = self.parameters.copy()
-        n = self.n_features
-        if self.mean_ is not None and self.scale_ is not None:
-            coefs, intercepts = self.views(parameters)
-            W = self.coefs_[0][:n].astype(np.float64) / self.scale_.astype(np.float64)[:, None]
-            b = self.intercepts_[0].astype(np.float64) - self.mean_.astype(np.float64) @ W
-            coefs[0][:n], intercepts[0][...] = W, b
+        units = None
         if target_mean is not None or target_scale is not None:
-            if self.output != "identity":
-                raise ValueError("target_mean and target_scale require output='identity'")
-            coefs, intercepts = self.views(parameters)
-            mean = self._of_outputs("target_mean", target_mean, 0.0)
-            scale = self._of_outputs("target_scale", target_scale, 1.0)
-            if not (scale > 0).all():
-                raise ValueError(f"target_scale must be positive, got {scale.min()}")
-            coefs[-1][...] = coefs[-1] * scale
-            intercepts[-1][...] = intercepts[-1] * scale + mean
-        fill = None
-        if self.missing is not None:
-            fill = np.zeros(n, self.dtype) if self.mean_ is None else self.mean_
-        return Predictor(
-            self.layer_sizes, parameters, classes, activation=self.activation, output=self.output,
-            fill=fill, missing=self.missing, embedding=self.embedding,
-        )  # fmt: skip
-
-    def _of_outputs(self, name: str, x: ArrayLike | None, default: float) -> NDArray[np.float64]:
-        shape = (self.layer_sizes[-1],)
-        array = np.full(shape, default) if x is None else np.asarray(x, np.float64)
-        if array.shape != shape or not np.isfinite(array).all():
-            raise ValueError(f"{name} must contain {shape[0]} finite numbers, got {x!r:.80}")
-        return array
+            units = arguments.units_of_targets(self, target_mean, target_scale)
+        return frozen(self, classes, units)
 
     # -------------------------------------------------------------- forward and backward
 
@@ -449,7 +425,7 @@ class Network:
         -------
         Forward
         """
-        return self._forward(self.check_rows(X))
+        return back_propagation.forward(self, self.check_rows(X))
 
     def loss(
         self,
@@ -460,14 +436,18 @@ class Network:
         alpha: float = 0.0,
         loss: str | None = None,
         huber_delta: float = 1.0,
+        quantiles: Sequence[float] | None = None,
     ) -> float:
         """Compute the mean loss of the rows, plus the L2 penalty.
 
         ``(1 / sum w) sum_rows w loss(row) + alpha / (2 sum w) sum W^2``
 
         where the loss of a row is ``-sum_i L_i log p_i`` for output 'softmax',
-        ``-sum_i (Y_i log p_i + (1 - Y_i) log(1 - p_i))`` for 'logistic', and
-        ``sum_i (z_i - Y_i)^2 / 2`` or the Huber loss for 'identity'.
+        ``-sum_i (Y_i log p_i + (1 - Y_i) log(1 - p_i))`` for 'logistic';
+        ``sum_i (z_i - Y_i)^2 / 2``, the Huber loss or ``sum_i |z_i - Y_i|`` for 'identity';
+        half the Poisson deviance, ``sum_i (Y_i log(Y_i / p_i) - Y_i + p_i)``, for 'exp'; and the
+        quantile loss of the logits, ``sum_i max(q_i (Y_i - z_i), (1 - q_i) (z_i - Y_i))``, for
+        'sorted'.
 
         Parameters
         ----------
@@ -475,16 +455,21 @@ class Network:
             Input rows.
         y : integer array (n,) or array (n, n_outputs) of the dtype of the network
             For output 'softmax', class indices or soft labels (class probabilities of each row).
-            Otherwise, the targets Y, of shape (n, n_outputs) or, for one output, (n,).
+            Otherwise, the targets Y, of shape (n, n_outputs) or, for one output, (n,): in [0, 1]
+            for 'logistic', non-negative for 'exp'. For 'sorted', (n,) is one target for all
+            outputs.
         sample_weight : array (n,), optional
             Weights w of the rows, non-negative and not all zero. By default, all are 1.
         alpha : float, default=0.0
             L2 penalty of the weights (not of the biases).
         loss : str, optional
             Loss function: 'cross_entropy' for output 'softmax', 'binary_cross_entropy' for
-            'logistic', 'squared_error' (the default) or 'huber' for 'identity'.
+            'logistic', 'squared_error' (the default), 'huber' or 'absolute_error' for 'identity',
+            'poisson' for 'exp', 'quantile' for 'sorted'.
         huber_delta : float, default=1.0
             Residual at which the Huber loss becomes linear.
+        quantiles : sequence of n_outputs floats, optional
+            Levels q of the quantiles that 'quantile' requires, within (0, 1), in ascending order.
 
         Returns
         -------
@@ -493,7 +478,9 @@ class Network:
         logits = self.decision_function(X)
         labels = self.check_labels(y, sample_weight, logits.shape[0])
         alpha = check.number("alpha", alpha, low=0.0)
-        return self.mean_loss(logits, labels, alpha=alpha, loss=loss, huber_delta=huber_delta)
+        return self.mean_loss(
+            logits, labels, alpha=alpha, loss=loss, huber_delta=huber_delta, quantiles=quantiles
+        )
 
     def gradients(
         self,
@@ -504,12 +491,13 @@ class Network:
         alpha: float = 0.0,
         loss: str | None = None,
         huber_delta: float = 1.0,
+        quantiles: Sequence[float] | None = None,
     ) -> Gradients:
         """Compute the loss and its gradients by back-propagation, layer by layer.
 
         Parameters
         ----------
-        X, y, sample_weight, alpha, loss, huber_delta
+        X, y, sample_weight, alpha, loss, huber_delta, quantiles
             As in :meth:`loss`.
 
         Returns
@@ -519,7 +507,136 @@ class Network:
         X = self.check_rows(X)
         labels = self.check_labels(y, sample_weight, X.shape[0])
         alpha = check.number("alpha", alpha, low=0.0)
-        return self.back_propagate(X, labels, alpha=alpha, loss=loss, huber_delta=huber_delta)
+        return self.back_propagate(
+            X, labels, alpha=alpha, loss=loss, huber_delta=huber_delta, quantiles=quantiles
+        )
+
+    def backward(
+        self,
+        forward: Forward,
+        dz: ArrayLike | None = None,
+        *,
+        d_outputs: ArrayLike | None = None,
+    ) -> Gradients:
+        """Compute the gradients of a loss of your own by back-propagation.
+
+        With the gradient dL/dz of a loss L with respect to the logits, for each layer from the last
+        to the first::
+
+            dL/dW[l] = a[l]^T dz[l]      dL/db[l] = sum_rows dz[l]      da[l] = dz[l] W[l]^T
+            dz[l - 1] = da[l] * activation'(z[l - 1])
+
+        There is no dropout and no L2 penalty.
+
+        Parameters
+        ----------
+        forward : Forward
+            Result of :meth:`forward`, computed with the present parameters.
+        dz : array (n, n_outputs), of the dtype of the network
+            Gradient with respect to the logits ``forward.z[-1]``.
+        d_outputs : array (n, n_outputs), of the dtype of the network
+            Instead of `dz`, the gradient with respect to the outputs ``forward.p``. For output
+            'softmax', ``dz = p * (d_outputs - sum_j d_outputs_j p_j)``; for 'logistic',
+            ``dz = d_outputs * p * (1 - p)``; for 'exp', ``dz = d_outputs * p``; for 'sorted', the
+            order of the logits is restored.
+
+        Returns
+        -------
+        Gradients
+            Its `loss` is NaN.
+
+        Raises
+        ------
+        TypeError, ValueError
+            If not exactly one of `dz` and `d_outputs` is given, it has the wrong dtype or shape or
+            is not finite, or `forward` does not fit the network.
+
+        Examples
+        --------
+        >>> import numpy as np
+        >>> from dnncore import Network
+        >>> network = Network((4, 8, 1), output="identity", seed=0)
+        >>> X, y = np.ones((5, 4)), np.zeros((5, 1))
+        >>> forward = network.forward(X)
+        >>> loss = np.log(np.cosh(forward.p - y)).mean()
+        >>> gradients = network.backward(forward, d_outputs=np.tanh(forward.p - y) / 5)
+        >>> network.parameters -= 0.1 * gradients.flat
+        >>> bool(np.log(np.cosh(network.forward(X).p - y)).mean() < loss)
+        True
+        """
+        arguments.check_forward(self, forward)
+        if (dz is None) == (d_outputs is None):
+            raise TypeError("exactly one of dz and d_outputs must be given")
+        if dz is not None:
+            dz = arguments.like_outputs(self, "dz", dz, forward)
+        else:
+            d_outputs = arguments.like_outputs(self, "d_outputs", d_outputs, forward)
+            dz = back_propagation.output_backward(self, d_outputs, forward)
+        return back_propagation.backward(self, forward, dz)
+
+    def input_gradient(
+        self,
+        X: Any,
+        y: ArrayLike | None = None,
+        *,
+        output: int | ArrayLike | None = None,
+        sample_weight: ArrayLike | None = None,
+        loss: str | None = None,
+        huber_delta: float = 1.0,
+        quantiles: Sequence[float] | None = None,
+    ) -> NDArray[Any]:
+        """Compute the gradient of the loss, or of outputs, with respect to the input rows.
+
+        Either of the mean loss, given targets `y`::
+
+            d (1 / sum w) sum_rows w loss(row) / d X[r, f]
+
+        or, given `output`, of a weighted sum of the outputs p of each row::
+
+            d sum_i c_i p[r, i] / d X[r, f]
+
+        Parameters
+        ----------
+        X : array or sparse matrix (n, n_features), of the dtype of the network
+            Input rows.
+        y : array, optional
+            Targets, as in :meth:`loss`.
+        output : int, or array (n_outputs,) or (n, n_outputs), optional
+            Index of an output, or the weights c of the outputs, for all rows or for each row.
+        sample_weight, loss, huber_delta, quantiles
+            As in :meth:`loss`; only with `y`.
+
+        Returns
+        -------
+        array (n, n_features)
+            Gradient with respect to X, before standardisation or embedding; 0 where a value is
+            missing.
+
+        Raises
+        ------
+        TypeError, ValueError
+            If not exactly one of `y` and `output` is given, or an argument is invalid.
+
+        Examples
+        --------
+        >>> import numpy as np
+        >>> from dnncore import Network
+        >>> network = Network((4, 8, 3), seed=0)
+        >>> network.input_gradient(np.ones((2, 4)), output=1).shape
+        (2, 4)
+        """
+        if (y is None) == (output is None):
+            raise TypeError("exactly one of y and output must be given")
+        if y is not None:
+            options: dict[str, Any] = {
+                "loss": loss, "huber_delta": huber_delta, "quantiles": quantiles
+            }  # fmt: skip
+            return self.gradients(X, y, sample_weight=sample_weight, **options).dx
+        if sample_weight is not None or loss is not None:
+            raise TypeError("sample_weight and loss require y")
+        forward = self.forward(X)
+        weights = arguments.weights_of_outputs(self, output, forward)
+        return self.backward(forward, d_outputs=weights).dx
 
     # ---------------------------------------------------------------------------- saving
 
@@ -558,7 +675,8 @@ class Network:
         arguments = (y, sample_weight, (n, self.layer_sizes[-1]), "X and the network", self.dtype)
         if self.output == "softmax":
             return labels("y", *arguments)
-        return targets("y", *arguments, probabilities=self.output == "logistic")
+        interval = TARGET_INTERVALS.get(self.output)
+        return targets("y", *arguments, interval=interval, shared=self.output == "sorted")
 
     def adopt_moments(self, moments: Moments) -> None:
         """Set the mean and scale of the input standardisation to those of `moments`."""
@@ -571,7 +689,7 @@ class Network:
 
     def views(self, flat: NDArray[Any]) -> tuple[list[NDArray[Any]], list[NDArray[Any]]]:
         """Return the weights and biases as views of a vector with the layout of `parameters`."""
-        return self._layout.views(flat)
+        return self.layout.views(flat)
 
     def penalty(self, decay: float) -> float:
         """Return ``decay / 2`` times the sum of the squared weights."""
@@ -592,14 +710,13 @@ class Network:
         labels: Labels,
         *,
         alpha: float = 0.0,
-        loss: str | None = None,
-        huber_delta: float = 1.0,
+        **loss_options: Any,
     ) -> float:
         """Compute the loss as :meth:`loss` does, from validated labels and logits.
 
-        The logits are overwritten.
+        The logits are overwritten. The options of the loss are those of :meth:`loss`.
         """
-        value, _ = self._loss_and_delta(logits, labels, loss, huber_delta, out=logits)
+        value, _ = self._loss_and_delta(logits, labels, out=logits, **loss_options)
         return value + self.penalty(alpha * labels.inverse_total)
 
     def back_propagate(
@@ -608,112 +725,42 @@ class Network:
         labels: Labels,
         *,
         alpha: float,
-        loss: str | None,
-        huber_delta: float,
+        **loss_options: Any,
     ) -> Gradients:
         """Compute the gradients as :meth:`gradients` does, for validated rows and labels."""
-        forward = self._forward(X)
-        logits = forward.z[-1]
+        forward = back_propagation.forward(self, X)
         decay = alpha * labels.inverse_total
-        value, dz = self._loss_and_delta(logits, labels, loss, huber_delta)
-        flat = np.empty_like(self.parameters)
-        coefs, intercepts = self.views(flat)
-        deltas = [dz]
-        for layer in reversed(range(len(self.coefs_))):
-            W, a = self.coefs_[layer], forward.a[layer]
-            da, dW, db = kernels.affine_backward(deltas[0], a, W)
-            coefs[layer][...] = dW + self.dtype.type(decay) * W
-            intercepts[layer][...] = db
-            if layer > 0:
-                kept = forward.z[layer - 1] if self.activation in NOT_OF_OUTPUT else a
-                deltas.insert(0, _BACKWARD[self.activation](da, kept))
-        embedding = self._layout.embedding_views(flat)
-        if embedding is None:
-            dx = self._inputs_backward(da, X)
-        else:
-            dx, *found = kernels.piecewise_linear_backward(da, *self._embedding_arguments(X))
-            for view, gradient in zip(embedding, found, strict=True):
-                view[...] = gradient
+        value, dz = self._loss_and_delta(forward.z[-1], labels, **loss_options)
         value += self.penalty(decay)
-        return Gradients(value, flat, coefs, intercepts, deltas, dx, embedding)
-
-    # -------------------------------------------------------------------- layer by layer
-
-    def _forward(self, X: check.Matrix) -> Forward:
-        a: list[NDArray[Any]] = [input_rows(X, self.mean_, self.scale_, self.missing)]
-        if self.embedding is not None:
-            a = [kernels.piecewise_linear(*self._embedding_arguments(X))]
-        z: list[NDArray[Any]] = []
-        for W, b in zip(self.coefs_, self.intercepts_, strict=True):
-            if z:
-                a.append(_FUNCTIONS[self.activation](z[-1]))
-            z.append(kernels.affine(a[-1], W, b))
-        return Forward(a, z, _FUNCTIONS[self.output](z[-1]))
-
-    def _embedding_arguments(self, X: check.Matrix) -> tuple[NDArray[Any], ...]:
-        """Return the arguments of the kernels of the embedding."""
-        assert self.embedding is not None and self.embedding_ is not None
-        rows = input_rows(X, None, None, None)
-        return rows, self.embedding.lower, self.embedding.inverse_width, *self.embedding_
+        return back_propagation.backward(self, forward, dz, loss=value, decay=decay)
 
     def _loss_and_delta(
         self,
         logits: NDArray[Any],
         labels: Labels,
-        loss: str | None,
-        huber_delta: float,
         out: NDArray[Any] | None = None,
+        loss: str | None = None,
+        huber_delta: float = 1.0,
+        quantiles: Sequence[float] | None = None,
     ) -> tuple[float, NDArray[Any]]:
         """Return the mean loss and its gradient with respect to the logits."""
         options: dict[str, Any] = {"sample_weight": labels.weight, "out": out}
         loss = check_loss(loss, self.output)
-        huber_delta = check.number("huber_delta", huber_delta, low=0.0, low_open=True)
+        parameters = loss_parameters(loss, logits.shape[1], huber_delta, quantiles)
         if loss == "huber":
-            options["delta"] = huber_delta
+            options["delta"] = parameters[0]
+        elif loss == "quantile":
+            options["quantiles"] = parameters
         targets = labels.L if labels.label is None else labels.label
         return _LOSS_KERNELS[loss](logits, targets, **options)
 
-    def _inputs_backward(self, da: NDArray[Any], X: check.Matrix) -> NDArray[Any]:
-        dx = np.ascontiguousarray(da[:, : self.n_features])
-        if self.scale_ is not None:
-            dx = kernels.norm_backward(dx, self.scale_)
-        if self.missing is not None:
-            dx[np.isnan(X.toarray() if check.is_sparse(X) else X)] = 0.0
-        return dx
 
-
-def _identity(z: NDArray[Any]) -> NDArray[Any]:
-    return z
-
-
-def _identity_backward(da: NDArray[Any], a: NDArray[Any]) -> NDArray[Any]:
-    return da
-
-
-_FUNCTIONS: dict[str, Callable[..., NDArray[Any]]] = {
-    "logistic": kernels.sigmoid,
-    "tanh": kernels.tanh,
-    "relu": kernels.relu,
-    "selu": kernels.selu,
-    "silu": kernels.silu,
-    "gelu": kernels.gelu,
-    "mish": kernels.mish,
-    "identity": _identity,
-    "softmax": kernels.softmax,
-}
-_BACKWARD: dict[str, Callable[..., NDArray[Any]]] = {
-    "logistic": kernels.sigmoid_backward,
-    "tanh": kernels.tanh_backward,
-    "relu": kernels.relu_backward,
-    "selu": kernels.selu_backward,
-    "silu": kernels.silu_backward,
-    "gelu": kernels.gelu_backward,
-    "mish": kernels.mish_backward,
-    "identity": _identity_backward,
-}
 _LOSS_KERNELS: dict[str, Callable[..., tuple[float, NDArray[Any]]]] = {
     "cross_entropy": kernels.softmax_cross_entropy,
     "binary_cross_entropy": kernels.sigmoid_cross_entropy,
     "squared_error": kernels.squared_error,
     "huber": kernels.huber_error,
+    "absolute_error": kernels.absolute_error,
+    "poisson": kernels.poisson_deviance,
+    "quantile": kernels.quantile_error,
 }

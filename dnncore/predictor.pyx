@@ -2,21 +2,35 @@
 
 import numpy as np
 
+cimport cython
 cimport numpy as cnp
 from libc.stdlib cimport free, malloc
-from libc.string cimport memcpy
+from libc.string cimport memcpy, memset
 
-from ._core.arrays cimport empty_rows, ready
+from ._core.arrays cimport empty_rows, ready, usable_as_it_is
 from ._core.csrc cimport DNN_IDENTITY, dnn_embedding, dnn_ops, isa, real
 from ._core.embedding cimport embedding_of, first_bias, first_weight
+from ._core.folding cimport fold_norm, fold_units
 from ._core.rows cimport fill_missing
-from ._core.step cimport SOFTMAX
+from ._core.scoring cimport apply_output
+from ._core.versions cimport (
+    dnn_versions,
+    dnn_versions_begin,
+    dnn_versions_current,
+    dnn_versions_destroy,
+    dnn_versions_end,
+    dnn_versions_init,
+    dnn_versions_lock,
+    dnn_versions_unlock,
+    dnn_versions_valid,
+)
 
+from ._core.architecture import check_same_architecture
 from ._core.checks import choice, finite_matrix, indicators, is_sparse, output_of_rows
 from ._core.csrc import all_finite
 from ._core.engine import ACTIVATION_CODES, OUTPUT_CODES
-from ._core.memory import aligned_empty
-from ._core.names import ACTIVATIONS, OUTPUTS
+from ._core.memory import ALIGNMENT, aligned_empty
+from ._core.names import ACTIVATIONS, OUTPUTS, REGRESSION_OUTPUTS
 from ._core.piecewise_linear import check_embedding
 
 cnp.import_array()
@@ -24,6 +38,15 @@ cnp.import_array()
 cdef enum:
     STACK_BYTES = 32768  # nothing is allocated if the activations of two layers fit
     MAX_ROWS = 192  # rows scored together, enough to reuse packed weights often
+    UNLOCKED_TRIES = 3  # to score between two calls of refresh, before these have to wait
+
+
+# The parameters that a set of weights is made of, and what is folded into them. NULL: none.
+ctypedef struct Source:
+    const void* parameters
+    const void* mean
+    const void* scale
+    const void* fill
 
 
 cdef void _fill_rows(Py_ssize_t n, Py_ssize_t n_features, Py_ssize_t n_indicators,
@@ -42,9 +65,9 @@ cdef class Predictor:
 
     Predictors are created by :meth:`dnncore.Network.freeze`,
     :meth:`dnncore.DNNClassifier.freeze` or :meth:`Predictor.load`. A predictor is a copy: further
-    training of the model does not change it. The input standardisation is folded into the first
-    layer. A predictor can be called from any number of threads at the same time; it runs in the
-    calling thread, without the GIL.
+    training of the model does not change it, unless :meth:`refresh` copies the parameters again.
+    The input standardisation is folded into the first layer. A predictor can be called from any
+    number of threads at the same time; it runs in the calling thread, without the GIL.
 
     Parameters
     ----------
@@ -58,7 +81,7 @@ cdef class Predictor:
     activation : str, default='logistic'
         Activation function of the hidden layers: 'logistic', 'tanh', 'relu', 'selu', 'silu'
         (also called swish), 'gelu' (the exact one, with erf), 'mish' or 'identity'.
-    output : {'softmax', 'logistic', 'identity'}, default='softmax'
+    output : {'softmax', 'logistic', 'identity', 'exp', 'sorted'}, default='softmax'
         Output function, as in :class:`dnncore.Network`.
     fill : array (n_features,), optional
         Values that replace missing values (NaN) of each feature. By default, rows with NaN give
@@ -75,8 +98,10 @@ cdef class Predictor:
         Numbers of inputs, hidden units of each layer, and outputs.
     n_features : int
         Number of columns of the rows to score.
+    parameters : array (n_parameters,)
+        Weights and biases, with the input standardisation folded in; a read-only copy.
     fill : array (n_features,) or None
-        Values that replace missing values.
+        Values that replace missing values; a read-only copy.
     missing : intp array or None
         Features with a missing indicator.
     embedding : PiecewiseLinear or None
@@ -100,15 +125,31 @@ cdef class Predictor:
     ((3,), (2, 3))
     """
 
+    def __cinit__(self):
+        self._versions = malloc(sizeof(dnn_versions))
+        if self._versions == NULL:
+            raise MemoryError
+        if dnn_versions_init(<dnn_versions*> self._versions):
+            free(self._versions)
+            self._versions = NULL
+            raise MemoryError("not enough resources for a lock")
+
+    def __dealloc__(self):
+        if self._versions != NULL:
+            dnn_versions_destroy(<dnn_versions*> self._versions)
+            free(self._versions)
+
     def __init__(self, layer_sizes, parameters, classes=None, *, activation="logistic",
                  output="softmax", fill=None, missing=None, embedding=None):
+        cdef Source source
+        if self._first is not None:
+            raise TypeError("a predictor cannot be initialised twice; see refresh")
         self.activation = choice("activation", activation, ACTIVATIONS)
         self.output = choice("output", output, OUTPUTS)
         self._activation, self._output = ACTIVATION_CODES[activation], OUTPUT_CODES[output]
         self.layer_sizes = tuple(int(size) for size in layer_sizes)
-        self._parameters = np.array(parameters, order="C")
-        self._parameters.flags.writeable = False
-        self.dtype = self._parameters.dtype
+        parameters = np.require(parameters, requirements=("C", "A"))
+        self.dtype = parameters.dtype
         if self.dtype != np.float32 and self.dtype != np.float64:
             raise TypeError(f"parameters must be float32 or float64, got {self.dtype}")
         sizes = np.array(self.layer_sizes, dtype=np.intp)
@@ -120,13 +161,11 @@ cdef class Predictor:
         ends = np.cumsum((sizes[:-1] + 1) * sizes[1:])
         if embedding is not None:
             ends += embedding.n_parameters
-        if self._parameters.shape != (ends[-1],):
+        if parameters.shape != (ends[-1],):
             raise ValueError(
                 f"parameters must have shape ({ends[-1]},) for layer_sizes {self.layer_sizes}, "
-                f"got {self._parameters.shape}"
+                f"got {parameters.shape}"
             )
-        if not all_finite(self._parameters):
-            raise ValueError("parameters must be finite")
         classes = np.arange(self.layer_sizes[-1]) if classes is None else np.array(classes)
         if classes.shape != (self.layer_sizes[-1],):
             raise ValueError(
@@ -135,12 +174,22 @@ cdef class Predictor:
         self.classes_ = classes
         self._ops = <const void*> (isa.f32 if self.dtype == np.float32 else isa.f64)
         self._itemsize = self.dtype.itemsize
-        self._parameter_data = <const char*> cnp.PyArray_DATA(self._parameters)
         self._typenum = cnp.NPY_FLOAT32 if self.dtype == np.float32 else cnp.NPY_FLOAT64
         self._sizes = sizes
         self._biases = ends - sizes[1:]
-        self._adopt_fill(fill, missing)
-        self._pack()
+        self._n_parameters = ends[-1]
+        self._units_of_targets = np.array([np.zeros(sizes[-1]), np.ones(sizes[-1])])
+        self._units = NULL
+        fill = self._adopt_missing(fill, missing)
+        self._lay_out()
+        first = aligned_empty(self._size, self.dtype)
+        self._data[0] = <char*> cnp.PyArray_DATA(first)
+        source.parameters = cnp.PyArray_DATA(parameters)
+        source.fill = NULL if fill is None else cnp.PyArray_DATA(fill)
+        source.mean = source.scale = NULL
+        if not _write(self, self._data[0], &source):
+            raise ValueError("parameters must be finite")
+        self._first = first
 
     cdef object _adopt_embedding(self, embedding, fill):
         """Validate and store `embedding`."""
@@ -156,50 +205,163 @@ cdef class Predictor:
             self.embedding)
         self._embedding = cnp.PyArray_DATA(self._embedding_struct)
 
-    cdef object _adopt_fill(self, fill, missing):
-        """Validate and store `fill` and `missing`."""
+    cdef object _adopt_missing(self, fill, missing):
+        """Validate and store `missing`, and return `fill`, validated."""
         self.n_features = self._sizes[0]
         if self.embedding is not None:
             self.n_features = self.embedding.n_inputs
-        self.fill = self.missing = None
-        self._fill_data = NULL
+        self.missing = None
+        self._fills = fill is not None
         if fill is None:
             if missing is not None:
                 raise ValueError("missing requires fill")
-            return
+            return None
         self.missing = indicators(() if missing is None else missing, self._sizes[0])
+        self.missing.flags.writeable = False
+        self._missing_data = <const Py_ssize_t*> cnp.PyArray_DATA(self.missing)
         self.n_features -= self.missing.size
-        self.fill = np.array(fill, self.dtype, order="C")
-        if self.fill.shape != (self.n_features,) or not all_finite(self.fill):
+        checked = np.array(fill, self.dtype, order="C")
+        if checked.shape != (self.n_features,) or not all_finite(checked):
             raise ValueError(
                 f"fill must contain {self.n_features} finite numbers, got {fill!r:.80}"
             )
-        self.fill.flags.writeable = self.missing.flags.writeable = False
-        self._fill_data = cnp.PyArray_DATA(self.fill)
-        self._missing_data = <const Py_ssize_t*> cnp.PyArray_DATA(self.missing)
+        return checked
 
-    cdef object _pack(self):
-        """Pack the weights into panels; `_weights` contains the offset of each layer's weights."""
+    # ---------------------------------------------------------------------------- weights
+    #
+    # A set of weights is one block of memory: the parameters, the values that replace missing
+    # ones, and the weights of each layer and of the embedding, packed into panels. The second
+    # set is allocated by the first call of refresh.
+
+    cdef object _lay_out(self):
+        """Determine the offsets of the parts of a set, in elements."""
         cdef const dnn_ops* ops = <const dnn_ops*> self._ops
         cdef const dnn_embedding* of = <const dnn_embedding*> self._embedding
-        cdef Py_ssize_t l, k, m
+        step = ALIGNMENT // self._itemsize
         cols = [ops.packed_cols(size) for size in self.layer_sizes[1:]]
-        ends = np.cumsum(np.array(self.layer_sizes[:-1]) * cols)
+        parts = [self._n_parameters, self.n_features if self._fills else 0]
+        parts += [size * col for size, col in zip(self.layer_sizes, cols)]
+        parts.append(0 if of == NULL else ops.packed_embedding(of))
+        starts = np.cumsum([0] + [-(-part // step) * step for part in parts]).astype(np.intp)
         self._width = max(cols)
-        self._weights = np.concatenate([[0], ends[:-1]]).astype(np.intp)
-        self._packed = aligned_empty(ends[-1], self.dtype)
-        self._packed_data = <char*> cnp.PyArray_DATA(self._packed)
-        for l in range(self._weights.shape[0]):
-            k, m = self._sizes[l], self._sizes[l + 1]
-            ops.pack_weights(k, m,
-                             self._parameter_data + (self._biases[l] - k * m) * self._itemsize,
-                             self._packed_data + self._weights[l] * self._itemsize)
-        if of != NULL:
-            self._packed_embedding = aligned_empty(ops.packed_embedding(of), self.dtype)
-            self._packed_embedding_data = cnp.PyArray_DATA(self._packed_embedding)
-            ops.pack_embedding(of, self._parameter_data + first_weight(of) * self._itemsize,
-                               self._parameter_data + first_bias(of) * self._itemsize,
-                               <void*> self._packed_embedding_data)
+        self._fill_at, self._packed_embedding_at, self._size = starts[1], starts[-2], starts[-1]
+        self._weights = starts[2:-2].copy()
+
+    cdef char* _at(self, char* weights, Py_ssize_t offset) noexcept nogil:
+        return weights + offset * self._itemsize
+
+    def refresh(self, network):
+        """Copy the parameters and the input standardisation of a network that has learnt further.
+
+        The predictor is then as if it were created anew by :meth:`dnncore.Network.freeze` with the
+        same arguments, bit for bit. Calls in other threads, from Python or Cython, need not stop:
+        each of them uses either the old weights or the new ones for all of its rows. The first
+        call allocates memory for a second set of weights; further calls allocate nothing.
+
+        Parameters
+        ----------
+        network : Network, DNNClassifier or DNNRegressor
+            Network with the architecture of the predictor, typically the one that it was created
+            from. It must not be trained by another thread during the call.
+
+        Raises
+        ------
+        TypeError
+            If `network` is something else.
+        ValueError
+            If the layer sizes, the dtype, the functions, the missing indicators, the embedding or,
+            for an estimator, the classes or the units of the targets differ from those of the
+            predictor, or if a parameter is not finite. The predictor then remains as it is.
+
+        Notes
+        -----
+        Waits for calls of `refresh` in other threads. A call that scores rows while the weights
+        are refreshed twice starts again; after a few times, `refresh` waits for it instead.
+
+        Model files of predictors contain weights for the units of the targets, but not the units.
+        A predictor that is loaded from such a file therefore takes the outputs of `network` as
+        they are.
+
+        Examples
+        --------
+        >>> import numpy as np
+        >>> from dnncore import Network
+        >>> network = Network((4, 8, 3), seed=0)
+        >>> predictor = network.freeze()
+        >>> network.intercepts_[-1][0] += 1.0
+        >>> predictor.refresh(network)
+        >>> np.array_equal(predictor(np.ones(4)), network.freeze()(np.ones(4)))
+        True
+        """
+        if hasattr(network, "network_"):
+            self._check_learnt(network._learnt().freeze_options)
+            network = network.network_
+        check_same_architecture("network", network, self)
+        if self._second is None:
+            second = aligned_empty(self._size, self.dtype)
+            with cython.critical_section(self):
+                if self._second is None:
+                    self._second, self._data[1] = second, <char*> cnp.PyArray_DATA(second)
+        if not self._rewrite(network, False):
+            raise ValueError("network must have finite parameters")
+
+    cdef object _check_learnt(self, dict options):
+        """Check what an estimator has learnt about its targets."""
+        mean, scale = self._units_of_targets
+        mine = {"classes": self.classes_, "target_mean": mean, "target_scale": scale}
+        for name, value in options.items():
+            if not np.array_equal(value, mine[name]):
+                raise ValueError(
+                    f"network must have {name} {mine[name]!s:.80}, got {value!s:.80}; "
+                    "call freeze instead"
+                )
+
+    cdef object _adopt_units(self, units):
+        """Store mean and scale of the targets (2, n_outputs), float64, or None."""
+        if units is not None:
+            self._units_of_targets = units
+            self._units = <const double*> cnp.PyArray_DATA(units)
+
+    cdef bint _rewrite(self, object network, bint in_place) except -1:
+        """Write the weights of a network, in the current set or as a new version; return whether
+        they are finite."""
+        cdef dnn_versions* versions = <dnn_versions*> self._versions
+        cdef Source source
+        cdef size_t version
+        cdef bint finite
+        parameters, mean, scale = network.parameters, network.mean_, network.scale_
+        # The architecture fits; this protects the memory from objects that only resemble a network.
+        if not usable_as_it_is(parameters, self._typenum, self._n_parameters, False):
+            raise TypeError(f"network must be a Network, got {type(network).__name__}")
+        source.parameters = cnp.PyArray_DATA(parameters)
+        source.mean = source.scale = source.fill = NULL
+        if mean is not None and scale is not None:
+            mean = np.require(mean, self.dtype, ("C", "A"))
+            scale = np.require(scale, self.dtype, ("C", "A"))
+            if mean.shape != (self.n_features,) or scale.shape != (self.n_features,):
+                raise ValueError(f"network must have mean_ and scale_ of {self.n_features} features")
+            source.mean, source.scale = cnp.PyArray_DATA(mean), cnp.PyArray_DATA(scale)
+            source.fill = source.mean
+        if in_place:
+            return _write(self, self._data[0], &source)
+        with nogil:
+            version = dnn_versions_begin(versions)
+            finite = _write(self, self._data[version & 1], &source)
+            dnn_versions_end(versions, version, finite)
+        return finite
+
+    cdef tuple _current(self):
+        """Return read-only copies of `parameters` and `fill`, both of the same version."""
+        cdef dnn_versions* versions = <dnn_versions*> self._versions
+        cdef Py_ssize_t n = self._fill_at + (self.n_features if self._fills else 0)
+        copy = np.empty(n, self.dtype)
+        cdef char* data = <char*> cnp.PyArray_DATA(copy)
+        with nogil:
+            dnn_versions_lock(versions)
+            memcpy(data, self._data[dnn_versions_current(versions) & 1], n * self._itemsize)
+            dnn_versions_unlock(versions)
+        copy.flags.writeable = False
+        return copy[:self._n_parameters], copy[self._fill_at:] if self._fills else None
 
     @classmethod
     def load(cls, path):
@@ -243,13 +405,19 @@ cdef class Predictor:
 
     @property
     def parameters(self):
-        """All parameters, a read-only array of shape (n_parameters,)."""
-        return self._parameters
+        """All parameters, a read-only copy of shape (n_parameters,)."""
+        return self._current()[0]
+
+    @property
+    def fill(self):
+        """Values that replace missing values, a read-only copy of shape (n_features,); or None."""
+        return self._current()[1]
 
     def __reduce__(self):
-        arguments = self.layer_sizes, self._parameters, self.classes_
-        return _restore, (*arguments, self.activation, self.output, self.fill, self.missing,
-                          self.embedding, self.encoder)
+        parameters, fill = self._current()
+        return _restore, (self.layer_sizes, parameters, self.classes_, self.activation,
+                          self.output, fill, self.missing, self.embedding, self.encoder,
+                          self._units_of_targets if self._units != NULL else None)
 
     def __repr__(self):
         return (
@@ -266,13 +434,29 @@ cdef class Predictor:
         return self._score(n, x, out)
 
     cdef int _score(self, Py_ssize_t n, const void* x, void* out) noexcept nogil:
+        cdef dnn_versions* versions = <dnn_versions*> self._versions
+        cdef size_t version
+        cdef int tries, status
+        for tries in range(UNLOCKED_TRIES):
+            version = dnn_versions_current(versions)
+            status = self._score_with(self._data[version & 1], n, x, out)
+            if dnn_versions_valid(versions, version):
+                return status
+        dnn_versions_lock(versions)
+        version = dnn_versions_current(versions)
+        status = self._score_with(self._data[version & 1], n, x, out)
+        dnn_versions_unlock(versions)
+        return status
+
+    cdef int _score_with(self, char* weights, Py_ssize_t n, const void* x,
+                         void* out) noexcept nogil:
         cdef char on_stack[STACK_BYTES]
         cdef char* buffer = on_stack
         cdef const dnn_ops* ops = <const dnn_ops*> self._ops
         cdef Py_ssize_t itemsize = self._itemsize
         cdef Py_ssize_t n_layers = self._weights.shape[0], l, r, rows, k, m, ld_a, start
         cdef Py_ssize_t row_bytes = self._width * itemsize
-        cdef bint as_is = self._fill_data == NULL and self._embedding == NULL
+        cdef bint as_is = not self._fills and self._embedding == NULL
         # Two layers, and the inputs if they differ from the rows.
         cdef Py_ssize_t needed = 2 * row_bytes + (0 if as_is else self._sizes[0] * itemsize)
         cdef Py_ssize_t block = min(n, STACK_BYTES // needed)
@@ -291,46 +475,45 @@ cdef class Predictor:
             rows = min(block, n - start)
             a = <const char*> x + start * self.n_features * itemsize
             if not as_is:
-                self._make_inputs(rows, a, inputs)
+                self._make_inputs(weights, rows, a, inputs)
                 a = inputs
             ld_a = self._sizes[0]
             for l in range(n_layers):
                 k, m = self._sizes[l], self._sizes[l + 1]
                 z = buffer + (l % 2) * block * row_bytes
                 ops.forward_packed(rows, k, m, a, ld_a,
-                                   self._packed_data + self._weights[l] * itemsize,
-                                   self._parameter_data + self._biases[l] * itemsize,
+                                   weights + self._weights[l] * itemsize,
+                                   weights + self._biases[l] * itemsize,
                                    self._activation if l < n_layers - 1 else DNN_IDENTITY,
                                    self._width, z)
                 a, ld_a = z, self._width
             for r in range(rows):
                 memcpy(to + r * m * itemsize, z + r * row_bytes, m * itemsize)
-            if self._output == SOFTMAX:
-                ops.softmax(rows, m, to, to)
-            else:
-                ops.activate(self._output, rows * m, to, to, NULL)
+            apply_output(ops, self._output, rows, m, to)
             to += rows * m * itemsize
             start += rows
         if buffer != on_stack:
             free(buffer)
         return 0
 
-    cdef void _make_inputs(self, Py_ssize_t n, const char* x, char* out) noexcept nogil:
+    cdef void _make_inputs(self, char* weights, Py_ssize_t n, const char* x,
+                           char* out) noexcept nogil:
         """Compute the inputs of the first layer from rows to fill in or to embed."""
         cdef const dnn_embedding* of = <const dnn_embedding*> self._embedding
-        if self._fill_data != NULL:
-            self._fill_in(n, x, out)
+        if self._fills:
+            self._fill_in(self._at(weights, self._fill_at), n, x, out)
         else:  # the parameters begin with s
-            (<const dnn_ops*> self._ops).embed_packed(of, n, x, self._parameter_data,
-                                                      self._packed_embedding_data, out)
+            (<const dnn_ops*> self._ops).embed_packed(
+                of, n, x, weights, self._at(weights, self._packed_embedding_at), out)
 
-    cdef void _fill_in(self, Py_ssize_t n, const char* x, char* out) noexcept nogil:
+    cdef void _fill_in(self, const void* fill, Py_ssize_t n, const char* x,
+                       char* out) noexcept nogil:
         cdef Py_ssize_t k = self.n_features, n_indicators = self._sizes[0] - k
         if self._typenum == cnp.NPY_FLOAT32:
-            _fill_rows(n, k, n_indicators, self._missing_data, <const float*> self._fill_data,
+            _fill_rows(n, k, n_indicators, self._missing_data, <const float*> fill,
                        <const float*> x, <float*> out)
         else:
-            _fill_rows(n, k, n_indicators, self._missing_data, <const double*> self._fill_data,
+            _fill_rows(n, k, n_indicators, self._missing_data, <const double*> fill,
                        <const double*> x, <double*> out)
 
     cdef object _call(self, object x, object out):
@@ -349,7 +532,7 @@ cdef class Predictor:
         return out
 
     def __call__(self, x, out=None):
-        """Compute the outputs for one or more rows: probabilities, unless the output is 'identity'.
+        """Compute the outputs for one or more rows: probabilities, or numbers of a regression.
 
         Parameters
         ----------
@@ -390,7 +573,7 @@ cdef class Predictor:
         X = self._encoded(X)
         if is_sparse(X):
             raise TypeError("X must be dense, got a sparse matrix; use X.toarray()")
-        missing = self.fill is not None
+        missing = self._fills
         return self(finite_matrix("X", X, self.n_features, self.dtype, missing=missing))
 
     def predict(self, x):
@@ -405,19 +588,81 @@ cdef class Predictor:
         -------
         label or array (n,) of labels
             The most probable class. If the output is 'logistic', multi-label indicators of shape
-            (n_outputs,) or (n, n_outputs): 1 where the probability exceeds 0.5, else 0. If the
-            output is 'identity', the outputs.
+            (n_outputs,) or (n, n_outputs): 1 where the probability exceeds 0.5, else 0. The
+            outputs of a regression as they are.
         """
         outputs = self(x)
         if self.output == "softmax":
             return self.classes_[outputs.argmax(axis=-1)]
-        return outputs if self.output == "identity" else (outputs > 0.5).astype(np.intp)
+        return outputs if self.output in REGRESSION_OUTPUTS else (outputs > 0.5).astype(np.intp)
+
+
+cdef void _fold(Predictor self, real* parameters, const Source* source) noexcept nogil:
+    """Fold the input standardisation and the units of the targets into the parameters."""
+    cdef Py_ssize_t last = self._weights.shape[0] - 1, k, m
+    if source.mean != NULL:  # indicators of missing values are not standardised
+        k, m = self._sizes[0], self._sizes[1]
+        fold_norm(self.n_features, m, <const real*> source.mean, <const real*> source.scale,
+                  parameters + self._biases[0] - k * m, parameters + self._biases[0])
+    if self._units != NULL:
+        k, m = self._sizes[last], self._sizes[last + 1]
+        fold_units(k, m, self._units, self._units + m, parameters + self._biases[last] - k * m,
+                   parameters + self._biases[last])
+
+
+cdef bint _write(Predictor self, char* to, const Source* source) noexcept nogil:
+    """Write a set of weights; return whether all of them are finite."""
+    cdef const dnn_ops* ops = <const dnn_ops*> self._ops
+    cdef const dnn_embedding* of = <const dnn_embedding*> self._embedding
+    cdef Py_ssize_t l, k, m
+    cdef char* fill = self._at(to, self._fill_at)
+    memcpy(to, source.parameters, self._n_parameters * self._itemsize)
+    if self._itemsize == sizeof(float):
+        _fold(self, <float*> to, source)
+    else:
+        _fold(self, <double*> to, source)
+    if not ops.all_finite(self._n_parameters, to):
+        return False
+    if self._fills:
+        if source.fill == NULL:
+            memset(fill, 0, self.n_features * self._itemsize)
+        else:
+            memcpy(fill, source.fill, self.n_features * self._itemsize)
+        if not ops.all_finite(self.n_features, fill):
+            return False
+    for l in range(self._weights.shape[0]):
+        k, m = self._sizes[l], self._sizes[l + 1]
+        ops.pack_weights(k, m, self._at(to, self._biases[l] - k * m),
+                         self._at(to, self._weights[l]))
+    if of != NULL:
+        ops.pack_embedding(of, self._at(to, first_weight(of)), self._at(to, first_bias(of)),
+                           self._at(to, self._packed_embedding_at))
+    return True
+
+
+def frozen(network, classes, units):
+    """Create a predictor as :meth:`dnncore.Network.freeze` does.
+
+    `units` contains mean and scale of the targets, validated, float64 (2, n_outputs); or is None.
+    """
+    cdef Predictor predictor = Predictor(
+        network.layer_sizes, network.parameters, classes, activation=network.activation,
+        output=network.output, missing=network.missing, embedding=network.embedding,
+        fill=None if network.missing is None else np.zeros(network.n_features, network.dtype),
+    )
+    predictor._adopt_units(units)
+    if (network.mean_ is not None or units is not None) and not predictor._rewrite(network, True):
+        raise ValueError("parameters must be finite")
+    return predictor
 
 
 def _restore(layer_sizes, parameters, classes, activation, output, fill, missing,
-             embedding=None, encoder=None):
+             embedding=None, encoder=None, units=None):
     """Create a predictor from positional arguments, for pickle."""
-    predictor = Predictor(layer_sizes, parameters, classes, activation=activation, output=output,
-                          fill=fill, missing=missing, embedding=embedding)
+    cdef Predictor predictor = Predictor(
+        layer_sizes, parameters, classes, activation=activation, output=output, fill=fill,
+        missing=missing, embedding=embedding,
+    )
     predictor.encoder = encoder
+    predictor._adopt_units(units)
     return predictor

@@ -34,6 +34,7 @@ ABOUT = {
     "_data": "NPY, Parquet, CSV; tables, columns and their encoding; blocks of rows",
     "ensemble": "networks whose outputs are averaged",
     "network": "Network: one parameter vector, forward, loss, gradients",
+    "_network": "forward and backward pass, layer by layer",
     "kernels": "forward and backward kernels",
     "predictor": "a frozen network for scoring",
     "table_predictor": "a frozen model of tables for scoring",

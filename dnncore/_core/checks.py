@@ -8,6 +8,8 @@ and what was expected. Labels and weights are validated in :mod:`dnncore._core.l
 from __future__ import annotations
 
 import numbers
+from collections.abc import Iterable
+from itertools import pairwise
 from typing import Any, TypeAlias
 
 import numpy as np
@@ -269,6 +271,29 @@ def integer(name: str, value: object, *, low: int, high: int = INT_MAX) -> int:
     if not low <= found <= high:
         raise ValueError(f"{name} must lie in [{low}, {high}], got {value!r}")
     return found  # type: ignore[no-any-return]
+
+
+def quantile_levels(name: str, levels: object) -> tuple[float, ...]:
+    """Return the levels of quantiles as floats, checked to be ascending and within (0, 1)."""
+    if isinstance(levels, str) or not isinstance(levels, Iterable):
+        raise TypeError(f"{name} must be a sequence of numbers, got {levels!r}")
+    interval = {"low": 0.0, "high": 1.0, "low_open": True, "high_open": True}
+    checked = tuple(number(name, level, **interval) for level in levels)  # type: ignore[arg-type]
+    if not checked or any(low >= high for low, high in pairwise(checked)):
+        raise ValueError(f"{name} must be at least 1 number, in ascending order, got {levels!r}")
+    return checked
+
+
+def check_interval(name: str, x: NDArray[Any], low: float, high: float) -> None:
+    """Raise ValueError unless all elements of an array lie in [low, high]."""
+    inside = (x >= low) & (x <= high)
+    if not inside.all():
+        where = np.argwhere(~inside)[0]
+        place = ", ".join(f"{axis} {i}" for axis, i in zip(("row", "column"), where, strict=False))
+        raise ValueError(
+            f"{name} must lie in [{low:g}, {high:g}{']' if high < np.inf else ')'}, "
+            f"got {x[tuple(where)]} in {place}"
+        )
 
 
 def choice(name: str, value: object, options: tuple[str, ...]) -> str:

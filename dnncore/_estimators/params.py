@@ -12,7 +12,7 @@ import numpy as np
 from sklearn.utils import check_random_state
 
 from .._core import checks as check
-from .._core.names import ACTIVATIONS, ENGINES, LOSSES
+from .._core.names import ACTIVATIONS, ENGINES, REGRESSION_LOSSES
 from .._core.threads import MAX_THREADS
 from .._training.optimizer import DEFAULT_BATCH_SIZE
 from .._training.schedules import SCHEDULES, schedules_of
@@ -102,8 +102,9 @@ CONSTRAINTS: dict[str, Constraint] = {
     # parameters of only one of the two estimators
     "label_smoothing": _number(low=0.0, high=1.0, high_open=True),
     "class_weight": _class_weight,
-    "loss": _choice(*LOSSES["identity"]),
+    "loss": _choice(*REGRESSION_LOSSES),
     "huber_delta": _number(low=0.0, low_open=True),
+    "quantiles": check.quantile_levels,
 }
 
 

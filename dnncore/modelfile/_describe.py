@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from copy import copy
 from itertools import pairwise
 from typing import Any
 
@@ -78,6 +79,7 @@ def _layers(kind: str, model: Network | Predictor, parameters: NDArray[Any]) -> 
 
 
 def _predictor(predictor: Predictor) -> Described:
+    predictor = copy(predictor)  # of a single version, should another thread refresh it
     metadata, tensors = _layers(_schema.PREDICTOR, predictor, predictor.parameters)
     if predictor.fill is not None:
         tensors["missing.fill"] = predictor.fill
