@@ -372,6 +372,12 @@ default='constant'
         ------
         TypeError, ValueError
             If an argument or a parameter is invalid; the model is unchanged.
+
+        Notes
+        -----
+        C-contiguous arrays, X in the dtype of the model and labels like `classes_` (integers,
+        Booleans or strings), take little more time than the training steps, as long as no parameter
+        has changed. Any other form of them gives the same model.
         """
         self._partial_fit(X, y, sample_weight, self._expected_classes(y, classes))
         return self
