@@ -219,6 +219,14 @@ typedef struct dnn_ops {
     void (*add_moments)(ptrdiff_t rows, ptrdiff_t cols, const void *x, const double *weight,
                         int missing, double *count, double *mean, double *variance);
 
+    /* Updates the smallest and largest value of each column with the rows of positive weight.
+     *   IN     x (rows, cols); NaN is ignored
+     *   IN     weight (rows,), or NULL for ones
+     *   IN/OUT low, high (cols,)
+     * Exact. */
+    void (*add_ranges)(ptrdiff_t rows, ptrdiff_t cols, const void *x, const double *weight,
+                       double *low, double *high);
+
     /* ----------------------------------------------------------------------------- softmax */
 
     /* p = exp(z) / sum of exp(z), in every row.

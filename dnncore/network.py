@@ -37,6 +37,8 @@ from .predictor import Predictor, frozen
 # Largest number of inputs (rows times columns) that a thread scores together. It limits the memory
 # for sparse matrices with very many features, whose rows are made dense.
 MAX_GATHERED = 2**23
+# Largest number of outputs of units that a network keeps memory for between calls.
+MAX_KEPT = 2**18
 
 
 class Network:
@@ -217,6 +219,8 @@ class Network:
         parameters = aligned_zeros(state["parameters"].size, self.dtype)
         parameters[...] = state["parameters"]
         self._adopt(parameters)
+        if self.mean_ is not None and self.scale_ is not None:  # may be of a file that is mapped
+            self.mean_, self.scale_ = np.array(self.mean_), np.array(self.scale_)
 
     # ---------------------------------------------------------------------------- copies
 
@@ -352,15 +356,26 @@ class Network:
         n = X.shape[0]
         threads = threads_for_scoring(n_threads, n, self.n_parameters)
         out = np.empty((n, self.layer_sizes[-1]), self.dtype)
-        rows = min(n, SCORING_ROWS, MAX_GATHERED // self.layer_sizes[0])
-        scorer = Engine(
-            self.layer_sizes, self.parameters, self.mean_, self.scale_, max(1, rows), threads,
+        rows = max(1, min(n, SCORING_ROWS, MAX_GATHERED // self.layer_sizes[0]))
+        # The engine keeps the arrays alive.
+        arrays = id(self.parameters), id(self.mean_), id(self.scale_)
+        key = *arrays, threads, use_builtin(engine)
+        # While it scores, the engine is out of reach of other threads.
+        kept, scorer = self.__dict__.pop("_scorer", None) or (None, None)
+        if scorer is None or kept != key or scorer.batch_size < rows:
+            scorer = self._new_scorer(rows, threads, engine)
+        with blas_for(engine):
+            scorer.score(X, out, as_logits)
+        if scorer.batch_size * threads * sum(self.layer_sizes) <= MAX_KEPT:
+            self._scorer = key, scorer
+        return out
+
+    def _new_scorer(self, rows: int, n_threads: int, engine: str) -> Engine:
+        return Engine(
+            self.layer_sizes, self.parameters, self.mean_, self.scale_, rows, n_threads,
             training=False, builtin=use_builtin(engine), activation=self.activation,
             output=self.output, missing=self.missing, embedding=self.embedding,
         )  # fmt: skip
-        with blas_for(engine):
-            scorer.score(X, out, as_logits)
-        return out
 
     def freeze(
         self,
@@ -665,8 +680,11 @@ class Network:
 
     def adopt_moments(self, moments: Moments) -> None:
         """Set the mean and scale of the input standardisation to those of `moments`."""
-        self.mean_ = moments.mean.astype(self.dtype)
-        self.scale_ = moments.scale(self.dtype)
+        mean, scale = moments.mean.astype(self.dtype), moments.scale(self.dtype)
+        if self.mean_ is None or self.scale_ is None:
+            self.mean_, self.scale_ = mean, scale
+        else:  # in place, so that engines remain valid
+            self.mean_[...], self.scale_[...] = mean, scale
         self.moments_ = moments
 
     def views(self, flat: NDArray[Any]) -> tuple[list[NDArray[Any]], list[NDArray[Any]]]:

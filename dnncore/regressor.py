@@ -108,6 +108,9 @@ default='constant'
         `partial_fit`: 1 where the value is missing, otherwise 0.
     dropout : float in [0, 1), default=0.0
         Probability that an output of a hidden layer is dropped in a training step.
+    max_grad_norm : float, default=None
+        Largest Euclidean norm of the gradient of a training step over all parameters, including
+        that of the L2 penalty; a larger gradient is scaled to it. Must be None with 'lbfgs'.
     huber_delta : float, default=1.0
         Residual at which the loss 'huber' becomes linear, in the units of training: standard
         deviations of the target with `norm_target`, otherwise the units of `y`.
@@ -207,6 +210,7 @@ default='constant'
         norm: bool = True,
         missing_values: str = "error",
         dropout: float = 0.0,
+        max_grad_norm: float | None = None,
         huber_delta: float = 1.0,
         quantiles: Sequence[float] = (0.1, 0.5, 0.9),
         norm_target: bool = True,
@@ -244,6 +248,7 @@ default='constant'
         self.norm = norm
         self.missing_values = missing_values
         self.dropout = dropout
+        self.max_grad_norm = max_grad_norm
         self.huber_delta = huber_delta
         self.quantiles = quantiles
         self.norm_target = norm_target
@@ -357,6 +362,12 @@ default='constant'
         ------
         TypeError, ValueError
             If an argument or a parameter is invalid; the model is unchanged.
+
+        Notes
+        -----
+        C-contiguous arrays, X in the dtype of the model and targets of float32 or float64, take
+        little more time than the training steps, as long as no parameter has changed. Any other
+        form of them gives the same model.
         """
         self._partial_fit(X, y, sample_weight, None)
         return self

@@ -37,6 +37,7 @@ const dnn_ops OPS = {
     .norm = norm,
     .norm_backward = norm_backward,
     .add_moments = add_moments,
+    .add_ranges = add_ranges,
     .softmax = softmax,
     .log_softmax = log_softmax,
     .softmax_backward = softmax_backward,

@@ -236,6 +236,10 @@ def outputs(out: tuple[NDArray[Any] | None, ...] | None, n: int) -> tuple[Any, .
     return out
 
 
+def _is_a(kind: type, value: object) -> bool:
+    return isinstance(value, kind) and not isinstance(value, (bool, np.bool_))
+
+
 def number(
     name: str,
     value: object,
@@ -246,10 +250,10 @@ def number(
     high_open: bool = False,
 ) -> float:
     """Return `value` as a float, checked to be a real number in the given interval."""
-    if isinstance(value, (bool, np.bool_)) or not isinstance(value, numbers.Real):
+    if type(value) is not float and not _is_a(numbers.Real, value):
         raise TypeError(f"{name} must be a number, got {value!r}")
     try:
-        x = float(value)
+        x = float(value)  # type: ignore[arg-type]
     except OverflowError:
         raise ValueError(f"{name} must be in the range of a float, got {value!r:.40}") from None
     inside = (low < x if low_open else low <= x) and (x < high if high_open else x <= high)
@@ -261,11 +265,12 @@ def number(
 
 def integer(name: str, value: object, *, low: int, high: int = INT_MAX) -> int:
     """Return `value` as an int, checked to be an integer in [low, high]."""
-    if isinstance(value, (bool, np.bool_)) or not isinstance(value, numbers.Integral):
+    if type(value) is not int and not _is_a(numbers.Integral, value):
         raise TypeError(f"{name} must be an integer, got {value!r}")
-    if not low <= int(value) <= high:
+    found = int(value)  # type: ignore[call-overload]
+    if not low <= found <= high:
         raise ValueError(f"{name} must lie in [{low}, {high}], got {value!r}")
-    return int(value)
+    return found  # type: ignore[no-any-return]
 
 
 def quantile_levels(name: str, levels: object) -> tuple[float, ...]:

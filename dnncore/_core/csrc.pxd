@@ -56,6 +56,8 @@ cdef extern from "ops.h" nogil:
         void (*add_moments)(Py_ssize_t rows, Py_ssize_t cols, const void* x, const double* weight,
                             bint missing, double* count, double* mean,
                             double* variance) noexcept nogil
+        void (*add_ranges)(Py_ssize_t rows, Py_ssize_t cols, const void* x, const double* weight,
+                           double* low, double* high) noexcept nogil
         void (*softmax)(Py_ssize_t rows, Py_ssize_t cols, const void* z, void* p) noexcept nogil
         void (*sort_rows)(Py_ssize_t rows, Py_ssize_t cols, const void* x, void* out) noexcept nogil
         void (*sort_rows_backward)(Py_ssize_t rows, Py_ssize_t cols, const void* dout,

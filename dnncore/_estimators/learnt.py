@@ -40,6 +40,20 @@ class LearntLabels:
         """Arguments of :meth:`dnncore.Network.freeze`."""
         return {"classes": self.classes}
 
+    def with_rows(self, indices: NDArray[np.intp], weight: NDArray[Any] | None) -> LearntLabels:
+        """Return the labels with the totals, and their shares, of further rows.
+
+        Parameters
+        ----------
+        indices : array of shape (n,)
+            Class indices; only with one label per row.
+        weight : array of shape (n,) or None
+            Weights of the rows.
+        """
+        before = 0.0 if self.totals is None else self.totals
+        totals = np.add(before, np.bincount(indices, weight, len(self.classes)))
+        return LearntLabels(self.kind, self.classes, totals / totals.sum(), totals)
+
 
 @dataclass(frozen=True)
 class LearntNumbers:
@@ -66,6 +80,11 @@ class LearntNumbers:
     def freeze_options(self) -> dict[str, Any]:
         """Arguments of :meth:`dnncore.Network.freeze`."""
         return {"target_mean": self.mean, "target_scale": self.scale}
+
+    @property
+    def one_target(self) -> bool:
+        """Whether there is one target, with a y of shape (n,)."""
+        return self.output == "sorted" or self.ndim == 1
 
     def predictions(self, logits: NDArray[Any]) -> NDArray[Any]:
         """Convert logits of shape (n, n_outputs), in place, to predictions in the units of y."""

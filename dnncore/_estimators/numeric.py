@@ -13,6 +13,7 @@ from sklearn.utils.validation import check_array
 from .._core.moments import Moments
 from .._network.back_propagation import apply_output
 from .learnt import LearntNumbers
+from .plain import are_plain_numbers
 from .targets import TargetLearner, Targets
 
 
@@ -49,6 +50,17 @@ class NumberTargets(Targets):
             columns / np.exp(mean) if self._learnt.output == "exp" else (columns - mean) / scale
         )
         return np.ascontiguousarray(encoded, dtype=dtype)
+
+    def read(
+        self, y: Any, dtype: np.dtype[Any]
+    ) -> tuple[NDArray[Any], NDArray[np.intp] | None] | None:
+        learnt = self._learnt
+        if not are_plain_numbers(y) or (learnt.output == "exp" and y.min() < 0):
+            return None
+        form = (len(y),) if learnt.one_target else (len(y), len(learnt.mean))
+        if y.shape != form:
+            return None
+        return self.encode(y.astype(np.float64, copy=False), dtype, training=True), None
 
     def output(self) -> tuple[int, str]:
         return len(self._learnt.mean), self._learnt.output
@@ -153,15 +165,19 @@ class NumberLearner(TargetLearner):
 
 
 def _as_float64(name: str, y: Any, output: str) -> NDArray[np.float64]:
+    numbers = np.asarray(y, np.float64) if are_plain_numbers(y) else _converted(name, y)
+    if output == "exp" and numbers.size and numbers.min() < 0:
+        raise ValueError(f"{name} must not be negative with loss='poisson', got {numbers.min()}")
+    return numbers
+
+
+def _converted(name: str, y: Any) -> NDArray[np.float64]:
     dtype = np.asarray(y).dtype
     if dtype.kind in "Mm":  # NumPy would convert times to numbers of an arbitrary unit
         raise TypeError(f"{name} must be numbers, got {dtype}")
     try:
-        numbers: NDArray[np.float64] = check_array(
+        return check_array(  # type: ignore[no-any-return]
             y, ensure_2d=False, dtype=np.float64, input_name=name
         )
     except TypeError as error:  # of an object that is no number
         raise TypeError(f"{name} must be numbers: {error}") from None
-    if output == "exp" and numbers.size and numbers.min() < 0:
-        raise ValueError(f"{name} must not be negative with loss='poisson', got {numbers.min()}")
-    return numbers

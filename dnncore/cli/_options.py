@@ -31,6 +31,7 @@ PARAMETERS: dict[str, tuple[str, Any]] = {
     "solver": ("solver", "adam"),
     "weight_decay": ("weight_decay", None),
     "alpha": ("alpha", 1e-4),
+    "max_grad_norm": ("max_grad_norm", None),
     "early_stopping": ("early_stopping", False),
     "threads": ("n_threads", None),
     "seed": ("random_state", 0),
@@ -53,7 +54,7 @@ TABULAR, NETWORK = "tabular", "network"  # values of --model
 TABULAR_ONLY = ("members",)
 NETWORK_ONLY = (
     "hidden", "loss", "quantiles", "missing", "dtype", "schedule", "solver", "alpha",
-    "early_stopping", "validation_fraction", "solver_state", "blocks", "resume",
+    "max_grad_norm", "early_stopping", "validation_fraction", "solver_state", "blocks", "resume",
 )  # fmt: skip
 # Options that cannot be changed when training is resumed.
 FIXED = (
@@ -284,6 +285,13 @@ def _add_training(training: Any) -> None:
         metavar="F",
         type=types.penalty,
         help="strength of the L2 penalty on the weights (default: 1e-4)",
+    )
+    training.add_argument(
+        "--max-grad-norm",
+        metavar="F",
+        type=types.positive,
+        help="largest norm of the gradient of a training step; a larger gradient is scaled to it "
+        "(default: no limit)",
     )
     training.add_argument(
         "--class-weight",

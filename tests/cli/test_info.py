@@ -101,8 +101,8 @@ def test_help(dnncore_command):
         "--validation-fraction --seed --memory --blocks --hidden --activation --dropout --loss "
         "--quantiles "
         "--dtype --resume --epochs --max-time --batch-size --learning-rate --schedule "
-        "--solver --weight-decay --alpha --class-weight --early-stopping --no-early-stopping "
-        "--threads --quiet --help",
+        "--solver --weight-decay --alpha --max-grad-norm --class-weight --early-stopping "
+        "--no-early-stopping --threads --quiet --help",
         "evaluate": "MODEL DATA --target --report --json --help",
         "export": "MODEL FILE --format --help",
         "bench": "MODEL --layers --batch-size --seconds --json --help",

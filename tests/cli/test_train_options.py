@@ -35,13 +35,14 @@ def test_parameters_of_the_estimator(dnncore_command):
 
 def test_adamw_with_a_schedule(dnncore_command):
     status, _, err = dnncore_command(
-        "train", *QUICK, "--solver", "adamw", "--weight-decay", 0.2, "--schedule", "cosine"
-    )
+        "train", *QUICK, "--solver", "adamw", "--weight-decay", 0.2, "--schedule", "cosine",
+        "--max-grad-norm", 2,
+    )  # fmt: skip
     assert status == 0
     assert "warning" not in err
     model = dnncore.load("model.safetensors")
     assert (model.solver, model.weight_decay, model.learning_rate) == ("adamw", 0.2, "cosine")
-    assert model.n_iter_ == 3
+    assert (model.max_grad_norm, model.n_iter_) == (2.0, 3)
 
 
 def test_time_limit(dnncore_command):

@@ -55,6 +55,7 @@ static const struct {
     {"norm_backward", rows_of_input, NORM_BACKWARD},
     {"add_moments", moments, 0},
     {"add_moments_missing", moments, 1},
+    {"add_ranges", ranges, 0},
     {"softmax", softmax, 0},
     {"log_softmax", softmax, 1},
     {"softmax_backward", softmax_backward, 0},
