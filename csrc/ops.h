@@ -38,6 +38,7 @@ enum { DNN_MOMENTS_ROWS = 256 };
  *   RELU: max(z, 0), 1 if a > 0 else 0          IDENTITY: 1
  *   SELU: s z if z > 0 else t (exp(z) - 1), s if a > 0 else a + t, with s = 1.0507009873554805 and
  *         t = 1.7580993408473768
+ *   EXP: exp(z), at most the largest finite number, a; a function of outputs, not of hidden layers
  * a = f(z), and the slope f'(z), which is not a function of a:
  *   SILU: z p, p (1 + z (1 - p)), with p = 1 / (1 + exp(-z))
  *   GELU: z Phi(z), Phi(z) + z exp(-z^2 / 2) / sqrt(2 pi), with the normal distribution function
@@ -51,15 +52,28 @@ typedef enum dnn_activation {
     DNN_SELU,
     DNN_SILU,
     DNN_GELU,
-    DNN_MISH
+    DNN_MISH,
+    DNN_EXP
 } dnn_activation;
 
 /* Losses that are sums over the outputs of a row, with targets Y and residual d:
  *   BINARY_CROSS_ENTROPY: -(Y log p + (1 - Y) log(1 - p)), p = 1 / (1 + exp(-z));  d = p - Y
  *   SQUARED_ERROR:        (z - Y)^2 / 2;                                           d = z - Y
  *   HUBER:                (z - Y)^2 / 2 where |z - Y| <= delta, else delta (|z - Y| - delta / 2);
- *                         d = z - Y, clipped to [-delta, delta] */
-typedef enum dnn_loss { DNN_BINARY_CROSS_ENTROPY, DNN_SQUARED_ERROR, DNN_HUBER } dnn_loss;
+ *                         d = z - Y, clipped to [-delta, delta]
+ *   ABSOLUTE_ERROR:       |z - Y|;                                  d = sign of z - Y, 0 for z = Y
+ *   QUANTILE:             (1 - q) (z - Y) where z > Y, else q (Y - z), with the level q of the output;
+ *                         d = 1 - q where z > Y, 0 for z = Y, else -q
+ *   POISSON:              Y log(Y / m) - Y + m, with m = exp(z) and Y >= 0;                d = m - Y
+ *                         In both, z and m are limited so that m is finite. */
+typedef enum dnn_loss {
+    DNN_BINARY_CROSS_ENTROPY,
+    DNN_SQUARED_ERROR,
+    DNN_HUBER,
+    DNN_ABSOLUTE_ERROR,
+    DNN_QUANTILE,
+    DNN_POISSON
+} dnn_loss;
 
 /* Update of weights w from their gradient including the L2 penalty, g + decay * w, here g.
  *   SGD:      w -= rate * g
@@ -122,7 +136,8 @@ typedef struct dnn_ops {
      * SELU 2 ULP: float at -0x1.552ba2p-2, double at -0x1.292030639d5c0p-4.
      * SILU 3 ULP: float at -0x1.7c16d4p+2, double at -0x1.f0713edc325c0p+0.
      * GELU 6 ULP: float at -0x1.c238bap+2, double at -0x1.8ffc20de7b39ep+4.
-     * MISH 5 ULP: float at -0x1.9e154ep+1; double 4 ULP at -0x1.036b2a1d8575cp+1. Others are exact.
+     * MISH 5 ULP: float at -0x1.9e154ep+1; double 4 ULP at -0x1.036b2a1d8575cp+1. EXP as exp. Others
+     * are exact.
      * slope: SILU 3 eps, GELU 6 eps, MISH 4 eps of the sum of the absolute values of its
      * terms above. */
     void (*activate)(dnn_activation activation, ptrdiff_t n, const void *z, void *a, void *slope);
@@ -204,6 +219,14 @@ typedef struct dnn_ops {
     void (*add_moments)(ptrdiff_t rows, ptrdiff_t cols, const void *x, const double *weight,
                         int missing, double *count, double *mean, double *variance);
 
+    /* Updates the smallest and largest value of each column with the rows of positive weight.
+     *   IN     x (rows, cols); NaN is ignored
+     *   IN     weight (rows,), or NULL for ones
+     *   IN/OUT low, high (cols,)
+     * Exact. */
+    void (*add_ranges)(ptrdiff_t rows, ptrdiff_t cols, const void *x, const double *weight,
+                       double *low, double *high);
+
     /* ----------------------------------------------------------------------------- softmax */
 
     /* p = exp(z) / sum of exp(z), in every row.
@@ -224,6 +247,17 @@ typedef struct dnn_ops {
      * (depth(cols) + 4) / 2 eps of p * (|dp| + sum of |dp_j| p_j). */
     void (*softmax_backward)(ptrdiff_t rows, ptrdiff_t cols, const void *dp, const void *p,
                              void *dz);
+
+    /* out = the elements of x in ascending order, in every row.
+     *   IN  x (rows, cols)
+     *   OUT out (rows, cols) */
+    void (*sort_rows)(ptrdiff_t rows, ptrdiff_t cols, const void *x, void *out);
+
+    /* dx[i] = dout[j], where element i of x is element j of the sorted row.
+     *   IN  dout (rows, cols), x (rows, cols)
+     *   OUT dx (rows, cols), must not overlap the others */
+    void (*sort_rows_backward)(ptrdiff_t rows, ptrdiff_t cols, const void *dout, const void *x,
+                               void *dx);
 
     /* ------------------------------------------------------------------------------ losses
      *
@@ -260,14 +294,17 @@ typedef struct dnn_ops {
                                   const void *weight, double *row_loss, void *dz);
 
     /* row_loss[r] = factor_r * the sum over the outputs of row r, and dz = factor_r * d.
-     *   IN  z (rows, cols), targets Y (rows, cols), weight (rows,) or NULL; `delta` of HUBER
+     *   IN  parameters of the loss: delta of HUBER (1,), the levels q of QUANTILE (cols,), which are
+     *       converted to real; others ignore them
+     *   IN  z (rows, cols), targets Y (rows, cols), weight (rows,) or NULL
      *   OUT row_loss (rows,), dz (rows, cols)
-     * row_loss: 4 eps of it for BINARY_CROSS_ENTROPY with Y in [0, 1], else 1 eps; plus, for the
-     * sum, cols / 16 + 5 eps of double. dz: 4 eps of factor_r for BINARY_CROSS_ENTROPY, else
-     * 2 ULP. */
-    void (*elementwise_loss)(dnn_loss loss, double delta, ptrdiff_t rows, ptrdiff_t cols,
-                             const void *z, const void *Y, double inverse_total, const void *weight,
-                             double *row_loss, void *dz);
+     * row_loss: 4 eps of it for BINARY_CROSS_ENTROPY with Y in [0, 1], 2 eps of the sum of
+     * m + Y (1 + |log Y| + |z|) for POISSON, else 1 eps; plus, for the sum, cols / 16 + 5 eps of
+     * double. dz: 4 eps of factor_r for BINARY_CROSS_ENTROPY, 2 eps of factor_r (m + Y) for POISSON,
+     * else 2 ULP. */
+    void (*elementwise_loss)(dnn_loss loss, const double *parameters, ptrdiff_t rows,
+                             ptrdiff_t cols, const void *z, const void *Y, double inverse_total,
+                             const void *weight, double *row_loss, void *dz);
 
     /* --------------------------------------------------------------------- layers: training
      *

@@ -104,6 +104,9 @@ default='constant'
         `partial_fit`: 1 where the value is missing, otherwise 0.
     dropout : float in [0, 1), default=0.0
         Probability that an output of a hidden layer is dropped in a training step.
+    max_grad_norm : float, default=None
+        Largest Euclidean norm of the gradient of a training step over all parameters, including
+        that of the L2 penalty; a larger gradient is scaled to it. Must be None with 'lbfgs'.
     class_weight : dict or 'balanced', default=None
         Weight of each class, multiplied by the sample weights; 'balanced' gives all classes the
         same total weight. Class weights apply to the loss, also to that of the validation set, but
@@ -204,6 +207,7 @@ default='constant'
         norm: bool = True,
         missing_values: str = "error",
         dropout: float = 0.0,
+        max_grad_norm: float | None = None,
         class_weight: Mapping[Any, float] | str | None = None,
         label_smoothing: float = 0.0,
         scoring: Any = None,
@@ -239,6 +243,7 @@ default='constant'
         self.norm = norm
         self.missing_values = missing_values
         self.dropout = dropout
+        self.max_grad_norm = max_grad_norm
         self.class_weight = class_weight
         self.label_smoothing = label_smoothing
         self.scoring = scoring
@@ -367,6 +372,12 @@ default='constant'
         ------
         TypeError, ValueError
             If an argument or a parameter is invalid; the model is unchanged.
+
+        Notes
+        -----
+        C-contiguous arrays, X in the dtype of the model and labels like `classes_` (integers,
+        Booleans or strings), take little more time than the training steps, as long as no parameter
+        has changed. Any other form of them gives the same model.
         """
         self._partial_fit(X, y, sample_weight, self._expected_classes(y, classes))
         return self
@@ -453,6 +464,9 @@ default='constant'
         """
         if np.ndim(y) == 2 and np.shape(y)[1] > 1:
             return None
+        known = vars(self).get("classes_")
+        if type(classes) is np.ndarray and known is not None and classes.dtype == known.dtype:
+            return None if np.array_equal(classes, known) else classes
         if classes is None and not hasattr(self, "network_"):
             raise ValueError("classes must be passed on the first call to partial_fit.")
         return classes
@@ -461,14 +475,17 @@ default='constant'
         return LabelTargets(learnt, self.label_smoothing)
 
     def _learnt(self) -> LearntLabels:
-        totals, prior = (getattr(self, name, None) for name in ("_class_totals", "class_prior_"))
-        return LearntLabels(self._kind, self.classes_, prior, totals)
+        fitted = vars(self)
+        return LearntLabels(
+            self._kind, self.classes_, fitted.get("class_prior_"), fitted.get("_class_totals")
+        )
 
     def _adopt_learnt(self, learnt: LearntLabels) -> None:
         self._kind, self.classes_ = learnt.kind, learnt.classes
         for name, value in (("class_prior_", learnt.prior), ("_class_totals", learnt.totals)):
-            self.__dict__.pop(name, None)
-            if value is not None:
+            if value is None:
+                self.__dict__.pop(name, None)
+            else:
                 setattr(self, name, value)
 
     # ---------------------------------------------------------------------------- priors

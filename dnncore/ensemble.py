@@ -8,8 +8,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from . import kernels
 from ._core import checks as check
+from ._network.back_propagation import apply_output
 from .network import Network
 
 
@@ -100,18 +100,11 @@ class Ensemble:
         total: NDArray[Any] | None = None
         for network in self.networks:
             z = network.logits(X, n_threads=n_threads, engine="builtin")
-            outputs = outputs_of(network, z)
+            outputs = apply_output(network.output, z)
             total = outputs if total is None else np.add(total, outputs, out=total)
         assert total is not None
         total /= total.dtype.type(len(self.networks))
         return total
-
-
-def outputs_of(network: Network, logits: NDArray[Any]) -> NDArray[Any]:
-    """Apply the output function of a network to logits, in place."""
-    if network.output == "softmax":
-        return kernels.softmax(logits, out=logits)
-    return kernels.sigmoid(logits, out=logits) if network.output == "logistic" else logits
 
 
 def scale_logits(network: Network, factor: float) -> None:

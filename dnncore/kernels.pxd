@@ -68,6 +68,9 @@ cdef void c_gelu_backward(Py_ssize_t n, const real* da, const real* z, real* dz)
 # a = z tanh(log(1 + exp(z)))
 cdef void c_mish(Py_ssize_t n, const real* z, real* a) noexcept nogil
 cdef void c_mish_backward(Py_ssize_t n, const real* da, const real* z, real* dz) noexcept nogil
+# a = exp(z), at most the largest finite number, and dz = da * a
+cdef void c_exp(Py_ssize_t n, const real* z, real* a) noexcept nogil
+cdef void c_exp_backward(Py_ssize_t n, const real* da, const real* a, real* dz) noexcept nogil
 
 # Row-wise on (n, m); the output may be the first input
 cdef void c_softmax(Py_ssize_t n, Py_ssize_t m, const real* z, real* p) noexcept nogil
@@ -75,6 +78,11 @@ cdef void c_log_softmax(Py_ssize_t n, Py_ssize_t m, const real* z, real* log_p) 
 # dz = p * (dp - sum_j dp_j p_j)
 cdef void c_softmax_backward(Py_ssize_t n, Py_ssize_t m, const real* dp, const real* p,
                              real* dz) noexcept nogil
+# The elements of every row in ascending order
+cdef void c_sort_rows(Py_ssize_t n, Py_ssize_t m, const real* z, real* out) noexcept nogil
+# dz_i = dout_j, where z_i is element j of the sorted row; dz must not overlap the others
+cdef void c_sort_rows_backward(Py_ssize_t n, Py_ssize_t m, const real* dout, const real* z,
+                               real* dz) noexcept nogil
 
 # Cross-entropy. Labels: class indices label[r] in [0, m) or, if label is NULL, the rows of
 # L (n, m). The loss of row r is multiplied by inverse_total * weight[r] (weight NULL: ones) and
@@ -106,3 +114,15 @@ cdef void c_squared_error(Py_ssize_t n, Py_ssize_t m, const real* z, const real*
 cdef void c_huber_error(Py_ssize_t n, Py_ssize_t m, const real* z, const real* Y,
                         double delta, double inverse_total, const real* weight, double* row_loss,
                         real* dz) noexcept nogil
+# |z - Y|
+cdef void c_absolute_error(Py_ssize_t n, Py_ssize_t m, const real* z, const real* Y,
+                           double inverse_total, const real* weight, double* row_loss,
+                           real* dz) noexcept nogil
+# (1 - q) (z - Y) where z > Y, else q (Y - z), with the levels q of the outputs, quantiles (m,)
+cdef void c_quantile_error(Py_ssize_t n, Py_ssize_t m, const real* z, const real* Y,
+                           const double* quantiles, double inverse_total, const real* weight,
+                           double* row_loss, real* dz) noexcept nogil
+# Y log(Y / exp(z)) - Y + exp(z), Y >= 0
+cdef void c_poisson_deviance(Py_ssize_t n, Py_ssize_t m, const real* z, const real* Y,
+                             double inverse_total, const real* weight, double* row_loss,
+                             real* dz) noexcept nogil

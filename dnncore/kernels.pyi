@@ -1,3 +1,4 @@
+from collections.abc import Sequence
 from typing import Any, TypeVar
 
 import numpy as np
@@ -81,6 +82,14 @@ def mish(z: NDArray[_Real], *, out: NDArray[_Real] | None = None) -> NDArray[_Re
 def mish_backward(
     da: NDArray[_Real], z: NDArray[_Real], *, out: NDArray[_Real] | None = None
 ) -> NDArray[_Real]: ...
+def exp(z: NDArray[_Real], *, out: NDArray[_Real] | None = None) -> NDArray[_Real]: ...
+def exp_backward(
+    da: NDArray[_Real], a: NDArray[_Real], *, out: NDArray[_Real] | None = None
+) -> NDArray[_Real]: ...
+def sort_rows(z: NDArray[_Real], *, out: NDArray[_Real] | None = None) -> NDArray[_Real]: ...
+def sort_rows_backward(
+    dout: NDArray[_Real], z: NDArray[_Real], *, out: NDArray[_Real] | None = None
+) -> NDArray[_Real]: ...
 def softmax(z: NDArray[_Real], *, out: NDArray[_Real] | None = None) -> NDArray[_Real]: ...
 def log_softmax(z: NDArray[_Real], *, out: NDArray[_Real] | None = None) -> NDArray[_Real]: ...
 def softmax_backward(
@@ -122,6 +131,28 @@ def huber_error(
     Y: NDArray[_Real],
     *,
     delta: float = 1.0,
+    sample_weight: ArrayLike | None = None,
+    out: NDArray[_Real] | None = None,
+) -> tuple[float, NDArray[_Real]]: ...
+def absolute_error(
+    z: NDArray[_Real],
+    Y: NDArray[_Real],
+    *,
+    sample_weight: ArrayLike | None = None,
+    out: NDArray[_Real] | None = None,
+) -> tuple[float, NDArray[_Real]]: ...
+def quantile_error(
+    z: NDArray[_Real],
+    Y: NDArray[_Real],
+    quantiles: Sequence[float],
+    *,
+    sample_weight: ArrayLike | None = None,
+    out: NDArray[_Real] | None = None,
+) -> tuple[float, NDArray[_Real]]: ...
+def poisson_deviance(
+    z: NDArray[_Real],
+    Y: NDArray[_Real],
+    *,
     sample_weight: ArrayLike | None = None,
     out: NDArray[_Real] | None = None,
 ) -> tuple[float, NDArray[_Real]]: ...

@@ -8,17 +8,23 @@ pointers, without the GIL, with the prefix ``c_``.
 
 import numpy as np
 
-from ._core.checks import array_like, matrix, number, output, outputs, real_array
+from ._core.checks import (
+    array_like, check_interval, matrix, number, output, outputs, quantile_levels, real_array,
+)
 from ._core.labels import labels
 
 from ._core.blas cimport matmul, matmul_nt, matmul_tn
 from ._core.csrc cimport (
+    DNN_ABSOLUTE_ERROR,
     DNN_BINARY_CROSS_ENTROPY,
+    DNN_EXP,
     DNN_GELU,
     DNN_HUBER,
     DNN_IDENTITY,
     DNN_LOGISTIC,
     DNN_MISH,
+    DNN_POISSON,
+    DNN_QUANTILE,
     DNN_RELU,
     DNN_SELU,
     DNN_SILU,
@@ -168,6 +174,14 @@ cdef void c_mish_backward(Py_ssize_t n, const real* da, const real* z,
     _backward_from_input(DNN_MISH, n, da, z, dz)
 
 
+cdef void c_exp(Py_ssize_t n, const real* z, real* a) noexcept nogil:
+    ops_for(z).activate(DNN_EXP, n, z, a, NULL)
+
+
+cdef void c_exp_backward(Py_ssize_t n, const real* da, const real* a, real* dz) noexcept nogil:
+    ops_for(da).activate_backward(DNN_EXP, n, da, a, dz)
+
+
 cdef void c_softmax(Py_ssize_t n, Py_ssize_t m, const real* z, real* p) noexcept nogil:
     ops_for(z).softmax(n, m, z, p)
 
@@ -179,6 +193,15 @@ cdef void c_log_softmax(Py_ssize_t n, Py_ssize_t m, const real* z, real* log_p) 
 cdef void c_softmax_backward(Py_ssize_t n, Py_ssize_t m, const real* dp, const real* p,
                              real* dz) noexcept nogil:
     ops_for(dp).softmax_backward(n, m, dp, p, dz)
+
+
+cdef void c_sort_rows(Py_ssize_t n, Py_ssize_t m, const real* z, real* out) noexcept nogil:
+    ops_for(z).sort_rows(n, m, z, out)
+
+
+cdef void c_sort_rows_backward(Py_ssize_t n, Py_ssize_t m, const real* dout, const real* z,
+                               real* dz) noexcept nogil:
+    ops_for(z).sort_rows_backward(n, m, dout, z, dz)
 
 
 cdef void c_cross_entropy(Py_ssize_t n, Py_ssize_t m, const real* p, const Py_ssize_t* label,
@@ -203,21 +226,41 @@ cdef void c_softmax_cross_entropy(Py_ssize_t n, Py_ssize_t m, const real* z,
 cdef void c_sigmoid_cross_entropy(Py_ssize_t n, Py_ssize_t m, const real* z, const real* Y,
                                   double inverse_total, const real* weight, double* row_loss,
                                   real* dz) noexcept nogil:
-    ops_for(z).elementwise_loss(DNN_BINARY_CROSS_ENTROPY, 0.0, n, m, z, Y, inverse_total, weight,
+    ops_for(z).elementwise_loss(DNN_BINARY_CROSS_ENTROPY, NULL, n, m, z, Y, inverse_total, weight,
                                 row_loss, dz)
 
 
 cdef void c_squared_error(Py_ssize_t n, Py_ssize_t m, const real* z, const real* Y,
                           double inverse_total, const real* weight, double* row_loss,
                           real* dz) noexcept nogil:
-    ops_for(z).elementwise_loss(DNN_SQUARED_ERROR, 0.0, n, m, z, Y, inverse_total, weight, row_loss,
-                                dz)
+    ops_for(z).elementwise_loss(DNN_SQUARED_ERROR, NULL, n, m, z, Y, inverse_total, weight,
+                                row_loss, dz)
 
 
 cdef void c_huber_error(Py_ssize_t n, Py_ssize_t m, const real* z, const real* Y,
                         double delta, double inverse_total, const real* weight, double* row_loss,
                         real* dz) noexcept nogil:
-    ops_for(z).elementwise_loss(DNN_HUBER, delta, n, m, z, Y, inverse_total, weight, row_loss, dz)
+    ops_for(z).elementwise_loss(DNN_HUBER, &delta, n, m, z, Y, inverse_total, weight, row_loss, dz)
+
+
+cdef void c_absolute_error(Py_ssize_t n, Py_ssize_t m, const real* z, const real* Y,
+                           double inverse_total, const real* weight, double* row_loss,
+                           real* dz) noexcept nogil:
+    ops_for(z).elementwise_loss(DNN_ABSOLUTE_ERROR, NULL, n, m, z, Y, inverse_total, weight,
+                                row_loss, dz)
+
+
+cdef void c_quantile_error(Py_ssize_t n, Py_ssize_t m, const real* z, const real* Y,
+                           const double* quantiles, double inverse_total, const real* weight,
+                           double* row_loss, real* dz) noexcept nogil:
+    ops_for(z).elementwise_loss(DNN_QUANTILE, quantiles, n, m, z, Y, inverse_total, weight, row_loss,
+                                dz)
+
+
+cdef void c_poisson_deviance(Py_ssize_t n, Py_ssize_t m, const real* z, const real* Y,
+                             double inverse_total, const real* weight, double* row_loss,
+                             real* dz) noexcept nogil:
+    ops_for(z).elementwise_loss(DNN_POISSON, NULL, n, m, z, Y, inverse_total, weight, row_loss, dz)
 
 
 # ------------------------------------------------------------------- Python functions
@@ -835,6 +878,110 @@ def mish_backward(da, z, *, out=None):
     return _activated_backward_from_input(DNN_MISH, da, z, out)
 
 
+def exp(z, *, out=None):
+    """Compute ``exp(z)`` elementwise, at most the largest finite number, to within 1 ULP.
+
+    Parameters
+    ----------
+    z : array of float32 or float64, any shape
+        Input values.
+    out : array, same shape and dtype, optional
+        Array to store the result in; may be `z`.
+
+    Returns
+    -------
+    array, like `z`
+    """
+    return _activated(DNN_EXP, z, out)
+
+
+def exp_backward(da, a, *, out=None):
+    """Compute the gradient of :func:`exp` from its output a: ``dz = da * a``.
+
+    Parameters
+    ----------
+    da : array of float32 or float64, any shape
+        Gradient of the loss with respect to a.
+    a : array, same shape and dtype
+        Output of the forward function.
+    out : array, same shape and dtype, optional
+        Array to store the result in; may be `da`.
+
+    Returns
+    -------
+    dz : array, like `da`
+    """
+    return _activated_backward(DNN_EXP, da, a, out)
+
+
+def _sort_rows(Py_ssize_t n, Py_ssize_t m, const real[::1] z, real[::1] out):
+    with nogil:
+        c_sort_rows(n, m, &z[0], &out[0])
+
+
+def sort_rows(z, *, out=None):
+    """Sort the elements of every row in ascending order.
+
+    Applied to estimates of the quantiles of one target, it removes their crossings, and the result
+    is never farther from the quantiles.
+
+    Parameters
+    ----------
+    z : array (n, m) of float32 or float64
+        Rows.
+    out : array (n, m), same dtype, optional
+        Array to store the result in; may be `z`.
+
+    Returns
+    -------
+    array (n, m)
+
+    Notes
+    -----
+    V. Chernozhukov, I. Fernandez-Val and A. Galichon (2010), "Quantile and probability curves
+    without crossing".
+    """
+    z = matrix("z", z)
+    n, m = z.shape
+    out = output("out", out, z.shape, z.dtype, in_place=z)
+    if n:
+        _sort_rows(n, m, z.ravel(), out.ravel())
+    return out
+
+
+def _sort_rows_backward(Py_ssize_t n, Py_ssize_t m, const real[::1] dout, const real[::1] z,
+                        real[::1] out):
+    with nogil:
+        c_sort_rows_backward(n, m, &dout[0], &z[0], &out[0])
+
+
+def sort_rows_backward(dout, z, *, out=None):
+    """Compute the gradient of :func:`sort_rows` from its input z.
+
+    ``dz_i = dout_j``, where z_i is element j of the sorted row; equal elements keep their order.
+
+    Parameters
+    ----------
+    dout : array (n, m) of float32 or float64
+        Gradient of the loss with respect to the output of :func:`sort_rows`.
+    z : array (n, m), same dtype
+        Input of :func:`sort_rows`.
+    out : array (n, m), same dtype, optional
+        Array to store the result in; must not overlap the arguments.
+
+    Returns
+    -------
+    dz : array (n, m)
+    """
+    dout = matrix("dout", dout)
+    n, m = dout.shape
+    z = array_like("z", z, (n, m), "dout", dout.dtype)
+    out = output("out", out, dout.shape, dout.dtype, apart=(dout, z))
+    if n:
+        _sort_rows_backward(n, m, dout.ravel(), z.ravel(), out.ravel())
+    return out
+
+
 def _softmax(Py_ssize_t n, Py_ssize_t m, const real[::1] z, real[::1] out):
     with nogil:
         c_softmax(n, m, &z[0], &out[0])
@@ -1047,39 +1194,29 @@ def softmax_cross_entropy(z, L, *, sample_weight=None, out=None):
     return float(row_loss.sum()), out
 
 
-def _elementwise_loss(int loss, double delta, Py_ssize_t n, Py_ssize_t m, const real[::1] z,
-                      const real[::1] Y, double inverse_total, const real[::1] weight,
-                      double[::1] row_loss, real[::1] out):
+def _elementwise_loss(int loss, const double[::1] parameters, Py_ssize_t n, Py_ssize_t m,
+                      const real[::1] z, const real[::1] Y, double inverse_total,
+                      const real[::1] weight, double[::1] row_loss, real[::1] out):
+    cdef const double* parameter_data = _data(parameters)
     cdef const real* weight_data = _data(weight)
     with nogil:
-        if loss == DNN_BINARY_CROSS_ENTROPY:
-            c_sigmoid_cross_entropy(n, m, &z[0], &Y[0], inverse_total, weight_data, &row_loss[0],
-                                    &out[0])
-        elif loss == DNN_SQUARED_ERROR:
-            c_squared_error(n, m, &z[0], &Y[0], inverse_total, weight_data, &row_loss[0], &out[0])
-        else:
-            c_huber_error(n, m, &z[0], &Y[0], delta, inverse_total, weight_data, &row_loss[0],
-                          &out[0])
+        ops_for(&z[0]).elementwise_loss(loss, parameter_data, n, m, &z[0], &Y[0], inverse_total,
+                                        weight_data, &row_loss[0], &out[0])
 
 
-cdef object _elementwise_loss_of(int loss, double delta, z, Y, sample_weight, out):
-    """Return the loss and dz for a validated matrix z."""
+cdef object _elementwise_loss_of(int loss, z, Y, sample_weight, out, parameters=(), interval=None):
+    """Return the loss and dz for a validated matrix z, and targets Y, in an interval if given."""
     n, m = z.shape
     # `labels` accepts targets as soft labels.
     Y = array_like("Y", Y, (n, m), "z", z.dtype)
     y = labels("Y", Y, sample_weight, (n, m), "z", z.dtype)
-    if loss == DNN_BINARY_CROSS_ENTROPY:
-        inside = (Y >= 0) & (Y <= 1)
-        if not inside.all():
-            row, column = np.argwhere(~inside)[0]
-            raise ValueError(
-                f"Y must lie in [0, 1], got {Y[row, column]} in row {row}, column {column}"
-            )
+    if interval is not None:
+        check_interval("Y", Y, *interval)
     out = output("out", out, z.shape, z.dtype, in_place=z, apart=y.arrays)
     row_loss = np.empty(n)
     if n:
-        _elementwise_loss(loss, delta, n, m, z.ravel(), Y.ravel(), y.inverse_total, y.weight,
-                          row_loss, out.ravel())
+        _elementwise_loss(loss, np.array(parameters, np.float64), n, m, z.ravel(), Y.ravel(),
+                          y.inverse_total, y.weight, row_loss, out.ravel())
     return float(row_loss.sum()), out
 
 
@@ -1108,8 +1245,9 @@ def sigmoid_cross_entropy(z, Y, *, sample_weight=None, out=None):
     dz : array (n, m)
         Gradient of the loss with respect to z.
     """
+    z = matrix("z", z)
     return _elementwise_loss_of(
-        DNN_BINARY_CROSS_ENTROPY, 0.0, matrix("z", z), Y, sample_weight, out
+        DNN_BINARY_CROSS_ENTROPY, z, Y, sample_weight, out, (), (0.0, 1.0)
     )
 
 
@@ -1135,7 +1273,7 @@ def squared_error(z, Y, *, sample_weight=None, out=None):
     dz : array (n, m)
         Gradient of the loss with respect to z.
     """
-    return _elementwise_loss_of(DNN_SQUARED_ERROR, 0.0, matrix("z", z), Y, sample_weight, out)
+    return _elementwise_loss_of(DNN_SQUARED_ERROR, matrix("z", z), Y, sample_weight, out)
 
 
 def huber_error(z, Y, *, delta=1.0, sample_weight=None, out=None):
@@ -1165,4 +1303,93 @@ def huber_error(z, Y, *, delta=1.0, sample_weight=None, out=None):
     z = matrix("z", z)
     info = np.finfo(z.dtype)
     delta = number("delta", delta, low=float(info.tiny), high=float(info.max))
-    return _elementwise_loss_of(DNN_HUBER, delta, z, Y, sample_weight, out)
+    return _elementwise_loss_of(DNN_HUBER, z, Y, sample_weight, out, (delta,))
+
+
+def absolute_error(z, Y, *, sample_weight=None, out=None):
+    """Compute the mean absolute error, summed over the outputs, and its gradient.
+
+    The loss is ``(1 / sum w) sum_rows w sum_i |z_i - Y_i|``; ``dz`` is ``w / sum w`` times the sign
+    of ``z - Y``, which is 0 where z and Y are equal.
+
+    Parameters
+    ----------
+    z : array (n, m) of float32 or float64
+        Predictions.
+    Y : array (n, m), same dtype
+        Targets.
+    sample_weight, out
+        As in :func:`sigmoid_cross_entropy`.
+
+    Returns
+    -------
+    loss : float
+        The mean loss; 0.0 if there are no rows.
+    dz : array (n, m)
+        Gradient of the loss with respect to z.
+    """
+    return _elementwise_loss_of(DNN_ABSOLUTE_ERROR, matrix("z", z), Y, sample_weight, out)
+
+
+def quantile_error(z, Y, quantiles, *, sample_weight=None, out=None):
+    """Compute the mean quantile loss, or pinball loss, and its gradient.
+
+    With the level q of an output, its loss is ``(1 - q) (z - Y)`` where ``z > Y``, else
+    ``q (Y - z)``; ``dz`` is ``w / sum w`` times ``1 - q`` where ``z > Y``, 0 where z and Y are
+    equal, else ``-q``.
+
+    Parameters
+    ----------
+    z : array (n, m) of float32 or float64
+        Predictions: estimated quantiles.
+    Y : array (n, m), same dtype
+        Targets.
+    quantiles : sequence of m floats
+        Level of each output, within (0, 1), in ascending order. It is rounded to the dtype of z.
+    sample_weight, out
+        As in :func:`sigmoid_cross_entropy`.
+
+    Returns
+    -------
+    loss : float
+        The mean loss; 0.0 if there are no rows.
+    dz : array (n, m)
+        Gradient of the loss with respect to z.
+
+    Notes
+    -----
+    R. Koenker and G. Bassett (1978), "Regression quantiles".
+    """
+    z = matrix("z", z)
+    levels = quantile_levels("quantiles", quantiles)
+    if len(levels) != z.shape[1]:
+        raise ValueError(f"quantiles must have {z.shape[1]} levels, like z, got {quantiles!r}")
+    return _elementwise_loss_of(DNN_QUANTILE, z, Y, sample_weight, out, levels)
+
+
+def poisson_deviance(z, Y, *, sample_weight=None, out=None):
+    """Compute half the mean Poisson deviance of ``m = exp(z)`` and its gradient.
+
+    The loss is ``(1 / sum w) sum_rows w sum_i (Y_i log(Y_i / m_i) - Y_i + m_i)``, and
+    ``dz = (w / sum w) (m - Y)``. Both are finite for any finite z (in float64, unless a product
+    ``Y z`` or the sum over a row overflows): where exp(z) would overflow, m is the largest finite
+    number, and z in the loss is its logarithm.
+
+    Parameters
+    ----------
+    z : array (n, m) of float32 or float64
+        Logarithms of the predicted means.
+    Y : array (n, m), same dtype
+        Targets, non-negative.
+    sample_weight, out
+        As in :func:`sigmoid_cross_entropy`.
+
+    Returns
+    -------
+    loss : float
+        The mean loss; 0.0 if there are no rows.
+    dz : array (n, m)
+        Gradient of the loss with respect to z.
+    """
+    z = matrix("z", z)
+    return _elementwise_loss_of(DNN_POISSON, z, Y, sample_weight, out, (), (0.0, np.inf))

@@ -17,7 +17,13 @@ from ._core.engine import SCORING_ROWS, Engine
 from ._core.labels import Labels, labels, targets
 from ._core.memory import aligned_zeros
 from ._core.moments import Moments as Moments  # public here: an attribute of networks
-from ._core.names import ACTIVATIONS, OUTPUTS, check_loss
+from ._core.names import (
+    ACTIVATIONS,
+    OUTPUTS,
+    TARGET_INTERVALS,
+    check_loss,
+    loss_parameters,
+)
 from ._core.parameters import ParameterLayout
 from ._core.piecewise_linear import EmbeddingParameters as EmbeddingParameters  # public here
 from ._core.piecewise_linear import PiecewiseLinear as PiecewiseLinear
@@ -31,6 +37,8 @@ from .predictor import Predictor, frozen
 # Largest number of inputs (rows times columns) that a thread scores together. It limits the memory
 # for sparse matrices with very many features, whose rows are made dense.
 MAX_GATHERED = 2**23
+# Largest number of outputs of units that a network keeps memory for between calls.
+MAX_KEPT = 2**18
 
 
 class Network:
@@ -53,10 +61,13 @@ class Network:
     activation : str, default='logistic'
         Activation function of the hidden layers: 'logistic', 'tanh', 'relu', 'selu', 'silu'
         (also called swish), 'gelu' (the exact one, with erf), 'mish' or 'identity'.
-    output : {'softmax', 'logistic', 'identity'}, default='softmax'
+    output : {'softmax', 'logistic', 'identity', 'exp', 'sorted'}, default='softmax'
         Output function, which also determines the loss: 'softmax' for the probabilities of
         mutually exclusive classes (cross-entropy), 'logistic' for an independent probability per
-        output (binary cross-entropy), 'identity' for regression (squared error or Huber loss).
+        output (binary cross-entropy). For regression: 'identity' (squared error, Huber loss or
+        absolute error), 'exp' for the mean of counts and other non-negative targets (Poisson
+        deviance), 'sorted' for quantiles of one target (quantile loss), where sorting the outputs
+        of a row ensures that no quantile is above a higher one.
     missing : sequence of int, optional
         Features with a missing indicator: an additional input, after the features, that is 1 if
         the value is missing and 0 otherwise. If given (it may be empty), NaN denotes a missing
@@ -208,6 +219,8 @@ class Network:
         parameters = aligned_zeros(state["parameters"].size, self.dtype)
         parameters[...] = state["parameters"]
         self._adopt(parameters)
+        if self.mean_ is not None and self.scale_ is not None:  # may be of a file that is mapped
+            self.mean_, self.scale_ = np.array(self.mean_), np.array(self.scale_)
 
     # ---------------------------------------------------------------------------- copies
 
@@ -313,7 +326,7 @@ class Network:
     # --------------------------------------------------------------------------- scoring
 
     def predict_proba(self, X: Any, *, n_threads: int | None = None) -> NDArray[Any]:
-        """Compute the outputs for the rows of X: probabilities, unless the output is 'identity'.
+        """Compute the outputs for the rows of X: probabilities, or numbers of a regression.
 
         Parameters
         ----------
@@ -343,15 +356,26 @@ class Network:
         n = X.shape[0]
         threads = threads_for_scoring(n_threads, n, self.n_parameters)
         out = np.empty((n, self.layer_sizes[-1]), self.dtype)
-        rows = min(n, SCORING_ROWS, MAX_GATHERED // self.layer_sizes[0])
-        scorer = Engine(
-            self.layer_sizes, self.parameters, self.mean_, self.scale_, max(1, rows), threads,
+        rows = max(1, min(n, SCORING_ROWS, MAX_GATHERED // self.layer_sizes[0]))
+        # The engine keeps the arrays alive.
+        arrays = id(self.parameters), id(self.mean_), id(self.scale_)
+        key = *arrays, threads, use_builtin(engine)
+        # While it scores, the engine is out of reach of other threads.
+        kept, scorer = self.__dict__.pop("_scorer", None) or (None, None)
+        if scorer is None or kept != key or scorer.batch_size < rows:
+            scorer = self._new_scorer(rows, threads, engine)
+        with blas_for(engine):
+            scorer.score(X, out, as_logits)
+        if scorer.batch_size * threads * sum(self.layer_sizes) <= MAX_KEPT:
+            self._scorer = key, scorer
+        return out
+
+    def _new_scorer(self, rows: int, n_threads: int, engine: str) -> Engine:
+        return Engine(
+            self.layer_sizes, self.parameters, self.mean_, self.scale_, rows, n_threads,
             training=False, builtin=use_builtin(engine), activation=self.activation,
             output=self.output, missing=self.missing, embedding=self.embedding,
         )  # fmt: skip
-        with blas_for(engine):
-            scorer.score(X, out, as_logits)
-        return out
 
     def freeze(
         self,
@@ -369,8 +393,9 @@ class Network:
         classes : array (n_outputs,), optional
             Labels of the outputs. By default, 0, 1, ...
         target_mean, target_scale : array (n_outputs,), optional
-            Mean and scale of the targets: the outputs become ``z * target_scale + target_mean``.
-            They are folded into the last layer. Only allowed if the output is 'identity'.
+            Mean and scale of the targets: the logits become ``z * target_scale + target_mean``.
+            They are folded into the last layer, before the output function. Only allowed for a
+            regression.
 
         Returns
         -------
@@ -411,14 +436,18 @@ class Network:
         alpha: float = 0.0,
         loss: str | None = None,
         huber_delta: float = 1.0,
+        quantiles: Sequence[float] | None = None,
     ) -> float:
         """Compute the mean loss of the rows, plus the L2 penalty.
 
         ``(1 / sum w) sum_rows w loss(row) + alpha / (2 sum w) sum W^2``
 
         where the loss of a row is ``-sum_i L_i log p_i`` for output 'softmax',
-        ``-sum_i (Y_i log p_i + (1 - Y_i) log(1 - p_i))`` for 'logistic', and
-        ``sum_i (z_i - Y_i)^2 / 2`` or the Huber loss for 'identity'.
+        ``-sum_i (Y_i log p_i + (1 - Y_i) log(1 - p_i))`` for 'logistic';
+        ``sum_i (z_i - Y_i)^2 / 2``, the Huber loss or ``sum_i |z_i - Y_i|`` for 'identity';
+        half the Poisson deviance, ``sum_i (Y_i log(Y_i / p_i) - Y_i + p_i)``, for 'exp'; and the
+        quantile loss of the logits, ``sum_i max(q_i (Y_i - z_i), (1 - q_i) (z_i - Y_i))``, for
+        'sorted'.
 
         Parameters
         ----------
@@ -426,16 +455,21 @@ class Network:
             Input rows.
         y : integer array (n,) or array (n, n_outputs) of the dtype of the network
             For output 'softmax', class indices or soft labels (class probabilities of each row).
-            Otherwise, the targets Y, of shape (n, n_outputs) or, for one output, (n,).
+            Otherwise, the targets Y, of shape (n, n_outputs) or, for one output, (n,): in [0, 1]
+            for 'logistic', non-negative for 'exp'. For 'sorted', (n,) is one target for all
+            outputs.
         sample_weight : array (n,), optional
             Weights w of the rows, non-negative and not all zero. By default, all are 1.
         alpha : float, default=0.0
             L2 penalty of the weights (not of the biases).
         loss : str, optional
             Loss function: 'cross_entropy' for output 'softmax', 'binary_cross_entropy' for
-            'logistic', 'squared_error' (the default) or 'huber' for 'identity'.
+            'logistic', 'squared_error' (the default), 'huber' or 'absolute_error' for 'identity',
+            'poisson' for 'exp', 'quantile' for 'sorted'.
         huber_delta : float, default=1.0
             Residual at which the Huber loss becomes linear.
+        quantiles : sequence of n_outputs floats, optional
+            Levels q of the quantiles that 'quantile' requires, within (0, 1), in ascending order.
 
         Returns
         -------
@@ -444,7 +478,9 @@ class Network:
         logits = self.decision_function(X)
         labels = self.check_labels(y, sample_weight, logits.shape[0])
         alpha = check.number("alpha", alpha, low=0.0)
-        return self.mean_loss(logits, labels, alpha=alpha, loss=loss, huber_delta=huber_delta)
+        return self.mean_loss(
+            logits, labels, alpha=alpha, loss=loss, huber_delta=huber_delta, quantiles=quantiles
+        )
 
     def gradients(
         self,
@@ -455,12 +491,13 @@ class Network:
         alpha: float = 0.0,
         loss: str | None = None,
         huber_delta: float = 1.0,
+        quantiles: Sequence[float] | None = None,
     ) -> Gradients:
         """Compute the loss and its gradients by back-propagation, layer by layer.
 
         Parameters
         ----------
-        X, y, sample_weight, alpha, loss, huber_delta
+        X, y, sample_weight, alpha, loss, huber_delta, quantiles
             As in :meth:`loss`.
 
         Returns
@@ -470,7 +507,9 @@ class Network:
         X = self.check_rows(X)
         labels = self.check_labels(y, sample_weight, X.shape[0])
         alpha = check.number("alpha", alpha, low=0.0)
-        return self.back_propagate(X, labels, alpha=alpha, loss=loss, huber_delta=huber_delta)
+        return self.back_propagate(
+            X, labels, alpha=alpha, loss=loss, huber_delta=huber_delta, quantiles=quantiles
+        )
 
     def backward(
         self,
@@ -498,7 +537,8 @@ class Network:
         d_outputs : array (n, n_outputs), of the dtype of the network
             Instead of `dz`, the gradient with respect to the outputs ``forward.p``. For output
             'softmax', ``dz = p * (d_outputs - sum_j d_outputs_j p_j)``; for 'logistic',
-            ``dz = d_outputs * p * (1 - p)``.
+            ``dz = d_outputs * p * (1 - p)``; for 'exp', ``dz = d_outputs * p``; for 'sorted', the
+            order of the logits is restored.
 
         Returns
         -------
@@ -531,7 +571,7 @@ class Network:
             dz = arguments.like_outputs(self, "dz", dz, forward)
         else:
             d_outputs = arguments.like_outputs(self, "d_outputs", d_outputs, forward)
-            dz = back_propagation.output_backward(self, d_outputs, forward.p)
+            dz = back_propagation.output_backward(self, d_outputs, forward)
         return back_propagation.backward(self, forward, dz)
 
     def input_gradient(
@@ -543,6 +583,7 @@ class Network:
         sample_weight: ArrayLike | None = None,
         loss: str | None = None,
         huber_delta: float = 1.0,
+        quantiles: Sequence[float] | None = None,
     ) -> NDArray[Any]:
         """Compute the gradient of the loss, or of outputs, with respect to the input rows.
 
@@ -562,7 +603,7 @@ class Network:
             Targets, as in :meth:`loss`.
         output : int, or array (n_outputs,) or (n, n_outputs), optional
             Index of an output, or the weights c of the outputs, for all rows or for each row.
-        sample_weight, loss, huber_delta
+        sample_weight, loss, huber_delta, quantiles
             As in :meth:`loss`; only with `y`.
 
         Returns
@@ -587,7 +628,9 @@ class Network:
         if (y is None) == (output is None):
             raise TypeError("exactly one of y and output must be given")
         if y is not None:
-            options: dict[str, Any] = {"loss": loss, "huber_delta": huber_delta}
+            options: dict[str, Any] = {
+                "loss": loss, "huber_delta": huber_delta, "quantiles": quantiles
+            }  # fmt: skip
             return self.gradients(X, y, sample_weight=sample_weight, **options).dx
         if sample_weight is not None or loss is not None:
             raise TypeError("sample_weight and loss require y")
@@ -632,12 +675,16 @@ class Network:
         arguments = (y, sample_weight, (n, self.layer_sizes[-1]), "X and the network", self.dtype)
         if self.output == "softmax":
             return labels("y", *arguments)
-        return targets("y", *arguments, probabilities=self.output == "logistic")
+        interval = TARGET_INTERVALS.get(self.output)
+        return targets("y", *arguments, interval=interval, shared=self.output == "sorted")
 
     def adopt_moments(self, moments: Moments) -> None:
         """Set the mean and scale of the input standardisation to those of `moments`."""
-        self.mean_ = moments.mean.astype(self.dtype)
-        self.scale_ = moments.scale(self.dtype)
+        mean, scale = moments.mean.astype(self.dtype), moments.scale(self.dtype)
+        if self.mean_ is None or self.scale_ is None:
+            self.mean_, self.scale_ = mean, scale
+        else:  # in place, so that engines remain valid
+            self.mean_[...], self.scale_[...] = mean, scale
         self.moments_ = moments
 
     def views(self, flat: NDArray[Any]) -> tuple[list[NDArray[Any]], list[NDArray[Any]]]:
@@ -663,14 +710,13 @@ class Network:
         labels: Labels,
         *,
         alpha: float = 0.0,
-        loss: str | None = None,
-        huber_delta: float = 1.0,
+        **loss_options: Any,
     ) -> float:
         """Compute the loss as :meth:`loss` does, from validated labels and logits.
 
-        The logits are overwritten.
+        The logits are overwritten. The options of the loss are those of :meth:`loss`.
         """
-        value, _ = self._loss_and_delta(logits, labels, loss, huber_delta, out=logits)
+        value, _ = self._loss_and_delta(logits, labels, out=logits, **loss_options)
         return value + self.penalty(alpha * labels.inverse_total)
 
     def back_propagate(
@@ -679,13 +725,12 @@ class Network:
         labels: Labels,
         *,
         alpha: float,
-        loss: str | None,
-        huber_delta: float,
+        **loss_options: Any,
     ) -> Gradients:
         """Compute the gradients as :meth:`gradients` does, for validated rows and labels."""
         forward = back_propagation.forward(self, X)
         decay = alpha * labels.inverse_total
-        value, dz = self._loss_and_delta(forward.z[-1], labels, loss, huber_delta)
+        value, dz = self._loss_and_delta(forward.z[-1], labels, **loss_options)
         value += self.penalty(decay)
         return back_propagation.backward(self, forward, dz, loss=value, decay=decay)
 
@@ -693,16 +738,19 @@ class Network:
         self,
         logits: NDArray[Any],
         labels: Labels,
-        loss: str | None,
-        huber_delta: float,
         out: NDArray[Any] | None = None,
+        loss: str | None = None,
+        huber_delta: float = 1.0,
+        quantiles: Sequence[float] | None = None,
     ) -> tuple[float, NDArray[Any]]:
         """Return the mean loss and its gradient with respect to the logits."""
         options: dict[str, Any] = {"sample_weight": labels.weight, "out": out}
         loss = check_loss(loss, self.output)
-        huber_delta = check.number("huber_delta", huber_delta, low=0.0, low_open=True)
+        parameters = loss_parameters(loss, logits.shape[1], huber_delta, quantiles)
         if loss == "huber":
-            options["delta"] = huber_delta
+            options["delta"] = parameters[0]
+        elif loss == "quantile":
+            options["quantiles"] = parameters
         targets = labels.L if labels.label is None else labels.label
         return _LOSS_KERNELS[loss](logits, targets, **options)
 
@@ -712,4 +760,7 @@ _LOSS_KERNELS: dict[str, Callable[..., tuple[float, NDArray[Any]]]] = {
     "binary_cross_entropy": kernels.sigmoid_cross_entropy,
     "squared_error": kernels.squared_error,
     "huber": kernels.huber_error,
+    "absolute_error": kernels.absolute_error,
+    "poisson": kernels.poisson_deviance,
+    "quantile": kernels.quantile_error,
 }

@@ -25,8 +25,8 @@ cdef class Predictor:
     cdef bint _fills  # whether NaN denotes a missing value
     cdef int _typenum, _activation, _output
 
-    # Compute the outputs (n, n_outputs) for n contiguous rows x (n, n_features): probabilities,
-    # unless the output is 'identity'. Call the function for the dtype of the predictor. It may be
+    # Compute the outputs (n, n_outputs) for n contiguous rows x (n, n_features): probabilities, or
+    # numbers of a regression. Call the function for the dtype of the predictor. It may be
     # called from any number of threads at the same time, also while another thread refreshes the
     # predictor. `out` must not overlap x. Returns 0, or -1 if memory allocation fails; only wide
     # layers or many rows need memory.

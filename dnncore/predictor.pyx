@@ -12,7 +12,7 @@ from ._core.csrc cimport DNN_IDENTITY, dnn_embedding, dnn_ops, isa, real
 from ._core.embedding cimport embedding_of, first_bias, first_weight
 from ._core.folding cimport fold_norm, fold_units
 from ._core.rows cimport fill_missing
-from ._core.step cimport SOFTMAX
+from ._core.scoring cimport apply_output
 from ._core.versions cimport (
     dnn_versions,
     dnn_versions_begin,
@@ -30,7 +30,7 @@ from ._core.checks import choice, finite_matrix, indicators, is_sparse, output_o
 from ._core.csrc import all_finite
 from ._core.engine import ACTIVATION_CODES, OUTPUT_CODES
 from ._core.memory import ALIGNMENT, aligned_empty
-from ._core.names import ACTIVATIONS, OUTPUTS
+from ._core.names import ACTIVATIONS, OUTPUTS, REGRESSION_OUTPUTS
 from ._core.piecewise_linear import check_embedding
 
 cnp.import_array()
@@ -81,7 +81,7 @@ cdef class Predictor:
     activation : str, default='logistic'
         Activation function of the hidden layers: 'logistic', 'tanh', 'relu', 'selu', 'silu'
         (also called swish), 'gelu' (the exact one, with erf), 'mish' or 'identity'.
-    output : {'softmax', 'logistic', 'identity'}, default='softmax'
+    output : {'softmax', 'logistic', 'identity', 'exp', 'sorted'}, default='softmax'
         Output function, as in :class:`dnncore.Network`.
     fill : array (n_features,), optional
         Values that replace missing values (NaN) of each feature. By default, rows with NaN give
@@ -489,10 +489,7 @@ cdef class Predictor:
                 a, ld_a = z, self._width
             for r in range(rows):
                 memcpy(to + r * m * itemsize, z + r * row_bytes, m * itemsize)
-            if self._output == SOFTMAX:
-                ops.softmax(rows, m, to, to)
-            else:
-                ops.activate(self._output, rows * m, to, to, NULL)
+            apply_output(ops, self._output, rows, m, to)
             to += rows * m * itemsize
             start += rows
         if buffer != on_stack:
@@ -535,7 +532,7 @@ cdef class Predictor:
         return out
 
     def __call__(self, x, out=None):
-        """Compute the outputs for one or more rows: probabilities, unless the output is 'identity'.
+        """Compute the outputs for one or more rows: probabilities, or numbers of a regression.
 
         Parameters
         ----------
@@ -591,13 +588,13 @@ cdef class Predictor:
         -------
         label or array (n,) of labels
             The most probable class. If the output is 'logistic', multi-label indicators of shape
-            (n_outputs,) or (n, n_outputs): 1 where the probability exceeds 0.5, else 0. If the
-            output is 'identity', the outputs.
+            (n_outputs,) or (n, n_outputs): 1 where the probability exceeds 0.5, else 0. The
+            outputs of a regression as they are.
         """
         outputs = self(x)
         if self.output == "softmax":
             return self.classes_[outputs.argmax(axis=-1)]
-        return outputs if self.output == "identity" else (outputs > 0.5).astype(np.intp)
+        return outputs if self.output in REGRESSION_OUTPUTS else (outputs > 0.5).astype(np.intp)
 
 
 cdef void _fold(Predictor self, real* parameters, const Source* source) noexcept nogil:

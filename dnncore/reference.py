@@ -25,6 +25,7 @@ and stored in `out` if it is given.
 
 import math
 import numbers
+from collections.abc import Iterable, Sequence
 from typing import Any, TypeVar
 
 import numpy as np
@@ -39,10 +40,13 @@ SELU_POSITIVE = 1.0507009873554805
 SELU_NEGATIVE = 1.7580993408473768
 
 __all__ = [
+    "absolute_error",
     "affine",
     "affine_backward",
     "cross_entropy",
     "cross_entropy_backward",
+    "exp",
+    "exp_backward",
     "gelu",
     "gelu_backward",
     "huber_error",
@@ -53,6 +57,8 @@ __all__ = [
     "norm_backward",
     "piecewise_linear",
     "piecewise_linear_backward",
+    "poisson_deviance",
+    "quantile_error",
     "relu",
     "relu_backward",
     "selu",
@@ -65,6 +71,8 @@ __all__ = [
     "softmax",
     "softmax_backward",
     "softmax_cross_entropy",
+    "sort_rows",
+    "sort_rows_backward",
     "squared_error",
     "tanh",
     "tanh_backward",
@@ -580,6 +588,86 @@ def mish_backward(
     return _result(da * (np.tanh(s) + z * (4 * e / (1 + e) ** 2) * sigmoid(z)), out)
 
 
+def exp(z: NDArray[Real], *, out: NDArray[Real] | None = None) -> NDArray[Real]:
+    """Compute ``exp(z)``, at most the largest finite number.
+
+    Parameters
+    ----------
+    z : array, any shape
+        Input values.
+    out : array, same shape, optional
+
+    Returns
+    -------
+    array, same shape
+    """
+    z = _array("z", z)
+    with np.errstate(over="ignore"):
+        a = np.exp(z)
+    return _result(a.clip(max=np.finfo(z.dtype).max), out)
+
+
+def exp_backward(
+    da: NDArray[Real], a: NDArray[Real], *, out: NDArray[Real] | None = None
+) -> NDArray[Real]:
+    """Compute ``dz = da * a``.
+
+    Parameters
+    ----------
+    da : array, any shape
+        Gradient with respect to the output of :func:`exp`.
+    a : array, same shape
+        Output of :func:`exp`.
+    out : array, same shape, optional
+
+    Returns
+    -------
+    dz : array, same shape
+    """
+    da = _array("da", da)
+    return _result(da * _like("a", a, da.shape, "da", da), out)
+
+
+def sort_rows(z: NDArray[Real], *, out: NDArray[Real] | None = None) -> NDArray[Real]:
+    """Sort the elements of every row in ascending order.
+
+    Parameters
+    ----------
+    z : array (n, m)
+        Rows.
+    out : array (n, m), optional
+
+    Returns
+    -------
+    array (n, m)
+    """
+    return _result(np.sort(_matrix("z", z), axis=1), out)
+
+
+def sort_rows_backward(
+    dout: NDArray[Real], z: NDArray[Real], *, out: NDArray[Real] | None = None
+) -> NDArray[Real]:
+    """Compute ``dz_i = dout_j``, where z_i is element j of the sorted row.
+
+    Parameters
+    ----------
+    dout : array (n, m)
+        Gradient with respect to the output of :func:`sort_rows`.
+    z : array (n, m)
+        Input of :func:`sort_rows`.
+    out : array (n, m), optional
+
+    Returns
+    -------
+    dz : array (n, m)
+    """
+    dout = _matrix("dout", dout)
+    z = _like("z", z, dout.shape, "dout", dout)
+    dz = np.empty_like(dout)
+    np.put_along_axis(dz, np.argsort(z, axis=1, kind="stable"), dout, axis=1)
+    return _result(dz, out)
+
+
 def softmax(z: NDArray[Real], *, out: NDArray[Real] | None = None) -> NDArray[Real]:
     """Compute ``p_i = exp(z_i) / sum_j exp(z_j)`` in every row.
 
@@ -747,7 +835,7 @@ def sigmoid_cross_entropy(
     dz : array (n, m)
     """
     z = _matrix("z", z)
-    Y, w = _probabilities("Y", _like("Y", Y, z.shape, "z", z)), _weights(sample_weight, z)
+    Y, w = _within("Y", _like("Y", Y, z.shape, "z", z), 1.0), _weights(sample_weight, z)
     # log(1 + exp(-z)) + (1 - Y) z, without the exp of a positive number, which can overflow.
     losses = np.maximum(z, 0) - Y * z + np.log1p(np.exp(-np.abs(z)))
     dz = w[:, np.newaxis].astype(z.dtype) * (sigmoid(z) - Y)
@@ -822,6 +910,112 @@ def huber_error(
         inside = d.clip(-bound, bound)
         losses = np.abs(inside) * (np.abs(d) - np.abs(inside) / 2)
     return _weighted_loss(w, losses), _result(w[:, np.newaxis].astype(z.dtype) * inside, out)
+
+
+def absolute_error(
+    z: NDArray[Real],
+    Y: NDArray[Real],
+    *,
+    sample_weight: ArrayLike | None = None,
+    out: NDArray[Real] | None = None,
+) -> tuple[float, NDArray[Real]]:
+    """Compute ``(1 / sum w) sum_rows w sum_i |z_i - Y_i|``; ``dz = (w / sum w) sign(z - Y)``.
+
+    Parameters
+    ----------
+    z : array (n, m)
+        Predictions.
+    Y : array (n, m)
+        Targets.
+    sample_weight, out
+        As in :func:`sigmoid_cross_entropy`.
+
+    Returns
+    -------
+    loss : float
+    dz : array (n, m)
+    """
+    z = _matrix("z", z)
+    Y, w = _like("Y", Y, z.shape, "z", z), _weights(sample_weight, z)
+    with np.errstate(over="ignore"):
+        d = z - Y
+    return _weighted_loss(w, np.abs(d)), _result(w[:, np.newaxis].astype(z.dtype) * np.sign(d), out)
+
+
+def quantile_error(
+    z: NDArray[Real],
+    Y: NDArray[Real],
+    quantiles: Sequence[float],
+    *,
+    sample_weight: ArrayLike | None = None,
+    out: NDArray[Real] | None = None,
+) -> tuple[float, NDArray[Real]]:
+    """Compute the quantile loss, or pinball loss, and its gradient.
+
+    With the level q of an output, its loss is ``(1 - q) (z - Y)`` where ``z > Y``, else
+    ``q (Y - z)``; ``dz`` is ``w / sum w`` times ``1 - q`` where ``z > Y``, 0 where z and Y are
+    equal, else ``-q``.
+
+    Parameters
+    ----------
+    z : array (n, m)
+        Predictions: estimated quantiles.
+    Y : array (n, m)
+        Targets.
+    quantiles : sequence of m floats
+        Level of each output, within (0, 1), in ascending order. It is rounded to the dtype of z.
+    sample_weight, out
+        As in :func:`sigmoid_cross_entropy`.
+
+    Returns
+    -------
+    loss : float
+    dz : array (n, m)
+    """
+    z = _matrix("z", z)
+    q = _levels(quantiles, z)
+    Y, w = _like("Y", Y, z.shape, "z", z), _weights(sample_weight, z)
+    with np.errstate(over="ignore"):
+        d = z - Y
+        slope = np.where(d > 0, 1 - q, np.where(d < 0, -q, d))  # NaN stays
+        losses = slope * d
+    return _weighted_loss(w, losses), _result(w[:, np.newaxis].astype(z.dtype) * slope, out)
+
+
+def poisson_deviance(
+    z: NDArray[Real],
+    Y: NDArray[Real],
+    *,
+    sample_weight: ArrayLike | None = None,
+    out: NDArray[Real] | None = None,
+) -> tuple[float, NDArray[Real]]:
+    """Compute half the Poisson deviance of ``m = exp(z)``, and ``dz = (w / sum w) (m - Y)``.
+
+    The loss is ``(1 / sum w) sum_rows w sum_i (Y_i log(Y_i / m_i) - Y_i + m_i)``. Where exp(z)
+    would overflow, m is the largest finite number, and z in the loss is its logarithm.
+
+    Parameters
+    ----------
+    z : array (n, m)
+        Logarithms of the predicted means.
+    Y : array (n, m)
+        Targets, non-negative.
+    sample_weight, out
+        As in :func:`sigmoid_cross_entropy`.
+
+    Returns
+    -------
+    loss : float
+    dz : array (n, m)
+    """
+    z = _matrix("z", z)
+    Y, w = _within("Y", _like("Y", Y, z.shape, "z", z), np.inf), _weights(sample_weight, z)
+    m = exp(z)
+    log_m = z.clip(max=np.log(np.finfo(z.dtype).max))
+    with np.errstate(over="ignore"):
+        losses = np.maximum(special.xlogy(Y, Y) - Y * log_m + (m - Y), 0)
+        dz = w[:, np.newaxis].astype(z.dtype) * (m - Y)
+    return _weighted_loss(w, losses), _result(dz, out)
 
 
 # ------------------------------------------------------------------ parts of the formulas
@@ -918,14 +1112,28 @@ def _like(
     return x
 
 
-def _probabilities(name: str, x: NDArray[Real]) -> NDArray[Real]:
-    bad = np.argwhere(~((x >= 0) & (x <= 1)))
+def _within(name: str, x: NDArray[Real], high: float) -> NDArray[Real]:
+    bad = np.argwhere(~((x >= 0) & (x <= high)))
     if bad.size:
         row, column = bad[0]
+        interval = "[0, 1]" if high == 1 else "[0, inf)"
         raise ValueError(
-            f"{name} must lie in [0, 1], got {x[row, column]} in row {row}, column {column}"
+            f"{name} must lie in {interval}, got {x[row, column]} in row {row}, column {column}"
         )
     return x
+
+
+def _levels(quantiles: Sequence[float], z: NDArray[Real]) -> NDArray[Real]:
+    if isinstance(quantiles, str) or not isinstance(quantiles, Iterable):
+        raise TypeError(f"quantiles must be a sequence of numbers, got {quantiles!r}")
+    levels: list[float] = list(quantiles)
+    if any(isinstance(q, (bool, np.bool_)) or not isinstance(q, numbers.Real) for q in levels):
+        raise TypeError(f"quantiles must be numbers, got {quantiles!r}")
+    if len(levels) != z.shape[1]:
+        raise ValueError(f"quantiles must have {z.shape[1]} levels, like z, got {quantiles!r}")
+    if not np.all(np.diff([0.0, *levels, 1.0]) > 0):
+        raise ValueError(f"quantiles must be ascending and within (0, 1), got {quantiles!r}")
+    return np.array(levels, z.dtype)
 
 
 def _embedding(

@@ -13,7 +13,9 @@ from ._core.optional import scikit_learn_for
 with scikit_learn_for(__name__):
     from sklearn.base import RegressorMixin
     from sklearn.utils.metaestimators import available_if
+    from sklearn.utils.validation import check_is_fitted
 
+from ._core.names import REGRESSION_LOSSES
 from ._estimators.base import DNNEstimator, takes_mini_batches
 from ._estimators.learnt import LearntNumbers
 from ._estimators.numeric import NumberLearner, NumberTargets
@@ -21,16 +23,21 @@ from .training import EpochInfo
 
 
 class DNNRegressor(RegressorMixin, DNNEstimator):  # type: ignore[misc]
-    """Dense neural network regressor, trained on the squared error or the Huber loss.
+    """Dense neural network regressor of numbers, counts or quantiles.
 
-    The network consists of input standardisation, hidden layers and a linear output.
+    The network consists of input standardisation, hidden layers and an output that depends on the
+    loss: linear, exponential for 'poisson', or sorted for 'quantile'.
     Parameters shared with :class:`sklearn.neural_network.MLPRegressor` have the same meaning. All
     computation is in float32 if `fit` receives float32, otherwise in float64.
 
     Parameters
     ----------
-    loss : {'squared_error', 'huber'}, default='squared_error'
-        Half the squared error, or the Huber loss, summed over the outputs.
+    loss : {'squared_error', 'huber', 'absolute_error', 'poisson', 'quantile'}, \
+default='squared_error'
+        Loss, summed over the outputs: half the squared error, for means; the Huber loss or the
+        absolute error, which wrong targets distort less; half the Poisson deviance, for the means
+        of counts and other non-negative targets, where predictions are the exponentials of the
+        logits; or the quantile loss, for the `quantiles` of a single target.
     hidden_layer_sizes : int or sequence of int, default=(100,)
         Number of units in each hidden layer; ``()`` gives linear regression.
     activation : str, default='relu'
@@ -101,12 +108,19 @@ default='constant'
         `partial_fit`: 1 where the value is missing, otherwise 0.
     dropout : float in [0, 1), default=0.0
         Probability that an output of a hidden layer is dropped in a training step.
+    max_grad_norm : float, default=None
+        Largest Euclidean norm of the gradient of a training step over all parameters, including
+        that of the L2 penalty; a larger gradient is scaled to it. Must be None with 'lbfgs'.
     huber_delta : float, default=1.0
         Residual at which the loss 'huber' becomes linear, in the units of training: standard
         deviations of the target with `norm_target`, otherwise the units of `y`.
+    quantiles : sequence of float, default=(0.1, 0.5, 0.9)
+        Levels of the quantiles that the loss 'quantile' predicts, within (0, 1), in ascending
+        order. The logits of a row are sorted, so that no quantile is above a higher one.
     norm_target : bool, default=True
         Whether to standardise the targets for training, by their mean and scale in the first
-        call. Predictions are in the units of `y` in either case, losses are not.
+        call. With loss='poisson', targets are divided by their mean, but not centred.
+        Predictions are in the units of `y` in either case, losses are not.
     scoring : str, callable, sequence of str or mapping, default=None
         scikit-learn scorers that are applied to the validation set after each epoch; the results
         are in ``history_.metrics``. `early_stopping` monitors the first, 'auto' as well.
@@ -130,7 +144,9 @@ default='constant'
     history_ : dnncore.training.History
         Losses, scores and metrics of all epochs.
     target_mean_, target_scale_ : array of shape (n_outputs,)
-        Mean and scale of the targets; 0 and 1 without `norm_target`.
+        The logits in the units of `y` are ``z * target_scale_ + target_mean_``: mean and scale of
+        the targets; with loss='poisson', the logarithm of the mean, and 1; 0 and 1 without
+        `norm_target`.
     n_features_in_ : int
         Number of features.
     feature_names_in_ : array of str
@@ -150,7 +166,7 @@ default='constant'
         Number of epochs, and of samples seen in training.
     n_layers_, n_outputs_ : int
         Number of layers, and of outputs.
-    out_activation_ : str
+    out_activation_ : {'identity', 'exp', 'sorted'}
         Activation function of the output layer.
 
     Examples
@@ -194,7 +210,9 @@ default='constant'
         norm: bool = True,
         missing_values: str = "error",
         dropout: float = 0.0,
+        max_grad_norm: float | None = None,
         huber_delta: float = 1.0,
+        quantiles: Sequence[float] = (0.1, 0.5, 0.9),
         norm_target: bool = True,
         scoring: Any = None,
         max_time: float | None = None,
@@ -230,7 +248,9 @@ default='constant'
         self.norm = norm
         self.missing_values = missing_values
         self.dropout = dropout
+        self.max_grad_norm = max_grad_norm
         self.huber_delta = huber_delta
+        self.quantiles = quantiles
         self.norm_target = norm_target
         self.scoring = scoring
         self.max_time = max_time
@@ -249,7 +269,7 @@ default='constant'
         Parameters
         ----------
         model : MLPRegressor, or Pipeline of StandardScaler and MLPRegressor
-            Model fitted on the squared error. The scaler becomes the input standardisation.
+            Fitted model. The scaler becomes the input standardisation.
 
         Returns
         -------
@@ -262,7 +282,7 @@ default='constant'
         Raises
         ------
         TypeError, ValueError
-            If `model` is of another type, is not fitted, or was fitted on another loss.
+            If `model` is of another type, or is not fitted.
         """
         from .convert._sklearn import regressor_from_sklearn
 
@@ -290,7 +310,8 @@ default='constant'
             converted) is made dense one mini-batch at a time, and gives the same model as the
             dense matrix.
         y : array of shape (n_samples,) or (n_samples, n_outputs)
-            Targets; all values must be finite.
+            Targets; all values must be finite, with loss='poisson' non-negative. The loss
+            'quantile' allows a single output.
         sample_weight : array of shape (n_samples,), default=None
             Sample weights, non-negative and not all zero. They apply to the loss and the input
             standardisation.
@@ -341,6 +362,12 @@ default='constant'
         ------
         TypeError, ValueError
             If an argument or a parameter is invalid; the model is unchanged.
+
+        Notes
+        -----
+        C-contiguous arrays, X in the dtype of the model and targets of float32 or float64, take
+        little more time than the training steps, as long as no parameter has changed. Any other
+        form of them gives the same model.
         """
         self._partial_fit(X, y, sample_weight, None)
         return self
@@ -398,20 +425,24 @@ default='constant'
     def _new_learner(
         self, known: LearntNumbers | None, classes: Any, *, accumulates: bool, in_blocks: bool
     ) -> NumberLearner:
-        return NumberLearner(known, norm=bool(self.norm_target))
+        output, norm = REGRESSION_LOSSES[self.loss], bool(self.norm_target)
+        return NumberLearner(known, norm, output, len(self.quantiles))
 
     def _targets(self, learnt: LearntNumbers) -> NumberTargets:
-        return NumberTargets(learnt)
+        return NumberTargets(learnt, self.quantiles)
 
     def _learnt(self) -> LearntNumbers:
-        return LearntNumbers(self._target_ndim, self.target_mean_, self.target_scale_)
+        return LearntNumbers(
+            self._target_ndim, self.target_mean_, self.target_scale_, self.network_.output
+        )
 
     def _adopt_learnt(self, learnt: LearntNumbers) -> None:
         self._target_ndim = learnt.ndim
         self.target_mean_, self.target_scale_ = learnt.mean, learnt.scale
 
     def _loss_options(self) -> dict[str, Any]:
-        return {"loss": self.loss, "huber_delta": self.huber_delta}
+        names = ("loss", "huber_delta", "quantiles")
+        return {name: getattr(self, name) for name in names}
 
     # -------------------------------------------------------------------------- scoring
 
@@ -426,12 +457,41 @@ default='constant'
         Returns
         -------
         array of shape (n_samples,) or (n_samples, n_outputs)
-            Predictions, with the number of dimensions of y in training.
+            Predictions, with the number of dimensions of y in training; several quantiles have the
+            shape (n_samples, n_quantiles).
         """
         logits = self._logits(X)
         return self._targets(self._learnt()).in_units_of_y(logits)
 
+    def score(self, X: Any, y: Any, sample_weight: ArrayLike | None = None) -> float:
+        """Return the R2 of the predictions or, with loss='quantile', their D2.
+
+        R2 is the fraction of the squared error of the mean of `y` that the model explains. D2 is
+        the same for the quantile loss of the quantile of `y`, averaged over the quantiles; see
+        :func:`sklearn.metrics.d2_pinball_score`.
+
+        Parameters
+        ----------
+        X : array, data frame or sparse matrix of shape (n_samples, n_features)
+            Rows to score.
+        y : array of shape (n_samples,) or (n_samples, n_outputs)
+            Targets.
+        sample_weight : array of shape (n_samples,), default=None
+            Sample weights.
+
+        Returns
+        -------
+        float
+            The score: 1 for perfect predictions.
+        """
+        check_is_fitted(self)
+        if self.network_.output != "sorted":
+            return float(super().score(X, y, sample_weight))
+        predictions = self.predict(X).reshape(-1, len(self.quantiles))
+        return self._targets(self._learnt()).quantile_score(y, predictions, sample_weight)
+
     def __sklearn_tags__(self) -> Any:
         tags = super().__sklearn_tags__()
-        tags.target_tags.multi_output = True
+        tags.target_tags.multi_output = self.loss != "quantile"
+        tags.target_tags.positive_only = self.loss == "poisson"
         return tags

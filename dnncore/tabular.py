@@ -28,7 +28,8 @@ from ._estimators.learnt import (
 )
 from ._estimators.numeric import NumberLearner, NumberTargets
 from ._estimators.tabular import TabularEstimator
-from .ensemble import outputs_of, scale_logits
+from ._network.back_propagation import apply_output
+from .ensemble import scale_logits
 from .table_predictor import TablePredictor
 from .training import EpochInfo
 
@@ -296,7 +297,7 @@ class TabularClassifier(ClassifierMixin, TabularEstimator):  # type: ignore[misc
             scale_logits(network, 1.0 / self.temperature_)
         z /= z.dtype.type(self.temperature_)
         self.oof_predict_proba_ = np.full((len(y), z.shape[1]), np.nan, z.dtype)
-        self.oof_predict_proba_[rows] = outputs_of(self.ensemble_.networks[0], z)
+        self.oof_predict_proba_[rows] = apply_output(self.ensemble_.output, z)
 
     def _learnt(self) -> LearntTableLabels:
         return LearntTableLabels(self.classes_, self.class_prior_, self.temperature_)

@@ -5,7 +5,8 @@ import pytest
 from scipy import sparse
 
 from dnncore import Network
-from dnncore.ensemble import Ensemble, outputs_of, scale_logits
+from dnncore._network.back_propagation import apply_output
+from dnncore.ensemble import Ensemble, scale_logits
 
 X = np.random.default_rng(0).normal(size=(7, 4))
 
@@ -77,5 +78,5 @@ def test_the_factor_of_logits():
     z = member.logits(X)
     scale_logits(member, 0.25)
     np.testing.assert_allclose(member.logits(X), z / 4, rtol=1e-12, atol=1e-12)
-    shown = outputs_of(member, z / 4)
+    shown = apply_output(member.output, z / 4)
     np.testing.assert_allclose(shown, member.predict_proba(X), rtol=1e-12)

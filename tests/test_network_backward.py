@@ -12,7 +12,7 @@ from dnncore.network import Forward
 DTYPES = [np.float32, np.float64]
 # Without kinks: differences must not step over one.
 ACTIVATIONS = ["logistic", "tanh", "identity", "silu", "gelu", "mish"]
-OUTPUTS = ["softmax", "logistic", "identity"]
+OUTPUTS = ["softmax", "logistic", "identity", "exp", "sorted"]
 SIZES = [(3, 2), (1, 1), (5, 7, 3), (4, 9, 8, 1)]
 N = 5
 

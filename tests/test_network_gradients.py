@@ -13,15 +13,25 @@ LOSSES = [
     ("logistic", "binary_cross_entropy"),
     ("identity", "squared_error"),
     ("identity", "huber"),
+    ("identity", "absolute_error"),
+    ("exp", "poisson"),
+    ("sorted", "quantile"),
 ]
 # From one layer up, with sizes astride the vector width.
 SIZES = [(3, 2), (1, 1), (5, 7, 3), (16, 17, 15, 4), (9, 8, 8, 8, 1)]
 
 
+def loss_options(loss, sizes):
+    """The arguments of Network.loss that select a loss, with its parameters."""
+    levels = np.arange(1, sizes[-1] + 1) / (sizes[-1] + 1)
+    parameters = {"huber": {"huber_delta": 0.75}, "quantile": {"quantiles": levels}}
+    return {"loss": loss} | parameters.get(loss, {})
+
+
 def targets(output, sizes, n, dtype=np.float64):
     """Targets (n, n_outputs) that go with an output."""
     rng = np.random.default_rng(2)
-    if output == "identity":
+    if output in ("identity", "sorted"):
         return rng.normal(size=(n, sizes[-1])).astype(dtype)
     return rng.random((n, sizes[-1])).astype(dtype)
 
@@ -77,10 +87,8 @@ def test_gradients_of_each_activation_and_loss(sizes, activation, output, loss):
     rng = np.random.default_rng(1)
     network = Network(sizes, seed=0, activation=activation, output=output)
     network.set_norm(0.1 * rng.normal(size=sizes[0]), rng.uniform(1, 2, sizes[0]))
-    kwargs = {"sample_weight": rng.random(n), "alpha": 0.3, "loss": loss}
-    if loss == "huber":
-        kwargs["huber_delta"] = 0.75
-    # No difference may step over a kink: of relu or selu, or where the pieces of Huber's loss meet.
+    kwargs = {"sample_weight": rng.random(n), "alpha": 0.3} | loss_options(loss, sizes)
+    # No difference may step over a kink: of relu or selu, or where the pieces of a loss meet.
     forward = network.forward(X)
     slopes = [max(1, np.abs(W).sum(axis=0).max()) for W in network.coefs_]
     reach = H * max(1, *(np.abs(a).max() for a in forward.a)) * np.prod(slopes)
@@ -90,6 +98,8 @@ def test_gradients_of_each_activation_and_loss(sizes, activation, output, loss):
         residual = np.abs(forward.z[-1] - y)
         assert np.abs(residual - 0.75).min() > reach
         assert (residual.min() < 0.75) and (residual.max() > 0.75)
+    if loss in ("absolute_error", "quantile"):
+        assert np.abs(forward.z[-1] - y).min() > reach
     gradients = network.gradients(X, y, **kwargs)
     assert gradients.loss == pytest.approx(network.loss(X, y, **kwargs), rel=1e-13)
     assert_gradients_are_differences(network, gradients, X, y, kwargs)
@@ -102,7 +112,14 @@ def elementwise_losses(loss, z, Y):
     if loss == "binary_cross_entropy":
         p = 1 / (1 + np.exp(-z))
         return -(Y * np.log(p) + (1 - Y) * np.log(1 - p))
+    if loss == "poisson":
+        return Y * np.log(Y / np.exp(z)) - Y + np.exp(z)
     d = np.abs(z - Y)
+    if loss == "quantile":
+        q = loss_options(loss, z.shape[1:])["quantiles"]
+        return np.where(z > Y, 1 - q, q) * d
+    if loss == "absolute_error":
+        return d
     if loss == "squared_error":
         return d**2 / 2
     return np.where(d <= 0.75, d**2 / 2, 0.75 * (d - 0.75 / 2))
@@ -121,14 +138,14 @@ def test_losses_are_as_defined(dtype, output, loss, weighted):
     losses = elementwise_losses(loss, network.decision_function(X).astype(float), y.astype(float))
     penalty = 0.3 / 2 * sum(np.sum(W.astype(float) ** 2) for W in network.coefs_)
     expected = (w @ losses.sum(axis=1) + penalty) / w.sum()
-    actual = network.loss(X, y, sample_weight=weight, alpha=0.3, loss=loss, huber_delta=0.75)
+    actual = network.loss(X, y, sample_weight=weight, alpha=0.3, **loss_options(loss, sizes))
     # Every part of the sum is of one sign, and within a few roundings of its own.
     assert actual == pytest.approx(expected, rel=32 * float(np.finfo(dtype).eps))
 
 
 def test_default_losses():
     X, _ = random_classes((5, 3), 9)
-    for output, loss in LOSSES[:3]:
+    for output, loss in (*LOSSES[:3], ("exp", "poisson")):
         network = Network((5, 3), seed=0, output=output)
         y = targets(output, (5, 3), 9)
         assert network.loss(X, y) == network.loss(X, y, loss=loss)
@@ -143,7 +160,9 @@ def test_default_losses():
         ("logistic", "cross_entropy"),
         ("logistic", "huber"),
         ("identity", "cross_entropy"),
-        ("identity", "absolute_error"),
+        ("identity", "poisson"),
+        ("exp", "squared_error"),
+        ("sorted", "absolute_error"),
     ],
 )
 def test_losses_that_do_not_go_with_the_output(output, loss):
@@ -177,6 +196,9 @@ def test_targets_of_one_output_need_no_second_dimension(output):
         ("identity", np.zeros(9, int), TypeError, "int64"),
         ("identity", np.full((9, 3), np.inf), ValueError, "finite"),
         ("identity", ["a"] * 9, TypeError, "float32 or float64 array"),
+        ("exp", np.full((9, 3), -0.5), ValueError, r"lie in \[0, inf\), got -0\.5"),
+        ("exp", np.full((9, 3), np.inf), ValueError, "finite"),
+        ("sorted", np.zeros((9, 1)), ValueError, r"shape \(9, 3\).*got \(9, 1\)"),
     ],
 )
 def test_bad_targets(output, y, error, words):
@@ -194,6 +216,24 @@ def test_bad_huber_delta(delta):
     for method in (network.loss, network.gradients):
         with pytest.raises(ValueError, match="delta must lie in"):
             method(X, targets("identity", (5, 3), 9), loss="huber", huber_delta=delta)
+
+
+def test_quantiles_share_one_target():
+    X, _ = random_classes((5, 4, 3), 9)
+    y = targets("sorted", (1,), 9)
+    network = Network((5, 4, 3), seed=0, output="sorted")
+    options = {"quantiles": (0.1, 0.5, 0.9)}
+    repeated = np.repeat(y, 3, axis=1)
+    assert network.loss(X, y[:, 0], **options) == network.loss(X, repeated, **options)
+
+
+@pytest.mark.parametrize("quantiles", [None, (0.5,), (0.1, 0.5, 0.8, 0.9)])
+def test_there_is_a_quantile_for_each_output(quantiles):
+    X, _ = random_classes((5, 3), 9)
+    network = Network((5, 3), seed=0, output="sorted")
+    for method in (network.loss, network.gradients):
+        with pytest.raises(ValueError, match="quantiles must be 3 numbers"):
+            method(X, np.zeros(9), quantiles=quantiles)
 
 
 def test_gradient_views_and_deltas():

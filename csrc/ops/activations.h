@@ -164,6 +164,7 @@ INLINE real activate_one(dnn_activation activation, real z, real *slope)
     case DNN_SILU: return silu_one(z, slope);
     case DNN_GELU: return gelu_one(z, slope);
     case DNN_MISH: return mish_one(z, slope);
+    case DNN_EXP: return exp_finite(z);
     default: return z;
     }
 }
@@ -217,10 +218,12 @@ static void activate(dnn_activation activation, ptrdiff_t n, const void *z, void
     case DNN_SILU: activate_as(DNN_SILU, n, z, a); break;
     case DNN_GELU: activate_as(DNN_GELU, n, z, a); break;
     case DNN_MISH: activate_as(DNN_MISH, n, z, a); break;
+    case DNN_EXP: activate_as(DNN_EXP, n, z, a); break;
     }
 }
 
-/* f'(z), from `kept`: the slope for DNN_SILU, DNN_GELU and DNN_MISH, else the output. */
+/* f'(z), from `kept`: the slope for DNN_SILU, DNN_GELU and DNN_MISH, else the output, which is the
+ * slope for DNN_EXP. */
 INLINE real derivative_one(dnn_activation activation, real kept)
 {
     switch (activation) {

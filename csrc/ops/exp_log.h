@@ -75,6 +75,13 @@ INLINE real exp_one(real x, int negative)
     return (REAL(1.0) + of.rest) * of.power * of.factor;
 }
 
+/* exp(x), at most the largest finite number. */
+INLINE real exp_finite(real x)
+{
+    const real e = exp_one(x, 0);
+    return e > REAL_MAX ? REAL_MAX : e;
+}
+
 /* exp(x) / EXP_DOWN for x <= 0, which is never subnormal. */
 INLINE real exp_raised(real x)
 {

@@ -152,10 +152,25 @@ static void softmax_cross_entropy(ptrdiff_t rows, ptrdiff_t cols, const void *z,
     }
 }
 
-/* Returns the loss of one output, and writes its residual d to *residual. `loss` is a constant.
- * The loss is a double, because squares of floats and sums of large losses can overflow. */
-INLINE double loss_one(dnn_loss loss, real delta, real z, real y, real *residual)
+/* exp(z) is finite below. */
+#if REAL_IS_FLOAT
+#define LOG_MAX 0x1.62e42ep+6f
+#else
+#define LOG_MAX 0x1.62e42fefa39efp+9
+#endif
+
+/* Returns the loss of one output, and writes its residual d to *residual. `loss` is a constant;
+ * `parameter` is delta of HUBER or the level of QUANTILE. The loss is a double, because squares of
+ * floats and sums of large losses can overflow. NaN is propagated. */
+INLINE double loss_one(dnn_loss loss, real parameter, real z, real y, real *residual)
 {
+    if (loss == DNN_POISSON) {
+        const real m = exp_finite(z), log_y = log_one(y > 0 ? y : REAL(1.0));
+        const real log_m = z > LOG_MAX ? LOG_MAX : z;
+        *residual = m - y;
+        const double deviance = (double)y * ((double)log_y - (double)log_m) + ((double)m - (double)y);
+        return deviance < 0.0 ? 0.0 : deviance; /* by rounding */
+    }
     if (loss == DNN_BINARY_CROSS_ENTROPY) {
         const real e = exp_one(-FABS(z), 1);
         *residual = (z < 0 ? e : REAL(1.0)) / (REAL(1.0) + e) - y;
@@ -166,17 +181,36 @@ INLINE double loss_one(dnn_loss loss, real delta, real z, real y, real *residual
         *residual = d;
         return 0.5 * (double)d * (double)d;
     }
-    const real size = FABS(d), inside = size > delta ? delta : size;
+    if (loss == DNN_ABSOLUTE_ERROR) {
+        *residual = d > 0 ? REAL(1.0) : d < 0 ? REAL(-1.0) : d;
+        return (double)FABS(d);
+    }
+    if (loss == DNN_QUANTILE) {
+        const real slope = d > 0 ? REAL(1.0) - parameter : d < 0 ? -parameter : d;
+        *residual = slope;
+        return (double)slope * (double)d;
+    }
+    const real size = FABS(d), inside = size > parameter ? parameter : size;
     *residual = d < 0 ? -inside : inside;
     return (double)inside * ((double)size - 0.5 * (double)inside);
 }
 
-INLINE void elementwise_loss_as(dnn_loss loss, real delta, ptrdiff_t n, const real *z,
-                                const real *Y, double *losses, real *residual)
+/* `levels` has a parameter for each element, for DNN_QUANTILE. */
+INLINE void elementwise_loss_as(dnn_loss loss, real parameter, const real *levels, ptrdiff_t n,
+                                const real *z, const real *Y, double *losses, real *residual)
 {
     ELEMENTWISE
-    for (ptrdiff_t i = 0; i < n; i++)
-        losses[i] = loss_one(loss, delta, z[i], Y[i], &residual[i]);
+    for (ptrdiff_t i = 0; i < n; i++) {
+        const real own = loss == DNN_QUANTILE ? levels[i] : parameter;
+        losses[i] = loss_one(loss, own, z[i], Y[i], &residual[i]);
+    }
+}
+
+/* out[i] = row[(first + i) % cols], for first < cols. */
+INLINE void repeat_row(ptrdiff_t cols, const double *row, ptrdiff_t first, ptrdiff_t n, real *out)
+{
+    for (ptrdiff_t i = 0, c = first; i < n; i++, c = c + 1 < cols ? c + 1 : 0)
+        out[i] = (real)row[c];
 }
 
 INLINE double sum_of_losses(ptrdiff_t n, const double *x)
@@ -191,13 +225,14 @@ INLINE double sum_of_losses(ptrdiff_t n, const double *x)
     return total;
 }
 
-static void elementwise_loss(dnn_loss loss, double delta, ptrdiff_t rows, ptrdiff_t cols,
-                             const void *z_, const void *Y_, double inverse_total,
+static void elementwise_loss(dnn_loss loss, const double *parameters, ptrdiff_t rows,
+                             ptrdiff_t cols, const void *z_, const void *Y_, double inverse_total,
                              const void *weight_, double *row_loss, void *dz_)
 {
     assert(same_or_apart(rows * cols, z_, dz_));
     const real *z = z_, *Y = Y_, *weight = weight_;
-    real *dz = dz_;
+    const real parameter = loss == DNN_HUBER ? (real)parameters[0] : REAL(0.0);
+    real *dz = dz_, levels[BLOCK];
     double losses[BLOCK];
     while (rows > 0) {
         const ptrdiff_t m = rows_in_block(rows, cols), size = m * cols;
@@ -205,14 +240,19 @@ static void elementwise_loss(dnn_loss loss, double delta, ptrdiff_t rows, ptrdif
         for (ptrdiff_t start = 0; start < size; start += BLOCK) { /* more than once only if m is 1 */
             const ptrdiff_t n = size - start < BLOCK ? size - start : BLOCK;
             const ptrdiff_t width = cols < n ? cols : n;
-#define CALL(constant)                                                                           \
-    case constant:                                                                               \
-        elementwise_loss_as(constant, (real)delta, n, z + start, Y + start, losses, dz + start); \
+            if (loss == DNN_QUANTILE) repeat_row(cols, parameters, start, n, levels);
+#define CALL(constant)                                                                         \
+    case constant:                                                                             \
+        elementwise_loss_as(constant, parameter, levels, n, z + start, Y + start, losses,      \
+                            dz + start);                                                       \
         break;
             switch (loss) {
                 CALL(DNN_BINARY_CROSS_ENTROPY)
                 CALL(DNN_SQUARED_ERROR)
                 CALL(DNN_HUBER)
+                CALL(DNN_ABSOLUTE_ERROR)
+                CALL(DNN_QUANTILE)
+                CALL(DNN_POISSON)
             }
 #undef CALL
             for (ptrdiff_t r = 0; r < m; r++)

@@ -1,4 +1,4 @@
-/* Mean and variance of columns, in double, over rows of `real`.
+/* Mean, variance and range of columns, in double, over rows of `real`.
  *
  * There are two passes over a chunk of rows: one for the mean, and one for the deviations from it;
  * the mean of the deviations corrects the rounding error of the first mean. Chunks are merged one
@@ -80,6 +80,37 @@ static void add_moments(ptrdiff_t rows, ptrdiff_t cols, const void *x_, const do
             if (missing) add_chunk(n, m, cols, part, w, 1, count + c, mean + c, variance + c);
             else add_chunk(n, m, cols, part, w, 0, count + c, mean + c, variance + c);
         }
+    }
+}
+
+/* Processes at most MOMENTS_COLS columns, `stride` elements apart. */
+INLINE void add_range(ptrdiff_t rows, ptrdiff_t cols, ptrdiff_t stride, const real *x,
+                      const double *weight, double *low, double *high)
+{
+    assert(cols <= MOMENTS_COLS);
+    real least[MOMENTS_COLS], most[MOMENTS_COLS];
+    for (ptrdiff_t c = 0; c < cols; c++) least[c] = (real)HUGE_VAL, most[c] = -(real)HUGE_VAL;
+    for (ptrdiff_t r = 0; r < rows; r++) {
+        const real *row = x + r * stride;
+        if (weight && !(weight[r] > 0.0)) continue;
+        ELEMENTWISE
+        for (ptrdiff_t c = 0; c < cols; c++) { /* NaN is neither smaller nor larger */
+            least[c] = row[c] < least[c] ? row[c] : least[c];
+            most[c] = row[c] > most[c] ? row[c] : most[c];
+        }
+    }
+    for (ptrdiff_t c = 0; c < cols; c++) {
+        if (least[c] < low[c]) low[c] = least[c];
+        if (most[c] > high[c]) high[c] = most[c];
+    }
+}
+
+static void add_ranges(ptrdiff_t rows, ptrdiff_t cols, const void *x, const double *weight,
+                       double *low, double *high)
+{
+    for (ptrdiff_t c = 0; c < cols; c += MOMENTS_COLS) {
+        const ptrdiff_t m = cols - c < MOMENTS_COLS ? cols - c : MOMENTS_COLS;
+        add_range(rows, m, cols, (const real *)x + c, weight, low + c, high + c);
     }
 }
 

@@ -21,6 +21,7 @@
 #include "products.h"
 #include "rows.h"
 #include "softmax.h"
+#include "sort.h"
 #include "update.h"
 
 const dnn_ops OPS = {
@@ -36,9 +37,12 @@ const dnn_ops OPS = {
     .norm = norm,
     .norm_backward = norm_backward,
     .add_moments = add_moments,
+    .add_ranges = add_ranges,
     .softmax = softmax,
     .log_softmax = log_softmax,
     .softmax_backward = softmax_backward,
+    .sort_rows = sort_rows,
+    .sort_rows_backward = sort_rows_backward,
     .cross_entropy = cross_entropy,
     .cross_entropy_backward = cross_entropy_backward,
     .softmax_cross_entropy = softmax_cross_entropy,

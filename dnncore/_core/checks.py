@@ -8,6 +8,8 @@ and what was expected. Labels and weights are validated in :mod:`dnncore._core.l
 from __future__ import annotations
 
 import numbers
+from collections.abc import Iterable
+from itertools import pairwise
 from typing import Any, TypeAlias
 
 import numpy as np
@@ -234,6 +236,10 @@ def outputs(out: tuple[NDArray[Any] | None, ...] | None, n: int) -> tuple[Any, .
     return out
 
 
+def _is_a(kind: type, value: object) -> bool:
+    return isinstance(value, kind) and not isinstance(value, (bool, np.bool_))
+
+
 def number(
     name: str,
     value: object,
@@ -244,10 +250,10 @@ def number(
     high_open: bool = False,
 ) -> float:
     """Return `value` as a float, checked to be a real number in the given interval."""
-    if isinstance(value, (bool, np.bool_)) or not isinstance(value, numbers.Real):
+    if type(value) is not float and not _is_a(numbers.Real, value):
         raise TypeError(f"{name} must be a number, got {value!r}")
     try:
-        x = float(value)
+        x = float(value)  # type: ignore[arg-type]
     except OverflowError:
         raise ValueError(f"{name} must be in the range of a float, got {value!r:.40}") from None
     inside = (low < x if low_open else low <= x) and (x < high if high_open else x <= high)
@@ -259,11 +265,35 @@ def number(
 
 def integer(name: str, value: object, *, low: int, high: int = INT_MAX) -> int:
     """Return `value` as an int, checked to be an integer in [low, high]."""
-    if isinstance(value, (bool, np.bool_)) or not isinstance(value, numbers.Integral):
+    if type(value) is not int and not _is_a(numbers.Integral, value):
         raise TypeError(f"{name} must be an integer, got {value!r}")
-    if not low <= int(value) <= high:
+    found = int(value)  # type: ignore[call-overload]
+    if not low <= found <= high:
         raise ValueError(f"{name} must lie in [{low}, {high}], got {value!r}")
-    return int(value)
+    return found  # type: ignore[no-any-return]
+
+
+def quantile_levels(name: str, levels: object) -> tuple[float, ...]:
+    """Return the levels of quantiles as floats, checked to be ascending and within (0, 1)."""
+    if isinstance(levels, str) or not isinstance(levels, Iterable):
+        raise TypeError(f"{name} must be a sequence of numbers, got {levels!r}")
+    interval = {"low": 0.0, "high": 1.0, "low_open": True, "high_open": True}
+    checked = tuple(number(name, level, **interval) for level in levels)  # type: ignore[arg-type]
+    if not checked or any(low >= high for low, high in pairwise(checked)):
+        raise ValueError(f"{name} must be at least 1 number, in ascending order, got {levels!r}")
+    return checked
+
+
+def check_interval(name: str, x: NDArray[Any], low: float, high: float) -> None:
+    """Raise ValueError unless all elements of an array lie in [low, high]."""
+    inside = (x >= low) & (x <= high)
+    if not inside.all():
+        where = np.argwhere(~inside)[0]
+        place = ", ".join(f"{axis} {i}" for axis, i in zip(("row", "column"), where, strict=False))
+        raise ValueError(
+            f"{name} must lie in [{low:g}, {high:g}{']' if high < np.inf else ')'}, "
+            f"got {x[tuple(where)]} in {place}"
+        )
 
 
 def choice(name: str, value: object, options: tuple[str, ...]) -> str:

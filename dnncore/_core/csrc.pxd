@@ -9,7 +9,9 @@ cdef extern from "ops.h" nogil:
         DNN_MOMENTS_ROWS
         DNN_SGD, DNN_MOMENTUM, DNN_NESTEROV, DNN_ADAM, DNN_ADAMW, DNN_GRADIENT
         DNN_IDENTITY, DNN_LOGISTIC, DNN_TANH, DNN_RELU, DNN_SELU, DNN_SILU, DNN_GELU, DNN_MISH
+        DNN_EXP
         DNN_BINARY_CROSS_ENTROPY, DNN_SQUARED_ERROR, DNN_HUBER
+        DNN_ABSOLUTE_ERROR, DNN_QUANTILE, DNN_POISSON
 
     ctypedef struct dnn_step:
         int update
@@ -54,7 +56,12 @@ cdef extern from "ops.h" nogil:
         void (*add_moments)(Py_ssize_t rows, Py_ssize_t cols, const void* x, const double* weight,
                             bint missing, double* count, double* mean,
                             double* variance) noexcept nogil
+        void (*add_ranges)(Py_ssize_t rows, Py_ssize_t cols, const void* x, const double* weight,
+                           double* low, double* high) noexcept nogil
         void (*softmax)(Py_ssize_t rows, Py_ssize_t cols, const void* z, void* p) noexcept nogil
+        void (*sort_rows)(Py_ssize_t rows, Py_ssize_t cols, const void* x, void* out) noexcept nogil
+        void (*sort_rows_backward)(Py_ssize_t rows, Py_ssize_t cols, const void* dout,
+                                   const void* x, void* dx) noexcept nogil
         void (*log_softmax)(Py_ssize_t rows, Py_ssize_t cols, const void* z,
                             void* log_p) noexcept nogil
         void (*softmax_backward)(Py_ssize_t rows, Py_ssize_t cols, const void* dp,
@@ -69,7 +76,7 @@ cdef extern from "ops.h" nogil:
                                       const Py_ssize_t* label, const void* L, double inverse_total,
                                       const void* weight, double* row_loss,
                                       void* dz) noexcept nogil
-        void (*elementwise_loss)(int loss, double delta, Py_ssize_t rows, Py_ssize_t cols,
+        void (*elementwise_loss)(int loss, const double* parameters, Py_ssize_t rows, Py_ssize_t cols,
                                  const void* z, const void* Y, double inverse_total,
                                  const void* weight, double* row_loss,
                                  void* dz) noexcept nogil

@@ -1,6 +1,6 @@
 from typing import Any
 
-from numpy import float64
+from numpy import float64, intp
 from numpy.typing import NDArray
 
 MOMENTS_ROWS: int
@@ -11,6 +11,7 @@ def select(name: str) -> None: ...
 def exp(x: NDArray[Any]) -> NDArray[Any]: ...
 def log(x: NDArray[Any]) -> NDArray[Any]: ...
 def all_finite(x: NDArray[Any]) -> bool: ...
+def address(array: NDArray[Any]) -> int: ...
 def add_moments(
     x: NDArray[Any],
     weight: NDArray[float64] | None,
@@ -18,4 +19,15 @@ def add_moments(
     count: NDArray[float64],
     mean: NDArray[float64],
     variance: NDArray[float64],
+    low: NDArray[float64] | None,
+    high: NDArray[float64] | None,
 ) -> None: ...
+def scales(
+    mean: NDArray[float64],
+    variance: NDArray[float64],
+    low: NDArray[float64] | None,
+    high: NDArray[float64] | None,
+    error: float,
+    out: NDArray[Any],
+) -> None: ...
+def all_between(x: NDArray[intp], low: int, high: int) -> bool: ...

@@ -5,6 +5,8 @@ import os
 import numpy as np
 
 cimport numpy as cnp
+from libc.float cimport DBL_MAX, DBL_MIN, FLT_MIN
+from libc.math cimport sqrt
 
 cnp.import_array()
 
@@ -101,15 +103,83 @@ def all_finite(x):
     return finite
 
 
+def address(array):
+    """Return the address of the first element."""
+    return <size_t> cnp.PyArray_DATA(array)
+
+
 MOMENTS_ROWS = DNN_MOMENTS_ROWS
 
 
-def add_moments(x, const double[::1] weight, bint missing, double[::1] count, double[::1] mean,
-                double[::1] variance):
-    """Update `count`, `mean` and `variance` (n_columns,) with the rows of a contiguous matrix."""
+cdef inline double* _doubles(array) except? NULL:
+    """Return the data of a contiguous array of float64, or NULL for None."""
+    if array is None:
+        return NULL
+    if cnp.PyArray_TYPE(array) != cnp.NPY_FLOAT64 or not cnp.PyArray_ISCARRAY(array):
+        raise ValueError("moments and weights must be contiguous arrays of float64")
+    return <double*> cnp.PyArray_DATA(array)
+
+
+def add_moments(x, weight, bint missing, count, mean, variance, low, high):
+    """Update `count`, `mean`, `variance` and, unless they are None, `low` and `high` (n_columns,)
+    with the rows of a contiguous matrix. All but x are contiguous arrays of float64."""
     cdef Py_ssize_t rows = cnp.PyArray_DIM(x, 0), cols = cnp.PyArray_DIM(x, 1)
     cdef const void* data = cnp.PyArray_DATA(x)
-    cdef const double* w = NULL if weight is None or rows == 0 else &weight[0]
+    cdef const double* w = _doubles(weight)
     cdef const dnn_ops* ops = isa.f32 if cnp.PyArray_TYPE(x) == cnp.NPY_FLOAT32 else isa.f64
+    cdef double* of[5]
+    of = [_doubles(count), _doubles(mean), _doubles(variance), _doubles(low), _doubles(high)]
     with nogil:
-        ops.add_moments(rows, cols, data, w, missing, &count[0], &mean[0], &variance[0])
+        ops.add_moments(rows, cols, data, w, missing, of[0], of[1], of[2])
+        if of[3] != NULL and of[4] != NULL:
+            ops.add_ranges(rows, cols, data, w, of[3], of[4])
+
+
+cdef inline double _asymmetry(double below, double above) noexcept nogil:
+    """Return the arithmetic over the geometric mean of two distances; 1 if one is not known."""
+    cdef double ratio
+    if not (0.0 < below <= DBL_MAX and 0.0 < above <= DBL_MAX):
+        return 1.0
+    ratio = sqrt(above / below)
+    return 0.5 * (ratio + 1.0 / ratio)
+
+
+cdef void _scales(Py_ssize_t n, const double* mean, const double* variance, const double* low,
+                  const double* high, double error, double tiny, real* out) noexcept nogil:
+    cdef Py_ssize_t i
+    cdef double scale, rounding
+    for i in range(n):
+        scale = sqrt(variance[i])
+        if low != NULL:
+            scale = scale * _asymmetry(mean[i] - low[i], high[i] - mean[i])
+        rounding = error * variance[i] + (error * mean[i]) * (error * mean[i])
+        out[i] = <real> scale
+        if variance[i] <= rounding or out[i] < tiny:
+            out[i] = 1.0
+
+
+def scales(mean, variance, low, high, double error, out):
+    """Write the scales (n_columns,) of float32 or float64 to `out`; see `Moments.scale`.
+
+    The others are contiguous arrays of float64; the ranges may be None. `error` is the relative
+    rounding error of the mean.
+    """
+    cdef Py_ssize_t n = cnp.PyArray_DIM(mean, 0)
+    cdef const double* lowest = _doubles(None if high is None else low)
+    cdef const double* highest = _doubles(high)
+    if cnp.PyArray_TYPE(out) == cnp.NPY_FLOAT32:
+        _scales(n, _doubles(mean), _doubles(variance), lowest, highest, error, FLT_MIN,
+                <float*> cnp.PyArray_DATA(out))
+    else:
+        _scales(n, _doubles(mean), _doubles(variance), lowest, highest, error, DBL_MIN,
+                <double*> cnp.PyArray_DATA(out))
+
+
+def all_between(x, Py_ssize_t low, Py_ssize_t high):
+    """Return whether all elements of a contiguous array of intp lie in [low, high)."""
+    cdef const cnp.npy_intp* data = <const cnp.npy_intp*> cnp.PyArray_DATA(x)
+    cdef Py_ssize_t i
+    for i in range(cnp.PyArray_SIZE(x)):
+        if data[i] < low or data[i] >= high:
+            return False
+    return True

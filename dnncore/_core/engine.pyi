@@ -54,7 +54,7 @@ class Engine:
         epsilon: float = 0.0,
         weight_decay: float = 0.0,
         loss: str = "cross_entropy",
-        huber_delta: float = 1.0,
+        loss_parameters: NDArray[float64] | None = None,
         dropout: float = 0.0,
         dropout_seed: int = 0,
         max_grad_norm: float = 0.0,

@@ -17,9 +17,10 @@ from libc.stdint cimport uint32_t, uint64_t
 from libc.string cimport memset
 
 from .csrc cimport (
-    DNN_ADAM, DNN_ADAMW, DNN_BINARY_CROSS_ENTROPY, DNN_GELU, DNN_HUBER, DNN_IDENTITY, DNN_LOGISTIC,
-    DNN_MISH, DNN_MOMENTUM, DNN_NESTEROV, DNN_RELU, DNN_SELU, DNN_SGD, DNN_SILU, DNN_SQUARED_ERROR,
-    DNN_TANH, dnn_embedding, dnn_ops, ops_for,
+    DNN_ABSOLUTE_ERROR, DNN_ADAM, DNN_ADAMW, DNN_BINARY_CROSS_ENTROPY, DNN_EXP, DNN_GELU, DNN_HUBER,
+    DNN_IDENTITY, DNN_LOGISTIC, DNN_MISH, DNN_MOMENTUM, DNN_NESTEROV, DNN_POISSON, DNN_QUANTILE,
+    DNN_RELU, DNN_SELU, DNN_SGD, DNN_SILU, DNN_SQUARED_ERROR, DNN_TANH,
+    dnn_embedding, dnn_ops, ops_for,
 )
 from .clipping cimport n_chunks
 from .dense cimport dense_layer
@@ -29,7 +30,7 @@ from .layers cimport Layer
 from .passes cimport backward_pass, forward_pass
 from .rows cimport InputRows, gather_inputs, usable_as_is
 from .scoring cimport score
-from .step cimport SOFTMAX, Job
+from .step cimport SOFTMAX, SORTED, Job
 from .team cimport dnn_seconds, dnn_team, dnn_team_run, dnn_team_work
 
 from .memory import aligned_empty
@@ -48,9 +49,12 @@ SCORING_ROWS = 256  # rows scored together, so that their activations stay in th
 ACTIVATION_CODES = {"identity": DNN_IDENTITY, "logistic": DNN_LOGISTIC, "tanh": DNN_TANH,
                     "relu": DNN_RELU, "selu": DNN_SELU, "silu": DNN_SILU, "gelu": DNN_GELU,
                     "mish": DNN_MISH}
-OUTPUT_CODES = {"softmax": SOFTMAX, "logistic": DNN_LOGISTIC, "identity": DNN_IDENTITY}
+OUTPUT_CODES = {"softmax": SOFTMAX, "logistic": DNN_LOGISTIC, "identity": DNN_IDENTITY,
+                "exp": DNN_EXP, "sorted": SORTED}
 LOSS_CODES = {"cross_entropy": SOFTMAX, "binary_cross_entropy": DNN_BINARY_CROSS_ENTROPY,
-              "squared_error": DNN_SQUARED_ERROR, "huber": DNN_HUBER}
+              "squared_error": DNN_SQUARED_ERROR, "huber": DNN_HUBER,
+              "absolute_error": DNN_ABSOLUTE_ERROR, "poisson": DNN_POISSON,
+              "quantile": DNN_QUANTILE}
 UPDATE_CODES = {"sgd": DNN_SGD, "momentum": DNN_MOMENTUM, "nesterov": DNN_NESTEROV,
                 "adam": DNN_ADAM, "adamw": DNN_ADAMW}
 
@@ -180,8 +184,8 @@ cdef class Engine:
         Whether to use the matrix products of csrc/ instead of BLAS.
     activation : str, default='logistic'
         Activation function of the hidden layers, one of `names.ACTIVATIONS`.
-    output : {'softmax', 'logistic', 'identity'}, default='softmax'
-        Function applied to the logits.
+    output : str, default='softmax'
+        Function applied to the logits, one of `names.OUTPUTS`.
     missing : intp array or None, default=None
         Features with a missing indicator among the inputs:
         layer_sizes[0] = n_features + len(missing). If not None, NaN denotes a missing value.
@@ -301,7 +305,7 @@ cdef class Engine:
 
     def prepare(self, str update, state1, state2, *, double alpha, double momentum=0.0,
                 double beta1=0.0, double beta2=0.0, double epsilon=0.0, double weight_decay=0.0,
-                str loss="cross_entropy", double huber_delta=1.0, double dropout=0.0,
+                str loss="cross_entropy", loss_parameters=None, double dropout=0.0,
                 uint64_t dropout_seed=0, double max_grad_norm=0.0):
         """Set how the following calls train.
 
@@ -314,10 +318,10 @@ cdef class Engine:
             update rule does not use may be any array of this shape.
         alpha, momentum, beta1, beta2, epsilon, weight_decay : float
             L2 penalty, and constants of the update rule.
-        loss : {'cross_entropy', 'binary_cross_entropy', 'squared_error', 'huber'}
-            Loss function. All but 'cross_entropy' require `L`.
-        huber_delta : float, default=1.0
-            Residual at which the Huber loss becomes linear.
+        loss : str, default='cross_entropy'
+            Loss function, one of `names.LOSSES`. All but 'cross_entropy' require `L`.
+        loss_parameters : float64 array or None, default=None
+            Parameters of the loss; see `names.loss_parameters`.
         dropout : float in [0, 1), default=0.0
             Probability of dropping an output of a hidden layer.
         dropout_seed : int, default=0
@@ -327,13 +331,14 @@ cdef class Engine:
             gradient is scaled. 0: no limit.
         """
         cdef Job* job = &self._job
-        self._kept = state1, state2
+        self._kept = state1, state2, loss_parameters
         job.state1, job.state2 = _data(state1), _data(state2)
         job.step.update = UPDATE_CODES[update]
         job.step.momentum = momentum
         job.step.beta1, job.step.beta2, job.step.epsilon = beta1, beta2, epsilon
         job.alpha, job.weight_decay = alpha, weight_decay
-        job.loss_function, job.huber_delta = LOSS_CODES[loss], huber_delta
+        job.loss_function = LOSS_CODES[loss]
+        job.loss_parameters = <const double*> _data(loss_parameters)
         job.drop_below, job.dropped = 0, NULL
         if dropout > 0.0:
             if self._dropped is None:

@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike, DTypeLike, NDArray
 
-from .checks import array_like, floating_array
+from .checks import array_like, check_interval, floating_array
 from .csrc import all_finite
 
 MIN_TOTAL = 1e-300  # the reciprocal of a smaller sum of weights is close to overflow
@@ -98,21 +98,22 @@ def targets(
     other: str,
     dtype: DTypeLike,
     *,
-    probabilities: bool = False,
+    interval: tuple[float, float] | None = None,
+    shared: bool = False,
 ) -> Labels:
-    """Return validated targets (n, m): finite, and in [0, 1] if `probabilities` is true.
+    """Return validated targets (n, m): finite, and in the closed `interval` if there is one.
 
-    `shape` is (n, m), the shape of the matrix that error messages call `other`. If m is 1, `y`
-    may have shape (n,).
+    `shape` is (n, m), the shape of the matrix that error messages call `other`. If m is 1, or all
+    outputs share one target, `y` may have shape (n,).
     """
     y = floating_array(name, y)
-    if y.ndim == 1 and shape[1] == 1:
-        y = y[:, None]
+    if y.ndim == 1 and (shape[1] == 1 or shared):
+        y = np.repeat(y[:, None], shape[1], axis=1)
     L = array_like(name, y, shape, other, dtype)
     if not all_finite(L):
         raise ValueError(f"{name} must be finite")
-    if probabilities and L.size and not (L.min() >= 0 and L.max() <= 1):
-        raise ValueError(f"{name} must lie in [0, 1], got values from {L.min()} to {L.max()}")
+    if interval is not None:
+        check_interval(name, L, *interval)
     return Labels.of(L, _optional_weights(sample_weight, shape[0], dtype))
 
 

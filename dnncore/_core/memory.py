@@ -7,6 +7,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import DTypeLike, NDArray
 
+from .csrc import address
+
 ALIGNMENT = 64  # bytes: a cache line, and the widest vector register
 
 
@@ -22,5 +24,5 @@ def aligned_zeros(n: int, dtype: DTypeLike) -> NDArray[Any]:
 
 def _aligned(make: Any, n: int, dtype: np.dtype[Any]) -> NDArray[Any]:
     buffer = make(n * dtype.itemsize + ALIGNMENT, np.uint8)
-    start = -buffer.ctypes.data % ALIGNMENT
+    start = -address(buffer) % ALIGNMENT
     return buffer[start : start + n * dtype.itemsize].view(dtype)  # type: ignore[no-any-return]

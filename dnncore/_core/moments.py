@@ -10,11 +10,12 @@ import numpy as np
 from numpy.typing import DTypeLike, NDArray
 
 from .checks import Matrix, is_sparse
-from .csrc import MOMENTS_ROWS, add_moments
+from .csrc import MOMENTS_ROWS, add_moments, scales
 from .public import set_module
 
 __all__ = ["MOMENTS_ROWS", "Moments"]
 
+EPSILON = float(np.finfo(np.float64).eps)
 DENSE_FEATURES = 8192  # features of a sparse matrix that are made dense at a time
 
 
@@ -44,6 +45,11 @@ class Moments:
     high: NDArray[np.float64] | None = None
     n_rows: int = 0
 
+    def __setstate__(self, state: dict[str, Any]) -> None:
+        # Arrays of a file that is mapped into memory cannot be updated.
+        for name, value in state.items():
+            setattr(self, name, np.array(value) if isinstance(value, np.ndarray) else value)
+
     @classmethod
     def empty(cls, n_features: int, *, missing: bool = False, ranges: bool = False) -> Moments:
         """Return the moments of zero rows.
@@ -66,62 +72,43 @@ class Moments:
         sparse X is made dense one chunk at a time, and gives the same bits as a dense X.
         """
         missing = isinstance(self.count, np.ndarray)
-        count = np.full(self.mean.shape, self.count, np.float64)
+        count = np.array(self.count) if missing else np.full(self.mean.shape, self.count)
         weight = None
         if sample_weight is not None:
-            weight = np.ascontiguousarray(sample_weight, np.float64)
-        for x, rows, features in _dense_parts(X):
-            w = None if weight is None else weight[rows]
-            add_moments(
-                x, w, missing, count[features], self.mean[features], self.variance[features]
-            )
-            self._add_ranges(x if w is None or w.all() else x[w > 0], features)
-        self.count = count if missing else float(count[0])
+            weight = np.require(sample_weight, np.float64, ("C", "A", "W"))
+        columns = count, self.mean, self.variance, self.low, self.high
+        if is_sparse(X):
+            for x, rows, part in _dense_parts(X):
+                w = None if weight is None else weight[rows]
+                of_part: Any = (None if column is None else column[part] for column in columns)
+                add_moments(x, w, missing, *of_part)
+        else:
+            plain = X.flags.c_contiguous and X.flags.aligned
+            x = X if plain else np.require(X, requirements=("C", "A"))
+            add_moments(x, weight, missing, *columns)
+        self.count = count if missing else count.item(0)
         self.n_rows += X.shape[0]
-
-    def _add_ranges(self, x: NDArray[Any], features: slice) -> None:
-        if self.low is None or self.high is None or len(x) == 0:
-            return
-        # fmin and fmax ignore missing values.
-        low, high = self.low[features], self.high[features]
-        np.fmin(low, np.fmin.reduce(x, axis=0), out=low)
-        np.fmax(high, np.fmax.reduce(x, axis=0), out=high)
 
     def scale(self, dtype: DTypeLike) -> NDArray[Any]:
         """Return the scales as `dtype`, with 1 for constant features.
 
-        The scale is the standard deviation, multiplied by :meth:`asymmetry` if the range is known.
+        The scale is the standard deviation, times the asymmetry if the range is known: the
+        arithmetic over the geometric mean of the distances of mean and extremes. That is 1 for a
+        symmetric feature, and large for one that rarely differs from its most common value, such
+        as the indicator of a rare category or a pixel at the edge of an image. The scale is then at
+        most half the range (Bhatia and Davis 2000), and just that if there are two values only,
+        whatever their frequencies.
+
         A feature counts as constant if its variance does not exceed its own rounding error.
         """
-        error = self.n_rows * np.finfo(np.float64).eps
-        rounding = error * self.variance + (error * self.mean) ** 2
-        scale = (np.sqrt(self.variance) * self.asymmetry()).astype(dtype)
-        scale[(self.variance <= rounding) | (scale < np.finfo(scale.dtype).tiny)] = 1.0
+        scale = np.empty(len(self.mean), dtype)
+        error = self.n_rows * EPSILON
+        scales(self.mean, self.variance, self.low, self.high, error, scale)
         return scale
-
-    def asymmetry(self) -> NDArray[np.float64]:
-        """Return the arithmetic over the geometric mean of the distances of mean and extremes.
-
-        It is 1 for a symmetric feature, and large for one that rarely differs from its most common
-        value, such as the indicator of a rare category or a pixel at the edge of an image. Times
-        the standard deviation, it is at most half the range (Bhatia and Davis 2000), and just that
-        if there are two values only, whatever their frequencies. It is 1 if the range is unknown.
-        """
-        asymmetry = np.ones(len(self.mean))
-        if self.low is None or self.high is None:
-            return asymmetry
-        below, above = self.mean - self.low, self.high - self.mean
-        known = (below > 0.0) & (above > 0.0) & np.isfinite(below) & np.isfinite(above)
-        ratio = np.sqrt(above[known] / below[known])
-        asymmetry[known] = 0.5 * (ratio + 1.0 / ratio)
-        return asymmetry
 
 
 def _dense_parts(X: Matrix) -> Iterator[tuple[NDArray[Any], slice, slice]]:
-    """Yield dense parts of X, each with its slices of rows and features."""
-    if not is_sparse(X):
-        yield np.require(X, requirements=("C", "A")), slice(None), slice(None)
-        return
+    """Yield dense parts of a sparse X, each with its slices of rows and features."""
     for start in range(0, X.shape[0], MOMENTS_ROWS):
         rows = slice(start, start + MOMENTS_ROWS)
         chunk = X[rows].tocsc()

@@ -8,7 +8,7 @@ from .csrc cimport dnn_step, ops_for, real
 from .epoch cimport step_of
 from .rows cimport gather_inputs
 from .scoring cimport apply_output
-from .step cimport SOFTMAX, Job, backward_rows, forward_rows, n_outputs, scratch_of
+from .step cimport SOFTMAX, SORTED, Job, backward_rows, forward_rows, n_outputs, scratch_of
 from .team cimport dnn_team, dnn_team_barrier, dnn_team_size, share
 
 
@@ -18,19 +18,23 @@ cdef inline real* _logit_deltas(const Job* job, const real* parameters) noexcept
 
 cdef inline void forward_pass(const Job* job, dnn_team* team, int thread,
                               const real* parameters) noexcept nogil:
-    """Compute the outputs of this thread's rows, which `backward_pass` needs in batch_L."""
+    """Compute the outputs of this thread's rows. `backward_pass` needs them, or their logits if
+    they are sorted, in batch_L."""
     cdef Py_ssize_t m = n_outputs(job)
     cdef Py_ssize_t first = share(job.n_samples, thread, dnn_team_size(team))
     cdef Py_ssize_t n = share(job.n_samples, thread + 1, dnn_team_size(team)) - first
     cdef real* inputs = <real*> job.activations + first * job.layers[0].n_inputs
-    cdef real* outputs = <real*> job.batch_L + first * m
+    cdef real* kept = <real*> job.batch_L + first * m
+    cdef real* out = <real*> job.out + first * m
     if n == 0:
         return
     gather_inputs(&job.rows, n, first, NULL, 0, inputs)
     forward_rows(job, parameters, <const real*> inputs, first, first + n, job.steps_before + 1,
-                 scratch_of(job, thread, parameters), outputs)
-    apply_output(job, n, m, outputs)
-    memcpy(<real*> job.out + first * m, outputs, n * m * sizeof(real))
+                 scratch_of(job, thread, parameters), kept)
+    memcpy(out, kept, n * m * sizeof(real))
+    apply_output(ops_for(out), job.output, n, m, out)
+    if job.output != SORTED:
+        memcpy(kept, out, n * m * sizeof(real))
 
 
 cdef inline void _deltas(const Job* job, Py_ssize_t first, Py_ssize_t n,
@@ -38,14 +42,16 @@ cdef inline void _deltas(const Job* job, Py_ssize_t first, Py_ssize_t n,
     """Compute the deltas of the logits of n rows from the gradient that the caller gives."""
     cdef Py_ssize_t m = n_outputs(job), start = first * m
     cdef real* dz = _logit_deltas(job, parameters) + start
-    cdef const real* outputs = <const real*> job.batch_L + start
+    cdef const real* kept = <const real*> job.batch_L + start
+    cdef const real* d_outputs = <const real*> job.d_outputs + start
     if job.d_outputs == NULL:
         memcpy(dz, <const real*> job.d_logits + start, n * m * sizeof(real))
     elif job.output == SOFTMAX:
-        ops_for(dz).softmax_backward(n, m, <const real*> job.d_outputs + start, outputs, dz)
+        ops_for(dz).softmax_backward(n, m, d_outputs, kept, dz)
+    elif job.output == SORTED:
+        ops_for(dz).sort_rows_backward(n, m, d_outputs, kept, dz)
     else:
-        ops_for(dz).activate_backward(job.output, n * m, <const real*> job.d_outputs + start,
-                                      outputs, dz)
+        ops_for(dz).activate_backward(job.output, n * m, d_outputs, kept, dz)
 
 
 cdef inline void backward_pass(const Job* job, dnn_team* team, int thread,

@@ -1,17 +1,20 @@
 """Scoring: the outputs for the rows of a job."""
 
-from .csrc cimport ops_for, real
+from .csrc cimport dnn_ops, ops_for, real
 from .rows cimport gather_inputs, usable_as_is
-from .step cimport SOFTMAX, Job, forward_rows, n_outputs, scratch_of
+from .step cimport SOFTMAX, SORTED, Job, forward_rows, n_outputs, scratch_of
 from .team cimport dnn_team, dnn_team_size, share
 
 
-cdef inline void apply_output(const Job* job, Py_ssize_t n, Py_ssize_t m, real* z) noexcept nogil:
-    """Apply the output function to the logits, in place."""
-    if job.output == SOFTMAX:
-        ops_for(z).softmax(n, m, z, z)
+cdef inline void apply_output(const dnn_ops* ops, int output, Py_ssize_t n, Py_ssize_t m,
+                              void* z) noexcept nogil:
+    """Apply an output function to n rows of m logits, in place."""
+    if output == SOFTMAX:
+        ops.softmax(n, m, z, z)
+    elif output == SORTED:
+        ops.sort_rows(n, m, z, z)
     else:
-        ops_for(z).activate(job.output, n * m, z, z, NULL)
+        ops.activate(output, n * m, z, z, NULL)
 
 
 cdef inline void score(const Job* job, dnn_team* team, int thread,
@@ -36,5 +39,5 @@ cdef inline void score(const Job* job, dnn_team* team, int thread,
         forward_rows(job, parameters, inputs, first, first + n, 0,
                      scratch_of(job, thread, parameters), out)
         if not job.as_logits:
-            apply_output(job, n, m, out)
+            apply_output(ops_for(out), job.output, n, m, out)
         row += n

@@ -16,7 +16,9 @@ from .rows cimport InputRows, gather_inputs, gather_rows, usable_as_is
 
 
 cdef enum:
-    SOFTMAX = -1  # in addition to the codes of csrc/ for activations and elementwise losses
+    # In addition to the codes of csrc/ for activations and elementwise losses.
+    SOFTMAX = -1
+    SORTED = -2
 
 
 # The data shared by the threads of one call. `void*` is float* or double*.
@@ -47,7 +49,7 @@ ctypedef struct Job:
     const void* L
     const void* sample_weight
     int loss_function
-    double huber_delta
+    const double* loss_parameters  # as in elementwise_loss of ops.h
     uint32_t drop_below  # 0: no dropout
     double drop_factor
     uint64_t drop_seed
@@ -204,7 +206,7 @@ cdef inline void _losses(const Job* job, Py_ssize_t first, Py_ssize_t n, double 
         ops_for(logits).softmax_cross_entropy(n, m, logits, label, L, inverse_total, weight,
                                               job.row_loss + first, logits)
     else:
-        ops_for(logits).elementwise_loss(job.loss_function, job.huber_delta, n, m, logits, L,
+        ops_for(logits).elementwise_loss(job.loss_function, job.loss_parameters, n, m, logits, L,
                                          inverse_total, weight, job.row_loss + first, logits)
 
 

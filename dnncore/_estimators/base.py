@@ -27,10 +27,11 @@ from ..predictor import Predictor
 from ..training import Trainer
 from .block_rows import BlockRows, LabelledBlocks
 from .callbacks import CallbackSupport, epoch_calls, fit_with_callbacks
+from .direct import DirectTraining
 from .html import estimator_html
 from .interface import AUTO, Estimator, early_stopping_of, table_rows_of
 from .learning import RowsLearner
-from .params import validate_params
+from .params import ParamValues, are_unchanged, param_values, validate_params
 from .rows import LabelledRows, RowChecker, indexable_rows, labelled
 from .targets import TargetLearner, Targets
 from .trainers import prepare_trainer
@@ -54,6 +55,14 @@ def takes_mini_batches(estimator: Any) -> bool:
 
 class DNNEstimator(CallbackSupport, BaseEstimator, Estimator, metaclass=ABCMeta):  # type: ignore[misc]
     """Base class; see DNNClassifier and DNNRegressor for the parameters."""
+
+    # What the last call has checked and made, for the next one.
+    _checked_params: ParamValues | None = None
+    _direct: DirectTraining | None = None
+
+    def __getstate__(self) -> dict[str, Any]:
+        state = super().__getstate__()
+        return {k: v for k, v in state.items() if k not in ("_checked_params", "_direct")}
 
     # -------------------------------------------- differences between the two estimators
 
@@ -139,6 +148,9 @@ class DNNEstimator(CallbackSupport, BaseEstimator, Estimator, metaclass=ABCMeta)
         self._run(BlockSource(labelled_blocks), validate, None)
 
     def _partial_fit(self, X: Any, y: Any, sample_weight: ArrayLike | None, classes: Any) -> None:
+        direct = self._direct if classes is None else None
+        if direct is not None and direct.learn(self, X, y, sample_weight):
+            return
         with self._unchanged_on_error():
             self._check_params()
             if self.early_stopping != AUTO and self.early_stopping:
@@ -153,7 +165,10 @@ class DNNEstimator(CallbackSupport, BaseEstimator, Estimator, metaclass=ABCMeta)
                 learner.moments = trainer.network.moments_
             learner.learn_weighted([rows])
             self._adopt(trainer, learner)
-        settings = StopSettings(max_iter=1, max_time=self.max_time, callback=self.callback)
+            settings = StopSettings(max_iter=1, max_time=self.max_time, callback=self.callback)
+            self._direct = None
+            if self._checked_params is not None and not learner.targets.weighs:
+                self._direct = DirectTraining(self, self._checked_params, targets, settings)
         fit_source(trainer, rows.source(), settings)
 
     @contextmanager
@@ -244,18 +259,30 @@ class DNNEstimator(CallbackSupport, BaseEstimator, Estimator, metaclass=ABCMeta)
                 warnings.warn(ENDS[end].format(self), ConvergenceWarning, stacklevel=5)
 
     def _check_params(self) -> None:
-        validate_params(self)
+        if not are_unchanged(self, self._checked_params):
+            validate_params(self)
+            self._checked_params = param_values(self)
 
     # -------------------------------------------------------------------------- scoring
 
     def _logits(self, X: Any) -> NDArray[Any]:
-        check_is_fitted(self)
-        X = self._check_X(X)
-        return self.network_.logits(X, n_threads=self.n_threads, engine=self.engine)
+        if "network_" not in vars(self):
+            check_is_fitted(self)
+        network = self.network_  # for X and its scores, even if another thread fits a new one
+        X = self._rows_for(network, X)
+        return network.logits(X, n_threads=self.n_threads, engine=self.engine)
 
     def _check_X(self, X: Any) -> Matrix:
-        network = self.network_
-        return RowChecker(self, network.dtype, network.missing is not None).X("X", X)
+        return self._rows_for(self.network_, X)
+
+    def _rows_for(self, network: Network, X: Any) -> Matrix:
+        """Check rows for a network, which is that of the estimator unless it was just fitted."""
+        rows = RowChecker(self, network.dtype, network.missing is not None).X("X", X)
+        if rows.shape[1] != network.n_features:
+            raise ValueError(
+                f"X has {rows.shape[1]} features, but the network has {network.n_features}"
+            )
+        return rows
 
     def _encode(self, name: str, y: Any, dtype: np.dtype[Any]) -> NDArray[Any]:
         targets = self._targets(self._learnt())

@@ -12,6 +12,7 @@ from sklearn.utils.class_weight import compute_class_weight
 
 from .labels import check_known, could_be_soft, kind_as_before, kind_of_labels
 from .learnt import MULTILABEL, SINGLE, SOFT, LearntLabels
+from .plain import are_plain_labels
 from .targets import TargetLearner
 
 
@@ -68,7 +69,7 @@ class LabelLearner(TargetLearner):
     def learn(self, y: Any) -> NDArray[Any]:
         self._settle_kind(y)
         if self._kind == SINGLE:
-            y = column_or_1d(y, warn=True)
+            y = y if are_plain_labels(y) else column_or_1d(y, warn=True)
             found, counts = np.unique(y, return_counts=True)
             self._adopt_classes(found)
             self._counts[np.searchsorted(self._classes, found)] += counts  # type: ignore[arg-type]

@@ -9,12 +9,16 @@ from numpy.typing import NDArray
 from sklearn.utils import column_or_1d
 from sklearn.utils.multiclass import check_classification_targets, type_of_target
 
+from .._core.csrc import all_between
 from .learnt import MULTILABEL, SINGLE, SOFT, LearntLabels
+from .plain import are_plain_labels
 from .targets import Targets
 
 
 def kind_of_labels(y: Any) -> str:
     """Return the kind of labels: one label per row, multi-label indicators, or soft labels."""
+    if are_plain_labels(y):
+        return SINGLE
     kind = type_of_target(y, input_name="y")
     y = np.asarray(y)
     several = kind == "multilabel-indicator"
@@ -59,6 +63,7 @@ class LabelTargets(Targets):
     def __init__(self, learnt: LearntLabels, smoothing: float) -> None:
         self._kind, self._classes = learnt.kind, learnt.classes
         self._smoothing = smoothing
+        self._first = _first_of_consecutive(self._classes) if self._kind == SINGLE else None
 
     def check(self, name: str, y: Any) -> NDArray[Any]:
         if self._kind == SINGLE:
@@ -77,24 +82,47 @@ class LabelTargets(Targets):
     def encode(
         self, y: NDArray[Any], dtype: np.dtype[Any], *, training: bool = False
     ) -> NDArray[Any]:
-        n_classes = len(self._classes)
         smoothing = self._smoothing if training else 0.0
         if self._kind == SINGLE:
-            indices: NDArray[np.intp] = np.searchsorted(self._classes, y)
-            if smoothing == 0.0:
-                return indices
-            rows = np.zeros((len(y), n_classes), dtype)
-            rows[np.arange(len(y)), indices] = 1.0
+            return self._rows_of(np.searchsorted(self._classes, y), dtype, smoothing)
+        return self._smoothed(np.ascontiguousarray(y, dtype=dtype), smoothing)
+
+    def read(
+        self, y: Any, dtype: np.dtype[Any]
+    ) -> tuple[NDArray[Any], NDArray[np.intp] | None] | None:
+        classes = self._classes
+        if self._kind != SINGLE or not are_plain_labels(y) or y.dtype.kind != classes.dtype.kind:
+            return None
+        indices: NDArray[np.intp]
+        if self._first is None:
+            indices = classes.searchsorted(y)
+            known = (classes.take(indices, mode="clip") == y).all()
         else:
-            rows = np.ascontiguousarray(y, dtype=dtype)
-        mean = 0.5 if self._kind == MULTILABEL else 1.0 / n_classes
-        return np.asarray(rows + smoothing * (mean - rows), dtype)
+            indices = y.astype(np.intp, copy=False)
+            known = all_between(indices, self._first, self._first + len(classes))
+            if self._first != 0:
+                indices = indices - self._first
+        return (self._rows_of(indices, dtype, self._smoothing), indices) if known else None
+
+    def _rows_of(
+        self, indices: NDArray[np.intp], dtype: np.dtype[Any], smoothing: float
+    ) -> NDArray[Any]:
+        """Return class indices as they are or, if they are smoothed, as label rows."""
+        if smoothing == 0.0:
+            return indices
+        rows = np.zeros((len(indices), len(self._classes)), dtype)
+        rows[np.arange(len(indices)), indices] = 1.0
+        return self._smoothed(rows, smoothing)
+
+    def _smoothed(self, rows: NDArray[Any], smoothing: float) -> NDArray[Any]:
+        mean = 0.5 if self._kind == MULTILABEL else 1.0 / len(self._classes)
+        return np.asarray(rows + smoothing * (mean - rows), rows.dtype)
 
     def output(self) -> tuple[int, str]:
         return len(self._classes), "logistic" if self._kind == MULTILABEL else "softmax"
 
     def strata(self, y: NDArray[Any]) -> NDArray[Any] | None:
-        return y if self._kind == SINGLE else None
+        return np.searchsorted(self._classes, y) if self._kind == SINGLE else None
 
     def score(
         self, logits: NDArray[Any], encoded: NDArray[Any], weight: NDArray[Any] | None
@@ -104,7 +132,17 @@ class LabelTargets(Targets):
         else:
             label = encoded if encoded.ndim == 1 else encoded.argmax(axis=1)
             right = logits.argmax(axis=1) == label
+        if weight is None:
+            return np.count_nonzero(right) / len(right)
         return float(np.average(right, weights=weight))
+
+
+def _first_of_consecutive(classes: NDArray[Any]) -> int | None:
+    """Return the first class if they are consecutive integers of some signed type."""
+    if classes.dtype.kind != "i" or classes.dtype.itemsize > np.dtype(np.intp).itemsize:
+        return None
+    first, last = int(classes[0]), int(classes[-1])
+    return first if last - first == len(classes) - 1 else None
 
 
 def check_known(name: str, y: NDArray[Any], classes: NDArray[Any]) -> None:

@@ -8,6 +8,8 @@ from typing import Any, ClassVar
 import numpy as np
 from numpy.typing import NDArray
 
+from .._network.back_propagation import apply_output
+
 SINGLE, MULTILABEL, SOFT = "single", "multilabel", "soft"  # kinds of labels
 
 
@@ -38,6 +40,20 @@ class LearntLabels:
         """Arguments of :meth:`dnncore.Network.freeze`."""
         return {"classes": self.classes}
 
+    def with_rows(self, indices: NDArray[np.intp], weight: NDArray[Any] | None) -> LearntLabels:
+        """Return the labels with the totals, and their shares, of further rows.
+
+        Parameters
+        ----------
+        indices : array of shape (n,)
+            Class indices; only with one label per row.
+        weight : array of shape (n,) or None
+            Weights of the rows.
+        """
+        before = 0.0 if self.totals is None else self.totals
+        totals = np.add(before, np.bincount(indices, weight, len(self.classes)))
+        return LearntLabels(self.kind, self.classes, totals / totals.sum(), totals)
+
 
 @dataclass(frozen=True)
 class LearntNumbers:
@@ -46,20 +62,35 @@ class LearntNumbers:
     Attributes
     ----------
     ndim : int
-        Number of dimensions of y: 1, or 2 for several outputs.
+        Number of dimensions of predictions: 1, or 2 for several outputs.
     mean, scale : array of shape (n_outputs,)
-        Mean and scale of the targets, which standardise them for training; 0 and 1 if they are
-        not standardised.
+        ``z * scale + mean`` are the logits in the units of y. Mean and scale of the targets, which
+        standardise them for training; with output 'exp', the logarithm of the mean, by which
+        targets are divided, and 1; 0 and 1 if targets stay as they are.
+    output : str
+        Output function: 'identity', 'exp' or, for the quantiles of one target, 'sorted'.
     """
 
     ndim: int
     mean: NDArray[np.float64]
     scale: NDArray[np.float64]
+    output: str = "identity"
 
     @property
     def freeze_options(self) -> dict[str, Any]:
         """Arguments of :meth:`dnncore.Network.freeze`."""
         return {"target_mean": self.mean, "target_scale": self.scale}
+
+    @property
+    def one_target(self) -> bool:
+        """Whether there is one target, with a y of shape (n,)."""
+        return self.output == "sorted" or self.ndim == 1
+
+    def predictions(self, logits: NDArray[Any]) -> NDArray[Any]:
+        """Convert logits of shape (n, n_outputs), in place, to predictions in the units of y."""
+        logits *= self.scale.astype(logits.dtype)
+        logits += self.mean.astype(logits.dtype)
+        return apply_output(self.output, logits)
 
 
 @dataclass(frozen=True)
@@ -106,6 +137,7 @@ class LearntTableNumbers:
     scale: NDArray[np.float64]
     low: NDArray[np.float64]
     high: NDArray[np.float64]
+    output: ClassVar[str] = "identity"
 
     @property
     def freeze_options(self) -> dict[str, Any]:

@@ -4,13 +4,15 @@ from __future__ import annotations
 
 import numbers
 from collections.abc import Callable, Iterable, Mapping
-from functools import partial
+from functools import cache, partial
+from operator import is_
 from typing import Any
 
+import numpy as np
 from sklearn.utils import check_random_state
 
 from .._core import checks as check
-from .._core.names import ACTIVATIONS, ENGINES, LOSSES
+from .._core.names import ACTIVATIONS, ENGINES, REGRESSION_LOSSES
 from .._core.threads import MAX_THREADS
 from .._training.optimizer import DEFAULT_BATCH_SIZE
 from .._training.schedules import SCHEDULES, schedules_of
@@ -89,6 +91,7 @@ CONSTRAINTS: dict[str, Constraint] = {
     "n_iter_no_change": lambda name, value: check_patience(value),
     "early_stopping": _early_stopping,
     "dropout": _number(low=0.0, high=1.0, high_open=True),
+    "max_grad_norm": _or_none(_number(low=0.0, low_open=True)),
     "validation_fraction": _number(low=0.0, high=1.0, low_open=True, high_open=True),
     "verbose": lambda name, value: check_progress_bar() if value else None,
     "max_time": _or_none(_number(low=0.0, low_open=True)),
@@ -99,8 +102,9 @@ CONSTRAINTS: dict[str, Constraint] = {
     # parameters of only one of the two estimators
     "label_smoothing": _number(low=0.0, high=1.0, high_open=True),
     "class_weight": _class_weight,
-    "loss": _choice(*LOSSES["identity"]),
+    "loss": _choice(*REGRESSION_LOSSES),
     "huber_delta": _number(low=0.0, low_open=True),
+    "quantiles": check.quantile_levels,
 }
 
 
@@ -150,6 +154,39 @@ def validate_params(estimator: Any) -> None:
         )
 
 
+ParamValues = tuple[Any, ...]
+
+# Values that cannot change in place, and parameters whose content is not checked.
+IMMUTABLE = (type(None), bool, int, float, str, tuple, np.generic)
+OPAQUE = ("random_state", "callback")
+
+
+@cache
+def _names_of(estimator_class: Any) -> tuple[str, ...]:
+    return tuple(estimator_class._get_param_names())
+
+
+def _names(estimator: Any) -> tuple[str, ...]:
+    kind: Any = type(estimator)
+    return _names_of(kind)
+
+
+def param_values(estimator: Any) -> ParamValues | None:
+    """Return the values of all parameters, or None if one of them can change in place."""
+    params = vars(estimator)
+    for name in _names(estimator):
+        if name not in OPAQUE and not isinstance(params.get(name), IMMUTABLE):
+            return None
+    return tuple(map(params.get, _names(estimator)))
+
+
+def are_unchanged(estimator: Any, before: ParamValues | None) -> bool:
+    """Return whether the parameters are the objects that `param_values` has returned."""
+    if before is None:
+        return False
+    return all(map(is_, map(vars(estimator).get, _names(estimator)), before))
+
+
 def solver_of(estimator: Any) -> SGD | Adam | LBFGS:
     """Return the solver that the parameters describe."""
     if estimator.solver == "lbfgs":
@@ -186,5 +223,6 @@ def trainer_settings(estimator: Any) -> dict[str, Any]:
         "n_threads": estimator.n_threads,
         "engine": estimator.engine,
         "dropout": estimator.dropout,
+        "max_grad_norm": estimator.max_grad_norm,
         **loss_options_of(estimator),
     }

@@ -20,6 +20,7 @@ from .._data.table_rows import TableRows
 from .._training.sources import ArraySource
 from .interface import without_feature_names
 from .nullable import without_nullable
+from .plain import are_plain_labels, are_plain_numbers, is_plain_matrix, is_taken_as_it_is
 from .targets import TargetLearner, Targets
 
 DTYPES = (np.float64, np.float32)  # float32 stays float32, anything else becomes float64
@@ -89,9 +90,10 @@ class LabelledRows:
             None if w is None else weights(w[rows], len(rows), self.X.dtype)
             for w in (self.weight, self.sample_weight)
         )
+        X = self.X[rows]
+        given = X if self.given is self.X else _taken(self.given, rows)
         return LabelledRows(
-            self.X[rows], self.y[rows], self.labels[rows], weight, sample_weight,
-            _safe_indexing(self.given, rows),
+            X, self.y[rows], self.labels[rows], weight, sample_weight, given
         )  # fmt: skip
 
     def for_validation(self, targets: Targets) -> LabelledRows:
@@ -127,6 +129,8 @@ class RowChecker:
 
     def X(self, name: str, X: Any) -> check.Matrix:
         """Check the X of rows after the first ones."""
+        if is_taken_as_it_is(self._owner, X, self.dtype, self._owner.n_features_in_):
+            return X
         encoded = self._table_rows(X)
         if encoded is not X:
             if encoded.ndim != 2:
@@ -139,6 +143,13 @@ class RowChecker:
 
         With `finite=False`, X is an array of floats that the caller checks for NaN and infinity.
         """
+        if finite and self._are_plain(X, y):
+            if self.dtype is None:
+                self._owner.n_features_in_ = X.shape[1]
+                for name in ("feature_names_in_", "table_"):
+                    vars(self._owner).pop(name, None)
+            self.dtype = X.dtype
+            return X, y
         options = self._options()
         if not finite:
             options["ensure_all_finite"] = False
@@ -151,6 +162,16 @@ class RowChecker:
             X, y = validate_data(self._owner, encoded, y, multi_output=True, **options)
         self.dtype = X.dtype
         return self._as_taken("X", X), y.toarray() if issparse(y) else y  # type: ignore[attr-defined]
+
+    def _are_plain(self, X: Any, y: Any) -> bool:
+        """Return whether training rows need no conversion, and match the first rows."""
+        if not (are_plain_labels(y) or are_plain_numbers(y)):
+            return False
+        if type(X) is not np.ndarray or X.shape[:1] != y.shape[:1]:
+            return False
+        if self.dtype is None:
+            return is_plain_matrix(X)
+        return is_taken_as_it_is(self._owner, X, self.dtype, self._owner.n_features_in_)
 
     def _table_rows(self, X: Any) -> Any:
         """Encode a table by its columns, if the model file of the owner had them."""
@@ -204,6 +225,10 @@ class RowChecker:
         checked = CheckedRows(X, targets.check("y_val", y), weight)
         rows = labelled(checked, targets, learner, indexable_rows(given, X))
         return rows.for_validation(targets)
+
+
+def _taken(given: Any, rows: NDArray[np.intp]) -> Any:
+    return given[rows] if type(given) is np.ndarray else _safe_indexing(given, rows)
 
 
 def indexable_rows(given: Any, X: check.Matrix) -> Any:

@@ -41,12 +41,28 @@ class Targets(ABC):
         """
 
     @abstractmethod
+    def read(
+        self, y: Any, dtype: np.dtype[Any]
+    ) -> tuple[NDArray[Any], NDArray[np.intp] | None] | None:
+        """Encode training targets that are plain arrays of the form learned.
+
+        Returns
+        -------
+        labels : array
+            As `encode` returns them.
+        indices : array of shape (n,) or None
+            Class indices, if there is one label per row.
+
+        None instead of both, if the targets need to be checked.
+        """
+
+    @abstractmethod
     def output(self) -> tuple[int, str]:
         """Return the number of outputs of the network, and its output activation."""
 
     @abstractmethod
     def strata(self, y: NDArray[Any]) -> NDArray[Any] | None:
-        """Return the labels for a stratified split, if there are any."""
+        """Return the class indices for a stratified split, if there are any."""
 
     @abstractmethod
     def score(

@@ -59,7 +59,9 @@ def split(
     fraction, strata = estimator.validation_fraction, targets.strata(rows.y)
     if estimator.early_stopping == AUTO:
         held_out = _representative(_weighted_rows(rows), strata, fraction, random)
-        train = np.delete(np.arange(rows.n_rows), held_out)
+        kept = np.ones(rows.n_rows, bool)
+        kept[held_out] = False
+        train = np.flatnonzero(kept)
     else:
         train, held_out = train_test_split(
             np.arange(rows.n_rows), test_size=fraction, stratify=strata, random_state=random
@@ -90,9 +92,11 @@ def _representative(
     positions = np.arange(n) * len(rows) // n
     if strata is None:
         return rows[positions]
-    _, labels, counts = np.unique(strata[rows], return_inverse=True, return_counts=True)
+    labels = strata[rows]
+    counts = np.bincount(labels)
     chosen = np.argsort(labels, kind="stable")[positions]
-    return rows[chosen[counts[labels[chosen]] > 1]]
+    held_out: NDArray[np.intp] = rows[chosen[counts[labels[chosen]] > 1]]
+    return held_out
 
 
 def require_rows(name: str, held_out: LabelledRows | None, targets: Targets) -> None:

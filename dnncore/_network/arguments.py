@@ -8,6 +8,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from .._core import checks as check
+from .._core.names import REGRESSION_OUTPUTS
 from .back_propagation import Forward, Layers
 
 
@@ -53,8 +54,11 @@ def units_of_targets(
     network: Layers, mean: ArrayLike | None, scale: ArrayLike | None
 ) -> NDArray[np.float64]:
     """Return mean (by default 0) and scale (by default 1) of the targets as (2, n_outputs)."""
-    if network.output != "identity":
-        raise ValueError("target_mean and target_scale require output='identity'")
+    if network.output not in REGRESSION_OUTPUTS:
+        raise ValueError(
+            f"target_mean and target_scale require one of the outputs {REGRESSION_OUTPUTS}, got "
+            f"{network.output!r}"
+        )
     n = network.layer_sizes[-1]
     units = np.array([np.zeros(n), np.ones(n)])
     if mean is not None:

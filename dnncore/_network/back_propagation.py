@@ -109,9 +109,14 @@ def forward(network: Layers, X: check.Matrix) -> Forward:
     return Forward(a, z, _FUNCTIONS[network.output](z[-1]), X)
 
 
-def output_backward(network: Layers, dp: NDArray[Any], p: NDArray[Any]) -> NDArray[Any]:
+def apply_output(output: str, logits: NDArray[Any]) -> NDArray[Any]:
+    """Apply an output function to logits (n, n_outputs), in place."""
+    return _FUNCTIONS[output](logits, out=logits)
+
+
+def output_backward(network: Layers, dp: NDArray[Any], forward: Forward) -> NDArray[Any]:
     """Compute the gradient with respect to the logits from that with respect to the outputs p."""
-    return _BACKWARD[network.output](dp, p)
+    return _BACKWARD[network.output](dp, forward.z[-1] if network.output == "sorted" else forward.p)
 
 
 def backward(
@@ -165,7 +170,7 @@ def _inputs_backward(network: Layers, da: NDArray[Any], X: check.Matrix) -> NDAr
     return dx
 
 
-def _identity(z: NDArray[Any]) -> NDArray[Any]:
+def _identity(z: NDArray[Any], out: NDArray[Any] | None = None) -> NDArray[Any]:
     return z
 
 
@@ -183,9 +188,11 @@ _FUNCTIONS: dict[str, Callable[..., NDArray[Any]]] = {
     "mish": kernels.mish,
     "identity": _identity,
     "softmax": kernels.softmax,
+    "exp": kernels.exp,
+    "sorted": kernels.sort_rows,
 }
-# From the gradient with respect to the outputs, and the outputs; for those of NOT_OF_OUTPUT, the
-# inputs.
+# From the gradient with respect to the outputs, and the outputs; for those of NOT_OF_OUTPUT and
+# 'sorted', the inputs.
 _BACKWARD: dict[str, Callable[..., NDArray[Any]]] = {
     "logistic": kernels.sigmoid_backward,
     "tanh": kernels.tanh_backward,
@@ -196,4 +203,6 @@ _BACKWARD: dict[str, Callable[..., NDArray[Any]]] = {
     "mish": kernels.mish_backward,
     "identity": _identity_backward,
     "softmax": kernels.softmax_backward,
+    "exp": kernels.exp_backward,
+    "sorted": kernels.sort_rows_backward,
 }

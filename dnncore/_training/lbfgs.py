@@ -81,9 +81,8 @@ def loss_and_gradient(
     for block, part in zip(blocks, parts, strict=True):
         if part.total > 0.0:
             found = network.back_propagate(
-                X if len(blocks) == 1 else X[block], part, alpha=0.0, loss=optimizer.loss,
-                huber_delta=optimizer.huber_delta,
-            )  # fmt: skip
+                X if len(blocks) == 1 else X[block], part, alpha=0.0, **optimizer._loss_options
+            )
             share = part.total / total
             loss += share * found.loss
             gradient += share * found.flat

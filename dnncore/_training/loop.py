@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import math
 import sys
 import warnings
 from collections.abc import Callable
@@ -65,7 +66,7 @@ class EpochLoop:
             optimizer.restore(before)
             raise
         steps = optimizer._steps - before.steps
-        if not (np.isfinite(loss) and all_finite(optimizer.network.parameters)):
+        if not (math.isfinite(loss) and all_finite(optimizer.network.parameters)):
             progress = self._progress(epoch, steps, loss, self._current_loss)
             return self._after_divergence(epoch, before, schedule.on_divergence(progress))
         self._last_epoch = steps, loss

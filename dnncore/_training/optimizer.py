@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from .._core import checks as check
 from .._core.engine import Engine
 from .._core.memory import aligned_zeros
-from .._core.names import ENGINES, check_loss
+from .._core.names import ENGINES, check_loss, loss_parameters
 from .._core.threads import blas_for, threads_for_training, use_builtin
 from ..network import Network
 from .settings import check_layer_factors
@@ -37,7 +37,7 @@ class Optimizer:
 
     This is the part of a :class:`dnncore.training.Trainer` that the loops of a fit use. It expects
     checked rows. The trainer is public and this class is not, so a member for the loops alone has a
-    leading underscore: `_steps`, `_n_steps`, `_train_epoch` and `_loss_of`.
+    leading underscore: `_steps`, `_n_steps`, `_train_epoch`, `_loss_of` and `_loss_options`.
 
     Parameters
     ----------
@@ -84,6 +84,7 @@ class Optimizer:
         engine: str = "auto",
         loss: str | None = None,
         huber_delta: float = 1.0,
+        quantiles: Sequence[float] | None = None,
         dropout: float = 0.0,
         layer_factors: Sequence[tuple[float, float, float]] | None = None,
         max_grad_norm: float | None = None,
@@ -99,7 +100,10 @@ class Optimizer:
         self.shuffle = shuffle
         self.engine = check.choice("engine", engine, ENGINES)
         self.loss = check_loss(loss, self.network.output)
-        self.huber_delta = check.number("huber_delta", huber_delta, low=0.0, low_open=True)
+        self._loss_parameters = np.array(
+            loss_parameters(self.loss, self.network.layer_sizes[-1], huber_delta, quantiles)
+        )
+        self.huber_delta, self.quantiles = float(huber_delta), quantiles
         self.dropout = check.number("dropout", dropout, low=0.0, high=1.0, high_open=True)
         self.layer_factors = check_layer_factors(
             layer_factors, len(self.network.coefs_) + (self.network.embedding is not None)
@@ -129,6 +133,12 @@ class Optimizer:
                 aligned_zeros(self.network.n_parameters, self.network.dtype)
                 for _ in range(N_STATES[solver.update])
             ]
+
+    @property
+    def _loss_options(self) -> dict[str, Any]:
+        """The arguments of :meth:`dnncore.Network.loss` that select the loss."""
+        names = ("loss", "huber_delta", "quantiles")
+        return {name: getattr(self, name) for name in names}
 
     @property
     def learning_rate(self) -> float:
@@ -239,7 +249,7 @@ class Optimizer:
         state1, state2 = (*self._state, unused, unused)[:2]
         engine.prepare(
             self.solver.update, state1, state2, alpha=self.alpha, loss=self.loss,
-            huber_delta=self.huber_delta, dropout=self.dropout,
+            loss_parameters=self._loss_parameters, dropout=self.dropout,
             dropout_seed=self._dropout_seed or 0, max_grad_norm=self.max_grad_norm or 0.0,
             **self.solver.constants,
         )  # fmt: skip
@@ -258,7 +268,7 @@ class Optimizer:
                     logits = self.network.logits(X, engine=self.engine)
                     total += labels.total
                     loss += labels.total * self.network.mean_loss(
-                        logits, labels, loss=self.loss, huber_delta=self.huber_delta
+                        logits, labels, **self._loss_options
                     )
         return loss / total + self.network.penalty(self.alpha / total)
 

@@ -9,14 +9,12 @@ from numpy.typing import ArrayLike, NDArray
 
 from .._core import checks as check
 from .._core.checks import is_sparse
+from .._core.names import TARGET_INTERVALS
 from .._core.threads import blas_for, threads_for_step, use_builtin
 from ..stepper import Stepper
 from .checks import check_rows
 from .optimizer import Optimizer
 from .solvers import LBFGS
-
-# Limits of the targets of each output function.
-LIMITS = {"logistic": (0.0, 1.0)}
 
 
 class StepOptimizer(Optimizer):
@@ -92,7 +90,9 @@ class StepOptimizer(Optimizer):
             classes = self.network.output == "softmax" and target.ndim == 0
             if not classes and target.dtype.kind in "fiub":
                 target = target.astype(self.network.dtype, copy=False)
-            loss = self.step(row[None], target.reshape(-1) if classes else target.reshape(1, -1))
+            shared = target.ndim == 0 and self.network.output == "sorted"
+            flat = classes or shared
+            loss = self.step(row[None], target.reshape(-1) if flat else target.reshape(1, -1))
         return loss
 
     def forward(self, X: Any, out: NDArray[Any] | None = None) -> NDArray[Any]:
@@ -110,7 +110,7 @@ class StepOptimizer(Optimizer):
         Returns
         -------
         array of shape (n, n_outputs) or (n_outputs,)
-            Probabilities, unless the output of the network is 'identity'.
+            Probabilities, or numbers of a regression.
         """
         outputs = None
         if self._stepper is not None and self._is_current(self._stepper):
@@ -216,7 +216,7 @@ class StepOptimizer(Optimizer):
         if isinstance(self.solver, LBFGS):
             raise TypeError("a step needs SGD or Adam; LBFGS trains in fit")
         n_threads = threads_for_step(self._n_threads, max_rows, self.network.n_parameters)
-        low, high = LIMITS.get(self.network.output, (-np.inf, np.inf))
+        low, high = TARGET_INTERVALS.get(self.network.output, (-np.inf, np.inf))
         return Stepper(
             self.network, self._new_engine(max_rows, n_threads), self._counter, self._rate,
             low=low, high=high,

@@ -59,6 +59,9 @@ class Trainer(StepOptimizer):
         Loss that goes with the output of the network; see :meth:`dnncore.Network.loss`.
     huber_delta : float, default=1.0
         Residual at which the loss 'huber' becomes linear.
+    quantiles : sequence of n_outputs floats, default=None
+        Levels of the quantiles that the loss 'quantile' requires, within (0, 1), in ascending
+        order.
     dropout : float in [0, 1), default=0.0
         Probability that an output of a hidden layer is dropped in a step; the others are
         multiplied by ``1 / (1 - dropout)``. Scoring uses all outputs. Must be 0 with LBFGS.
@@ -104,6 +107,7 @@ class Trainer(StepOptimizer):
         engine: str = "auto",
         loss: str | None = None,
         huber_delta: float = 1.0,
+        quantiles: Sequence[float] | None = None,
         dropout: float = 0.0,
         layer_factors: Sequence[tuple[float, float, float]] | None = None,
         max_grad_norm: float | None = None,
@@ -120,6 +124,7 @@ class Trainer(StepOptimizer):
             engine=engine,
             loss=loss,
             huber_delta=huber_delta,
+            quantiles=quantiles,
             dropout=dropout,
             layer_factors=layer_factors,
             max_grad_norm=max_grad_norm,
@@ -134,7 +139,7 @@ class Trainer(StepOptimizer):
             Training rows, in the dtype of the network.
         y : integer array of shape (n,) or array of shape (n, n_outputs)
             Class indices, or soft labels in the dtype of the network; targets in that dtype if
-            the output of the network is not softmax.
+            the output of the network is not softmax; see :meth:`dnncore.Network.loss`.
         sample_weight : array of shape (n,), default=None
             Sample weights, non-negative and not all zero.
 

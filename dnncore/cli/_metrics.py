@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 from typing import Any, Protocol
 
 import numpy as np
@@ -46,6 +47,8 @@ class Scores(Protocol):
 
 def scores_of(model: LoadedModel) -> Scores:
     """Return empty scores of the kind that fits the model."""
+    if model.output == "sorted":
+        return QuantileScores(model.quantiles)
     if model.classes is None:
         return NumberScores(model.layer_sizes[-1])
     if model.output == "logistic":
@@ -219,6 +222,42 @@ class NumberScores:
     def as_dict(self) -> dict[str, Any]:
         r2 = None if math.isnan(self.r2) else self.r2
         return {"rows": self.rows, "r2": r2, "rmse": self.rmse, "mae": self.mae}
+
+
+class QuantileScores:
+    """Quantile loss, averaged over quantiles, and the share of targets up to each quantile."""
+
+    def __init__(self, quantiles: Sequence[float]) -> None:
+        self.rows = 0
+        self._levels = np.array(quantiles, np.float64)
+        self._losses, self._covered = np.zeros((2, len(quantiles)))
+
+    def update(self, y: NDArray[Any], scored: Scored) -> None:
+        self.rows += len(y)
+        above = y.reshape(-1, 1).astype(np.float64) - scored.outputs
+        self._losses += np.maximum(self._levels * above, (self._levels - 1) * above).sum(axis=0)
+        self._covered += (above <= 0).sum(axis=0)
+
+    @property
+    def quantile_loss(self) -> float:
+        return float(self._losses.mean()) / self.rows
+
+    @property
+    def coverage(self) -> dict[float, float]:
+        """Share of the targets that do not exceed the predicted quantile, by level."""
+        shares = self._covered / self.rows
+        return dict(zip(self._levels.tolist(), shares.tolist(), strict=True))
+
+    def summary(self) -> str:
+        shares = ", ".join(f"{level:g}: {share:.3f}" for level, share in self.coverage.items())
+        return f"quantile loss {self.quantile_loss:.4g}, coverage {shares}"
+
+    def show(self) -> None:
+        pass  # The summary contains everything.
+
+    def as_dict(self) -> dict[str, Any]:
+        coverage = [{"quantile": q, "share": share} for q, share in self.coverage.items()]
+        return {"rows": self.rows, "quantile_loss": self.quantile_loss, "coverage": coverage}
 
 
 def _precision_recall_f1(

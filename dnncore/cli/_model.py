@@ -10,6 +10,7 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
+from .._core.names import REGRESSION_OUTPUTS
 from .._data.categories import Categories
 from .._data.columns import Column, Table
 from .._estimators.interface import Estimator, TabularModel, learnt_of
@@ -62,7 +63,7 @@ class LoadedModel:
 
     @property
     def output(self) -> str:
-        """softmax (one label per row), logistic (multi-label) or identity (regression)."""
+        """softmax (one label per row), logistic (multi-label), or that of a regression."""
         return self.network.output
 
     @property
@@ -94,7 +95,7 @@ class LoadedModel:
     @property
     def classes(self) -> NDArray[Any] | None:
         """Classes of the outputs, 0, 1, ... for a Network; None for regression."""
-        if self.output == "identity":
+        if self.output in REGRESSION_OUTPUTS:
             return None
         if isinstance(self.saved, Network):
             return np.arange(self.layer_sizes[-1])
@@ -103,17 +104,28 @@ class LoadedModel:
         classes: NDArray[Any] = learnt_of(self.saved).classes
         return classes
 
+    @property
+    def quantiles(self) -> tuple[float, ...]:
+        """Levels of the outputs, for a model of quantiles.
+
+        Raises
+        ------
+        CommandError
+            If the file does not have them.
+        """
+        model: Any = self.estimator("the evaluation of quantiles")
+        return tuple(model.quantiles)
+
     def score(self, X: NDArray[Any]) -> Scored:
         """Predict for some rows, with the network that every kind of model has."""
+        if self.classes is None and not isinstance(self.saved, Network | Predictor):
+            numbers = learnt_of(self.saved).predictions(self.saved.network_.decision_function(X))
+            return Scored(numbers, numbers)
         outputs = self.network.predict_proba(X)
         if self.output == "softmax":
             return Scored(np.argmax(outputs, axis=1), outputs)
         if self.output == "logistic":
             return Scored((outputs > 0.5).astype(np.intp), outputs)
-        if not isinstance(self.saved, Network | Predictor):
-            units = learnt_of(self.saved)
-            outputs *= units.scale.astype(outputs.dtype)
-            outputs += units.mean.astype(outputs.dtype)
         return Scored(outputs, outputs)
 
     def rows(self, path: str, *, target: str | None = None, with_target: bool = False) -> Dataset:

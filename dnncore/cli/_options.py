@@ -6,6 +6,8 @@ import argparse
 import re
 from typing import Any
 
+from .._core import checks as check
+from .._core.names import REGRESSION_LOSSES
 from .._estimators.interface import Estimator, TabularModel
 from . import _arguments as types
 from ._arguments import TABLE_HELP, CommandError
@@ -17,6 +19,7 @@ PARAMETERS: dict[str, tuple[str, Any]] = {
     "hidden": ("hidden_layer_sizes", (100,)),
     "activation": ("activation", None),
     "loss": ("loss", None),
+    "quantiles": ("quantiles", None),
     "missing": ("missing_values", None),
     "dropout": ("dropout", None),
     "class_weight": ("class_weight", None),
@@ -28,6 +31,7 @@ PARAMETERS: dict[str, tuple[str, Any]] = {
     "solver": ("solver", "adam"),
     "weight_decay": ("weight_decay", None),
     "alpha": ("alpha", 1e-4),
+    "max_grad_norm": ("max_grad_norm", None),
     "early_stopping": ("early_stopping", False),
     "threads": ("n_threads", None),
     "seed": ("random_state", 0),
@@ -49,11 +53,14 @@ TABULAR, NETWORK = "tabular", "network"  # values of --model
 # Options of only one kind of model.
 TABULAR_ONLY = ("members",)
 NETWORK_ONLY = (
-    "hidden", "loss", "missing", "dtype", "schedule", "solver", "alpha", "early_stopping",
-    "validation_fraction", "solver_state", "blocks", "resume",
+    "hidden", "loss", "quantiles", "missing", "dtype", "schedule", "solver", "alpha",
+    "max_grad_norm", "early_stopping", "validation_fraction", "solver_state", "blocks", "resume",
 )  # fmt: skip
 # Options that cannot be changed when training is resumed.
-FIXED = ("regression", "hidden", "activation", "loss", "missing", "dtype", "categorical", "ignore")
+FIXED = (
+    "regression", "hidden", "activation", "loss", "quantiles", "missing", "dtype", "categorical",
+    "ignore",
+)  # fmt: skip
 
 
 def add_options(train: argparse.ArgumentParser) -> None:
@@ -200,8 +207,15 @@ def _add_network(network: Any) -> None:
     )
     network.add_argument(
         "--loss",
-        choices=("squared_error", "huber"),
+        choices=tuple(REGRESSION_LOSSES),
         help="loss, with --regression only (default: squared_error)",
+    )
+    network.add_argument(
+        "--quantiles",
+        metavar="F",
+        type=types.fraction,
+        nargs="+",
+        help="quantiles that --loss quantile predicts, in ascending order (default: 0.1 0.5 0.9)",
     )
     network.add_argument(
         "--dtype",
@@ -271,6 +285,13 @@ def _add_training(training: Any) -> None:
         metavar="F",
         type=types.penalty,
         help="strength of the L2 penalty on the weights (default: 1e-4)",
+    )
+    training.add_argument(
+        "--max-grad-norm",
+        metavar="F",
+        type=types.positive,
+        help="largest norm of the gradient of a training step; a larger gradient is scaled to it "
+        "(default: no limit)",
     )
     training.add_argument(
         "--class-weight",
@@ -362,6 +383,13 @@ def check_options(arguments: argparse.Namespace) -> None:
         return
     if arguments.loss is not None and not arguments.regression:
         raise CommandError("--loss needs --regression")
+    if arguments.quantiles is not None and arguments.loss != "quantile":
+        raise CommandError("--quantiles needs --loss quantile")
+    if arguments.quantiles is not None:
+        try:
+            check.quantile_levels("--quantiles", arguments.quantiles)
+        except ValueError as error:
+            raise CommandError(str(error)) from error
     if arguments.class_weight is not None and arguments.regression:
         raise CommandError("--class-weight cannot be used with --regression")
 
@@ -401,6 +429,4 @@ def reconfigure(model: Estimator, arguments: argparse.Namespace) -> None:
 def _given(arguments: argparse.Namespace) -> dict[str, Any]:
     options = {name: getattr(arguments, option) for option, (name, _) in PARAMETERS.items()}
     given = {name: value for name, value in options.items() if value is not None}
-    if "hidden_layer_sizes" in given:
-        given["hidden_layer_sizes"] = tuple(given["hidden_layer_sizes"])
-    return given
+    return {name: tuple(x) if isinstance(x, list) else x for name, x in given.items()}

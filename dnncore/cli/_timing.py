@@ -58,7 +58,7 @@ class Speeds:
 
 def measure(network: Network, batch_size: int, seconds: float) -> Speeds:
     """Measure a network with one thread and with dnncore's default number; its weights change."""
-    threads = sorted({1, Trainer(network, batch_size=batch_size).n_threads})
+    threads = sorted({1, _trainer(network, batch_size).n_threads})
     tasks: dict[Any, Task] = {}
     for n in threads:
         tasks["gemm", n] = _gemm(network.dtype, n)
@@ -134,12 +134,21 @@ def _labels(network: Network, n: int) -> NDArray[Any]:
         return random.integers(n_outputs, size=n)
     if network.output == "logistic":
         return random.integers(2, size=(n, n_outputs)).astype(network.dtype)
+    if network.output == "exp":
+        return random.poisson(1.0, size=(n, n_outputs)).astype(network.dtype)
     return random.standard_normal((n, n_outputs)).astype(network.dtype)
+
+
+def _trainer(network: Network, batch_size: int, threads: int | None = None) -> Trainer:
+    levels = np.linspace(0.0, 1.0, network.layer_sizes[-1] + 2)[1:-1]  # used by quantiles only
+    return Trainer(
+        network, seed=0, batch_size=batch_size, n_threads=threads, quantiles=levels.tolist()
+    )
 
 
 def _training(network: Network, batch_size: int, threads: int) -> Task:
     """Seconds per step, averaged over an epoch."""
-    trainer = Trainer(network, seed=0, batch_size=batch_size, n_threads=threads)
+    trainer = _trainer(network, batch_size, threads)
     X = np.resize(_random_rows(network, batch_size), (batch_size, network.n_features))
     y = _labels(network, batch_size)
     trainer.run_epoch(X, y)

@@ -22,7 +22,8 @@ def add_parser(commands: Any) -> None:
         help="evaluate a model on rows with known targets",
         description="Evaluate a model on rows with known targets. For a classifier: accuracy, "
         "log-loss, precision, recall and F1 of every class, and the confusion matrix if there are "
-        "at most 12 classes. For a regressor: R2, RMSE and MAE. All files except NPZ are read in "
+        "at most 12 classes. For a regressor: R2, RMSE and MAE, or for quantiles the loss and the "
+        "share of targets up to each. All files except NPZ are read in "
         "blocks and may be larger than memory.",
     )
     parser.set_defaults(run=run)

@@ -96,7 +96,7 @@ def _estimator_facts(model: LoadedModel) -> dict[str, str]:
     if saved.loss_curve_:
         facts["loss"] = f"{saved.loss_curve_[-1]:.4f} in the last epoch"
     if saved.validation_scores_:
-        # Accuracy, R2, or the metric chosen with the parameter scoring.
+        # Accuracy, R2, D2, or the metric chosen with the parameter scoring.
         facts["validation"] = f"best score {max(saved.validation_scores_):.4f}"
     return facts
 

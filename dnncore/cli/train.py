@@ -272,7 +272,9 @@ def _has_one_label_per_row(model: Estimator) -> bool:
 
 
 def _score_name(model: Estimator) -> str:
-    return "accuracy" if _classifies(model) else "R2"
+    if _classifies(model):
+        return "accuracy"
+    return "D2" if loss_options_of(model)["loss"] == "quantile" else "R2"
 
 
 def _announce(title: str, data: Dataset, parts: Parts) -> None:
@@ -359,7 +361,7 @@ def _curve(model: Estimator) -> dict[str, Any]:
         "validation_loss": model.validation_losses_,
         "subtitle": "-".join(map(str, model.network_.layer_sizes)) + f", {model.solver}",
         "best_is_kept": bool(model.early_stopping),
-        "score_name": "accuracy" if _classifies(model) else "R²",
+        "score_name": _score_name(model).replace("2", "²"),
         "loss_name": "cross-entropy"
         if _classifies(model)
         else loss_options_of(model)["loss"].replace("_", " "),

@@ -45,7 +45,8 @@ def to_c(
     ``void NAME_predict(const real *x, int *label)``
         Multi-label classifier: 0 or 1 for each label.
     ``void NAME_predict(const real *x, real *y)``
-        Regressor, or any network with output 'identity': the predicted targets, in their units.
+        Regressor, or a network with an output for regression: the predictions, in the units of
+        the targets.
 
     Parameters
     ----------

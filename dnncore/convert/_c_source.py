@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from .._core.names import REGRESSION_OUTPUTS
 from .._version import __version__
 from . import _c_text as text
 from ._description import Description, plain_labels
@@ -31,6 +32,7 @@ class CSource:
         stack = self.write_forward(model)
         if model.output != "identity":
             self.activation(model.output)
+        if model.output not in REGRESSION_OUTPUTS:
             stack += model.n_outputs
         if model.classes is not None:
             self.write_labels(model.classes)

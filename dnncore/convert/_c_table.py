@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
+from .._core.names import REGRESSION_OUTPUTS
 from .._data.table_columns import BEYOND_CLIP, CLIP
 from . import _c_text as text
 from ._c_source import CSource
@@ -128,6 +129,7 @@ DEFINITIONS = {
         """
     ],
 }
+DEFINITIONS |= dict.fromkeys(REGRESSION_OUTPUTS, DEFINITIONS["identity"])
 
 
 class TableCSource(CSource):
@@ -168,7 +170,9 @@ class TableCSource(CSource):
     for (j = 0; j < MACRO_N_OUTPUTS; j++) out[j] = total[j] / (REAL){len(table.networks)};{units}
 }}"""
         )
-        outputs = 0 if table.output == "identity" else table.n_outputs * table.dtype.itemsize
+        outputs = (
+            0 if table.output in REGRESSION_OUTPUTS else table.n_outputs * table.dtype.itemsize
+        )
         return stack * self.dtype.itemsize + outputs
 
     def _write_encoding(self) -> list[str]:

@@ -14,6 +14,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from .._core.names import REGRESSION_OUTPUTS
+
 LINE = 96
 MAX_STRING = 4095  # bytes of a string literal that a C99 compiler must support
 
@@ -86,6 +88,7 @@ DECLARATIONS = {
         MACRO_API void NAME_predict(const REAL *x, REAL *y);
         """,
 }
+DECLARATIONS |= dict.fromkeys(REGRESSION_OUTPUTS, DECLARATIONS["identity"])
 
 DEFINITIONS = {
     "softmax": """
@@ -137,6 +140,20 @@ DEFINITIONS = {
             NAME_forward(x, y);
         }
         """,
+    "exp": """
+        MACRO_API void NAME_predict(const REAL *x, REAL *y)
+        {
+            NAME_forward(x, y);
+            NAME_exp(MACRO_N_OUTPUTS, y);
+        }
+        """,
+    "sorted": """
+        MACRO_API void NAME_predict(const REAL *x, REAL *y)
+        {
+            NAME_forward(x, y);
+            NAME_sorted(MACRO_N_OUTPUTS, y);
+        }
+        """,
 }
 
 AFFINE = """
@@ -152,7 +169,7 @@ AFFINE = """
     """
 
 RESCALE = """
-    /* Convert standardised predictions to the units of the targets. */
+    /* Convert standardised logits to the units of the targets. */
     static void NAME_rescale(REAL *z)
     {
         int j;
@@ -242,6 +259,30 @@ ACTIVATIONS = {
             }
             for (j = 0; j < n; j++) sum += z[j] = exp_F(z[j] - most);
             for (j = 0; j < n; j++) z[j] /= sum;
+        }
+        """,
+    "exp": """
+        /* exp(z), at most the largest finite number. */
+        static void NAME_exp(int n, REAL *z)
+        {
+            const REAL most = nextafter_F((REAL)HUGE_VAL, 0);
+            int j;
+            for (j = 0; j < n; j++) {
+                z[j] = exp_F(z[j]);
+                if (z[j] > most) z[j] = most;
+            }
+        }
+        """,
+    "sorted": """
+        /* Sort in ascending order. */
+        static void NAME_sorted(int n, REAL *z)
+        {
+            int i, j;
+            for (j = 1; j < n; j++) {
+                const REAL value = z[j];
+                for (i = j; i > 0 && z[i - 1] > value; i--) z[i] = z[i - 1];
+                z[i] = value;
+            }
         }
         """,
 }

@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from .._core.names import REGRESSION_OUTPUTS
 from .._estimators.interface import Estimator, learnt_of
 from ..network import Network
 from ..predictor import Predictor
@@ -28,7 +29,7 @@ class Layer:
 
 @dataclass(frozen=True)
 class Rescale:
-    """``z scale + mean`` per output, which converts to the units of the targets."""
+    """``z scale + mean`` per output, which converts logits to the units of the targets."""
 
     scale: NDArray[Any]
     mean: NDArray[Any]
@@ -46,11 +47,12 @@ class Description:
         Preprocessing steps before the first layer.
     layers : tuple of Layer
         The layers. The activation of the last one is 'identity'; its outputs are the logits.
-    output : {'softmax', 'logistic', 'identity'}
+    output : {'softmax', 'logistic', 'identity', 'exp', 'sorted'}
         Function applied to the logits: class probabilities, independent probabilities of the
-        labels (multi-label), or none (regression).
+        labels (multi-label), or those of regressions.
     rescale : Rescale or None
-        Step after the last layer, for a regressor with standardised targets.
+        Step between the last layer and the output function, for a regressor with standardised
+        targets.
     classes : array (n_outputs,) or None
         Labels of the outputs; None for regression.
     feature_names : tuple of str or None
@@ -158,7 +160,7 @@ def _of_network(
     rescale = None
     if target_mean is not None and target_scale is not None:
         rescale = Rescale(target_scale.astype(network.dtype), target_mean.astype(network.dtype))
-    if network.output == "identity":
+    if network.output in REGRESSION_OUTPUTS:
         classes = None
     elif classes is None:
         classes = np.arange(network.layer_sizes[-1])

@@ -31,8 +31,8 @@ def to_onnx(model: AnyModel, path: str | os.PathLike[str]) -> None:
     ``probabilities``
         Classifier: (n, n_outputs), as a tensor rather than a sequence of maps.
     ``variable``
-        Regressor, or any network with output 'identity': (n, n_outputs), in the units of the
-        targets.
+        Regressor, or a network with an output for regression: (n, n_outputs), in the units of
+        the targets.
 
     Parameters
     ----------

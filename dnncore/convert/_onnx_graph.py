@@ -49,10 +49,13 @@ class Graph:
             self._numbers.add(self.constant(name, np.array(value, dtype)))
         return name
 
-    def add(self, operator: str, *inputs: str, output: str = "", **attributes: Any) -> str:
-        """Append a node and return the name of its output."""
+    def add(
+        self, operator: str, *inputs: str, output: str = "", n_unused: int = 0, **attributes: Any
+    ) -> str:
+        """Append a node and return the name of its first output; others are not used."""
         output = output or f"{operator.lower()}_{len(self._nodes)}"
-        node = self._onnx.helper.make_node(operator, inputs, [output], output, **attributes)
+        outputs = [output, *(f"{output}_unused_{i}" for i in range(n_unused))]
+        node = self._onnx.helper.make_node(operator, inputs, outputs, output, **attributes)
         self._nodes.append(node)
         return output
 

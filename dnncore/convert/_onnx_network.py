@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 
+from .._core.names import REGRESSION_OUTPUTS
 from ._description import Description, plain_labels
 from ._onnx_activations import append_activation
 from ._onnx_graph import Graph
@@ -12,7 +15,7 @@ from ._onnx_graph import Graph
 def append_network(graph: Graph, description: Description) -> None:
     """Append a network from the input X to its outputs."""
     z = append_layers(graph, description, "X")
-    if description.output == "identity":
+    if description.output in REGRESSION_OUTPUTS:
         _append_numbers(graph, description, z)
     elif description.output == "logistic":
         _append_indicators(graph, description, z)
@@ -31,13 +34,28 @@ def append_layers(graph: Graph, description: Description, a: str) -> str:
     return a
 
 
+def append_output(graph: Graph, output: str, z: str, dtype: np.dtype[Any], n_outputs: int) -> str:
+    """Append an output function, and return the name of the outputs."""
+    if output == "softmax":
+        return graph.add("Softmax", z, axis=1)
+    if output == "logistic":
+        return graph.add("Sigmoid", z)
+    if output == "exp":
+        return graph.add(
+            "Min", graph.add("Exp", z), graph.number(float(np.finfo(dtype).max), dtype)
+        )
+    if output == "sorted":
+        count = graph.constant("n_outputs", np.array([n_outputs], np.int64))
+        return graph.add("TopK", z, count, axis=1, largest=0, n_unused=1)
+    return z
+
+
 def _append_numbers(graph: Graph, description: Description, z: str) -> None:
-    if description.rescale is None:
-        graph.add("Identity", z, output="variable")
-    else:
-        scaled = graph.add("Mul", z, graph.constant("target_scale", description.rescale.scale))
-        mean = graph.constant("target_mean", description.rescale.mean)
-        graph.add("Add", scaled, mean, output="variable")
+    if description.rescale is not None:
+        z = graph.add("Mul", z, graph.constant("target_scale", description.rescale.scale))
+        z = graph.add("Add", z, graph.constant("target_mean", description.rescale.mean))
+    z = append_output(graph, description.output, z, description.dtype, description.n_outputs)
+    graph.add("Identity", z, output="variable")
     graph.declare_output("variable", description.dtype, description.n_outputs)
 
 

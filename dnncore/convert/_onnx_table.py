@@ -2,29 +2,24 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 import numpy as np
 from numpy.typing import NDArray
 
+from .._core.names import REGRESSION_OUTPUTS
 from .._data.table_columns import BEYOND_CLIP, CLIP
 from ._description import plain_labels
 from ._onnx_graph import Graph
-from ._onnx_network import append_layers
+from ._onnx_network import append_layers, append_output
 from ._table_description import TableDescription
 
 INT64 = np.dtype(np.int64)
-OUTPUTS: dict[str, tuple[str, dict[str, Any]]] = {
-    "softmax": ("Softmax", {"axis": 1}),
-    "logistic": ("Sigmoid", {}),
-}
 
 
 def append_table(graph: Graph, table: TableDescription) -> None:
     """Append a model of tables from the input X to its outputs."""
     mean = _append_mean(graph, table, _append_encoding(graph, table))
     double = graph.type_code(table.dtype)
-    if table.output == "identity":
+    if table.output in REGRESSION_OUTPUTS:
         _append_numbers(graph, table, graph.add("Cast", mean, to=double))
         return
     graph.add("Cast", mean, output="probabilities", to=double)
@@ -45,9 +40,7 @@ def _append_mean(graph: Graph, table: TableDescription, inputs: str) -> str:
     total = ""
     for network in table.networks:
         z = append_layers(graph, network, inputs)
-        if table.output in OUTPUTS:
-            operator, attributes = OUTPUTS[table.output]
-            z = graph.add(operator, z, **attributes)
+        z = append_output(graph, table.output, z, network.dtype, table.n_outputs)
         total = graph.add("Add", total, z) if total else z
     count = np.full((), len(table.networks), table.networks[0].dtype)
     return graph.add("Div", total, graph.constant("n_networks", count))

@@ -47,14 +47,9 @@ def classifier_from_sklearn(kind: type[Kind], model: Any, class_prior: ArrayLike
 def regressor_from_sklearn(kind: type[Kind], model: Any) -> Kind:
     """See DNNRegressor.from_sklearn; `kind` is that class or a subclass."""
     scaler, mlp, names = _parts(model, MLPRegressor)
-    if mlp.out_activation_ != "identity":
-        raise ValueError(
-            "model must have been fitted with loss='squared_error', "
-            f"got the output activation {mlp.out_activation_!r}"
-        )
-    n = mlp.n_outputs_
-    learnt = LearntNumbers(1 if n == 1 else 2, np.zeros(n), np.ones(n))
-    network = _network(mlp, mlp.coefs_, mlp.intercepts_, "identity")
+    n, output = mlp.n_outputs_, mlp.out_activation_
+    learnt = LearntNumbers(1 if n == 1 else 2, np.zeros(n), np.ones(n), output)
+    network = _network(mlp, mlp.coefs_, mlp.intercepts_, output)
     # As in scikit-learn, refitting does not standardise the targets.
     return _assemble(kind, mlp, scaler, names, network, {"norm_target": False}, learnt)
 

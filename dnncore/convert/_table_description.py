@@ -9,6 +9,7 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
+from .._core.names import REGRESSION_OUTPUTS
 from .._data.table_columns import CategoryColumn
 from .._data.table_encoding import TableEncoding
 from .._estimators.interface import TabularModel
@@ -169,5 +170,5 @@ def describe_table(model: object) -> TableDescription | None:
         model.encoding,
         tuple(describe(predictor) for predictor in model.predictors),
         units,
-        None if model.output == "identity" else model.classes_,
+        None if model.output in REGRESSION_OUTPUTS else model.classes_,
     )

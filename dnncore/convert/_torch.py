@@ -32,6 +32,7 @@ MODULES = {
 }
 FUNCTIONS = {module: name for name, module in MODULES.items() if name != "identity"}
 FUNCTIONS["Softmax"] = "softmax"
+OWN_FUNCTIONS = {"Exp": "exp", "Sort": "sorted"}  # modules of dnncore
 NO_EFFECT = ("Identity", "Dropout", "Flatten")  # when rows are scored
 
 
@@ -42,19 +43,20 @@ def to_torch(model: Model, *, logits: bool = False) -> torch.nn.Sequential:
     ----------
     model : Network, fitted DNNClassifier or DNNRegressor, or Predictor
     logits : bool
-        Whether to omit the final Softmax or Sigmoid, as ``torch.nn.CrossEntropyLoss`` and
-        ``torch.nn.BCEWithLogitsLoss`` require.
+        Whether to omit the output function, as ``torch.nn.CrossEntropyLoss``,
+        ``torch.nn.BCEWithLogitsLoss`` and ``torch.nn.PoissonNLLLoss`` require.
 
     Returns
     -------
     torch.nn.Sequential
         ``Norm`` (input standardisation), ``Missing`` (missing values) and ``Embedding``
         (:class:`dnncore.PiecewiseLinear`), if the model has them;
-        ``Linear`` and an activation for each hidden layer; ``Linear``; finally ``Softmax``,
-        ``Sigmoid`` or, for standardised targets, ``Rescale``. The parameters are trainable
-        copies, of the model's dtype. ``Norm``, ``Missing``, ``Embedding`` and ``Rescale`` are
-        modules of dnncore, which must be installed to unpickle the whole module; their arrays are
-        part of the ``state_dict``, and only those that an embedding learns are trained.
+        ``Linear`` and an activation for each hidden layer; ``Linear``; for standardised targets
+        ``Rescale``; finally the output function: ``Softmax``, ``Sigmoid``, ``Exp``, ``Sort`` or
+        none. The parameters are trainable copies, of the model's dtype. ``Norm``, ``Missing``,
+        ``Embedding``, ``Rescale``, ``Exp`` and ``Sort`` are modules of dnncore, which must be
+        installed to unpickle the whole module; their arrays are part of the ``state_dict``, and
+        only those that an embedding learns are trained.
 
     Raises
     ------
@@ -70,7 +72,7 @@ def to_torch(model: Model, *, logits: bool = False) -> torch.nn.Sequential:
     The module does not contain the labels: output i corresponds to ``classes_[i]``.
     """
     torch = _require_torch("to_torch")
-    from ._torch_modules import Rescale
+    from ._torch_modules import Exp, Rescale, Sort
 
     description = describe(model)
     modules = [step.to_torch() for step in description.steps]
@@ -84,10 +86,15 @@ def to_torch(model: Model, *, logits: bool = False) -> torch.nn.Sequential:
             modules.append(getattr(torch.nn, MODULES[layer.activation])())
     if description.rescale is not None:
         modules.append(Rescale(description.rescale.scale, description.rescale.mean))
-    elif not logits and description.output == "softmax":
-        modules.append(torch.nn.Softmax(dim=-1))
-    elif not logits and description.output == "logistic":
-        modules.append(torch.nn.Sigmoid())
+    if not logits and description.output != "identity":
+        softmax = torch.nn.Softmax(dim=-1)
+        functions = {
+            "softmax": softmax,
+            "logistic": torch.nn.Sigmoid(),
+            "exp": Exp(),
+            "sorted": Sort(),
+        }
+        modules.append(functions[description.output])
     return torch.nn.Sequential(*modules)  # type: ignore[no-any-return, unused-ignore]
 
 
@@ -102,9 +109,9 @@ def from_torch(sequential: torch.nn.Sequential, *, output: str | None = None) ->
         approximation), ``Mish`` or none. The last one may be followed by
         ``Softmax`` over the columns or ``Sigmoid``. ``Identity``, ``Dropout`` and ``Flatten`` are
         omitted, because they have no effect when a row is scored. ``Norm``, ``Missing``,
-        ``Embedding`` and ``Rescale`` of :func:`to_torch` are supported; ``Rescale`` is folded into
-        the last layer. Sequential modules may be nested.
-    output : {'softmax', 'logistic', 'identity'}, optional
+        ``Embedding``, ``Rescale``, ``Exp`` and ``Sort`` of :func:`to_torch` are supported;
+        ``Rescale`` is folded into the last layer. Sequential modules may be nested.
+    output : {'softmax', 'logistic', 'identity', 'exp', 'sorted'}, optional
         Function applied to the outputs of the last ``Linear``. Default: that of the module, which
         is 'identity' if it returns logits. Pass 'softmax' for a module that was trained with
         ``CrossEntropyLoss``, 'logistic' for one trained with ``BCEWithLogitsLoss``.
@@ -145,11 +152,12 @@ def _require_torch(function: str) -> Any:
 
 
 def _known_kinds(torch: Any) -> dict[type, str]:
-    from ._torch_modules import Embedding, Missing, Norm, Rescale
+    from . import _torch_modules as own
 
     names = ("Linear", *FUNCTIONS, *NO_EFFECT)
-    own = {Norm: "Norm", Missing: "Missing", Embedding: "Embedding", Rescale: "Rescale"}
-    return {getattr(torch.nn, name): name for name in names} | own
+    known = {getattr(torch.nn, name): name for name in names}
+    own_names = ("Norm", "Missing", "Embedding", "Rescale", *OWN_FUNCTIONS)
+    return known | {getattr(own, name): name for name in own_names}
 
 
 def _flat(sequential: Any, torch: Any, prefix: str = "") -> Iterator[tuple[str, Any]]:
@@ -192,7 +200,7 @@ def _read(modules: Iterator[tuple[str, Any]], known: dict[type, str]) -> _Stack:
             )
         if kind in NO_EFFECT:
             continue
-        if stack.rescale is not None:
+        if stack.rescale is not None and kind not in OWN_FUNCTIONS:
             raise ValueError(f"{where} must not follow Rescale")
         if kind in ("Missing", "Norm") and stack.embedding is not None:
             raise ValueError(f"{where} must not follow Embedding")
@@ -224,7 +232,8 @@ def _read(modules: Iterator[tuple[str, Any]], known: dict[type, str]) -> _Stack:
                 raise ValueError(
                     f"{where} must have approximate='none', got {module.approximate!r}"
                 )
-            stack.layers[-1].function, stack.layers[-1].where = FUNCTIONS[kind], where
+            function = (FUNCTIONS | OWN_FUNCTIONS)[kind]
+            stack.layers[-1].function, stack.layers[-1].where = function, where
     if not stack.layers:
         raise ValueError("sequential must contain a Linear, got none")
     return stack
@@ -255,7 +264,7 @@ def _activation_of(stack: _Stack) -> str:
     """Return the activation of the hidden layers, which must be the same for all."""
     hidden = stack.layers[:-1]
     for layer in hidden:
-        if layer.function == "softmax":
+        if layer.function in ("softmax", *OWN_FUNCTIONS.values()):
             raise ValueError(f"{layer.where} must be the last module")
         if layer.function != hidden[0].function:
             raise ValueError(

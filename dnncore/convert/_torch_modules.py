@@ -59,7 +59,7 @@ class Missing(torch.nn.Module):  # type: ignore[misc, unused-ignore]
 
 
 class Rescale(torch.nn.Module):  # type: ignore[misc, unused-ignore]
-    """``z scale + mean`` per output, in the units of the targets; both are buffers.
+    """``z scale + mean`` per output: logits in the units of the targets; both are buffers.
 
     Parameters
     ----------
@@ -79,6 +79,20 @@ class Rescale(torch.nn.Module):  # type: ignore[misc, unused-ignore]
 
     def extra_repr(self) -> str:
         return f"n_outputs={self.mean.numel()}"
+
+
+class Exp(torch.nn.Module):  # type: ignore[misc, unused-ignore]
+    """``exp(z)``, at most the largest finite number."""
+
+    def forward(self, z: Any) -> Any:
+        return torch.exp(z).clamp(max=torch.finfo(z.dtype).max)
+
+
+class Sort(torch.nn.Module):  # type: ignore[misc, unused-ignore]
+    """The elements of every row in ascending order."""
+
+    def forward(self, z: Any) -> Any:
+        return torch.sort(z, dim=-1).values
 
 
 class Embedding(torch.nn.Module):  # type: ignore[misc, unused-ignore]

@@ -19,8 +19,11 @@ LOSS_NAMES = {
     "binary_cross_entropy": "binary cross-entropy",
     "squared_error": "squared error",
     "huber": "Huber",
+    "absolute_error": "absolute error",
+    "poisson": "Poisson deviance",
+    "quantile": "quantile loss",
 }
-ACCURACY, R2, SCORE = "accuracy", "R²", "score"
+ACCURACY, R2, D2, SCORE = "accuracy", "R²", "D²", "score"
 
 
 class TrainingCurveDisplay:
@@ -310,7 +313,9 @@ def _score_name(model: Any) -> str:
         return str(first)
     if not hasattr(model, "network_"):
         return SCORE  # a trainer computes a user-defined score
-    return ACCURACY if hasattr(model, "classes_") else R2
+    if hasattr(model, "classes_"):
+        return ACCURACY
+    return D2 if model.network_.output == "sorted" else R2
 
 
 def _loss_name(model: Any) -> str | None:

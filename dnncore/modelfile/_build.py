@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 
 from .._core.checks import INT_MAX
 from .._core.moments import Moments
+from .._core.names import REGRESSION_OUTPUTS
 from .._core.piecewise_linear import PiecewiseLinear
 from .._data.table_rows import TableRows
 from .._estimators.interface import (
@@ -19,6 +20,7 @@ from .._estimators.interface import (
     TabularModel,
     adopt_trainer,
     check_params,
+    loss_options_of,
     restore,
     restore_tabular,
     restored_history,
@@ -160,14 +162,17 @@ def _learnt(metadata: Metadata, tensors: Tensors) -> Learnt:
 
 
 def _regressor(metadata: Metadata, tensors: Tensors) -> LearntNumbers:
-    return LearntNumbers(_ndim(metadata), tensors["target.mean"], tensors["target.scale"])
+    output = metadata["output"]
+    require(
+        output in REGRESSION_OUTPUTS,
+        f"output of a {REGRESSOR} must be one of {REGRESSION_OUTPUTS}, got {output!r:.80}",
+    )
+    return LearntNumbers(_ndim(metadata), tensors["target.mean"], tensors["target.scale"], output)
 
 
 def _ndim(metadata: Metadata) -> int:
     """Return the number of dimensions of the targets of a regressor."""
-    kind, ndim, n_outputs = (metadata[key] for key in ("kind", "target_ndim", "layer_sizes"))
-    n_outputs = n_outputs[-1]
-    require(metadata["output"] == "identity", f"output of a {kind} must be 'identity'")
+    ndim, n_outputs = metadata["target_ndim"], metadata["layer_sizes"][-1]
     require(
         type(ndim) is int and ndim == (1 if n_outputs == 1 else 2),
         f"target_ndim must match the number of outputs, {n_outputs}, got {ndim!r:.80}",
@@ -212,7 +217,10 @@ def _estimator(network: Network, metadata: Metadata, tensors: Tensors) -> Estima
     )
     if "solver" in metadata:
         vectors = [tensors[f"solver.state.{i}"] for i in range(metadata["solver"]["n_vectors"])]
-        adopt_trainer(model, _solver.build(network, model.history_, metadata["solver"], vectors))
+        trainer = _solver.build(
+            network, model.history_, metadata["solver"], vectors, loss_options_of(model)
+        )
+        adopt_trainer(model, trainer)
     return model
 
 
@@ -264,6 +272,7 @@ def _learnt_table(metadata: Metadata, tensors: Tensors) -> LearntTable:
         require(metadata["output"] == "softmax", "output of a TabularClassifier must be 'softmax'")
         classes = _classes.build(metadata["classes"], metadata["layer_sizes"][-1], ordered=True)
         return LearntTableLabels(classes, _prior(tensors), float(tensors["temperature"][0]))
+    require(metadata["output"] == "identity", "output of a TabularRegressor must be 'identity'")
     low, high = tensors["target.low"], tensors["target.high"]
     require((low <= high).all(), "target.low must not be higher than target.high")
     return LearntTableNumbers(

@@ -70,8 +70,12 @@ def build(
     history: History,
     description: dict[str, Any],
     vectors: Sequence[NDArray[Any]],
+    loss_options: dict[str, Any],
 ) -> Trainer:
-    """Return a trainer of the network in the described state, which continues the history."""
+    """Return a trainer of the network in the described state, which continues the history.
+
+    `loss_options` are the arguments of the trainer that select the loss.
+    """
     from ..training import Trainer
 
     _restore_history(history, description)
@@ -84,7 +88,7 @@ def build(
     }
     try:
         solver = solver_type(**settings)
-        trainer = Trainer(network, solver, seed=0)
+        trainer = Trainer(network, solver, seed=0, **loss_options)
         trainer.load_state_dict(state | {"solver": solver})
     except (TypeError, ValueError) as error:
         raise ModelFileError(f"solver: {error}") from error

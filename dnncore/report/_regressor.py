@@ -35,7 +35,7 @@ class RegressorReport:
     Attributes
     ----------
     truth, predicted, error : array (n, n_outputs)
-        Targets, predictions, and predictions minus targets.
+        Targets, predictions, and predictions minus targets. All quantiles have the same target.
     """
 
     def __init__(self, model: Any, rows: Rows, y: Any, n_cases: int) -> None:
@@ -43,15 +43,23 @@ class RegressorReport:
         check_consistent_length(rows.X, truth)
         self.rows, self.n_cases = rows, n_cases
         self.truth: NDArray[np.float64] = truth.reshape(rows.n, -1)
-        self.n_outputs = len(learnt_of(model).mean)
-        if self.truth.shape[1] != self.n_outputs:
-            raise ValueError(f"y must have {self.n_outputs} outputs, got shape {np.shape(y)}")
+        learnt = learnt_of(model)
+        self.n_outputs = len(learnt.mean)
+        self.levels = model.quantiles if learnt.output == "sorted" else None
+        n_targets = self.n_outputs if self.levels is None else 1
+        if self.truth.shape[1] != n_targets:
+            raise ValueError(f"y must have {n_targets} outputs, got shape {np.shape(y)}")
+        self.truth = np.repeat(self.truth, self.n_outputs // n_targets, axis=1)
         predicted = np.asarray(model.predict(rows.given), np.float64)
         self.predicted: NDArray[np.float64] = predicted.reshape(rows.n, -1)
         self.error = self.predicted - self.truth
         self.names = [f"y[{i}]" for i in range(self.n_outputs)] if self.n_outputs > 1 else ["y"]
+        if self.levels is not None:
+            self.names = [f"quantile {level:g}" for level in self.levels]
 
     def _scores(self, output: int) -> dict[str, float]:
+        if self.levels is not None:
+            return self._quantile_scores(output, self.levels[output])
         error, truth, weight = self.error[:, output], self.truth[:, output], self.rows.weights
         deviation = truth - self.rows.mean(truth)
         total = self.rows.mean(deviation**2)
@@ -65,12 +73,21 @@ class RegressorReport:
             "Bias": self.rows.mean(error),
         }
 
+    def _quantile_scores(self, output: int, level: float) -> dict[str, float]:
+        error = self.error[:, output]
+        return {
+            "Quantile loss": self.rows.mean(np.maximum((1 - level) * error, -level * error)),
+            "Targets up to it": self.rows.mean((error >= 0).astype(np.float64)),
+        }
+
     def figures(self) -> dict[str, object]:
         """Return the main metrics."""
         scores = [self._scores(output) for output in range(self.n_outputs)]
         if len(scores) == 1:
             return {name: number(value) for name, value in scores[0].items()}
-        return {"Mean R²": fixed(float(np.mean([each["R²"] for each in scores])))}
+        main = next(iter(scores[0]))
+        mean = float(np.mean([each[main] for each in scores]))
+        return {f"Mean {main if main == 'R²' else main.lower()}": fixed(mean)}
 
     def target_counts(self) -> None:
         return None

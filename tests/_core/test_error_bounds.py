@@ -159,6 +159,46 @@ def exact_huber_error(z, Y):
     return np.abs(inside) * (np.abs(z - Y) - np.abs(inside) / 2), inside
 
 
+def exact_absolute_error(z, Y):
+    return np.abs(z - Y), np.sign(z - Y)
+
+
+@each_dtype
+@each_width
+def test_poisson_deviance(dtype, cols):
+    rng = np.random.default_rng(6)
+    z, eps = logits(cols, dtype), np.finfo(dtype).eps
+    z = np.minimum(z, dtype(80))
+    Y = (rng.poisson(3, z.shape) * rng.random(z.shape)).astype(dtype)
+    wide_z, wide_Y = wide(z, Y)
+    m, log_Y = np.exp(wide_z), np.log(np.where(Y > 0, wide_Y, 1))
+    exact, terms = (
+        wide_Y * (log_Y - wide_z) - wide_Y + m,
+        m + wide_Y * (1 + np.abs(log_Y) + np.abs(wide_z)),
+    )
+    found = [kernels.poisson_deviance(z[[r]], Y[[r]]) for r in range(len(z))]
+    loss, dz = np.array([loss for loss, _ in found]), np.concatenate([dz for _, dz in found])
+    in_sum = (cols / 16 + 5) * np.finfo(np.float64).eps
+    assert_within(loss, exact.sum(axis=1), (2 * eps + in_sum) * terms.sum(axis=1))
+    assert_within(dz, m - wide_Y, 2 * eps * (m + wide_Y))
+
+
+@each_dtype
+@each_width
+def test_quantile_error(dtype, cols):
+    rng = np.random.default_rng(7)
+    z, eps = logits(cols, dtype), np.finfo(dtype).eps
+    Y, levels = rng.random(z.shape).astype(dtype), np.sort(rng.random(cols))
+    (q,), (wide_z, wide_Y) = wide(levels.astype(dtype)), wide(z, Y)
+    d = np.where(wide_z > wide_Y, 1 - q, -q)
+    exact = (d * (wide_z - wide_Y)).sum(axis=1)
+    found = [kernels.quantile_error(z[[r]], Y[[r]], levels) for r in range(len(z))]
+    loss, dz = np.array([loss for loss, _ in found]), np.concatenate([dz for _, dz in found])
+    in_sum = (cols / 16 + 5) * np.finfo(np.float64).eps
+    assert_within(loss, exact, (eps + in_sum) * exact)
+    assert_within_ulp(dz, d, 2)
+
+
 @each_dtype
 @each_width
 @pytest.mark.parametrize(
@@ -167,6 +207,7 @@ def exact_huber_error(z, Y):
         ("sigmoid_cross_entropy", exact_binary_cross_entropy, 4, 4),
         ("squared_error", exact_squared_error, 1, None),
         ("huber_error", exact_huber_error, 1, None),
+        ("absolute_error", exact_absolute_error, 1, None),
     ],
 )
 def test_losses_of_outputs(name, exact_of, loss_eps, dz_eps, dtype, cols):

@@ -69,7 +69,8 @@ def test_encoded_targets(classifier, regressor):
     found = interface.encoded_targets(regressor, "y", NUMBERS, np.dtype(np.float32))
     assert found.dtype == np.float32 and found.shape == (60, 1)
     assert found.mean() == pytest.approx(0, abs=1e-6)
-    assert interface.loss_options_of(regressor) == {"loss": "huber", "huber_delta": 1.0}
+    expected = {"loss": "huber", "huber_delta": 1.0, "quantiles": (0.1, 0.5, 0.9)}
+    assert interface.loss_options_of(regressor) == expected
     assert interface.loss_options_of(classifier) == {}
 
 

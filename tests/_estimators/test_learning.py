@@ -184,7 +184,9 @@ def test_large_weights_give_no_warning():
     model.fit(X, TARGET, np.full(600, 1e306)).partial_fit(X, TARGET, np.full(600, 1e306))
 
 
-@pytest.mark.parametrize("y", [np.eye(3, dtype=int)[LABEL], np.eye(3)[LABEL] / 2 + 1 / 6, LABEL])
+@pytest.mark.parametrize(
+    "y", [np.eye(3, dtype=int)[LABEL], np.eye(3)[LABEL] / 2 + 1 / 6, LABEL.tolist()]
+)
 def test_fit_determines_the_kind_of_labels_once(monkeypatch, y):
     asked = []
 

@@ -86,7 +86,10 @@ def test_bad_parameters(iris, make, parameters, error, words):
         (DNNClassifier, {"class_weight": {7: 1.0}}, r"\[0, 1, 2\], are not in class_weight"),
         (DNNClassifier, {"label_smoothing": 1.0}, "label_smoothing must lie in"),
         (DNNRegressor, {"huber_delta": 0.0}, "huber_delta must lie in"),
-        (DNNRegressor, {"loss": "poisson"}, "loss must be one of"),
+        (DNNRegressor, {"loss": "gamma"}, "loss must be one of"),
+        (DNNRegressor, {"quantiles": (0.5, 0.1)}, "quantiles must be at least 1 number, in asc"),
+        (DNNRegressor, {"quantiles": ()}, "quantiles must be at least 1 number"),
+        (DNNRegressor, {"quantiles": (0.5, 1.0)}, "quantiles must lie in"),
         (DNNRegressor, {"loss": None}, "loss must be one of"),
     ],
 )

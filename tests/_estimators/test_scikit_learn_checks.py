@@ -27,6 +27,9 @@ ESTIMATORS = [
     DNNClassifier((5,), missing_values="mean", learning_rate_init=0.05),
     DNNRegressor(),
     DNNRegressor("huber"),
+    DNNRegressor("absolute_error"),
+    DNNRegressor("poisson"),
+    DNNRegressor("quantile", quantiles=(0.5,)),
     DNNRegressor(
         hidden_layer_sizes=(5, 4), solver="sgd", learning_rate="adaptive", learning_rate_init=0.1
     ),

@@ -97,7 +97,8 @@ def test_the_public_members_of_a_trainer():
     assert members == {
         "alpha", "batch_size", "configure", "dropout", "engine", "fit", "fit_blocks", "history",
         "huber_delta", "layer_factors", "learning_rate", "load_state_dict", "loss", "n_threads",
-        "network", "restore", "run_epoch", "shuffle", "snapshot", "solver", "state_dict",
+        "network", "quantiles", "restore", "run_epoch", "shuffle", "snapshot", "solver",
+        "state_dict",
     }  # fmt: skip
 
 

@@ -12,7 +12,8 @@ from dnncore._core import csrc
 from dnncore.training import LBFGS, SGD, Adam, AdamW, Trainer
 
 SIZES = (7, 17, 9, 3)
-OUTPUTS = ("softmax", "logistic", "identity")
+OUTPUTS = ("softmax", "logistic", "identity", "exp", "sorted")
+QUANTILES = (0.1, 0.5, 0.9)  # used by the output "sorted" only
 
 
 def network(dtype=np.float32, output="softmax", *, norm=False, **options):
@@ -45,7 +46,9 @@ def assert_equal_states(trainer, other):
 def test_a_step_is_a_mini_batch_of_an_epoch(dtype, output, weighted, norm):
     X, y = rows(50, dtype, output)
     weight = np.random.default_rng(1).random(50).astype(dtype) if weighted else None
-    options = {"batch_size": 10, "shuffle": False, "seed": 0, "dropout": 0.2}
+    options = {
+        "batch_size": 10, "shuffle": False, "seed": 0, "dropout": 0.2, "quantiles": QUANTILES
+    }  # fmt: skip
     epochs = Trainer(network(dtype, output, norm=norm), AdamW(0.01), **options)
     steps = Trainer(network(dtype, output, norm=norm), AdamW(0.01), **options)
     for _ in range(3):
@@ -62,7 +65,9 @@ def test_a_step_is_a_mini_batch_of_an_epoch(dtype, output, weighted, norm):
 def test_every_layout_gives_the_same_bits(output):
     X, y = rows(12, np.float32, output)
     weight = np.linspace(0, 1, 12, dtype=np.float32)
-    fast, slow = (Trainer(network(norm=True, output=output), seed=0) for _ in range(2))
+    fast, slow = (
+        Trainer(network(norm=True, output=output), seed=0, quantiles=QUANTILES) for _ in range(2)
+    )
     for _ in range(3):
         assert fast.step(X, y, weight) == slow.step(np.asfortranarray(X), y.copy("F"), list(weight))
         assert fast.learn_one(X[0], y[0]) == slow.step(X[:1][:, ::1], y[:1])
@@ -105,14 +110,15 @@ def test_learn_one_takes_a_number_of_any_kind(target):
 
 
 @pytest.mark.parametrize("dtype", [np.float32, np.float64])
-@pytest.mark.parametrize("output", OUTPUTS)
+@pytest.mark.parametrize("output", OUTPUTS[:-1])
 @pytest.mark.parametrize("n", [1, 5, 33])
 @pytest.mark.parametrize("alpha", [0.0, 0.1])
 def test_the_passes_with_the_gradient_of_the_loss_are_a_step(dtype, output, n, alpha):
     X, y = rows(n, dtype, output)
-    options = {"alpha": alpha, "dropout": 0.3, "seed": 0}
-    a = Trainer(network(dtype, output, norm=True, activation="silu"), SGD(0.01), **options)
-    b = Trainer(network(dtype, output, norm=True, activation="silu"), SGD(0.01), **options)
+    rate = 1e-5 if output == "exp" else 0.01  # some means are large
+    options = {"alpha": alpha, "dropout": 0.3, "seed": 0, "quantiles": QUANTILES}
+    a = Trainer(network(dtype, output, norm=True, activation="silu"), SGD(rate), **options)
+    b = Trainer(network(dtype, output, norm=True, activation="silu"), SGD(rate), **options)
     L = np.eye(3, dtype=dtype)[y] if output == "softmax" else y
     for _ in range(3):
         a.step(X, y)
@@ -127,16 +133,28 @@ def test_the_passes_with_the_gradient_of_the_loss_are_a_step(dtype, output, n, a
 def test_the_gradient_of_the_outputs_goes_through_the_output_function(output):
     X, _ = rows(5, np.float64, output)
     d = np.random.default_rng(2).normal(size=(5, 3))
-    a, b = (Trainer(network(np.float64, output), SGD(0.1)) for _ in range(2))
+    a, b = (Trainer(network(np.float64, output), SGD(0.1), quantiles=QUANTILES) for _ in range(2))
+    z = a.network.decision_function(X)
     outputs = a.forward(X)
     a.backward(d)
     dz = {
         "softmax": lambda: kernels.softmax_backward(d, outputs),
         "logistic": lambda: kernels.sigmoid_backward(d, outputs),
         "identity": lambda: d,
+        "exp": lambda: d * outputs,
+        "sorted": lambda: kernels.sort_rows_backward(d, z),
     }[output]()
     b.forward(X)
     b.backward(d_logits=dz)
+    assert_equal_states(a, b)
+
+
+def test_quantiles_share_the_target_of_a_row():
+    X, y = rows(5, np.float64, "sorted")
+    a, b = (Trainer(network(np.float64, "sorted"), quantiles=QUANTILES) for _ in range(2))
+    for x, target in zip(X, y[:, 0], strict=True):
+        assert a.learn_one(x, float(target)) == b.step(x[None], np.full((1, 3), target))
+    assert a.step(X, y[:, 0]) == b.step(X, np.repeat(y[:, :1], 3, axis=1))
     assert_equal_states(a, b)
 
 

@@ -6,6 +6,7 @@ import re
 import pytest
 
 from dnncore import Network
+from dnncore._core.names import OUTPUTS
 from dnncore.cli._timing import _flop_per_row, measure
 
 
@@ -36,7 +37,7 @@ def test_a_network_that_occupies_two_threads(monkeypatch):
     assert _flop_per_row(network) == 6 * 300 * 410 - 2 * 400 * 300
 
 
-@pytest.mark.parametrize("output", ["softmax", "logistic", "identity"])
+@pytest.mark.parametrize("output", OUTPUTS)
 def test_the_shape_of_a_model(dnncore_command, output):
     Network((6, 5, 3), output=output, activation="tanh").save("model")
     status, out, err = dnncore_command("bench", "model", "--seconds", 0.05)

@@ -72,6 +72,65 @@ def test_a_regressor(dnncore_command):
     assert re.fullmatch(r"R2 0\.\d{4}, RMSE 0\.\d+, MAE 0\.\d+ \(150 rows\)\n", out)
 
 
+def test_quantiles(dnncore_command):
+    write_csv("data.csv", ["a", "b", "c", "y"], IRIS.data.tolist())
+    status, out, err = dnncore_command(
+        "train", "data.csv", "--target", "y", "--regression", "--loss", "quantile",
+        "--quantiles", 0.2, 0.8, "--no-plot", "--epochs", 30,
+    )  # fmt: skip
+    assert status == 0
+    assert re.search(r"^epoch 30/30  loss \d\.\d{4}  validation D2 -?\d\.\d{4}$", err, re.M)
+    assert "Held-out quantile loss 0." in out
+    model = dnncore.load("model.safetensors")
+    assert model.quantiles == (0.2, 0.8)
+    status, out, _ = dnncore_command(
+        "evaluate", "model.safetensors", "data.csv", "--json", "--report", "report.html"
+    )
+    del model.feature_names_in_
+    predicted = model.predict(IRIS.data[:, :3].astype(np.float32))
+    losses = [
+        metrics.mean_pinball_loss(IRIS.data[:, 3], column, alpha=level)
+        for column, level in zip(predicted.T, model.quantiles, strict=True)
+    ]
+    figures = json.loads(out)
+    assert figures["quantile_loss"] == pytest.approx(np.mean(losses))
+    shares = (IRIS.data[:, 3:] <= predicted).mean(axis=0)
+    assert figures["coverage"] == [
+        {"quantile": 0.2, "share": shares[0]}, {"quantile": 0.8, "share": shares[1]},
+    ]  # fmt: skip
+    _, out, _ = dnncore_command("evaluate", "model.safetensors", "data.csv")
+    assert out.startswith("Quantile loss 0.")
+    status, out, _ = dnncore_command("predict", "model.safetensors", "data.csv")
+    assert (status, out.splitlines()[0]) == (0, "prediction_0,prediction_1")
+    rows = np.array([line.split(",") for line in out.splitlines()[1:]], float)
+    np.testing.assert_allclose(rows, predicted, rtol=1e-6)
+    assert (
+        dnncore_command("train", "data.csv", "--resume", "model.safetensors", "--epochs", 1)[0] == 0
+    )
+    model.network_.save("network")
+    status, _, err = dnncore_command("evaluate", "network", "data.csv", "--target", "y")
+    assert status != 0
+    assert "the evaluation of quantiles needs an estimator, got a Network" in err
+
+
+def test_counts(dnncore_command):
+    rows = np.c_[IRIS.data[:, :3], np.floor(10 * IRIS.data[:, 3])]
+    write_csv("data.csv", ["a", "b", "c", "y"], rows.tolist())
+    train = ("train", "data.csv", "--target", "y", "--regression", "--loss", "poisson", *QUICK)
+    assert dnncore_command(*train)[0] == 0
+    model = dnncore.load("model.safetensors")
+    del model.feature_names_in_
+    _, out, _ = dnncore_command("evaluate", "model.safetensors", "data.csv", "--json")
+    predicted = model.predict(rows[:, :3].astype(np.float32))
+    assert json.loads(out)["r2"] == pytest.approx(metrics.r2_score(rows[:, 3], predicted), rel=1e-5)
+    rows[5, 3] = -1
+    write_csv("data.csv", ["a", "b", "c", "y"], rows.tolist())
+    status, _, err = dnncore_command(*train)
+    assert status != 0
+    assert "must not be negative with loss='poisson', got -1.0" in err
+    assert "Traceback" not in err
+
+
 def test_regression_takes_numbers_of_any_kind(dnncore_command):
     np.savez("data.npz", X=IRIS.data, y=IRIS.data[:, :2])
     assert dnncore_command("train", "data.npz", "--regression", *QUICK)[0] == 0

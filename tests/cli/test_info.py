@@ -99,9 +99,10 @@ def test_help(dnncore_command):
         "train": "DATA --target --regression --model --members --categorical --ignore "
         "--missing --output --solver-state --no-solver-state --plot --no-plot --report --test-size "
         "--validation-fraction --seed --memory --blocks --hidden --activation --dropout --loss "
+        "--quantiles "
         "--dtype --resume --epochs --max-time --batch-size --learning-rate --schedule "
-        "--solver --weight-decay --alpha --class-weight --early-stopping --no-early-stopping "
-        "--threads --quiet --help",
+        "--solver --weight-decay --alpha --max-grad-norm --class-weight --early-stopping "
+        "--no-early-stopping --threads --quiet --help",
         "evaluate": "MODEL DATA --target --report --json --help",
         "export": "MODEL FILE --format --help",
         "bench": "MODEL --layers --batch-size --seconds --json --help",

@@ -35,13 +35,14 @@ def test_parameters_of_the_estimator(dnncore_command):
 
 def test_adamw_with_a_schedule(dnncore_command):
     status, _, err = dnncore_command(
-        "train", *QUICK, "--solver", "adamw", "--weight-decay", 0.2, "--schedule", "cosine"
-    )
+        "train", *QUICK, "--solver", "adamw", "--weight-decay", 0.2, "--schedule", "cosine",
+        "--max-grad-norm", 2,
+    )  # fmt: skip
     assert status == 0
     assert "warning" not in err
     model = dnncore.load("model.safetensors")
     assert (model.solver, model.weight_decay, model.learning_rate) == ("adamw", 0.2, "cosine")
-    assert model.n_iter_ == 3
+    assert (model.max_grad_norm, model.n_iter_) == (2.0, 3)
 
 
 def test_time_limit(dnncore_command):
@@ -181,6 +182,10 @@ def test_messages_name_options():
         (["--resume", "network"], "--resume needs an estimator, got a Network"),
         (["--resume", "missing"], "missing: No such file or directory"),
         (["--loss", "huber"], "--loss needs --regression"),
+        (["--quantiles", 0.5], "--quantiles needs --loss quantile"),
+        (["--regression", "--loss", "quantile", "--quantiles", 0.5, 0.1],
+         "--quantiles must be at least 1 number, in ascending order, got [0.5, 0.1]"),
+        (["--regression", "--loss", "quantile", "--quantiles", 0], "--quantiles must lie in (0.0"),
         (["--regression", "--class-weight", "balanced"], "--class-weight cannot be used with"),
         (["--report", "a.html", "--test-size", 0], "--report needs held-out rows"),
         (["--ignore", "a"], "--categorical and --ignore need DATA, which is missing"),

@@ -5,6 +5,7 @@ import pytest
 from hypothesis import strategies as st
 
 from dnncore import Network, PiecewiseLinear
+from dnncore._core.names import OUTPUTS
 
 
 @pytest.fixture(scope="session")
@@ -57,7 +58,7 @@ def networks(make_network):
         st.lists(st.integers(1, 40), min_size=2, max_size=5),
         st.sampled_from([np.float32, np.float64]),
         st.sampled_from(["logistic", "tanh", "relu", "identity", "selu", "silu", "gelu", "mish"]),
-        st.sampled_from(["softmax", "logistic", "identity"]),
+        st.sampled_from(OUTPUTS),
         st.booleans(),
         st.integers(0, 1000),
         st.sampled_from([None, None, 0, 1, 20]),

@@ -10,8 +10,10 @@ import pandas as pd
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from samples import OTHER_LOSSES
 
 from dnncore import DNNClassifier, DNNRegressor, Network, to_c
+from dnncore._core.names import REGRESSION_OUTPUTS
 
 CC = next(filter(None, map(shutil.which, ("cc", "gcc", "clang"))), None)
 STRICT = ["-std=c99", "-Wall", "-Wextra", "-Werror", "-pedantic"]
@@ -59,7 +61,7 @@ def test_networks_of_all_kinds(data, networks, rows, same, tmp_path_factory):
     built = library(model, tmp_path_factory.mktemp("c"))
     X, m = rows(network), network.layer_sizes[-1]
     expected, logits = model.predict_proba(X), network.decision_function(X)
-    if network.output == "identity":
+    if network.output in REGRESSION_OUTPUTS:
         same(each_row(built.model_predict, X, m), expected)
         assert not hasattr(built, "model_predict_proba")
         return
@@ -118,6 +120,24 @@ def test_estimators(same, tmp_path):
     regressor = DNNRegressor(hidden_layer_sizes=(6,), max_iter=5, random_state=0).fit(X, y)
     built = library(regressor, tmp_path, "regressor")
     same(each_row(built.regressor_predict, X, 2), regressor.predict(X))
+
+
+@pytest.mark.parametrize("options", OTHER_LOSSES, ids=str)
+def test_regressors_of_other_losses(options, tmp_path, same):
+    model = DNNRegressor(hidden_layer_sizes=(6,), max_iter=5, random_state=0, **options)
+    y = np.abs(5 + 2 * X[:, 0])
+    expected = model.fit(X, y).predict(X)
+    built = library(model, tmp_path)
+    expected = expected.reshape(len(X), -1)
+    same(each_row(built.model_predict, X, expected.shape[1]), expected)
+
+
+@pytest.mark.parametrize("dtype", [np.float32, np.float64])
+def test_exp_is_finite(dtype, make_network, rows, tmp_path):
+    network = make_network((4, 3), dtype, output="exp")
+    network.parameters *= 10000
+    found = each_row(library(network, tmp_path).model_predict, rows(network), 3)
+    assert found.max() == np.finfo(dtype).max == network.predict_proba(rows(network)).max()
 
 
 @pytest.mark.parametrize("dtype", [np.float32, np.float64])

@@ -8,10 +8,12 @@ import pandas as pd
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from samples import OTHER_LOSSES
 from sklearn.exceptions import NotFittedError
 
 import dnncore
 from dnncore import DNNClassifier, DNNRegressor, to_onnx
+from dnncore._core.names import REGRESSION_OUTPUTS
 
 onnx = pytest.importorskip("onnx")
 runtime = pytest.importorskip("onnxruntime")
@@ -55,7 +57,7 @@ def test_networks_of_all_kinds(data, n, networks, rows, same, tmp_path_factory):
     for model in (network, predictor):
         to_onnx(model, path)
         found = run(path, X)
-        if network.output == "identity":
+        if network.output in REGRESSION_OUTPUTS:
             assert list(found) == ["variable"]
             same(found["variable"], model.predict_proba(X))
             continue
@@ -114,6 +116,26 @@ def test_regressors_answer_in_the_units_of_the_targets(outputs, norm_target, dty
         to_onnx(exported, tmp_path / "model.onnx")
         found = run(str(tmp_path / "model.onnx"), rows)
         same(found["variable"], model.predict(rows).reshape(80, outputs))
+
+
+@pytest.mark.parametrize("options", OTHER_LOSSES, ids=str)
+def test_regressors_of_other_losses(options, tmp_path, same):
+    model = DNNRegressor(hidden_layer_sizes=(6,), max_iter=5, random_state=0, **options)
+    y = np.abs(5 + 2 * X[:, 0])
+    expected = model.fit(X, y).predict(X)
+    for exported in (model, model.freeze()):
+        to_onnx(exported, tmp_path / "model.onnx")
+        found = run(str(tmp_path / "model.onnx"), X)
+        same(found["variable"], expected.reshape(len(X), -1))
+
+
+@pytest.mark.parametrize("dtype", [np.float32, np.float64])
+def test_exp_is_finite(dtype, make_network, rows, tmp_path):
+    network = make_network((4, 3), dtype, output="exp")
+    network.parameters *= 10000
+    to_onnx(network, tmp_path / "model.onnx")
+    found = run(str(tmp_path / "model.onnx"), rows(network))["variable"]
+    assert found.max() == np.finfo(dtype).max == network.predict_proba(rows(network)).max()
 
 
 @pytest.mark.parametrize("dtype", [np.float32, np.float64])

@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from samples import OTHER_LOSSES
 
 from dnncore import DNNClassifier, DNNRegressor, from_torch, to_torch
 
@@ -56,6 +57,16 @@ def test_estimators(same):
     for logits in (False, True):
         same(outputs(to_torch(regressor, logits=logits), X), regressor.predict(X))
     same(from_torch(to_torch(regressor)).predict_proba(X), regressor.predict(X))
+
+
+@pytest.mark.parametrize("options", OTHER_LOSSES, ids=str)
+def test_regressors_of_other_losses(options, same):
+    model = DNNRegressor(hidden_layer_sizes=(6,), max_iter=5, random_state=0, **options)
+    y = np.abs(5 + 2 * X[:, 0])
+    expected = model.fit(X, y).predict(X).reshape(len(X), -1)
+    module = to_torch(model)
+    same(outputs(module, X), expected)
+    same(from_torch(module).predict_proba(X), expected)
 
 
 def test_the_module_is_a_copy_that_can_be_trained_and_stored(make_network, rows):

@@ -16,13 +16,20 @@ SHAPES = tuple(product((0, 1, 2, 5, 17), (1, 2, 3, 7, 8, 9, 15, 16, 17, 31, 33, 
 # Astride the block of 2048 numbers that the C code treats together.
 LARGE_SHAPES = ((2, 2047), (1, 2048), (3, 2049), (2, 5000), (2049, 1), (1025, 2), (300, 7))
 
-ACTIVATIONS = ("sigmoid", "tanh", "relu", "selu", "silu", "gelu", "mish")
+ACTIVATIONS = ("sigmoid", "tanh", "relu", "selu", "silu", "gelu", "mish", "exp")
 # Those whose derivative is computed from their input rather than their output.
 FROM_INPUT = ("silu", "gelu", "mish")
 ELEMENTWISE = (*ACTIVATIONS, *(f"{name}_backward" for name in ACTIVATIONS))
 CROSS_ENTROPIES = ("cross_entropy", "cross_entropy_backward", "softmax_cross_entropy")
 # Losses that are a sum over the outputs of a row.
-OUTPUT_LOSSES = ("sigmoid_cross_entropy", "squared_error", "huber_error")
+OUTPUT_LOSSES = (
+    "sigmoid_cross_entropy",
+    "squared_error",
+    "huber_error",
+    "absolute_error",
+    "quantile_error",
+    "poisson_deviance",
+)
 WEIGHTED = ("unweighted", "weighted")
 # A case is a function and, for those that take labels or targets, the kind of them and weights.
 CASES = (
@@ -32,7 +39,9 @@ CASES = (
 )
 OUT_CASES = tuple(case for case in CASES if case[0] != "cross_entropy")
 IN_PLACE_CASES = tuple(
-    case for case in OUT_CASES if not case[0].startswith(("affine", "piecewise_linear"))
+    case
+    for case in OUT_CASES
+    if not case[0].startswith(("affine", "piecewise_linear", "sort_rows_backward"))
 )
 
 
@@ -70,7 +79,7 @@ def make_arguments(case: tuple[str, ...], n: int, m: int, dtype: type) -> dict[s
             return {"a": normal(n, k), "W": normal(k, m), "b": normal(m)}
         case ("affine_backward",):
             return {"dz": normal(n, m), "a": normal(n, k), "W": normal(k, m)}
-        case (name,) if name in (*ACTIVATIONS, "softmax", "log_softmax"):
+        case (name,) if name in (*ACTIVATIONS, "softmax", "log_softmax", "sort_rows"):
             return {"z": 3 * normal(n, m)}
         case (name,) if name in ELEMENTWISE:
             return {"da": normal(n, m)} | source(name.removesuffix("_backward"), 3 * normal(n, m))
@@ -88,20 +97,29 @@ def make_arguments(case: tuple[str, ...], n: int, m: int, dtype: type) -> dict[s
             if name == "piecewise_linear":
                 return arguments
             return {"dout": normal(n, numbers * size + m)} | arguments
+        case ("sort_rows_backward",):
+            return {"dout": normal(n, m), "z": normal(n, m).round(1)}  # some are equal
         case ("softmax_backward",):
             return {"dp": normal(n, m), "p": probabilities()}
         case (name, "targets", weights):
             probability = name == "sigmoid_cross_entropy"
             # Some of the targets are 0 and 1; outputs are on both sides of Huber's delta.
             Y = normal(n, m).clip(0, 1) if probability else normal(n, m)
+            if name == "poisson_deviance":
+                Y = Y.clip(0)
             w = {"sample_weight": positive(n)} if weights == "weighted" else {}
-            return {"z": 3 * normal(n, m), "Y": Y} | w
+            return {"z": 3 * normal(n, m), "Y": Y} | loss_options(name, m) | w
         case (name, labels, weights):
             first = {"z": normal(n, m)} if name.startswith("softmax") else {"p": probabilities()}
             L = rng.integers(0, m, n, dtype=np.intp) if labels == "classes" else probabilities()
             w = {"sample_weight": positive(n)} if weights == "weighted" else {}
             return first | {"L": L} | w
     raise AssertionError(case)
+
+
+def loss_options(name: str, m: int) -> dict[str, np.ndarray]:
+    """The other arguments of a loss of m outputs."""
+    return {"quantiles": np.arange(1, m + 1) / (m + 1)} if name == "quantile_error" else {}
 
 
 def source(name: str, z: np.ndarray, module: ModuleType = reference) -> dict[str, np.ndarray]:
@@ -185,8 +203,19 @@ def error_bounds(
             p_plus_Y = reference.sigmoid(first) + A["Y"]
             magnitudes = (w @ terms.sum(axis=1), w[:, np.newaxis] * p_plus_Y)
             n_terms = (m, 0)
-        case "squared_error" | "huber_error":
+        case "poisson_deviance":
+            w = shares(arguments, n)
+            m_plus_Y = reference.exp(first) + A["Y"].astype(float)
+            log_Y = np.abs(np.log(np.where(A["Y"] > 0, A["Y"], 1)))
+            with np.errstate(over="ignore"):
+                terms = m_plus_Y + A["Y"] * (log_Y + A["z"])
+                magnitudes = (w @ terms.sum(axis=1), w[:, np.newaxis] * m_plus_Y)
             n_terms = (m, 0)
+        case "squared_error" | "huber_error" | "absolute_error" | "quantile_error":
+            n_terms = (m, 0)
+        case "sort_rows" | "sort_rows_backward":
+            n_terms = (-16,)
+            units = 0
     info = np.finfo(first.dtype)
     return [
         (16 + k) * float(info.eps) * np.asarray(magnitude, float) + units * info.smallest_subnormal

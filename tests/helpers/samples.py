@@ -38,3 +38,13 @@ def probabilities(n=103, n_classes=3):
 def targets(n, seed=1):
     """Three classes, which serve as targets of a regression as well."""
     return np.random.default_rng(seed).integers(0, 3, n)
+
+
+# Options of regressors of one target that have other outputs than 'identity', or other losses.
+OTHER_LOSSES = (
+    {"loss": "absolute_error"},
+    {"loss": "poisson"},
+    {"loss": "poisson", "norm_target": False},
+    {"loss": "quantile"},
+    {"loss": "quantile", "quantiles": (0.25,)},
+)

@@ -15,13 +15,16 @@ from kernelcases import (
     each_case,
     each_dtype,
     each_unweighted_case,
+    loss_options,
     make_arguments,
 )
 
 
 def float_names(case: tuple[str, ...], arguments: dict[str, np.ndarray]) -> list[str]:
     return [
-        name for name, x in arguments.items() if x.dtype.kind == "f" and name != "sample_weight"
+        name
+        for name, x in arguments.items()
+        if x.dtype.kind == "f" and name not in ("sample_weight", "quantiles")
     ]
 
 
@@ -50,7 +53,10 @@ def test_mixed_types_are_refused(case, dtype, module):
 @each_case
 def test_wrong_shapes_are_refused(case, module):
     arguments = make_arguments(case, 5, 17, np.float32)
+    arguments.pop("quantiles", None)  # has a test of its own
+    options = loss_options(case[0], 17)
     first, *others = arguments
+    arguments |= options
     for name in others:
         x = arguments[name]
         wrong = [x[:-1], np.concatenate([x, x[:1]])]
@@ -115,10 +121,38 @@ def test_targets_that_are_no_probabilities_are_refused(weights, module):
 @pytest.mark.parametrize("name", OUTPUT_LOSSES)
 def test_classes_are_no_targets(name, module):
     arguments = make_arguments((name, "targets", "unweighted"), 5, 17, np.float64)
-    with pytest.raises(TypeError, match=r"^Y must be a float32 or float64 array, got int"):
-        getattr(module, name)(arguments["z"], np.arange(5))
-    with pytest.raises(ValueError, match=r"^Y must have shape"):
-        getattr(module, name)(arguments["z"], np.arange(5.0))
+    for Y, error, match in (
+        (np.arange(5), TypeError, r"^Y must be a float32 or float64 array, got int"),
+        (np.arange(5.0), ValueError, r"^Y must have shape"),
+    ):
+        with pytest.raises(error, match=match):
+            getattr(module, name)(**arguments | {"Y": Y})
+
+
+@pytest.mark.parametrize("weights", WEIGHTED)
+def test_negative_targets_of_poisson_deviance_are_refused(weights, module):
+    arguments = make_arguments(("poisson_deviance", "targets", weights), 5, 17, np.float64)
+    for bad in (-0.25, -5e-324, np.nan):
+        Y = arguments["Y"].copy()
+        Y[2, 3] = Y[4, 16] = bad
+        match = re.escape(f"Y must lie in [0, inf), got {bad} in row 2, column 3")
+        with pytest.raises(ValueError, match=f"^{match}$"):
+            module.poisson_deviance(**arguments | {"Y": Y})
+
+
+@pytest.mark.parametrize(
+    ("quantiles", "error"),
+    [
+        (0.5, TypeError), ("0.5", TypeError), (("a", "b"), TypeError), ((True, 0.5), TypeError),
+        ((), ValueError), ((0.5,), ValueError), ((0.2, 0.5, 0.7), ValueError),
+        ((0.5, 0.2), ValueError), ((0.5, 0.5), ValueError), ((0.0, 0.5), ValueError),
+        ((0.5, 1.0), ValueError), ((0.5, np.nan), ValueError),
+    ],
+)  # fmt: skip
+def test_bad_quantiles(quantiles, error, module):
+    z = np.zeros((3, 2))
+    with pytest.raises(error, match=r"^quantiles"):
+        module.quantile_error(z, z, quantiles)
 
 
 @each_dtype

@@ -331,12 +331,57 @@ def test_huber_error(m, weighted, delta, module):
     )
 
 
+@each_columns
+def test_sort_rows(m, module):
+    dout, z = normals((3, m), (3, m))
+    dz = module.sort_rows_backward(dout, z)
+    assert np.array_equal(np.sort(dz, axis=1), np.sort(dout, axis=1))
+    assert np.array_equal(module.sort_rows_backward(module.sort_rows(z), z), z)
+    # Equal elements keep their order.
+    assert np.array_equal(module.sort_rows_backward(dout, np.zeros((3, m))), dout)
+
+
+@each_kind_of_weights
+@each_columns
+def test_losses_with_a_kink(m, weighted, module):
+    Y, d = normals((3, m), (3, m))
+    d += np.where(d < 0, -0.1, 0.1)  # no difference steps over the kink
+    others = make_weights(weighted, 3)
+    levels = np.arange(1, m + 1) / (m + 1)
+    for loss in (
+        lambda z, Y: module.absolute_error(z, Y, **others),
+        lambda z, Y: module.quantile_error(z, Y, levels, **others),
+    ):
+        check_error_gradient(loss, Y + d, Y, 1 / 20)
+        assert not loss(Y, Y)[1].any()
+
+
+@each_kind_of_weights
+@each_columns
+def test_poisson_deviance(m, weighted, module):
+    z, Y = normals((3, m), (3, m))
+    Y = Y.clip(0)
+    others = make_weights(weighted, 3)
+    numerical = jacobian(lambda z: module.poisson_deviance(z, Y, **others)[0], z)
+    _, dz = module.poisson_deviance(z, Y, **others)
+    terms = np.exp(z) + Y * (1 + np.abs(z) + np.abs(np.log(np.where(Y > 0, Y, 1))))
+    assert_close(dz, numerical, terms.sum())
+    np.testing.assert_allclose(
+        dz, module.squared_error(np.exp(z), Y, **others)[1], rtol=0, atol=16 * EPS * terms.max()
+    )
+
+
 @pytest.mark.parametrize("largest", [1e5, 1e30, 1e100])
 @each_columns
 def test_errors_saturated(m, largest, module):
     d = np.resize(np.array([1, -1, 0.5, -0.25]) * largest, m)[np.newaxis]
     check_error_gradient(module.squared_error, d, np.zeros_like(d), largest)
     check_error_gradient(module.huber_error, d, np.ones_like(d), largest / 20)
+    check_error_gradient(module.absolute_error, d, np.ones_like(d), largest / 20)
+    levels = np.arange(1, m + 1) / (m + 1)
+    check_error_gradient(
+        lambda z, Y: module.quantile_error(z, Y, levels), d, np.ones_like(d), largest / 20
+    )
 
 
 def network(

@@ -169,7 +169,8 @@ def overlapping(x: np.ndarray, y: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
 def test_out_must_not_overlap_an_argument_in_part(case, dtype):
     arguments = make_arguments(case, 5, 17, dtype)
     good = outputs(case, arguments)
-    for (i, x), (name, argument) in product(enumerate(good), arguments.items()):
+    arrays = {name: x for name, x in arguments.items() if name != "quantiles"}  # copied
+    for (i, x), (name, argument) in product(enumerate(good), arrays.items()):
         argument, bad = overlapping(argument, x)
         out = as_out((*good[:i], bad, *good[i + 1 :]))
         with pytest.raises(ValueError, match=r"^out.*overlap"):

@@ -7,6 +7,7 @@ from hypothesis import strategies as st
 from pages import report
 from sklearn.metrics import (
     mean_absolute_error,
+    mean_pinball_loss,
     r2_score,
 )
 
@@ -49,6 +50,18 @@ def test_report_of_several_outputs(regressor, tmp_path):
     row, output = np.unravel_index(error.argmax(), error.shape)
     case = next(case for case in page.rows if len(case) == 6 and case[1].startswith("y["))
     assert case[:2] == [str(row), f"y[{output}]"]
+
+
+def test_report_of_quantiles(regressor, tmp_path):
+    _, X, y = regressor
+    model = DNNRegressor("quantile", 8, quantiles=(0.25, 0.75), max_iter=20, random_state=0)
+    page = report(tmp_path, model.fit(X, y), X, y)
+    for level, predicted in zip(model.quantiles, model.predict(X).T, strict=True):
+        expected = (mean_pinball_loss(y, predicted, alpha=level), np.mean(y <= predicted))
+        row = page.row(f"quantile {level}")
+        assert row[1:3] == [number(value) for value in expected]
+    with pytest.raises(ValueError, match="y must have 1 outputs"):
+        report(tmp_path, model, X, np.c_[y, y])
 
 
 def test_a_target_without_variance_has_no_r2(regressor, tmp_path):

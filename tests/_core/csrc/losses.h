@@ -42,6 +42,25 @@ static void softmax_backward(context *t, int unused)
     }
 }
 
+static void sort_rows(context *t, int unused)
+{
+    (void)unused;
+    ptrdiff_t rows, cols;
+    for (int s = 0; matrix_shape(s, &rows, &cols); s++, release(t)) {
+        const ptrdiff_t size = rows * cols;
+        void *x = logits(t, size, s), *out = array(t, size);
+        t->ops->sort_rows(rows, cols, x, out);
+        t->ops->sort_rows(rows, cols, x, x);
+        require_same(t, size, out, x, "not the same in place");
+        for (ptrdiff_t i = 0; i + 1 < size; i++)
+            require(t, i % cols == cols - 1 || get(t, out, i) <= get(t, out, i + 1), "not sorted");
+        digest(t, size, out);
+        void *dout = numbers(t, size, -2, 2);
+        t->ops->sort_rows_backward(rows, cols, dout, x, out);
+        require_same(t, size, dout, out, "not in order where x is sorted");
+    }
+}
+
 enum { LOSS, LOSS_BACKWARD, LOSS_OF_LOGITS };
 
 /* x: probabilities or logits. Row r of the arrays and those that follow. */
@@ -105,11 +124,16 @@ static void elementwise_loss(context *t, int loss)
         double *losses = allocate(t, size, sizeof *losses);
         if (weight && rows) put(t, weight, rows - 1, 0);
         for (ptrdiff_t i = 0; i < size; i += 3) put(t, Y, i, i % 2);
-        t->ops->elementwise_loss(loss, delta, size, 1, z, Y, 1, NULL, losses, d);
-        t->ops->elementwise_loss(loss, delta, rows, cols, z, Y, scale, weight, out, dz);
+        double *levels = allocate(t, size, sizeof *levels); /* of all rows */
+        for (ptrdiff_t i = 0; i < size; i++) levels[i] = (double)(i % cols + 1) / (double)(cols + 1);
+        const double *parameters = loss == DNN_QUANTILE ? levels : &delta;
+        for (ptrdiff_t i = 0; i < size; i++)
+            t->ops->elementwise_loss(loss, loss == DNN_QUANTILE ? levels + i : &delta, 1, 1,
+                                     at(t, z, i), at(t, Y, i), 1, NULL, losses + i, at(t, d, i));
+        t->ops->elementwise_loss(loss, parameters, rows, cols, z, Y, scale, weight, out, dz);
         for (ptrdiff_t r = 0; r < rows; r++) {
             void *row = at(t, dz_, r * cols);
-            t->ops->elementwise_loss(loss, delta, 1, cols, row, at(t, Y, r * cols), scale,
+            t->ops->elementwise_loss(loss, parameters, 1, cols, row, at(t, Y, r * cols), scale,
                                      weight ? at(t, weight, r) : NULL, out_ + r, row);
             const double factor = weight ? scale * get(t, weight, r) : scale;
             const double rounded = t->size == sizeof(float) ? (float)factor : factor;

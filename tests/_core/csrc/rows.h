@@ -63,4 +63,22 @@ static void moments(context *t, int missing)
     }
 }
 
+static void ranges(context *t, int unused)
+{
+    (void)unused;
+    ptrdiff_t rows, cols;
+    for (int s = 0; matrix_shape(s, &rows, &cols); s++, release(t)) {
+        void *x = numbers(t, rows * cols, -9, 9);
+        double *weight = allocate(t, rows, sizeof(double));
+        double *low = allocate(t, cols, sizeof(double)), *high = allocate(t, cols, sizeof(double));
+        for (ptrdiff_t r = 0; r < rows; r++) weight[r] = (double)(random_bits(t) % 4) / 2;
+        for (ptrdiff_t c = 0; c < cols; c++) low[c] = INFINITY, high[c] = -INFINITY;
+        for (ptrdiff_t i = 0; i < rows * cols; i += 1 + (ptrdiff_t)(random_bits(t) % 5))
+            put(t, x, i, NAN);
+        t->ops->add_ranges(rows, cols, x, s % 2 ? weight : NULL, low, high);
+        digest_elements(t, cols, low, sizeof(double));
+        digest_elements(t, cols, high, sizeof(double));
+    }
+}
+
 #endif
