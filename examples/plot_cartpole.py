@@ -41,7 +41,7 @@ def trainer(n_outputs, output, seed):
 # %%
 # The loss of the policy is the mean of ``-min(r A, clip(r, 1 - c, 1 + c) A)``, where r is the
 # probability of the action divided by that at the time of the action, and A the advantage. Its
-# derivative with respect to the logits is ``r A (p - onehot) / n``, and 0 for rows that are clipped.
+# derivative with respect to the logits is ``r A (p - onehot) / n``, and 0 if the row is clipped.
 
 
 def learn_policy(policy, states, actions, old_p, advantages, clip):
