@@ -41,7 +41,7 @@ OUT_CASES = tuple(case for case in CASES if case[0] != "cross_entropy")
 IN_PLACE_CASES = tuple(
     case
     for case in OUT_CASES
-    if not case[0].startswith(("affine", "piecewise_linear", "sort_rows_b"))
+    if not case[0].startswith(("affine", "piecewise_linear", "sort_rows_backward"))
 )
 
 
