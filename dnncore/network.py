@@ -37,7 +37,8 @@ from .predictor import Predictor, frozen
 # Largest number of inputs (rows times columns) that a thread scores together. It limits the memory
 # for sparse matrices with very many features, whose rows are made dense.
 MAX_GATHERED = 2**23
-# Largest number of outputs of units that a network keeps memory for between calls.
+# Largest number of outputs of units, and of packed weights, for which a network keeps memory
+# between calls.
 MAX_KEPT = 2**18
 
 
@@ -366,7 +367,8 @@ class Network:
             scorer = self._new_scorer(rows, threads, engine)
         with blas_for(engine):
             scorer.score(X, out, as_logits)
-        if scorer.batch_size * threads * sum(self.layer_sizes) <= MAX_KEPT:
+        n_kept = scorer.batch_size * sum(self.layer_sizes) + self.n_parameters
+        if n_kept * threads <= MAX_KEPT:
             self._scorer = key, scorer
         return out
 

@@ -166,7 +166,6 @@ class DNNEstimator(CallbackSupport, BaseEstimator, Estimator, metaclass=ABCMeta)
             learner.learn_weighted([rows])
             self._adopt(trainer, learner)
             settings = StopSettings(max_iter=1, max_time=self.max_time, callback=self.callback)
-            self._direct = None
             if self._checked_params is not None and not learner.targets.weighs:
                 self._direct = DirectTraining(self, self._checked_params, targets, settings)
         fit_source(trainer, rows.source(), settings)
@@ -177,6 +176,7 @@ class DNNEstimator(CallbackSupport, BaseEstimator, Estimator, metaclass=ABCMeta)
         try:
             yield
         except BaseException:
+            before.pop("_direct", None)  # the trainer may have been configured otherwise
             self.__dict__.clear()
             self.__dict__.update(before)
             raise
@@ -230,6 +230,7 @@ class DNNEstimator(CallbackSupport, BaseEstimator, Estimator, metaclass=ABCMeta)
         self._adopt_learnt(learner.targets.learnt())
 
     def _adopt_trainer(self, trainer: Trainer) -> None:
+        self._direct = None
         self._trainer = trainer
         self.network_ = trainer.network
         self.history_ = trainer.history

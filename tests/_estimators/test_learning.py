@@ -185,7 +185,7 @@ def test_large_weights_give_no_warning():
 
 
 @pytest.mark.parametrize(
-    "y", [np.eye(3, dtype=int)[LABEL], np.eye(3)[LABEL] / 2 + 1 / 6, LABEL.tolist()]
+    "y", [np.eye(3, dtype=int)[LABEL], np.eye(3)[LABEL] / 2 + 1 / 6, LABEL.astype(float)]
 )
 def test_fit_determines_the_kind_of_labels_once(monkeypatch, y):
     asked = []

@@ -95,10 +95,10 @@ def test_settings_are_checked_and_converted():
 def test_the_public_members_of_a_trainer():
     members = {name for name in (*dir(Trainer), *vars(make_trainer())) if name[0] != "_"}
     assert members == {
-        "alpha", "batch_size", "configure", "dropout", "engine", "fit", "fit_blocks", "history",
-        "huber_delta", "layer_factors", "learning_rate", "load_state_dict", "loss", "n_threads",
-        "network", "quantiles", "restore", "run_epoch", "shuffle", "snapshot", "solver",
-        "state_dict",
+        "alpha", "backward", "batch_size", "configure", "dropout", "engine", "fit", "fit_blocks",
+        "forward", "history", "huber_delta", "layer_factors", "learn_one", "learning_rate",
+        "load_state_dict", "loss", "max_grad_norm", "n_threads", "network", "quantiles", "restore",
+        "run_epoch", "shuffle", "snapshot", "solver", "state_dict", "step", "stepper",
     }  # fmt: skip
 
 
