@@ -169,6 +169,7 @@ class NetworkClassifier(base.MiniBatchClassifier):  # type: ignore[misc]
         """
         features, values, _ = _read_frame(X)
         labels = dataframe.into_series(y).to_list()
+        _check_lengths(values, labels)
         new = {label: None for label in labels if label not in self._index}
         rows = self._growing.learn_rows(features, values, len(self._index) + len(new))
         for label in new:
@@ -303,6 +304,7 @@ class NetworkRegressor(base.MiniBatchRegressor):  # type: ignore[misc]
         """
         features, values, _ = _read_frame(X)
         targets = np.asarray(dataframe.into_series(y).to_numpy(), np.float64)
+        _check_lengths(values, targets)
         if not np.isfinite(targets).all():
             raise ValueError("y must be finite")
         rows = self._growing.learn_rows(features, values, 1)
@@ -343,3 +345,10 @@ def _read_frame(X: Any) -> tuple[Sequence[Hashable], NDArray[np.float64], Any]:
     """Return the names of the columns, the values of shape (n, n_features), and river's frame."""
     frame = dataframe.into_frame(X)
     return frame.columns, dataframe.to_numpy(frame), frame
+
+
+def _check_lengths(values: NDArray[np.float64], y: Sequence[Any] | NDArray[Any]) -> None:
+    if len(values) == 0:
+        raise ValueError("X must have at least 1 row")
+    if len(y) != len(values):
+        raise ValueError(f"y must have a target for each of the {len(values)} rows, got {len(y)}")

@@ -31,6 +31,20 @@ def test_import_takes_no_optional_package():
     assert json.loads(out) == []
 
 
+def test_river_says_what_it_needs():
+    out, _ = run_python(
+        """
+        import sys
+        sys.modules["river"] = None
+        try:
+            import dnncore.river
+        except ImportError as error:
+            print(error)
+        """
+    )
+    assert out.strip() == "dnncore.river needs river: pip install 'dnncore[river]'"
+
+
 def test_public_names():
     for name in dnncore.__all__:
         assert getattr(dnncore, name) is not None

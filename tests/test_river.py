@@ -97,6 +97,16 @@ def test_missing_values_take_the_value_of_the_mean():
     assert model.predict_one(x) == model.predict_one(complete)
 
 
+@pytest.mark.parametrize("kind", [NetworkClassifier, NetworkRegressor])
+def test_a_mini_batch_needs_a_target_for_each_row(kind):
+    model = kind()
+    with pytest.raises(ValueError, match="a target for each of the 2 rows, got 1"):
+        model.learn_many(pd.DataFrame({"a": [1.0, 2.0]}), pd.Series([1]))
+    with pytest.raises(ValueError, match="X must have at least 1 row"):
+        model.learn_many(pd.DataFrame({"a": []}), pd.Series([]))
+    assert model.features == []
+
+
 @pytest.mark.parametrize("y", [float("nan"), float("inf")])
 def test_targets_must_be_finite(y):
     model = NetworkRegressor()
