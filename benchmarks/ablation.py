@@ -24,22 +24,24 @@ def no_scale() -> None:
     recipe.SCALE_RATE = 0.0
 
 
-def usual_beta() -> None:
+def short_memory() -> None:
+    from functools import partial
+
     import dnncore._training.recipe as recipe
 
-    recipe.BETA_2 = 0.999
+    recipe.AdamW = partial(recipe.AdamW, beta_2=0.95)  # type: ignore[misc, assignment]
 
 
-def cosine() -> None:
+def coslog4() -> None:
     import dnncore._training.recipe as recipe
 
-    recipe.SCHEDULE = "cosine"
+    recipe.SCHEDULE = "coslog4"
 
 
-def all_cycles() -> None:
+def no_checkpoints() -> None:
     import dnncore._training.members as members
 
-    members.CYCLE_ENDS = ()
+    members.CHECKPOINTS = ()  # type: ignore[assignment]
 
 
 def no_temperature() -> None:
@@ -56,9 +58,9 @@ VARIANTS: dict[str, dict[str, Any] | Callable[[], None]] = {
     "relu instead of silu": {"activation": "relu"},
     "no dropout": {"dropout": 0.0},
     "no weight decay": {"weight_decay": 0.0},
-    "beta_2 0.999 instead of 0.95": usual_beta,
-    "cosine instead of coslog4": cosine,
-    "no early end after a cycle": all_cycles,
+    "beta_2 0.95 instead of 0.999": short_memory,
+    "coslog4 instead of cosine": coslog4,
+    "no early end": no_checkpoints,
     "no temperature": no_temperature,
     "5 members": {"n_members": 5},
     "1 member": {"n_members": 1},

@@ -19,7 +19,7 @@ from numpy.typing import NDArray
 
 from .._core.labels import Labels
 from .history import EpochInfo, Validation
-from .recipe import CYCLE_ENDS
+from .recipe import CHECKPOINTS
 from .settings import StopSettings
 from .sources import ArraySource
 from .trainer import Trainer, fit_source
@@ -120,14 +120,14 @@ def train_members(
     stop, lock = threading.Event(), threading.Lock()
 
     def train(index: int) -> None:
-        cycles = Cycles(max_iter)
+        checkpoints = Checkpoints(max_iter)
 
         def after_epoch(info: EpochInfo) -> bool:
             if callback is not None:
                 with lock:
                     if callback(index, info):
                         stop.set()
-            return stop.is_set() or cycles.fail(info)
+            return stop.is_set() or checkpoints.fail(info)
 
         if not stop.is_set():
             _train(members[index], X, labels, max_iter, budget.end, after_epoch)
@@ -168,11 +168,8 @@ def _run(
     return interrupt
 
 
-class Cycles:
-    """Ends training after a cycle of 'coslog4' without an improvement on the held-out rows.
-
-    At the end of a cycle, the rate is 0, and the parameters are as good as they get. The next
-    cycle is twice as long: where it has not helped, the one after it does not either.
+class Checkpoints:
+    """Ends training at a checkpoint if no epoch since the one before was the best so far.
 
     Parameters
     ----------
@@ -181,19 +178,19 @@ class Cycles:
     """
 
     def __init__(self, max_iter: int) -> None:
-        self._ends = {int(np.ceil(end * max_iter)) for end in CYCLE_ENDS}
+        self._epochs = {int(np.ceil(fraction * max_iter)) for fraction in CHECKPOINTS}
         self._best_before = self._best = np.inf
-        self._cycles = 0
+        self._passed = 0
 
     def fail(self, info: EpochInfo) -> bool:
-        """Return whether a cycle ends with this epoch that has not helped."""
+        """Return whether training ends after this epoch."""
         loss = np.inf if info.validation_loss is None else info.validation_loss
         self._best = min(self._best, loss)
-        if info.epoch not in self._ends:
+        if info.epoch not in self._epochs:
             return False
-        failed = self._cycles > 0 and self._best >= self._best_before
+        failed = self._passed > 0 and self._best >= self._best_before
         self._best_before = self._best
-        self._cycles += 1
+        self._passed += 1
         return failed
 
 
