@@ -24,24 +24,22 @@ def no_scale() -> None:
     recipe.SCALE_RATE = 0.0
 
 
-def short_memory() -> None:
-    from functools import partial
-
+def usual_beta() -> None:
     import dnncore._training.recipe as recipe
 
-    recipe.AdamW = partial(recipe.AdamW, beta_2=0.95)  # type: ignore[misc, assignment]
+    recipe.BETA_2 = 0.999
 
 
-def coslog4() -> None:
+def cosine() -> None:
     import dnncore._training.recipe as recipe
 
-    recipe.SCHEDULE = "coslog4"
+    recipe.SCHEDULE = "cosine"
 
 
-def no_checkpoints() -> None:
+def all_cycles() -> None:
     import dnncore._training.members as members
 
-    members.CHECKPOINTS = ()  # type: ignore[assignment]
+    members.CYCLE_ENDS = ()
 
 
 def no_temperature() -> None:
@@ -58,9 +56,9 @@ VARIANTS: dict[str, dict[str, Any] | Callable[[], None]] = {
     "relu instead of silu": {"activation": "relu"},
     "no dropout": {"dropout": 0.0},
     "no weight decay": {"weight_decay": 0.0},
-    "beta_2 0.95 instead of 0.999": short_memory,
-    "coslog4 instead of cosine": coslog4,
-    "no early end": no_checkpoints,
+    "beta_2 0.999 instead of 0.95": usual_beta,
+    "cosine instead of coslog4": cosine,
+    "no early end after a cycle": all_cycles,
     "no temperature": no_temperature,
     "5 members": {"n_members": 5},
     "1 member": {"n_members": 1},

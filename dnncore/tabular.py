@@ -71,8 +71,8 @@ class TabularClassifier(ClassifierMixin, TabularEstimator):  # type: ignore[misc
     batch_size : int, default=256
         Number of rows per mini-batch, limited to the number of rows.
     max_iter : int, default=64
-        Number of epochs, over which the learning rate falls to 0 along half a cosine. A member
-        ends after a fifth or about half of them if the loss of its held-out rows no longer falls.
+        Number of epochs. The learning rate goes through four cycles ('coslog4'); a member ends
+        after a cycle that has not improved the loss of its held-out rows.
     max_time : float or None, default=None
         Time budget in seconds. If it does not suffice for `max_iter` epochs, there are fewer, and
         also fewer members if need be; the result then depends on the speed of the machine.
@@ -121,7 +121,7 @@ class TabularClassifier(ClassifierMixin, TabularEstimator):  # type: ignore[misc
     -----
     Columns are encoded by :class:`TableEncoder`; no preprocessing is needed. A member is a network
     with a piecewise-linear embedding of the numbers and a learnt scale of all its inputs [2]_,
-    trained by AdamW with learning rates like those of RealMLP [1]_. Same rows, same
+    trained by AdamW with the schedule and the learning rates of RealMLP [1]_. Same rows, same
     seed, same bits, on every processor and for any number of threads, except with `max_time`.
 
     References
@@ -340,8 +340,8 @@ class TabularRegressor(RegressorMixin, TabularEstimator):  # type: ignore[misc]
     batch_size : int, default=256
         Number of rows per mini-batch, limited to the number of rows.
     max_iter : int, default=64
-        Number of epochs, over which the learning rate falls to 0 along half a cosine. A member
-        ends after a fifth or about half of them if the loss of its held-out rows no longer falls.
+        Number of epochs. The learning rate goes through four cycles ('coslog4'); a member ends
+        after a cycle that has not improved the loss of its held-out rows.
     max_time : float or None, default=None
         Time budget in seconds. If it does not suffice for `max_iter` epochs, there are fewer, and
         also fewer members if need be; the result then depends on the speed of the machine.
@@ -387,7 +387,7 @@ class TabularRegressor(RegressorMixin, TabularEstimator):  # type: ignore[misc]
     -----
     Columns are encoded by :class:`TableEncoder`; no preprocessing is needed. A member is a network
     with a piecewise-linear embedding of the numbers and a learnt scale of all its inputs [2]_,
-    trained by AdamW with learning rates like those of RealMLP [1]_. Same rows, same
+    trained by AdamW with the schedule and the learning rates of RealMLP [1]_. Same rows, same
     seed, same bits, on every processor and for any number of threads, except with `max_time`.
 
     References

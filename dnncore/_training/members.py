@@ -19,7 +19,7 @@ from numpy.typing import NDArray
 
 from .._core.labels import Labels
 from .history import EpochInfo, Validation
-from .recipe import CHECKPOINTS
+from .recipe import CYCLE_ENDS
 from .settings import StopSettings
 from .sources import ArraySource
 from .trainer import Trainer, fit_source
@@ -120,14 +120,14 @@ def train_members(
     stop, lock = threading.Event(), threading.Lock()
 
     def train(index: int) -> None:
-        checkpoints = Checkpoints(max_iter)
+        cycles = Cycles(max_iter)
 
         def after_epoch(info: EpochInfo) -> bool:
             if callback is not None:
                 with lock:
                     if callback(index, info):
                         stop.set()
-            return stop.is_set() or checkpoints.fail(info)
+            return stop.is_set() or cycles.fail(info)
 
         if not stop.is_set():
             _train(members[index], X, labels, max_iter, budget.end, after_epoch)
@@ -168,8 +168,11 @@ def _run(
     return interrupt
 
 
-class Checkpoints:
-    """Ends training at a checkpoint if no epoch since the one before was the best so far.
+class Cycles:
+    """Ends training after a cycle of 'coslog4' without an improvement on the held-out rows.
+
+    At the end of a cycle, the rate is 0, and the parameters are as good as they get. The next
+    cycle is twice as long: where it has not helped, the one after it does not either.
 
     Parameters
     ----------
@@ -178,19 +181,19 @@ class Checkpoints:
     """
 
     def __init__(self, max_iter: int) -> None:
-        self._epochs = {int(np.ceil(fraction * max_iter)) for fraction in CHECKPOINTS}
+        self._ends = {int(np.ceil(end * max_iter)) for end in CYCLE_ENDS}
         self._best_before = self._best = np.inf
-        self._passed = 0
+        self._cycles = 0
 
     def fail(self, info: EpochInfo) -> bool:
-        """Return whether training ends after this epoch."""
+        """Return whether a cycle ends with this epoch that has not helped."""
         loss = np.inf if info.validation_loss is None else info.validation_loss
         self._best = min(self._best, loss)
-        if info.epoch not in self._epochs:
+        if info.epoch not in self._ends:
             return False
-        failed = self._passed > 0 and self._best >= self._best_before
+        failed = self._cycles > 0 and self._best >= self._best_before
         self._best_before = self._best
-        self._passed += 1
+        self._cycles += 1
         return failed
 
 

@@ -2,8 +2,8 @@
 
 The ingredients are those of RealMLP (Holzmueller, Grinsztajn and Steinwart 2024) that pay for an
 ensemble (`benchmarks/ablation.py`): learning rates that follow from the width of a layer, a
-learnt scale of every input, decoupled weight decay; and a piecewise-linear embedding of the
-numbers (Gorishniy, Rubachev and Babenko 2022).
+learnt scale of every input, 'coslog4', decoupled weight decay; and a piecewise-linear embedding
+of the numbers (Gorishniy, Rubachev and Babenko 2022).
 """
 
 from __future__ import annotations
@@ -22,10 +22,11 @@ from .trainer import Trainer
 # Factors of the learning rate.
 BIAS_RATE = 0.1
 SCALE_RATE = 6.0
-SCHEDULE = "cosine"
+SCHEDULE = "coslog4"
+BETA_2 = 0.95  # the rate changes quickly, and so must the estimate of the squared gradient
 
-# Fractions of a fit at which a member ends without a better epoch since the one before.
-CHECKPOINTS = (1 / 15, 3 / 15, 7 / 15)
+# Fractions of a fit at which 'coslog4' has a rate of 0: the ends of its cycles.
+CYCLE_ENDS = tuple((2**k - 1) / 15 for k in (1, 2, 3))
 
 
 @dataclass(frozen=True)
@@ -80,7 +81,12 @@ class Recipe:
 
     def trainer(self, network: Network, seed: int) -> Trainer:
         """Return a trainer of a network that :meth:`network` has created."""
-        solver = AdamW(self.learning_rate, schedule=SCHEDULE, weight_decay=self.weight_decay)
+        solver = AdamW(
+            self.learning_rate,
+            beta_2=BETA_2,
+            schedule=SCHEDULE,
+            weight_decay=self.weight_decay,
+        )
         trainer = Trainer(
             network, solver, alpha=0.0, batch_size=self.batch_size, seed=seed, n_threads=1,
             engine="builtin",

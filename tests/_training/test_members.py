@@ -12,7 +12,7 @@ import pytest
 from dnncore._core.labels import Labels
 from dnncore._training import members as module
 from dnncore._training.history import EpochInfo
-from dnncore._training.members import MIN_EPOCHS, Budget, Checkpoints, Member, train_members
+from dnncore._training.members import MIN_EPOCHS, Budget, Cycles, Member, train_members
 from dnncore._training.recipe import Recipe
 from dnncore._training.sources import ArraySource
 
@@ -91,14 +91,14 @@ def test_the_members_share_the_rows(monkeypatch):
         assert piece.X is X and piece.label is LABELS.label
 
 
-# Checkpoints
+# Cycles
 
 
 def ended(losses, max_iter):
     """The epoch after which the losses end training, if any does."""
-    checkpoints = Checkpoints(max_iter)
+    cycles = Cycles(max_iter)
     for epoch, loss in enumerate(losses, 1):
-        if checkpoints.fail(EpochInfo(epoch, max_iter, 0.0, None, 0.0, loss)):
+        if cycles.fail(EpochInfo(epoch, max_iter, 0.0, None, 0.0, loss)):
             return epoch
     return None
 
@@ -107,24 +107,24 @@ def ended(losses, max_iter):
     ("losses", "end"),
     [
         (np.arange(15, 0, -1), None),
-        ([5, *[6] * 14], 3),  # the epochs 2 and 3 are not better
-        ([5, 6, 5, *[1] * 12], 3),  # nor is the same loss
+        ([5, *[6] * 14], 3),  # the second cycle, of the epochs 2 and 3, has not helped
+        ([5, 6, 5, *[1] * 12], 3),  # nor has the same loss
         ([5, 4, *[6] * 13], 7),
-        ([5, 6, 4, 3, *[6] * 11], None),  # the last checkpoint is at 7 of 15
+        ([5, 6, 4, 3, *[6] * 11], None),  # the fourth cycle is the last, in any case
         ([5, np.nan, 4, 3, *[2] * 11], None),
     ],
 )
-def test_a_checkpoint_without_improvement_ends_training(losses, end):
+def test_a_cycle_without_improvement_ends_training(losses, end):
     assert ended(losses, 15) == end
 
 
-def test_checkpoints_within_epochs():
+def test_cycles_of_parts_of_epochs():
     assert ended([5] * 64, 64) == 13  # 3/15 of 64, rounded up
     assert ended([5] * 2, 2) is None
     assert ended([5], 1) is None
 
 
-def test_without_held_out_loss_the_second_checkpoint_ends_training():
+def test_without_held_out_loss_a_second_cycle_ends_training():
     assert ended([None] * 15, 15) == 3
 
 

@@ -62,7 +62,7 @@ def test_the_rates_follow_from_the_widths():
 def test_the_solver():
     trainer = recipe().trainer(network(), 0)
     assert isinstance(trainer.solver, AdamW)
-    assert trainer.solver.schedule == "cosine"
+    assert trainer.solver.schedule == "coslog4"
     assert (trainer.solver.learning_rate_init, trainer.solver.weight_decay) == (0.04, 0.02)
     assert (trainer.alpha, trainer.batch_size, trainer.dropout) == (0.0, 64, 0.1)
     assert (trainer.n_threads, trainer.engine) == (1, "builtin")
