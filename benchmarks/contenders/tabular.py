@@ -33,15 +33,6 @@ def dnncore(frame: DataFrame, classify: bool, seed: int) -> Any:
     return _behind_encoder(frame, network, standardise=False)
 
 
-def dnncore_early(frame: DataFrame, classify: bool, seed: int) -> Any:
-    from dnncore import DNNClassifier, DNNRegressor
-
-    network = (DNNClassifier if classify else DNNRegressor)(
-        n_threads=1, early_stopping=True, random_state=seed
-    )
-    return _behind_encoder(frame, network, standardise=False)
-
-
 def mlp(frame: DataFrame, classify: bool, seed: int) -> Any:
     from sklearn.neural_network import MLPClassifier, MLPRegressor
 
@@ -165,7 +156,6 @@ def realmlp_unsmoothed(frame: DataFrame, classify: bool, seed: int) -> Any:
 MODELS: dict[str, Maker] = {
     "dnncore tabular": tabular,
     "dnncore": dnncore,
-    "dnncore, early_stopping": dnncore_early,
     "MLP, StandardScaler": mlp,
     "HistGradientBoosting": hist_gradient_boosting,
     "LightGBM": lightgbm,
