@@ -101,6 +101,21 @@ static void layer_delta(ptrdiff_t n, ptrdiff_t k, ptrdiff_t m, const void *dz, c
     activate_backward(activation, n * k, out, kept, out);
 }
 
+/* layer_update for a single row, without packing: some rows of the gradient at a time. */
+static void update_one(const dnn_step *step, ptrdiff_t k, ptrdiff_t m, ptrdiff_t first,
+                       ptrdiff_t last, const real *a, const real *dz, real *restrict g, real *s1,
+                       real *s2, real *W)
+{
+    const ptrdiff_t most = (k > m ? k : m) * TILE_COLS / m; /* rows that fit into `g` */
+    while (first < last) {
+        const ptrdiff_t rows = last - first < most ? last - first : most, corner = first * m;
+        for (ptrdiff_t r = 0; r < rows; r++)
+            for (ptrdiff_t c = 0; c < m; c++) g[r * m + c] = FMA(a[first + r], dz[c], REAL(0.0));
+        update(step, rows * m, g, s1 + corner, s2 + corner, W + corner);
+        first += rows;
+    }
+}
+
 static void layer_update(const dnn_step *step, ptrdiff_t n, ptrdiff_t k, ptrdiff_t m,
                          ptrdiff_t first, ptrdiff_t last, const void *a_, const void *dz_,
                          void *scratch, void *state1, void *state2, void *W_)
@@ -114,6 +129,10 @@ static void layer_update(const dnn_step *step, ptrdiff_t n, ptrdiff_t k, ptrdiff
     const real zeros[TILE_COLS] = {0};
     const int far = k * m * (ptrdiff_t)sizeof(real) > NEAR_BYTES;
     const dnn_step constants = *step; /* a local copy, which cannot alias W */
+    if (n == 1) {
+        update_one(&constants, k, m, first, last, a_, dz, scratch, s1, s2, W);
+        return;
+    }
     assert(factors + slice * n <= panels + layer_scratch(n, k, m));
     for (ptrdiff_t t = 0; t < tiles; t++) {
         const tile_rows rows = rows_of_tile(t, tiles, slice);
