@@ -53,6 +53,28 @@ def test_public_names():
         _ = dnncore.nonsense
 
 
+def test_threads_may_use_the_first_names_at_once():
+    out, _ = run_python(
+        """
+        import threading, dnncore
+        names = ["Network", "training", "load", "to_onnx", "DNNRegressor", "predictor"]
+        barrier, found = threading.Barrier(len(names)), []
+
+        def use(i):
+            barrier.wait()
+            found.extend(getattr(dnncore, name) for name in names[i:] + names[:i])
+
+        threads = [threading.Thread(target=use, args=(i,)) for i in range(len(names))]
+        for thread in threads:
+            thread.start()
+        for thread in threads:
+            thread.join()
+        print(len(found), len(set(found)))
+        """
+    )
+    assert out.split() == ["36", "6"]
+
+
 def names_in_readme():
     """The names of dnncore in the first column of README.md's table, without their modules."""
     text = (pathlib.Path(__file__).parents[1] / "README.md").read_text(encoding="utf-8")
