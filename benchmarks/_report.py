@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import accuracy
+import calls
 import footprint
 import grow
 import score
@@ -19,6 +20,7 @@ if TYPE_CHECKING:
 SECTIONS = {
     "train": (train, "Training"),
     "score": (score, "Scoring"),
+    "calls": (calls, "Calls"),
     "grow": (grow, "Scaling"),
     "footprint": (footprint, "Footprint"),
     "accuracy": (accuracy, "Accuracy"),

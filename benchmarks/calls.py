@@ -1,8 +1,10 @@
-"""Microseconds of single calls of estimators, beside scikit-learn's and the C step.
+"""Microseconds of single calls: estimators beside scikit-learn's, steps beside PyTorch's.
 
 The network is 64-100-10 (64-100-1 for numbers), in float32, on one thread, with Adam and the
 defaults of each library. The C step is that of an epoch of many mini-batches of the same size by
-Trainer.run_epoch: what a call of partial_fit takes beyond it is no arithmetic.
+Trainer.run_epoch: what a call of partial_fit or Trainer.step takes beyond it is no arithmetic. A
+policy is a network 4-64-64-2 with tanh that scores one row, or learns from it by a gradient of its
+logits, with SGD.
 """
 
 from __future__ import annotations
@@ -55,6 +57,21 @@ CALLS: dict[str, dict[str, Task]] = {
     "predict, 1 row": _of_estimators("score", "predict"),
     "predict_proba, 1 row": _of_estimators("score", "predict_proba", classifiers_only=True),
     f"fit, {FIT_ROWS} x {FIT_FEATURES}, 1 epoch": _of_estimators("fit"),
+    **{
+        f"a step on {n} row{'s' if n > 1 else ''}": {
+            "C step": ("calls:c_steps", (n,)),
+            "Trainer": ("calls:step", (n,)),
+            "PyTorch": ("calls:torch_step", (n,)),
+        }
+        for n in (1, 32)
+    },
+    **{
+        f"policy, {what}": {
+            "Trainer": ("calls:policy", (backward,)),
+            "PyTorch": ("calls:torch_policy", (backward,)),
+        }
+        for what, backward in (("forward", False), ("forward and backward", True))
+    },
 }
 NAMES = tuple(dict.fromkeys(name for tasks in CALLS.values() for name in tasks))
 
@@ -79,6 +96,84 @@ def partial_fit(name: str, n_rows: int) -> Callable[[float], float]:
     model = _fitted(name)
     X, y = _rows(n_rows, N_FEATURES, _outputs(name))
     return _timed(lambda: model.partial_fit(X, y))
+
+
+def step(n_rows: int) -> Callable[[float], float]:
+    from dnncore import Network
+    from dnncore.training import Adam, Trainer
+
+    X, y = _rows(n_rows, N_FEATURES, N_CLASSES)
+    network = Network((N_FEATURES, N_HIDDEN, N_CLASSES), dtype=X.dtype, seed=0, activation="relu")
+    network.update_norm(_rows(BATCH_SIZE, N_FEATURES, N_CLASSES)[0])
+    trainer = Trainer(network, Adam(), seed=0, n_threads=1)
+    if n_rows == 1:
+        x, label = X[0], int(y[0])
+        return _timed(lambda: trainer.learn_one(x, label))
+    return _timed(lambda: trainer.step(X, y))
+
+
+def torch_step(n_rows: int) -> Callable[[float], float]:
+    import torch
+    from torch import nn
+
+    torch.set_num_threads(1)
+    X, y = map(torch.from_numpy, _rows(n_rows, N_FEATURES, N_CLASSES))
+    model = nn.Sequential(
+        nn.Linear(N_FEATURES, N_HIDDEN), nn.ReLU(), nn.Linear(N_HIDDEN, N_CLASSES)
+    )
+    optimizer = torch.optim.Adam(model.parameters())
+    loss_of = nn.CrossEntropyLoss()
+
+    def call() -> None:
+        optimizer.zero_grad()
+        loss = loss_of(model(X), y)
+        loss.backward()
+        optimizer.step()
+        loss.item()
+
+    return _timed(call)
+
+
+def policy(backward: bool) -> Callable[[float], float]:
+    import numpy as np
+
+    from dnncore import Network
+    from dnncore.training import SGD, Trainer
+
+    network = Network((4, 64, 64, 2), dtype=np.float32, seed=0, activation="tanh")
+    trainer = Trainer(network, SGD(1e-4, momentum=0.0), n_threads=1)
+    x, dz = _rows(1, 4, 2)[0][0], np.array([0.5, -0.5], np.float32)
+
+    def learn() -> None:
+        trainer.forward(x)
+        trainer.backward(dz=dz)
+
+    return _timed(learn if backward else lambda: trainer.forward(x))
+
+
+def torch_policy(backward: bool) -> Callable[[float], float]:
+    import torch
+    from torch import nn
+
+    torch.set_num_threads(1)
+    model = nn.Sequential(
+        nn.Linear(4, 64), nn.Tanh(), nn.Linear(64, 64), nn.Tanh(), nn.Linear(64, 2)
+    )
+    optimizer = torch.optim.SGD(model.parameters(), 1e-4)
+    x, dz = torch.from_numpy(_rows(1, 4, 2)[0]), torch.tensor([[0.5, -0.5]])
+
+    def act() -> None:
+        with torch.no_grad():
+            torch.softmax(model(x), 1)
+
+    def learn() -> None:
+        optimizer.zero_grad()
+        z = model(x)
+        torch.softmax(z.detach(), 1)
+        z.backward(dz)
+        optimizer.step()
+
+    return _timed(learn if backward else act)
 
 
 def score(name: str, method: str) -> Callable[[float], float]:

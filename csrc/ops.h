@@ -84,7 +84,8 @@ typedef enum dnn_loss {
  *   ADAMW:    as ADAM, but w -= rate * m / (sqrt(v) + epsilon) + shrink * w, with the decoupled
  *             weight decay `shrink`; `rate` and `epsilon` include the bias correction
  *   GRADIENT: state1 = g; w stays as it is
- * A state v or m below the smallest normal number becomes 0. */
+ * A state v or m below the smallest normal number becomes 0; so does g in ADAM and ADAMW where
+ * (1 - beta2) g^2 is below it. */
 typedef enum dnn_update {
     DNN_SGD,
     DNN_MOMENTUM,

@@ -4,13 +4,12 @@ from __future__ import annotations
 
 import copy
 import os
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
 from numpy.typing import ArrayLike, DTypeLike, NDArray
 
-from . import kernels
 from ._core import checks as check
 from ._core.architecture import check_same_architecture
 from ._core.engine import SCORING_ROWS, Engine
@@ -21,8 +20,6 @@ from ._core.names import (
     ACTIVATIONS,
     OUTPUTS,
     TARGET_INTERVALS,
-    check_loss,
-    loss_parameters,
 )
 from ._core.parameters import ParameterLayout
 from ._core.piecewise_linear import EmbeddingParameters as EmbeddingParameters  # public here
@@ -32,6 +29,7 @@ from ._core.threads import blas_for, threads_for_scoring, use_builtin
 from ._network import arguments, back_propagation
 from ._network.back_propagation import Forward as Forward  # public here
 from ._network.back_propagation import Gradients as Gradients  # public here
+from ._network.losses import loss_and_delta
 from .predictor import Predictor, frozen
 
 # Largest number of inputs (rows times columns) that a thread scores together. It limits the memory
@@ -721,7 +719,7 @@ class Network:
 
         The logits are overwritten. The options of the loss are those of :meth:`loss`.
         """
-        value, _ = self._loss_and_delta(logits, labels, out=logits, **loss_options)
+        value, _ = loss_and_delta(self.output, logits, labels, out=logits, **loss_options)
         return value + self.penalty(alpha * labels.inverse_total)
 
     def back_propagate(
@@ -735,37 +733,6 @@ class Network:
         """Compute the gradients as :meth:`gradients` does, for validated rows and labels."""
         forward = back_propagation.forward(self, X)
         decay = alpha * labels.inverse_total
-        value, dz = self._loss_and_delta(forward.z[-1], labels, **loss_options)
+        value, dz = loss_and_delta(self.output, forward.z[-1], labels, **loss_options)
         value += self.penalty(decay)
         return back_propagation.backward(self, forward, dz, loss=value, decay=decay)
-
-    def _loss_and_delta(
-        self,
-        logits: NDArray[Any],
-        labels: Labels,
-        out: NDArray[Any] | None = None,
-        loss: str | None = None,
-        huber_delta: float = 1.0,
-        quantiles: Sequence[float] | None = None,
-    ) -> tuple[float, NDArray[Any]]:
-        """Return the mean loss and its gradient with respect to the logits."""
-        options: dict[str, Any] = {"sample_weight": labels.weight, "out": out}
-        loss = check_loss(loss, self.output)
-        parameters = loss_parameters(loss, logits.shape[1], huber_delta, quantiles)
-        if loss == "huber":
-            options["delta"] = parameters[0]
-        elif loss == "quantile":
-            options["quantiles"] = parameters
-        targets = labels.L if labels.label is None else labels.label
-        return _LOSS_KERNELS[loss](logits, targets, **options)
-
-
-_LOSS_KERNELS: dict[str, Callable[..., tuple[float, NDArray[Any]]]] = {
-    "cross_entropy": kernels.softmax_cross_entropy,
-    "binary_cross_entropy": kernels.sigmoid_cross_entropy,
-    "squared_error": kernels.squared_error,
-    "huber": kernels.huber_error,
-    "absolute_error": kernels.absolute_error,
-    "poisson": kernels.poisson_deviance,
-    "quantile": kernels.quantile_error,
-}

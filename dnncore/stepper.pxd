@@ -33,16 +33,16 @@ cdef class Stepper:
 
     # A step in two parts, for a loss of one's own: the outputs (n, n_outputs) for n rows; then the
     # gradient of the loss of these rows with respect to the outputs `d_outputs` or, if that is
-    # NULL, with respect to the logits `d_logits`, both (n, n_outputs), and the update.
+    # NULL, with respect to the logits `dz`, both (n, n_outputs), and the update.
     cdef void forward_f32(self, Py_ssize_t n, const float* x, float* outputs) noexcept nogil
     cdef void forward_f64(self, Py_ssize_t n, const double* x, double* outputs) noexcept nogil
-    cdef void backward_f32(self, const float* d_outputs, const float* d_logits) noexcept nogil
-    cdef void backward_f64(self, const double* d_outputs, const double* d_logits) noexcept nogil
+    cdef void backward_f32(self, const float* d_outputs, const float* dz) noexcept nogil
+    cdef void backward_f64(self, const double* d_outputs, const double* dz) noexcept nogil
 
     cdef double _step(self, Py_ssize_t n, const void* x, const Py_ssize_t* label,
                       const void* targets, const void* sample_weight) noexcept nogil
     cdef void _forward(self, Py_ssize_t n, const void* x, void* outputs) noexcept nogil
-    cdef void _backward(self, const void* d_outputs, const void* d_logits) noexcept nogil
+    cdef void _backward(self, const void* d_outputs, const void* dz) noexcept nogil
     cdef bint _are_rows(self, object X) noexcept
     cdef bint _are_finite(self, object array) noexcept
     cdef bint _are_classes(self, object y, Py_ssize_t n) noexcept

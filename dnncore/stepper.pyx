@@ -75,11 +75,11 @@ cdef class Stepper:
     cdef void forward_f64(self, Py_ssize_t n, const double* x, double* outputs) noexcept nogil:
         self._forward(n, x, outputs)
 
-    cdef void backward_f32(self, const float* d_outputs, const float* d_logits) noexcept nogil:
-        self._backward(d_outputs, d_logits)
+    cdef void backward_f32(self, const float* d_outputs, const float* dz) noexcept nogil:
+        self._backward(d_outputs, dz)
 
-    cdef void backward_f64(self, const double* d_outputs, const double* d_logits) noexcept nogil:
-        self._backward(d_outputs, d_logits)
+    cdef void backward_f64(self, const double* d_outputs, const double* dz) noexcept nogil:
+        self._backward(d_outputs, dz)
 
     cdef double _step(self, Py_ssize_t n, const void* x, const Py_ssize_t* label,
                       const void* targets, const void* sample_weight) noexcept nogil:
@@ -93,11 +93,11 @@ cdef class Stepper:
         self._n_forward = n
         (<Engine> self._pointer).forward(n, x, self._steps[0], outputs)
 
-    cdef void _backward(self, const void* d_outputs, const void* d_logits) noexcept nogil:
+    cdef void _backward(self, const void* d_outputs, const void* dz) noexcept nogil:
         cdef Py_ssize_t before = self._steps[0], n = self._n_forward
         self._steps[0] = before + 1
         self._n_forward = 0
-        (<Engine> self._pointer).backward(n, d_outputs, d_logits, self._learning_rate[0], before)
+        (<Engine> self._pointer).backward(n, d_outputs, dz, self._learning_rate[0], before)
 
     # ---------------------------------------------- for the trainer: arrays, if they fit as they are
 
@@ -238,12 +238,12 @@ cdef class Stepper:
             self._forward(n, x, outputs)
         return out
 
-    def try_backward(self, d_outputs, d_logits):
+    def try_backward(self, d_outputs, dz):
         """Return whether the step has been made; if not, nothing is changed.
 
         One of the two is None.
         """
-        given = d_logits if d_outputs is None else d_outputs
+        given = dz if d_outputs is None else d_outputs
         cdef const void* d
         cdef bint of_outputs = d_outputs is not None
         if (

@@ -52,9 +52,9 @@ def learn_policy(policy, states, actions, old_p, advantages, clip):
         ratio = p[rows, actions] / old_p
         clipped = np.where(advantages > 0.0, ratio > 1.0 + clip, ratio < 1.0 - clip)
         weight = np.where(clipped, 0.0, ratio * advantages).astype("f4") / len(rows)
-        d_logits = p * weight[:, None]
-        d_logits[rows, actions] -= weight
-        policy.backward(d_logits=d_logits)
+        dz = p * weight[:, None]
+        dz[rows, actions] -= weight
+        policy.backward(dz=dz)
 
 
 # %%

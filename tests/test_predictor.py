@@ -180,7 +180,7 @@ def test_target_mean_and_scale(sizes, dtype, norm, given):
 @pytest.mark.parametrize("output", ["softmax", "logistic"])
 @pytest.mark.parametrize("units", [{"target_mean": [0.0, 0.0]}, {"target_scale": [1.0, 1.0]}])
 def test_target_mean_and_scale_are_for_numbers(output, units):
-    with pytest.raises(ValueError, match="target_mean and target_scale require output='identity'"):
+    with pytest.raises(ValueError, match="target_mean and target_scale require one of the outputs"):
         Network((3, 2), seed=0, output=output).freeze(**units)
 
 

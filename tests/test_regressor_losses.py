@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 from samples import OTHER_LOSSES, learnable_numbers
 from scipy.special import xlogy
+from sklearn.exceptions import DataConversionWarning
 from sklearn.linear_model import PoissonRegressor
 from sklearn.metrics import d2_pinball_score, r2_score
 
@@ -154,7 +155,9 @@ def test_quantiles_never_cross():
 
 def test_one_quantile_has_the_form_of_y():
     X, y = learnable_numbers()
-    model = DNNRegressor("quantile", quantiles=(0.5,), **OPTIONS).fit(X, y[:, None])
+    model = DNNRegressor("quantile", quantiles=(0.5,), **OPTIONS)
+    with pytest.warns(DataConversionWarning):
+        model.fit(X, y[:, None])
     assert model.predict(X).shape == y.shape
     # Half the absolute error.
     other = DNNRegressor("absolute_error", **OPTIONS | {"max_iter": 1, "alpha": 0.0}).fit(X, y)

@@ -4,11 +4,12 @@
 
 #include "real.h"
 
-/* A state of which the gradient stays 0 decays to numbers below the normal ones, at which arithmetic
- * is a hundred times slower, and stays there: 0.9 times the smallest number is rounded to itself. */
-INLINE real or_zero(real x)
+/* Arithmetic with numbers below the normal ones is a hundred times slower. A state of which the
+ * gradient stays 0 decays to them, and stays there: 0.9 times the smallest number is rounded to
+ * itself. The square of a gradient gets there from the root of the smallest normal number on. */
+INLINE real or_zero(real x, real least)
 {
-    return FABS(x) < REAL_TINY ? 0 : x;
+    return FABS(x) < least ? 0 : x;
 }
 
 /* `kind` is a constant after inlining. */
@@ -20,6 +21,7 @@ INLINE void update_as(dnn_update kind, const dnn_step *step, ptrdiff_t n, const 
     const real beta1 = (real)step->beta1, rest1 = (real)(1.0 - step->beta1);
     const real beta2 = (real)step->beta2, rest2 = (real)(1.0 - step->beta2);
     const real epsilon = (real)step->epsilon;
+    const real least = rest2 > 0 ? SQRT(REAL_TINY / rest2) : 0;
     for (ptrdiff_t i = 0; i < n; i++) {
         real d = FMA(decay, w[i], g[i]);
         if (kind == DNN_GRADIENT) {
@@ -27,14 +29,15 @@ INLINE void update_as(dnn_update kind, const dnn_step *step, ptrdiff_t n, const 
         } else if (kind == DNN_SGD) {
             w[i] = FMA(-rate, d, w[i]);
         } else if (kind == DNN_ADAM || kind == DNN_ADAMW) {
-            s1[i] = or_zero(FMA(beta1, s1[i], rest1 * d));
-            s2[i] = or_zero(FMA(beta2, s2[i], rest2 * (d * d)));
+            d = or_zero(d, least);
+            s1[i] = or_zero(FMA(beta1, s1[i], rest1 * d), REAL_TINY);
+            s2[i] = or_zero(FMA(beta2, s2[i], rest2 * (d * d)), REAL_TINY);
             real direction = s1[i] / (SQRT(s2[i]) + epsilon);
             /* shrink * w may be below half an ULP of w: it is added to the other part first. */
             w[i] = kind == DNN_ADAM ? FMA(-rate, direction, w[i])
                                     : w[i] - FMA(rate, direction, shrink * w[i]);
         } else {
-            real move = or_zero(FMA(momentum, s1[i], -rate * d));
+            real move = or_zero(FMA(momentum, s1[i], -rate * d), REAL_TINY);
             s1[i] = move;
             w[i] += kind == DNN_NESTEROV ? FMA(momentum, move, -rate * d) : move;
         }

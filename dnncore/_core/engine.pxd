@@ -25,7 +25,7 @@ cdef class Engine:
                      const void* sample_weight, double rate, Py_ssize_t steps_before) noexcept nogil
     cdef void forward(self, Py_ssize_t n, const void* X, Py_ssize_t steps_before,
                       void* out) noexcept nogil
-    cdef void backward(self, Py_ssize_t n, const void* d_outputs, const void* d_logits,
+    cdef void backward(self, Py_ssize_t n, const void* d_outputs, const void* dz,
                        double rate, Py_ssize_t steps_before) noexcept nogil
     cdef object _make_layers(self, object layer_sizes, int activation, bint builtin,
                              object factors)

@@ -437,11 +437,11 @@ cdef class Engine:
         job.out = out
         dnn_team_run(self._n_threads, self._forward_work, &job)
 
-    cdef void backward(self, Py_ssize_t n, const void* d_outputs, const void* d_logits,
+    cdef void backward(self, Py_ssize_t n, const void* d_outputs, const void* dz,
                        double rate, Py_ssize_t steps_before) noexcept nogil:
         cdef Job job = self._job
         job.rows.X = job.activations  # of the first layer, which `forward` has kept
         job.n_samples = n
-        job.d_outputs, job.d_logits = d_outputs, d_logits
+        job.d_outputs, job.dz = d_outputs, dz
         job.step.rate, job.steps_before = rate, steps_before
         dnn_team_run(self._n_threads, self._backward_work, &job)

@@ -45,7 +45,7 @@ cdef inline void _deltas(const Job* job, Py_ssize_t first, Py_ssize_t n,
     cdef const real* kept = <const real*> job.batch_L + start
     cdef const real* d_outputs = <const real*> job.d_outputs + start
     if job.d_outputs == NULL:
-        memcpy(dz, <const real*> job.d_logits + start, n * m * sizeof(real))
+        memcpy(dz, <const real*> job.dz + start, n * m * sizeof(real))
     elif job.output == SOFTMAX:
         ops_for(dz).softmax_backward(n, m, d_outputs, kept, dz)
     elif job.output == SORTED:

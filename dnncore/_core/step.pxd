@@ -72,7 +72,7 @@ ctypedef struct Job:
     double* norm_squares  # per chunk of the gradient; see clipping.pxd
     # A loss outside the engine: its gradient with respect to the outputs or, if NULL, the logits
     const void* d_outputs
-    const void* d_logits
+    const void* dz
     Py_ssize_t steps_before
     double loss
     Py_ssize_t rows_done

@@ -8,7 +8,7 @@ from typing import Any, ClassVar
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 from sklearn.metrics import d2_pinball_score, r2_score
-from sklearn.utils.validation import check_array
+from sklearn.utils.validation import check_array, column_or_1d
 
 from .._core.moments import Moments
 from .._network.back_propagation import apply_output
@@ -126,7 +126,8 @@ class NumberLearner(TargetLearner):
     def learn(self, y: Any) -> NDArray[np.float64]:
         columns = _as_float64("y", y, self._output)
         if columns.ndim == 2 and columns.shape[1] == 1:
-            columns = columns.ravel()
+            # Only an estimator of several targets takes a column without a warning.
+            columns = column_or_1d(columns, warn=self._output == "sorted")
         form = columns.ndim, columns.shape[1] if columns.ndim == 2 else 1
         if self._form is None:
             self._form = form

@@ -130,16 +130,14 @@ class StepOptimizer(Optimizer):
                 self._stepper_for(rows.shape[0]).forward_on(rows, outputs)
         return outputs
 
-    def backward(
-        self, d_outputs: ArrayLike | None = None, *, d_logits: ArrayLike | None = None
-    ) -> None:
+    def backward(self, d_outputs: ArrayLike | None = None, *, dz: ArrayLike | None = None) -> None:
         """Make one step from the gradient of a loss of one's own.
 
         Parameters
         ----------
         d_outputs : array of shape (n, n_outputs)
             Gradient of the loss with respect to the outputs that :meth:`forward` has returned.
-        d_logits : array of shape (n, n_outputs)
+        dz : array of shape (n, n_outputs)
             Gradient with respect to the logits, instead.
 
         Raises
@@ -162,14 +160,14 @@ class StepOptimizer(Optimizer):
         >>> outputs = trainer.forward(X)
         >>> trainer.backward(np.sign(outputs - y) / 5)  # of the mean absolute error
         """
-        if (d_outputs is None) == (d_logits is None):
-            raise TypeError("backward needs one of d_outputs and d_logits")
+        if (d_outputs is None) == (dz is None):
+            raise TypeError("backward needs one of d_outputs and dz")
         stepper = self._stepper
         if stepper is None or stepper.n_forward == 0 or not self._is_current(stepper):
             raise ValueError("backward needs a forward pass, which forward makes")
-        if not self._uses_blas and stepper.try_backward(d_outputs, d_logits):
+        if not self._uses_blas and stepper.try_backward(d_outputs, dz):
             return
-        name, given = ("d_logits", d_logits) if d_outputs is None else ("d_outputs", d_outputs)
+        name, given = ("dz", dz) if d_outputs is None else ("d_outputs", d_outputs)
         d = np.asarray(given)
         shape = stepper.n_forward, stepper.n_outputs
         if d.shape == shape[1:] and shape[0] == 1:

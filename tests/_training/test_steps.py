@@ -124,7 +124,7 @@ def test_the_passes_with_the_gradient_of_the_loss_are_a_step(dtype, output, n, a
     for _ in range(3):
         a.step(X, y)
         d = b.forward(X) - L  # the gradient with respect to the logits, for each of the losses
-        b.backward(d_logits=d / dtype(n))
+        b.backward(dz=d / dtype(n))
         np.testing.assert_allclose(
             b.network.parameters, a.network.parameters, rtol=0, atol=50 * np.finfo(dtype).eps
         )
@@ -146,7 +146,7 @@ def test_the_gradient_of_the_outputs_goes_through_the_output_function(output):
         "sorted": lambda: kernels.sort_rows_backward(d, z),
     }[output]()
     b.forward(X)
-    b.backward(d_logits=dz)
+    b.backward(dz=dz)
     assert_equal_states(a, b)
 
 
@@ -177,9 +177,9 @@ def test_one_row_of_a_policy():
     a, b = Trainer(network(), SGD(0.1)), Trainer(network(), SGD(0.1))
     d = np.array([0.5, -0.25, -0.25], np.float32)
     a.forward(X[0])
-    a.backward(d_logits=d)
+    a.backward(dz=d)
     b.forward(X)
-    b.backward(d_logits=d[None])
+    b.backward(dz=d[None])
     assert_equal_states(a, b)
 
 
@@ -392,14 +392,14 @@ def test_passes_refuse_what_does_not_fit():
         trainer.backward(d)
     trainer.forward(X)
     before = trainer.network.parameters.copy()
-    with pytest.raises(TypeError, match="one of d_outputs and d_logits"):
+    with pytest.raises(TypeError, match="one of d_outputs and dz"):
         trainer.backward()
-    with pytest.raises(TypeError, match="one of d_outputs and d_logits"):
-        trainer.backward(d, d_logits=d)
+    with pytest.raises(TypeError, match="one of d_outputs and dz"):
+        trainer.backward(d, dz=d)
     with pytest.raises(ValueError, match=r"d_outputs must have shape \(4, 3\)"):
         trainer.backward(d[:3])
-    with pytest.raises(TypeError, match="d_logits must have dtype float32"):
-        trainer.backward(d_logits=d.astype("f8"))
+    with pytest.raises(TypeError, match="dz must have dtype float32"):
+        trainer.backward(dz=d.astype("f8"))
     with pytest.raises(ValueError, match="d_outputs must be finite"):
         trainer.backward(d * np.nan)
     np.testing.assert_array_equal(trainer.network.parameters, before)
