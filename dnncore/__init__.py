@@ -87,6 +87,8 @@ def _imported(name: str) -> Any:
     """Import a module of the package; explain why compiled modules cannot be imported."""
     from importlib import import_module
 
+    import numpy.typing  # noqa: F401 - first, since threads cannot import parts of it at once
+
     try:
         return import_module(f".{name}", __name__)
     except (ImportError, TypeError) as error:

@@ -252,6 +252,9 @@ class Network:
         if not isinstance(other, Network):
             raise TypeError(f"other must be a Network, got {type(other).__name__}")
         check_same_architecture("other", other, self)
+        if tau == 1.0:  # a copy, even if the parameters that it replaces are not finite
+            self.parameters[...] = other.parameters
+            return
         share = tau * other.parameters  # computed first: `other` may be this network
         self.parameters *= 1.0 - tau
         self.parameters += share

@@ -15,7 +15,7 @@ with scikit_learn_for(__name__):
     from sklearn.utils.metaestimators import available_if
     from sklearn.utils.validation import check_is_fitted
 
-from ._core.names import REGRESSION_LOSSES
+from ._core.names import REGRESSION_LOSSES, loss_parameters
 from ._estimators.base import DNNEstimator, takes_mini_batches
 from ._estimators.learnt import LearntNumbers
 from ._estimators.numeric import NumberLearner, NumberTargets
@@ -487,7 +487,9 @@ default='constant'
         check_is_fitted(self)
         if self.network_.output != "sorted":
             return float(super().score(X, y, sample_weight))
-        predictions = self.predict(X).reshape(-1, len(self.quantiles))
+        n_outputs = self.network_.layer_sizes[-1]
+        loss_parameters("quantile", n_outputs, 1.0, self.quantiles)  # may not be those of `fit`
+        predictions = self.predict(X).reshape(-1, n_outputs)
         return self._targets(self._learnt()).quantile_score(y, predictions, sample_weight)
 
     def __sklearn_tags__(self) -> Any:

@@ -6,7 +6,7 @@ They need the extra: ``pip install 'dnncore[river]'``.
 from __future__ import annotations
 
 import math
-from collections.abc import Hashable, Mapping, Sequence
+from collections.abc import Hashable, Iterable, Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -25,6 +25,7 @@ from .training import SGD, Adam, Trainer
 __all__ = ["NetworkClassifier", "NetworkRegressor"]
 
 DEFAULT_LEARNING_RATE = 0.003
+LARGEST = float(np.finfo(np.float32).max)
 
 
 class NetworkClassifier(base.MiniBatchClassifier):  # type: ignore[misc]
@@ -133,10 +134,12 @@ class NetworkClassifier(base.MiniBatchClassifier):  # type: ignore[misc]
         Raises
         ------
         TypeError, ValueError
-            If a feature is not a number, or not finite; the model is unchanged.
+            If a feature is not a number, or not finite, or the label is NaN; the model is
+            unchanged.
         """
         label = self._index.get(y)
         if label is None:
+            _check_labels([y])
             row = self._growing.learn_row(x, len(self._index) + 1)
             label = self._index[y] = len(self._index)
         else:
@@ -171,6 +174,7 @@ class NetworkClassifier(base.MiniBatchClassifier):  # type: ignore[misc]
         labels = dataframe.into_series(y).to_list()
         _check_lengths(values, labels)
         new = {label: None for label in labels if label not in self._index}
+        _check_labels(new)
         rows = self._growing.learn_rows(features, values, len(self._index) + len(new))
         for label in new:
             self._index[label] = len(self._index)
@@ -278,10 +282,10 @@ class NetworkRegressor(base.MiniBatchRegressor):  # type: ignore[misc]
         Raises
         ------
         TypeError, ValueError
-            If a feature or the target is not a number, or not finite; the model is unchanged.
+            If a feature or the target is not a number, or not finite in float32; the model is
+            unchanged.
         """
-        if not math.isfinite(y):
-            raise ValueError(f"y must be finite, got {y!r}")
+        y = _target(y)
         row = self._growing.learn_row(x, 1)
         self._learn_target(y)
         self._growing.step(row, (y - self._mean) / self._scale)
@@ -305,8 +309,8 @@ class NetworkRegressor(base.MiniBatchRegressor):  # type: ignore[misc]
         features, values, _ = _read_frame(X)
         targets = np.asarray(dataframe.into_series(y).to_numpy(), np.float64)
         _check_lengths(values, targets)
-        if not np.isfinite(targets).all():
-            raise ValueError("y must be finite")
+        if not (np.abs(targets) <= LARGEST).all():
+            raise ValueError("y must be finite in float32")
         rows = self._growing.learn_rows(features, values, 1)
         for target in targets.tolist():
             self._learn_target(target)
@@ -345,6 +349,25 @@ def _read_frame(X: Any) -> tuple[Sequence[Hashable], NDArray[np.float64], Any]:
     """Return the names of the columns, the values of shape (n, n_features), and river's frame."""
     frame = dataframe.into_frame(X)
     return frame.columns, dataframe.to_numpy(frame), frame
+
+
+def _check_labels(labels: Iterable[Any]) -> None:
+    """Refuse NaN, which differs from itself: each one would be a class of its own."""
+    if any(isinstance(label, (float, np.floating)) and math.isnan(label) for label in labels):
+        raise ValueError("y must not be NaN")
+
+
+def _target(y: Any) -> float:
+    """Return a target as a float; one that float32 does not contain would spoil its moments."""
+    try:
+        size = math.fabs(y)
+    except OverflowError:
+        size = math.inf
+    except TypeError:
+        raise TypeError(f"y must be a number, got {y!r:.40}") from None
+    if not size <= LARGEST:
+        raise ValueError(f"y must be finite in float32, got {y!r:.40}")
+    return float(y)
 
 
 def _check_lengths(values: NDArray[np.float64], y: Sequence[Any] | NDArray[Any]) -> None:

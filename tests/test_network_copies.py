@@ -77,3 +77,10 @@ def test_blend_takes_networks_only():
     network = Network((4, 3), seed=0)
     with pytest.raises(TypeError, match="other must be a Network, got Predictor"):
         network.blend(network.freeze(), 0.5)
+
+
+def test_blend_copies_over_parameters_that_are_not_finite():
+    network, other = Network((2, 3, 2), seed=0), Network((2, 3, 2), seed=1)
+    network.parameters[0] = np.nan
+    network.blend(other, 1.0)
+    np.testing.assert_array_equal(network.parameters, other.parameters)

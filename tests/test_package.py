@@ -5,6 +5,7 @@ import importlib
 import json
 import pathlib
 import re
+import shutil
 import subprocess
 import sys
 import sysconfig
@@ -51,6 +52,28 @@ def test_public_names():
     assert set(dnncore.__all__) == set(dir(dnncore))
     with pytest.raises(AttributeError, match="no attribute 'nonsense'"):
         _ = dnncore.nonsense
+
+
+def test_threads_may_use_the_first_names_at_once():
+    out, _ = run_python(
+        """
+        import threading, dnncore
+        names = ["Network", "training", "load", "to_onnx", "DNNRegressor", "predictor"]
+        barrier, found = threading.Barrier(len(names)), []
+
+        def use(i):
+            barrier.wait()
+            found.extend(getattr(dnncore, name) for name in names[i:] + names[:i])
+
+        threads = [threading.Thread(target=use, args=(i,)) for i in range(len(names))]
+        for thread in threads:
+            thread.start()
+        for thread in threads:
+            thread.join()
+        print(len(found), len(set(found)))
+        """
+    )
+    assert out.split() == ["36", "6"]
 
 
 def names_in_readme():
@@ -121,10 +144,10 @@ def test_scipy_with_another_blas_interface_is_refused():
 
 
 def test_a_source_tree_that_is_not_built_says_so(tmp_path):
-    package = tmp_path / "dnncore"
-    package.mkdir()
-    for source in pathlib.Path(dnncore.__file__).parent.glob("*.py"):
-        (package / source.name).write_text(source.read_text())
+    package = pathlib.Path(dnncore.__file__).parent
+    shutil.copytree(
+        package, tmp_path / "dnncore", ignore=shutil.ignore_patterns("*.so", "*.pyd", "__pycache__")
+    )
     # An editable install would find the compiled modules elsewhere.
     code = """if True:
         import sys

@@ -175,8 +175,9 @@ def test_other_quantiles_need_another_network():
     X, y = learnable_numbers()
     model = DNNRegressor("quantile", **OPTIONS).fit(X, y)
     model.set_params(quantiles=(0.2, 0.8))
-    with pytest.raises(ValueError, match="quantiles must be 3 numbers"):
-        model.partial_fit(X, y)
+    for method in (model.partial_fit, model.score):
+        with pytest.raises(ValueError, match="quantiles must be 3 numbers"):
+            method(X, y)
     model.set_params(quantiles=(0.2, 0.5, 0.8)).partial_fit(X, y)
 
 

@@ -1,6 +1,7 @@
 """The estimators for river."""
 
 import copy
+import decimal
 import pickle
 
 import numpy as np
@@ -107,7 +108,7 @@ def test_a_mini_batch_needs_a_target_for_each_row(kind):
     assert model.features == []
 
 
-@pytest.mark.parametrize("y", [float("nan"), float("inf")])
+@pytest.mark.parametrize("y", [float("nan"), float("inf"), 1e39])
 def test_targets_must_be_finite(y):
     model = NetworkRegressor()
     with pytest.raises(ValueError, match="y must be finite"):
@@ -151,3 +152,35 @@ def test_the_learning_rate_may_be_set():
     np.testing.assert_array_equal(model.trainer.network.parameters, before)
     model.learn_one({"b": 2.0}, 1)
     assert model.trainer.learning_rate == 0.0
+
+
+@pytest.mark.parametrize("y", [None, "1", [1.0], 10**400, -(10**39)])
+@pytest.mark.parametrize("norm", [True, False])
+def test_a_target_that_is_refused_changes_nothing(y, norm):
+    model = NetworkRegressor((4,), norm=norm, seed=0)
+    model.learn_one({"a": 1.0}, 2.0)
+    before = model.predict_one({"a": 1.0}), model.trainer.network.parameters.copy()
+    with pytest.raises((TypeError, ValueError), match="y must be"):
+        model.learn_one({"a": 1.0, "b": 2.0}, y)
+    assert model.predict_one({"a": 1.0}) == before[0]
+    assert model.features == ["a"]
+    np.testing.assert_array_equal(model.trainer.network.parameters, before[1])
+
+
+def test_targets_of_any_type_are_floats():
+    a, b = NetworkRegressor((4,), seed=0), NetworkRegressor((4,), seed=0)
+    for i in range(20):
+        a.learn_one({"a": i % 3}, 0.1 * i)
+        b.learn_one({"a": i % 3}, decimal.Decimal(0.1 * i))
+    assert a.predict_one({"a": 1}) == b.predict_one({"a": 1})
+    b.learn_one({"a": 1}, np.float32(1.0))
+    assert type(b.predict_one({"a": 1})) is float
+
+
+def test_nan_is_no_label():
+    model = NetworkClassifier((4,))
+    with pytest.raises(ValueError, match="y must not be NaN"):
+        model.learn_one({"a": 1.0}, float("nan"))
+    with pytest.raises(ValueError, match="y must not be NaN"):
+        model.learn_many(pd.DataFrame({"a": [1.0, 2.0]}), pd.Series([1.0, np.nan]))
+    assert model.classes == model.features == []

@@ -54,6 +54,7 @@ class DirectTraining:
         moments, dtype = network.moments_, network.dtype
         if (
             estimator._trainer is not self._trainer
+            or estimator.network_ is not network
             or (self._norm and moments is None)
             or not are_unchanged(estimator, self._params)
             or not is_taken_as_it_is(estimator, X, dtype, network.n_features)

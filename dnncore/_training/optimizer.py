@@ -93,34 +93,42 @@ class Optimizer:
 
         The learning rate is reset if the solver changes. The solver's state is reset if the new
         solver has another kind of state.
+
+        Raises
+        ------
+        TypeError, ValueError
+            If an argument is invalid; the settings are unchanged.
         """
         solver = solver if solver is not None else Adam()
-        self.alpha = check.number("alpha", alpha, low=0.0)
-        self.batch_size = check.integer("batch_size", batch_size, low=1)
-        self.shuffle = shuffle
-        self.engine = check.choice("engine", engine, ENGINES)
-        self.loss = check_loss(loss, self.network.output)
-        self._loss_parameters = np.array(
-            loss_parameters(self.loss, self.network.layer_sizes[-1], huber_delta, quantiles)
+        if not isinstance(solver, (SGD, Adam, LBFGS)):
+            raise TypeError(f"solver must be SGD, Adam, AdamW or LBFGS, got {solver!r}")
+        network = self.network
+        alpha = check.number("alpha", alpha, low=0.0)
+        batch_size = check.integer("batch_size", batch_size, low=1)
+        engine = check.choice("engine", engine, ENGINES)
+        loss = check_loss(loss, network.output)
+        of_loss = loss_parameters(loss, network.layer_sizes[-1], huber_delta, quantiles)
+        huber_delta = float(huber_delta)
+        dropout = check.number("dropout", dropout, low=0.0, high=1.0, high_open=True)
+        factors = check_layer_factors(
+            layer_factors, len(network.coefs_) + (network.embedding is not None)
         )
-        self.huber_delta, self.quantiles = float(huber_delta), quantiles
-        self.dropout = check.number("dropout", dropout, low=0.0, high=1.0, high_open=True)
-        self.layer_factors = check_layer_factors(
-            layer_factors, len(self.network.coefs_) + (self.network.embedding is not None)
-        )
-        self.max_grad_norm = max_grad_norm
         if max_grad_norm is not None:
-            self.max_grad_norm = check.number(
-                "max_grad_norm", max_grad_norm, low=0.0, low_open=True
-            )
-        if isinstance(solver, LBFGS) and (self.dropout > 0.0 or max_grad_norm is not None):
+            max_grad_norm = check.number("max_grad_norm", max_grad_norm, low=0.0, low_open=True)
+        if isinstance(solver, LBFGS) and (dropout > 0.0 or max_grad_norm is not None):
             raise ValueError(
                 "dropout must be 0 and max_grad_norm None with LBFGS, which needs an exact loss"
             )
-        if self.dropout > 0.0 and self._dropout_seed is None:
+        threads = threads_for_training(n_threads, batch_size, network.n_parameters)
+
+        # From here on, nothing is refused.
+        self.alpha, self.batch_size, self.shuffle, self.engine = alpha, batch_size, shuffle, engine
+        self.loss, self._loss_parameters = loss, np.array(of_loss)
+        self.huber_delta, self.quantiles = huber_delta, quantiles
+        self.dropout, self.layer_factors, self.max_grad_norm = dropout, factors, max_grad_norm
+        if dropout > 0.0 and self._dropout_seed is None:
             self._dropout_seed = int(self._rng.integers(2**63))
-        self._n_threads = n_threads
-        self.n_threads = threads_for_training(n_threads, self.batch_size, self.network.n_parameters)
+        self._n_threads, self.n_threads = n_threads, threads
         self._forget_engines()
         previous: SGD | Adam | LBFGS | None = getattr(self, "solver", None)
         if solver == previous:
@@ -148,7 +156,7 @@ class Optimizer:
 
     @learning_rate.setter
     def learning_rate(self, rate: float) -> None:
-        self._rate[0] = rate
+        self._rate[0] = _check_rate(rate)
 
     @property
     def _steps(self) -> int:
@@ -322,9 +330,7 @@ class Optimizer:
         if not all(np.isfinite(x).all() for x in vectors):
             raise ValueError("vectors must be finite")
         steps = check.integer("steps", state["steps"], low=0, high=MAX_COUNT)
-        rate = check.number(
-            "learning_rate", state["learning_rate"], low=0.0, high=np.inf, high_open=True
-        )
+        rate = _check_rate(state["learning_rate"])
         seed = state["dropout_seed"]
         if seed is not None:
             seed = check.integer("dropout_seed", seed, low=0, high=MAX_COUNT)
@@ -345,3 +351,7 @@ class Optimizer:
 
     def __getstate__(self) -> dict[str, Any]:
         return {**self.__dict__, "_cached_engine": None}
+
+
+def _check_rate(rate: object) -> float:
+    return check.number("learning_rate", rate, low=0.0, high=np.inf, high_open=True)

@@ -13,8 +13,9 @@ from .._core.names import TARGET_INTERVALS
 from .._core.threads import blas_for, threads_for_step, use_builtin
 from ..stepper import Stepper
 from .checks import check_rows
-from .optimizer import Optimizer
+from .optimizer import Optimizer, Snapshot
 from .solvers import LBFGS
+from .sources import Source
 
 
 class StepOptimizer(Optimizer):
@@ -89,7 +90,8 @@ class StepOptimizer(Optimizer):
                 raise ValueError(f"x must have shape ({self.network.n_features},), got {row.shape}")
             classes = self.network.output == "softmax" and target.ndim == 0
             if not classes and target.dtype.kind in "fiub":
-                target = target.astype(self.network.dtype, copy=False)
+                with np.errstate(over="ignore"):  # found by the check of the targets
+                    target = target.astype(self.network.dtype, copy=False)
             shared = target.ndim == 0 and self.network.output == "sorted"
             flat = classes or shared
             loss = self.step(row[None], target.reshape(-1) if flat else target.reshape(1, -1))
@@ -219,6 +221,24 @@ class StepOptimizer(Optimizer):
             self.network, self._new_engine(max_rows, n_threads), self._counter, self._rate,
             low=low, high=high,
         )  # fmt: skip
+
+    def _train_epoch(
+        self,
+        source: Source,
+        end: float = np.inf,
+        rates: NDArray[np.float64] | None = None,
+    ) -> tuple[float, int]:
+        self._forget_forward()
+        return super()._train_epoch(source, end, rates)
+
+    def restore(self, snapshot: Snapshot) -> None:
+        self._forget_forward()
+        super().restore(snapshot)
+
+    def _forget_forward(self) -> None:
+        """Let no :meth:`backward` follow a forward pass with parameters that are changed."""
+        if self._stepper is not None and self._stepper.n_forward > 0:
+            self._stepper = None
 
     def _forget_engines(self) -> None:
         super()._forget_engines()

@@ -53,6 +53,7 @@ threads = number(
 )
 seed = number(int, "an integer from 0 to 4294967295", lambda value: 0 <= value < 2**32)
 fraction = number(float, "a number >= 0 and < 1", lambda value: 0 <= value < 1)
+quantile = number(float, "a number > 0 and < 1", lambda value: 0 < value < 1)
 positive = number(float, "a finite number > 0", lambda value: 0 < value < math.inf)
 penalty = number(float, "a finite number >= 0", lambda value: 0 <= value < math.inf)
 

@@ -213,7 +213,7 @@ def _add_network(network: Any) -> None:
     network.add_argument(
         "--quantiles",
         metavar="F",
-        type=types.fraction,
+        type=types.quantile,
         nargs="+",
         help="quantiles that --loss quantile predicts, in ascending order (default: 0.1 0.5 0.9)",
     )

@@ -539,3 +539,14 @@ def test_max_grad_norm_is_in_the_file(tmp_path):
     model = DNNClassifier((3,), max_iter=1, max_grad_norm=0.5).fit(X, LABEL)
     model.save(tmp_path / "model.safetensors")
     assert load(tmp_path / "model.safetensors").max_grad_norm == 0.5
+
+
+def test_another_network_is_trained():
+    X, y = np.random.default_rng(0).normal(size=(20, 3)), np.arange(20.0)
+    model = DNNRegressor(random_state=0)
+    for _ in range(2):
+        model.partial_fit(X, y)
+    model.network_ = model.network_.copy()
+    before = model.network_.parameters.copy()
+    model.partial_fit(X, y)
+    assert not np.array_equal(model.network_.parameters, before)

@@ -2,6 +2,7 @@
 
 import itertools
 import pickle
+import warnings
 
 import numpy as np
 import pytest
@@ -282,6 +283,41 @@ def test_settings_apply_from_the_next_step_on():
     assert_equal_states(a, b)
 
 
+@pytest.mark.parametrize("rate", [np.nan, np.inf, -0.1, None, "0.1", 10**400])
+def test_a_learning_rate_must_be_a_number(rate):
+    trainer = Trainer(network(), SGD(0.1))
+    with pytest.raises((TypeError, ValueError), match="learning_rate must"):
+        trainer.learning_rate = rate
+    assert trainer.learning_rate == 0.1
+
+
+@pytest.mark.parametrize(
+    "wrong",
+    [{"max_grad_norm": -1.0}, {"dropout": 1.0}, {"n_threads": 0}, {"huber_delta": 0.0},
+     {"solver": "sgd"}, {"solver": LBFGS(), "max_grad_norm": 1.0}],
+)  # fmt: skip
+def test_refused_settings_change_nothing(wrong):
+    trainer = Trainer(network(), SGD(0.1))
+
+    def settings():
+        kept = {k: v for k, v in vars(trainer).items() if not isinstance(v, (np.ndarray, list))}
+        return kept | {"rate": trainer.learning_rate}
+
+    before = settings()
+    with pytest.raises((TypeError, ValueError), match="must"):
+        trainer.configure(**{"solver": SGD(0.2), "alpha": 0.5, "batch_size": 3} | wrong)
+    assert settings() == before
+
+
+def test_a_target_beyond_the_range_of_the_dtype():
+    X, _ = rows(1)
+    trainer = Trainer(network(output="identity"))
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        with pytest.raises(ValueError, match="y must be finite"):
+            trainer.learn_one(X[0], np.full(3, 1e300))
+
+
 def test_steppers_share_the_state_of_their_trainer():
     X, y = rows(10)
     a, b = Trainer(network(), Adam(0.1)), Trainer(network(), Adam(0.1))
@@ -382,6 +418,27 @@ def test_passes_refuse_what_does_not_fit():
     trainer.network.set_norm(np.ones(7), np.ones(7))
     with pytest.raises(ValueError, match="backward needs a forward pass"):
         trainer.backward(d)
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        lambda trainer, X, y: trainer.run_epoch(X, y),
+        lambda trainer, X, y: trainer.fit(X, y, max_iter=1),
+        lambda trainer, X, y: trainer.fit_blocks([(X, y)], max_iter=1),
+        lambda trainer, X, y: trainer.restore(trainer.snapshot()),
+    ],
+    ids=["run_epoch", "fit", "fit_blocks", "restore"],
+)
+def test_a_forward_pass_before_other_steps_is_outdated(change):
+    X, y = rows(4)
+    trainer = Trainer(network())
+    trainer.forward(X)
+    change(trainer, X, y)
+    before = trainer.network.parameters.copy()
+    with pytest.raises(ValueError, match="backward needs a forward pass"):
+        trainer.backward(np.ones((4, 3), np.float32))
+    np.testing.assert_array_equal(trainer.network.parameters, before)
 
 
 def test_lbfgs_makes_no_steps():

@@ -29,6 +29,7 @@ from dnncore import DNNClassifier, Network
         (["train", "--threads", "1000"], "argument --threads: must be an integer from 1 to"),
         (["train", "--test-size", "1"], "argument --test-size: must be a number >= 0 and < 1"),
         (["train", "--test-size", "nan"], "argument --test-size: must be a number >= 0 and < 1"),
+        (["train", "--quantiles", "0"], "argument --quantiles: must be a number > 0 and < 1"),
         (["train", "--learning-rate", "0"], "argument --learning-rate: must be a finite number"),
         (["train", "--alpha", "inf"], "argument --alpha: must be a finite number >= 0"),
         (["train", "--dtype", "float16"], "argument --dtype: invalid choice: 'float16'"),

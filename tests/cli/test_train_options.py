@@ -185,7 +185,6 @@ def test_messages_name_options():
         (["--quantiles", 0.5], "--quantiles needs --loss quantile"),
         (["--regression", "--loss", "quantile", "--quantiles", 0.5, 0.1],
          "--quantiles must be at least 1 number, in ascending order, got [0.5, 0.1]"),
-        (["--regression", "--loss", "quantile", "--quantiles", 0], "--quantiles must lie in (0.0"),
         (["--regression", "--class-weight", "balanced"], "--class-weight cannot be used with"),
         (["--report", "a.html", "--test-size", 0], "--report needs held-out rows"),
         (["--ignore", "a"], "--categorical and --ignore need DATA, which is missing"),
