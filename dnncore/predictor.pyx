@@ -296,6 +296,8 @@ cdef class Predictor:
         if hasattr(network, "network_"):
             self._check_learnt(network._learnt().freeze_options)
             network = network.network_
+        elif hasattr(network, "fit"):
+            raise ValueError(f"{type(network).__name__} must be fitted before a predictor follows it")
         check_same_architecture("network", network, self)
         if self._second is None:
             second = aligned_empty(self._size, self.dtype)

@@ -129,12 +129,17 @@ cdef class Stepper:
         """Whether y contains n rows of soft labels or targets."""
         cdef Py_ssize_t i
         cdef double value
-        if not usable_as_it_is(y, self._typenum, self.n_outputs, False):
-            if self.n_outputs != 1 or not usable_as_it_is(y, self._typenum, n, False):
+        if usable_as_it_is(y, self._typenum, self.n_outputs, False) and cnp.PyArray_NDIM(y) == 2:
+            if cnp.PyArray_DIM(y, 0) != n:
                 return False
-        if cnp.PyArray_SIZE(y) != n * self.n_outputs or not self._are_finite(y):
+        elif (
+            self._takes_classes
+            or self.n_outputs != 1
+            or not usable_as_it_is(y, self._typenum, n, False)
+            or cnp.PyArray_NDIM(y) != 1
+        ):
             return False
-        if self._takes_classes and cnp.PyArray_NDIM(y) != 2:
+        if not self._are_finite(y):
             return False
         if self._low == -INFINITY and self._high == INFINITY:
             return True
@@ -202,7 +207,10 @@ cdef class Stepper:
             return None
         row = cnp.PyArray_DATA(x)
         if self._takes_classes and PyLong_Check(y) and not isinstance(y, bool):
-            label = PyLong_AsSsize_t(y)
+            try:
+                label = PyLong_AsSsize_t(y)
+            except OverflowError:
+                return None
             if not 0 <= label < self.n_outputs:
                 return None
             return self._step(1, row, &label, NULL, NULL)
@@ -216,8 +224,10 @@ cdef class Stepper:
             else:
                 targets = &value
             return None if single - single != 0.0 else self._step(1, row, NULL, targets, NULL)
-        if self._are_targets(y, 1) and not self._takes_classes:
-            return self._step(1, row, NULL, cnp.PyArray_DATA(y), NULL)
+        if cnp.PyArray_CheckExact(y) and cnp.PyArray_NDIM(y) == 1 and not self._takes_classes:
+            y = y[None]  # a row of targets
+            if self._are_targets(y, 1):
+                return self._step(1, row, NULL, cnp.PyArray_DATA(y), NULL)
         return None
 
     def try_forward(self, X, out):

@@ -7,6 +7,7 @@ import tracemalloc
 import numpy as np
 import pytest
 
+import dnncore
 from dnncore import DNNClassifier, DNNRegressor, Network, PiecewiseLinear
 from dnncore.convert import to_c
 from dnncore.predictor import Predictor
@@ -310,3 +311,9 @@ def test_nothing_is_allocated():
         tracemalloc.stop()
     assert first > network.parameters.nbytes  # the second set of weights
     assert now - first < 1000 and peak - first < 4000
+
+
+def test_an_estimator_must_be_fitted():
+    predictor = Network((3, 2), seed=0).freeze()
+    with pytest.raises(ValueError, match="DNNClassifier must be fitted before"):
+        predictor.refresh(dnncore.DNNClassifier())

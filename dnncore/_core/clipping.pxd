@@ -5,7 +5,7 @@ the norm over all parameters, the whole gradient is computed first. Its squares 
 in an order that does not depend on the number of threads.
 """
 
-from libc.math cimport sqrt
+from libc.math cimport INFINITY, sqrt
 
 from .csrc cimport DNN_GRADIENT, dnn_step, ops_for, real
 from .layers cimport Layer, bias_step, weight_step
@@ -32,6 +32,7 @@ cdef inline void update(const Job* job, dnn_team* team, const dnn_step* step, Py
     cdef int n_threads = dnn_team_size(team)
     cdef real* gradient = <real*> job.gradient
     cdef dnn_step keep
+    cdef double norm
     if job.max_norm == 0.0:
         phase_b(job, step, start, n, thread, n_threads, scratch, <real*> job.state1,
                 <real*> job.state2, parameters)
@@ -42,7 +43,9 @@ cdef inline void update(const Job* job, dnn_team* team, const dnn_step* step, Py
     dnn_team_barrier(team)
     _sum_squares(job, thread, n_threads, <const real*> gradient)
     dnn_team_barrier(team)
-    _update_limited(job, step, thread, n_threads, gradient, parameters)
+    norm = _norm(job, team, <const real*> gradient)
+    _update_limited(job, step, thread, n_threads,
+                    job.max_norm / norm if norm > job.max_norm else 1.0, gradient, parameters)
 
 
 cdef inline void _sum_squares(const Job* job, int thread, int n_threads,
@@ -55,20 +58,34 @@ cdef inline void _sum_squares(const Job* job, int thread, int n_threads,
                                                                 gradient + first)
 
 
-cdef inline double _factor(const Job* job) noexcept nogil:
-    """Return the factor that limits the norm of the gradient."""
-    cdef double total = 0.0, norm
-    cdef Py_ssize_t chunk
-    for chunk in range(n_chunks(n_parameters(job))):
-        total += job.norm_squares[chunk]
-    norm = sqrt(total)
-    return job.max_norm / norm if norm > job.max_norm else 1.0
+cdef inline double _sum(Py_ssize_t n, const double* x) noexcept nogil:
+    cdef double total = 0.0
+    cdef Py_ssize_t i
+    for i in range(n):
+        total += x[i]
+    return total
+
+
+cdef inline double _sum_squares_in_double(Py_ssize_t n, const real* x) noexcept nogil:
+    cdef double total = 0.0
+    cdef Py_ssize_t i
+    for i in range(n):
+        total += <double> x[i] * <double> x[i]
+    return total
+
+
+cdef inline double _norm(const Job* job, dnn_team* team, const real* gradient) noexcept nogil:
+    """Return the norm of the gradient, which no thread changes before all have it."""
+    cdef double total = _sum(n_chunks(n_parameters(job)), job.norm_squares)
+    if total == INFINITY:  # the squares may be too large for floats only
+        total = _sum_squares_in_double(n_parameters(job), gradient)
+        dnn_team_barrier(team)
+    return sqrt(total)
 
 
 cdef inline void _update_limited(const Job* job, const dnn_step* step, int thread, int n_threads,
-                                 real* gradient, real* parameters) noexcept nogil:
+                                 double factor, real* gradient, real* parameters) noexcept nogil:
     """Scale the gradient, which includes the L2 penalty, and update from it."""
-    cdef real factor = <real> _factor(job)
     cdef const Layer* layer
     cdef dnn_step own
     cdef int l
@@ -85,12 +102,12 @@ cdef inline void _update_limited(const Job* job, const dnn_step* step, int threa
 
 
 cdef inline void _update_part(const Job* job, const dnn_step* step, Py_ssize_t start, Py_ssize_t n,
-                              int thread, int n_threads, real factor, real* gradient,
+                              int thread, int n_threads, double factor, real* gradient,
                               real* parameters) noexcept nogil:
     """Update this thread's share of the n parameters from `start` on."""
     cdef Py_ssize_t first = start + share(n, thread, n_threads)
     cdef Py_ssize_t last = start + share(n, thread + 1, n_threads), i
     for i in range(first, last):
-        gradient[i] *= factor
+        gradient[i] = <real> (gradient[i] * factor)
     ops_for(gradient).update(step, last - first, gradient + first, <real*> job.state1 + first,
                              <real*> job.state2 + first, parameters + first)

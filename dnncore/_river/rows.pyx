@@ -5,7 +5,7 @@ columns are an array (n_columns, 6).
 """
 
 from cpython.dict cimport PyDict_CheckExact
-from libc.math cimport NAN, fabs, fmax, fmin, isnan, sqrt
+from libc.math cimport INFINITY, NAN, fabs, fmax, fmin, isnan, sqrt
 
 import numpy as np
 
@@ -51,6 +51,8 @@ def read_row(x, dict columns not None, double[::1] values):
             value = given
         except TypeError:
             raise TypeError(f"x[{feature!r}] must be a number, got {given!r}") from None
+        except OverflowError:
+            value = INFINITY
         if fabs(value) > LARGEST:
             raise ValueError(f"x[{feature!r}] must be finite in float32, got {given!r}")
         column = columns.get(feature)

@@ -447,3 +447,40 @@ def test_lbfgs_makes_no_steps():
     for call in (lambda: trainer.step(X, y), lambda: trainer.forward(X), trainer.stepper):
         with pytest.raises(TypeError, match="LBFGS trains in fit"):
             call()
+
+
+def test_a_gradient_whose_squares_are_too_large_for_floats_is_limited():
+    found = []
+    for n_threads in (1, 3):
+        trainer = Trainer(
+            Network((5, 7, 1), output="identity", dtype="f4", seed=0), SGD(1.0, momentum=0.0),
+            alpha=0.0, max_grad_norm=0.01, n_threads=n_threads,
+        )  # fmt: skip
+        before = trainer.network.parameters.copy()
+        trainer.step(np.ones((2, 5), "f4"), np.full((2, 1), 1e25, "f4"))
+        step = trainer.network.parameters - before
+        assert np.linalg.norm(step) == pytest.approx(0.01, rel=1e-4)
+        found.append(step.tobytes())
+    assert len(set(found)) == 1
+
+
+@pytest.mark.parametrize("y", [np.ones((1, 4), "f4"), np.ones((2, 2), "f4"), np.ones(3, "f4")])
+def test_targets_of_another_shape_are_refused_by_every_step(y):
+    trainer = Trainer(Network((5, 7, 1), output="identity", dtype="f4", seed=0))
+    X = np.ones((4, 5), "f4")
+    for _ in range(2):  # before and after there is a stepper
+        with pytest.raises(ValueError, match="y must have shape"):
+            trainer.step(X, y)
+        trainer.step(X, np.ones(4, "f4"))
+
+
+def test_an_integer_beyond_all_classes():
+    X, y = rows(3)
+    trainer = Trainer(network())
+    errors = []
+    for _ in range(2):
+        with pytest.raises((TypeError, ValueError)) as error:
+            trainer.learn_one(X[0], 10**30)
+        errors.append((error.type, str(error.value)))
+        trainer.step(X, y)
+    assert errors[0] == errors[1]
