@@ -297,7 +297,10 @@ cdef class Predictor:
             self._check_learnt(network._learnt().freeze_options)
             network = network.network_
         elif hasattr(network, "fit"):
-            raise ValueError(f"{type(network).__name__} must be fitted before a predictor follows it")
+            raise TypeError(
+                "network must be a Network, or a DNNClassifier or DNNRegressor that is fitted, "
+                f"got {type(network).__name__}"
+            )
         check_same_architecture("network", network, self)
         if self._second is None:
             second = aligned_empty(self._size, self.dtype)

@@ -7,7 +7,6 @@ import tracemalloc
 import numpy as np
 import pytest
 
-import dnncore
 from dnncore import DNNClassifier, DNNRegressor, Network, PiecewiseLinear
 from dnncore.convert import to_c
 from dnncore.predictor import Predictor
@@ -147,7 +146,7 @@ def test_another_architecture_is_refused(differs, other):
 
 @pytest.mark.parametrize("other", [None, 3, "network", DNNClassifier(), TabularClassifier()])
 def test_what_is_no_network_is_refused(other):
-    with pytest.raises(TypeError, match=f"network must be a Network, got {type(other).__name__}"):
+    with pytest.raises(TypeError, match=f"network must be a Network.*, got {type(other).__name__}"):
         Network((4, 5, 3), seed=0).freeze().refresh(other)
 
 
@@ -311,9 +310,3 @@ def test_nothing_is_allocated():
         tracemalloc.stop()
     assert first > network.parameters.nbytes  # the second set of weights
     assert now - first < 1000 and peak - first < 4000
-
-
-def test_an_estimator_must_be_fitted():
-    predictor = Network((3, 2), seed=0).freeze()
-    with pytest.raises(ValueError, match="DNNClassifier must be fitted before"):
-        predictor.refresh(dnncore.DNNClassifier())
