@@ -635,8 +635,9 @@ class Network:
                 "loss": loss, "huber_delta": huber_delta, "quantiles": quantiles
             }  # fmt: skip
             return self.gradients(X, y, sample_weight=sample_weight, **options).dx
-        if sample_weight is not None or loss is not None:
-            raise TypeError("sample_weight and loss require y")
+        of_loss = (sample_weight, loss, quantiles)
+        if huber_delta != 1.0 or any(option is not None for option in of_loss):
+            raise TypeError("sample_weight, loss, huber_delta and quantiles require y")
         forward = self.forward(X)
         weights = arguments.weights_of_outputs(self, output, forward)
         return self.backward(forward, d_outputs=weights).dx
