@@ -218,7 +218,7 @@ def test_the_gradient_has_the_dtype_and_shape_of_the_rows(dtype, n):
         ({"output": 1.0}, TypeError, "output must be an integer"),
         ({"output": [1, 2]}, ValueError, r"output must .*shape \(3,\) or \(9, 3\), got \(2,\)"),
         ({"output": [1, np.nan, 0]}, ValueError, "output must be finite"),
-        ({"output": 1, "sample_weight": np.ones(9)}, TypeError, "sample_weight and loss require"),
+        ({"output": 1, "sample_weight": np.ones(9)}, TypeError, "quantiles require"),
         ({"output": 1, "loss": "cross_entropy"}, TypeError, "quantiles require y"),
         ({"output": 1, "sample_weight": np.ones(5)}, TypeError, "quantiles require y"),
         ({"output": 1, "huber_delta": 2.0}, TypeError, "huber_delta and quantiles require y"),
