@@ -295,3 +295,14 @@ def test_pickle_keeps_activation_and_output(activation, output):
     assert (copy.activation, copy.output) == (activation, output)
     X = np.ones((2, 3))
     assert np.array_equal(copy.predict_proba(X), network.predict_proba(X))
+
+
+def test_scores_follow_the_norm():
+    """The engine that is kept between calls is that of the present norm."""
+    X = np.random.default_rng(0).normal(size=(7, 4))
+    network, other = Network((4, 5, 3), seed=0), Network((4, 5, 3), seed=0)
+    network.predict_proba(X)
+    for mean, scale in ((np.ones(4), np.full(4, 2.0)), (np.zeros(4), np.ones(4)), (None, None)):
+        network.set_norm(mean, scale)
+        expected = other.predict_proba(X if mean is None else (X - mean) / scale)
+        np.testing.assert_allclose(network.predict_proba(X), expected, rtol=1e-12)
