@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Hashable, Iterable, Mapping, Sequence
-from typing import Any
+from typing import Any, ClassVar
 
 import numpy as np
 from numpy.typing import NDArray
@@ -28,7 +28,53 @@ DEFAULT_LEARNING_RATE = 0.003
 LARGEST = float(np.finfo(np.float32).max)
 
 
-class NetworkClassifier(base.MiniBatchClassifier):  # type: ignore[misc]
+# A mini-batch is one step on all rows, as in river's linear models, which skip it too.
+SKIPPED_CHECKS = {"check_learn_many_matches_learn_one"}
+
+
+class GrowingModel:
+    """What the two estimators have in common: their parameters, and the network."""
+
+    _output: ClassVar[str]
+
+    def __init__(
+        self,
+        hidden_layer_sizes: Sequence[int] = (100,),
+        activation: str = "relu",
+        solver: SGD | Adam | None = None,
+        norm: bool = True,
+        max_grad_norm: float | None = None,
+        seed: int | None = None,
+    ) -> None:
+        self.hidden_layer_sizes = hidden_layer_sizes
+        self.activation = activation
+        self.solver = solver
+        self.norm = norm
+        self.max_grad_norm = max_grad_norm
+        self.seed = seed
+        self._growing = GrowingNetwork(
+            hidden_layer_sizes, activation=activation, output=self._output,
+            solver=Adam(DEFAULT_LEARNING_RATE) if solver is None else solver, norm=norm,
+            max_grad_norm=max_grad_norm, seed=seed,
+        )  # fmt: skip
+        self._begin()
+
+    def _begin(self) -> None:
+        """Create what has been learnt of the targets, which is nothing yet."""
+
+    @property
+    def features(self) -> list[Any]:
+        return list(self._growing.columns)
+
+    @property
+    def trainer(self) -> Trainer | None:
+        return self._growing.trainer
+
+    def _unit_test_skips(self) -> set[str]:
+        return SKIPPED_CHECKS
+
+
+class NetworkClassifier(GrowingModel, base.MiniBatchClassifier):  # type: ignore[misc]
     """Dense neural network that classifies the rows of a stream, for river.
 
     Features and classes may appear at any time: the network grows, and keeps what it has learnt.
@@ -84,22 +130,9 @@ class NetworkClassifier(base.MiniBatchClassifier):  # type: ignore[misc]
     'low'
     """
 
-    def __init__(
-        self,
-        hidden_layer_sizes: Sequence[int] = (100,),
-        activation: str = "relu",
-        solver: SGD | Adam | None = None,
-        norm: bool = True,
-        max_grad_norm: float | None = None,
-        seed: int | None = None,
-    ) -> None:
-        self.hidden_layer_sizes = hidden_layer_sizes
-        self.activation = activation
-        self.solver = solver
-        self.norm = norm
-        self.max_grad_norm = max_grad_norm
-        self.seed = seed
-        self._growing = _growing_network(self, "softmax")
+    _output = "softmax"
+
+    def _begin(self) -> None:
         self._index: dict[Hashable, int] = {}
 
     @property
@@ -107,19 +140,8 @@ class NetworkClassifier(base.MiniBatchClassifier):  # type: ignore[misc]
         return list(self._index)
 
     @property
-    def features(self) -> list[Any]:
-        return list(self._growing.columns)
-
-    @property
-    def trainer(self) -> Trainer | None:
-        return self._growing.trainer
-
-    @property
     def _multiclass(self) -> bool:
         return True
-
-    def _unit_test_skips(self) -> set[str]:
-        return SKIPPED_CHECKS
 
     def learn_one(self, x: Mapping[Any, Any], y: Any) -> None:
         """Make one step on a row.
@@ -200,7 +222,7 @@ class NetworkClassifier(base.MiniBatchClassifier):  # type: ignore[misc]
         return dataframe.to_native_series(labels, name=None, like=frame)
 
 
-class NetworkRegressor(base.MiniBatchRegressor):  # type: ignore[misc]
+class NetworkRegressor(GrowingModel, base.MiniBatchRegressor):  # type: ignore[misc]
     """Dense neural network that predicts numbers from the rows of a stream, for river.
 
     It is trained on the squared error. Everything else is as in :class:`NetworkClassifier`.
@@ -239,35 +261,11 @@ class NetworkRegressor(base.MiniBatchRegressor):  # type: ignore[misc]
     True
     """
 
-    def __init__(
-        self,
-        hidden_layer_sizes: Sequence[int] = (100,),
-        activation: str = "relu",
-        solver: SGD | Adam | None = None,
-        norm: bool = True,
-        max_grad_norm: float | None = None,
-        seed: int | None = None,
-    ) -> None:
-        self.hidden_layer_sizes = hidden_layer_sizes
-        self.activation = activation
-        self.solver = solver
-        self.norm = norm
-        self.max_grad_norm = max_grad_norm
-        self.seed = seed
-        self._growing = _growing_network(self, "identity")
+    _output = "identity"
+
+    def _begin(self) -> None:
         self._variance = stats.Var(ddof=0)
         self._mean, self._scale = 0.0, 1.0
-
-    @property
-    def features(self) -> list[Any]:
-        return list(self._growing.columns)
-
-    @property
-    def trainer(self) -> Trainer | None:
-        return self._growing.trainer
-
-    def _unit_test_skips(self) -> set[str]:
-        return SKIPPED_CHECKS
 
     def learn_one(self, x: Mapping[Any, Any], y: float) -> None:
         """Make one step on a row.
@@ -331,18 +329,6 @@ class NetworkRegressor(base.MiniBatchRegressor):  # type: ignore[misc]
             self._variance.update(y)
             self._mean = self._variance.mean.get()
             self._scale = math.sqrt(self._variance.get()) or 1.0
-
-
-# A mini-batch is one step on all rows, as in river's linear models, which skip it too.
-SKIPPED_CHECKS = {"check_learn_many_matches_learn_one"}
-
-
-def _growing_network(model: NetworkClassifier | NetworkRegressor, output: str) -> GrowingNetwork:
-    return GrowingNetwork(
-        model.hidden_layer_sizes, activation=model.activation, output=output,
-        solver=Adam(DEFAULT_LEARNING_RATE) if model.solver is None else model.solver,
-        norm=model.norm, max_grad_norm=model.max_grad_norm, seed=model.seed,
-    )  # fmt: skip
 
 
 def _read_frame(X: Any) -> tuple[Sequence[Hashable], NDArray[np.float64], Any]:
