@@ -15,7 +15,7 @@ from typing import Any, TypeAlias
 import numpy as np
 from numpy.typing import ArrayLike, DTypeLike, NDArray
 
-from .csrc import all_finite
+from .csrc import address, all_finite
 
 INT_MAX = 2**31 - 1  # BLAS uses C ints for sizes
 Matrix: TypeAlias = Any  # an array or a scipy.sparse CSR matrix of shape (n_rows, n_columns)
@@ -207,7 +207,7 @@ def output(
         raise ValueError(f"{name} must have shape {shape}, got {out.shape}")
     if not (out.flags.c_contiguous and out.flags.aligned and out.flags.writeable):
         raise ValueError(f"{name} must be C-contiguous, aligned and writeable")
-    same = in_place is not None and out.ctypes.data == in_place.ctypes.data
+    same = in_place is not None and address(out) == address(in_place)
     if in_place is not None and not same and np.may_share_memory(out, in_place):
         raise ValueError(f"{name} must be the input array itself or not overlap it")
     if any(np.may_share_memory(out, other) for other in apart):
