@@ -176,6 +176,7 @@ class TabularEstimator(BaseEstimator, TabularModel, metaclass=ABCMeta):  # type:
             self._learning_rate(),
             self.weight_decay,
             self.dropout,
+            self.max_grad_norm,
             min(self.batch_size, n_rows),
         )
 
