@@ -273,6 +273,15 @@ def integer(name: str, value: object, *, low: int, high: int = INT_MAX) -> int:
     return found  # type: ignore[no-any-return]
 
 
+def hidden_sizes(name: str, sizes: object) -> tuple[int, ...]:
+    """Return the number of units in each hidden layer, given as a sequence or as one int."""
+    if _is_a(numbers.Integral, sizes):
+        sizes = (sizes,)
+    elif isinstance(sizes, str) or not isinstance(sizes, Iterable):
+        raise TypeError(f"{name} must be an int or a sequence of ints, got {sizes!r}")
+    return tuple(integer(name, size, low=1) for size in sizes)
+
+
 def quantile_levels(name: str, levels: object) -> tuple[float, ...]:
     """Return the levels of quantiles as floats, checked to be ascending and within (0, 1)."""
     if isinstance(levels, str) or not isinstance(levels, Iterable):
