@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Callable, Iterator
 from typing import Any, NamedTuple, Protocol
 
@@ -31,6 +32,33 @@ class Shares(NamedTuple):
     seed: int
 
 
+class Fingerprint:
+    """SHA-256 of rows, in their order and wherever blocks of them begin, and of their split.
+
+    Parameters
+    ----------
+    shares : Shares
+    in_blocks : bool
+        Whether the rows are split block by block.
+    """
+
+    def __init__(self, shares: Shares, *, in_blocks: bool) -> None:
+        self._split = repr((*shares, in_blocks))
+        self._X, self._y = hashlib.sha256(), hashlib.sha256()
+
+    def add(self, X: NDArray[Any], y: NDArray[Any]) -> None:
+        """Add some rows and their targets."""
+        self._X.update(np.ascontiguousarray(X).data)
+        if y.dtype.kind in "OUT":
+            self._y.update("".join(f"{label}\0" for label in y.ravel().tolist()).encode())
+        else:
+            self._y.update(np.ascontiguousarray(y, np.float64).data)
+
+    def __str__(self) -> str:
+        parts = (self._split, self._X.hexdigest(), self._y.hexdigest())
+        return hashlib.sha256(" ".join(parts).encode()).hexdigest()
+
+
 class Parts(Protocol):
     """Training, validation and test rows.
 
@@ -40,10 +68,15 @@ class Parts(Protocol):
         Number of training, validation and test rows.
     n_classes : int or None
         Number of classes; None unless the target is one label per row.
+    fingerprint : str
+        Equal for the same rows in the same order, split in the same way.
     """
 
     sizes: tuple[int, int, int]
     n_classes: int | None
+
+    @property
+    def fingerprint(self) -> str: ...
 
     def fit(self, model: Any) -> None:
         """Train an estimator on the training rows."""
@@ -67,7 +100,7 @@ class PartsInMemory:
 
     def __init__(self, data: Dataset, shares: Shares, *, labels: bool) -> None:
         blocks = list(data)
-        self._X = joined([block.X for block in blocks])
+        self._shares, self._X = shares, joined([block.X for block in blocks])
         self._y = np.concatenate([block.y for block in blocks if block.y is not None])
         rows = np.arange(len(self._y))
         self.n_classes = _count_classes(self._y, shares) if labels else None
@@ -84,6 +117,13 @@ class PartsInMemory:
                 "--validation-fraction"
             )
         self.sizes = len(self._train), len(self._validation), len(self._test)
+
+    @property
+    def fingerprint(self) -> str:
+        """See `Parts`; for rows that are arrays."""
+        fingerprint = Fingerprint(self._shares, in_blocks=False)
+        fingerprint.add(self._X, self._y)
+        return str(fingerprint)
 
     def _split(
         self, rows: NDArray[np.intp], fraction: float, seed: int, stratify: bool
@@ -141,14 +181,17 @@ class PartsInBlocks:
         sizes = [0, 0, 0]
         kept: list[TableRows] = []
         classes: NDArray[Any] | None = None
+        fingerprint = Fingerprint(shares, in_blocks=True)
         for block, part in self._parts():
+            if block.y is not None:
+                fingerprint.add(block.X, block.y)
             for number in range(3):
                 sizes[number] += int((part == number).sum())
             kept.append(_rows(block, part == 1))
             if labels and block.y is not None:
                 known = [] if classes is None else [classes]
                 classes = np.unique(np.concatenate([*known, block.y]))
-        self.sizes = sizes[0], sizes[1], sizes[2]
+        self.sizes, self.fingerprint = (sizes[0], sizes[1], sizes[2]), str(fingerprint)
         self._classes = classes
         self.n_classes = None if classes is None else _at_least_two(classes)
         if not sizes[0]:

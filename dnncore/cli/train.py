@@ -108,12 +108,19 @@ def _train_network(arguments: argparse.Namespace, title: str) -> tuple[LoadedMod
     """Train and save a network; return it, the parts of the data, and whether it was stopped."""
     model, data = _resumed(arguments) if arguments.resume else _new(arguments)
     parts = _divide(arguments, model, data)
+    division = parts.fingerprint
     if arguments.resume:
-        _warn_of_another_division(model, parts)
+        _check_division(arguments.resume, division, parts)
     if not arguments.quiet:
         _announce(title, data, parts)
     interrupted = _fit(model, data, parts, arguments)
-    modelfile.save(model, arguments.output, table=data.table, solver_state=arguments.solver_state)
+    modelfile.save(
+        model,
+        arguments.output,
+        table=data.table,
+        solver_state=arguments.solver_state,
+        division=division,
+    )
     return LoadedModel(model, data.table), parts, interrupted
 
 
@@ -251,13 +258,24 @@ def _divide(arguments: argparse.Namespace, model: Estimator, data: Dataset) -> P
     return PartsInBlocks(data, shares, labels=_classifies(model))
 
 
-def _warn_of_another_division(model: Estimator, parts: Parts) -> None:
-    before = round(model.t_ / max(model.n_iter_, 1))
-    if before != parts.sizes[0]:
+def _check_division(path: str, division: str, parts: Parts) -> None:
+    """Raise if rows that a model has been trained on are now held out, or may be."""
+    _, validation, test = parts.sizes
+    known = modelfile.read_division(path)
+    if known == division or not validation + test:
+        return
+    if known is None:
         warn(
-            f"the model was trained on {before} rows per epoch, but there are {parts.sizes[0]} "
-            "training rows now: held-out rows may have been used for training"
+            f"{path} does not tell the rows that it was trained on: validation and test rows may "
+            "be among them"
         )
+        return
+    raise CommandError(
+        f"{path} was trained on other rows, in another order or split in another way, so that "
+        "validation and test rows may be among them; repeat DATA, --test-size, "
+        "--validation-fraction, --seed, --blocks and --memory, or train on all rows with "
+        "--test-size 0 --validation-fraction 0"
+    )
 
 
 def _classifies(model: Estimator) -> bool:

@@ -5,7 +5,7 @@ import time
 
 import numpy as np
 import pytest
-from commands import IRIS, NETWORK, QUICK, SPECIES, write_csv, write_iris
+from commands import FEATURES, IRIS, NETWORK, QUICK, SPECIES, write_csv, write_iris
 
 import dnncore
 from dnncore import DNNClassifier, DNNRegressor, Network
@@ -157,14 +157,36 @@ def test_without_solver_state_the_solver_starts_afresh(dnncore_command):
     assert "dnncore: warning: small has no solver state: adam is restarted\n" in err
 
 
-def test_another_division_is_told(dnncore_command):
-    dnncore_command("train", *QUICK, "--test-size", 0.4)
-    status, _, err = dnncore_command("train", *QUICK, "--resume", "model.safetensors")
+@pytest.mark.parametrize(
+    "other", [["--test-size", 0.4], ["--validation-fraction", 0.2], ["--seed", 5], ["--blocks"],
+              ["shuffled.csv"], ["changed.csv"], ["relabelled.csv"]],
+)  # fmt: skip
+def test_rows_that_were_trained_on_are_not_held_out(dnncore_command, fails, other):
+    rows = [[*x, label] for x, label in zip(IRIS.data.tolist(), SPECIES, strict=True)]
+    header = [*FEATURES, "species"]
+    write_csv("iris.csv", header, rows)
+    write_csv("shuffled.csv", header, rows[::-1])
+    write_csv("changed.csv", header, [[0.0, *rows[0][1:]], *rows[1:]])
+    write_csv("relabelled.csv", header, [[*rows[0][:4], "virginica"], *rows[1:]])
+    dnncore_command("train", "iris.csv", "--target", "species", *QUICK, *NETWORK)
+    data = other if other[0].endswith(".csv") else ["iris.csv", *other]
+    resume = ["train", *data, "--resume", "model.safetensors", *QUICK, "--quiet"]
+    assert fails(*resume).startswith("model.safetensors was trained on other rows, in another ord")
+    # Where nothing is measured, any rows may follow.
+    nothing = ["--test-size", 0, "--validation-fraction", 0]
+    if other[0] not in nothing:
+        assert dnncore_command(*resume, *nothing) == (0, "Model written to model.safetensors\n", "")
+
+
+def test_a_model_that_does_not_tell_its_rows(dnncore_command):
+    write_iris()
+    dnncore_command("train", "iris.csv", "--target", "species", *QUICK, *NETWORK)
+    dnncore.load("model.safetensors").save("model.safetensors", solver_state=True)
+    resume = ["train", "iris.csv", "--resume", "model.safetensors", *QUICK]
+    status, _, err = dnncore_command(*resume)
     assert status == 0
-    assert (
-        "dnncore: warning: the model was trained on 970 rows per epoch, but there are 1293 "
-        "training rows now: held-out rows may have been used for training\n"
-    ) in err
+    assert "warning: model.safetensors does not tell the rows that it was trained on: " in err
+    assert "warning" not in dnncore_command(*resume)[2]
 
 
 def test_messages_name_options():
