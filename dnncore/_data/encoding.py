@@ -46,6 +46,10 @@ class CellError(ValueError):
         return f"column {self.column!r} {self.problem} {place}{self.rest}"
 
 
+class OutOfRange(CellError):
+    """A number of a cell is too large for the dtype."""
+
+
 class FeatureEncoder:
     """Encoder of columns as a matrix: numbers unchanged, categories one-hot.
 
@@ -213,5 +217,6 @@ def finite(name: str, values: NDArray[Any], dtype: np.dtype[Any]) -> NDArray[Any
     infinite = np.isinf(converted)
     if infinite.any():
         row = int(infinite.argmax())
-        raise CellError(name, row, f"must contain finite {dtype} numbers, got {values[row]}")
+        error = OutOfRange if np.isfinite(values[row]) else CellError
+        raise error(name, row, f"must contain finite {dtype} numbers, got {values[row]}")
     return converted

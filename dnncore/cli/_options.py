@@ -220,7 +220,8 @@ def _add_network(network: Any) -> None:
     network.add_argument(
         "--dtype",
         choices=("float32", "float64"),
-        help="type of the data and weights (default: float32)",
+        help="type of the data and weights (default: float32, or float64 if a column has numbers "
+        "of more digits than float32 keeps)",
     )
 
 

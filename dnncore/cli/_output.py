@@ -26,6 +26,12 @@ def warn(message: str) -> None:
     report(f"warning: {message}")
 
 
+def show_notes(data: Dataset) -> None:
+    """Print the notes on the way a file is read, a line each."""
+    for text in data.notes:
+        report(f"note: {text}")
+
+
 def discard_output() -> None:
     """Redirect standard output to the null device, so that the flush at exit does not fail."""
     os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())

@@ -40,7 +40,7 @@ from ._options import (
     only,
     reconfigure,
 )
-from ._output import INTERRUPTED, OK, one_line, plural, warn
+from ._output import INTERRUPTED, OK, one_line, plural, show_notes, warn
 from ._progress import Progress
 from ._report import Report
 from ._scoring import score_rows
@@ -107,6 +107,8 @@ def run(arguments: argparse.Namespace) -> int:
 def _train_network(arguments: argparse.Namespace, title: str) -> tuple[LoadedModel, Parts, bool]:
     """Train and save a network; return it, the parts of the data, and whether it was stopped."""
     model, data = _resumed(arguments) if arguments.resume else _new(arguments)
+    if not arguments.quiet:
+        show_notes(data)
     parts = _divide(arguments, model, data)
     division = parts.fingerprint
     if arguments.resume:
@@ -127,6 +129,8 @@ def _train_network(arguments: argparse.Namespace, title: str) -> tuple[LoadedMod
 def _train_tabular(arguments: argparse.Namespace, title: str) -> tuple[LoadedModel, Parts, bool]:
     """Train and save an ensemble; see `_train_network`."""
     model, data = new_tabular(arguments), _table(arguments)
+    if not arguments.quiet:
+        show_notes(data)
     shares = Shares(arguments.test_size, 0.0, int(model.random_state))
     parts = PartsInMemory(data, shares, labels=not arguments.regression)
     if not arguments.quiet:
@@ -167,9 +171,9 @@ def _name(path: str) -> str:
 
 def _new(arguments: argparse.Namespace) -> tuple[Estimator, Dataset]:
     """Return the estimator that the options describe, and its data."""
-    dtype = np.dtype(arguments.dtype or np.float32)
+    dtype = None if arguments.dtype is None else np.dtype(arguments.dtype)
     if arguments.data is None:
-        data = _digits(dtype, arguments.regression)
+        data = _digits(dtype or np.dtype(np.float32), arguments.regression)
     else:
         data = training_data(
             arguments.data,

@@ -10,9 +10,9 @@ import numpy as np
 
 from ..._data.columns import Table, n_features
 from ..._data.csv import CsvFile
-from ..._data.encoding import CellError, FeatureEncoder, TargetReader
+from ..._data.encoding import CellError, FeatureEncoder, OutOfRange, TargetReader
 from ..._data.parquet import ParquetFile
-from ._common import TableError, TableRows, listing, rows_at_a_time
+from ._common import TableError, TableRows, listing, room, rows_at_a_time
 
 ColumnFile = CsvFile | ParquetFile
 
@@ -73,6 +73,8 @@ class ColumnDataset:
         Whether features may have missing values.
     read_target : callable or None
         Reader of the target; None if the target is not read.
+    is_chosen : bool
+        Whether the user can choose the dtype.
     """
 
     def __init__(
@@ -82,6 +84,8 @@ class ColumnDataset:
         dtype: np.dtype[Any],
         may_miss: bool,
         read_target: TargetReader | None,
+        *,
+        is_chosen: bool = False,
     ) -> None:
         self.path, self.table = file.path, table  # type: tuple[str, Table | None]
         self.n_features = n_features(table)
@@ -92,6 +96,8 @@ class ColumnDataset:
         self._target = [column.name for column in table if column.is_target and read_target]
         self._encoder = FeatureEncoder(features, dtype, may_miss)
         self.unknown = self._encoder.unknown
+        self.notes: list[str] = []
+        self._room = room(dtype, is_chosen)
 
     def __iter__(self) -> Iterator[TableRows]:
         self.unknown.clear()
@@ -110,4 +116,5 @@ class ColumnDataset:
             return TableRows(self._encoder(cells), y)
         except CellError as error:
             where = place(self._file, first_row + error.row)
-            raise TableError(f"{self.path}: {error.at(where)}") from None
+            advice = self._room if isinstance(error, OutOfRange) else ""
+            raise TableError(f"{self.path}: {error.at(where)}{advice}") from None

@@ -44,6 +44,7 @@ class FrameDataset:
         self.path, self.size, self.n_features = file.path, file.size, len(columns)
         self.table: Table | None = (Column(target, is_target=True),) if target else None
         self.unknown: dict[str, Counter[str]] = {}
+        self.notes: list[str] = []
         self._categories = categories or {}
         self._file, self._columns = file, columns
         self._target, self._read_target = target, read_target

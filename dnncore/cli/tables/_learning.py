@@ -19,6 +19,7 @@ from ..._data.encoding import (
 from ._columns import ColumnFile, place, read_columns
 from ._common import TableError, fractional, listing, not_a_class
 from ._frames import ColumnKind
+from ._precision import Digits
 
 # A text column with more distinct values is taken for names or prose, unless it is declared
 # categorical.
@@ -35,10 +36,13 @@ class TableLayout:
         The feature columns.
     read_target : callable
         Converts cells of the target to labels or numbers.
+    many_digits : list of str
+        The numeric columns of which float32 would lose digits.
     """
 
     columns: list[Column]
     read_target: TargetReader
+    many_digits: list[str]
 
 
 def learn_layout(
@@ -61,7 +65,13 @@ def learn_layout(
     features = [_Feature(file, name, name in categorical) for name in names]
     labels = _see_all(file, features, target, regression)
     _check_missing(file, [labels] if may_miss else [labels, *features])
-    return TableLayout([feature.column() for feature in features], labels.reader())
+    columns = [feature.column() for feature in features]
+    many_digits = [
+        column.name
+        for column, feature in zip(columns, features, strict=True)
+        if column.values is None and feature.digits.lost()
+    ]
+    return TableLayout(columns, labels.reader(), many_digits)
 
 
 def learn_kinds(
@@ -131,6 +141,7 @@ class _Feature(_Seen):
     def __init__(self, file: ColumnFile, name: str, as_category: bool) -> None:
         super().__init__(file, name)
         self._as_category = as_category
+        self.digits = Digits(1)
 
     def _see(self, column: Any, first_row: int) -> None:
         from pyarrow import types
@@ -140,6 +151,7 @@ class _Feature(_Seen):
             self._add_values(column)
         elif is_number_type(kind):
             self._has_numbers = True
+            self.digits.add(numbers(column)[:, None])
         elif not is_text_type(kind):
             raise self._error(
                 f"must be numeric or text, got the type {kind}; --ignore {self.name!r} omits it"
@@ -152,7 +164,7 @@ class _Feature(_Seen):
 
     def _see_untyped(self, column: Any, first_row: int) -> None:
         try:
-            numbers(column)
+            self.digits.add(numbers(column)[:, None])
             self._has_numbers = True
         except NotANumber as other:
             if self._text is None:

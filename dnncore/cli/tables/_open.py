@@ -13,7 +13,7 @@ from ..._data.categories import Categories
 from ..._data.columns import Column, Table
 from ..._data.encoding import class_reader, read_numbers
 from ..._data.npy import NpyFile
-from . import _arrays
+from . import _arrays, _precision
 from ._columns import ColumnDataset, ColumnFile, check_columns, open_columns
 from ._common import Dataset, TableError, listing
 from ._frames import ColumnKind, FrameDataset
@@ -52,7 +52,7 @@ def training_data(
     path: str,
     target: str | None,
     *,
-    dtype: np.dtype[Any],
+    dtype: np.dtype[Any] | None,
     regression: bool = False,
     categorical: Collection[str] = (),
     ignore: Collection[str] = (),
@@ -69,8 +69,8 @@ def training_data(
     target : str or None
         Column to predict; all others are features. If `path` is an NPY file, the NPY file with
         the targets. None for an NPZ file.
-    dtype : float32 or float64
-        Type of the features.
+    dtype : float32, float64 or None
+        Type of the features; None: float32, or float64 if float32 would lose digits.
     regression : bool
         Whether the target is numeric, rather than labels.
     categorical : collection of str
@@ -97,7 +97,7 @@ def training_data(
     if _is_array_file(path):
         _reject_for_arrays(path, categorical=categorical, ignore=ignore)
         check = _arrays.targets if regression else _arrays.labels
-        return _array_data(path, target, dtype, may_miss, check)
+        return _array_data(path, target, dtype, may_miss, check, is_chosen=True)
     if target is None:
         raise TableError("--target is missing; it names the column to predict")
     file = open_columns(path)
@@ -106,7 +106,13 @@ def training_data(
         file, names, target, categorical=categorical, regression=regression, may_miss=may_miss
     )
     table = (*layout.columns, Column(target, is_target=True))
-    return ColumnDataset(file, table, dtype, may_miss, layout.read_target)
+    notes = []
+    if dtype is None and layout.many_digits:
+        notes.append(f"{path}: {_precision.note(layout.many_digits)}")
+    dtype = dtype or np.dtype(np.float64 if notes else np.float32)
+    data = ColumnDataset(file, table, dtype, may_miss, layout.read_target, is_chosen=True)
+    data.notes += notes
+    return data
 
 
 def training_frame(
@@ -295,15 +301,16 @@ def _reject_for_arrays(path: str, **options: Collection[str]) -> None:
 def _array_data(
     path: str,
     target: str | None,
-    dtype: np.dtype[Any],
+    dtype: np.dtype[Any] | None,
     may_miss: bool,
     check: _arrays.TargetCheck,
     *,
     with_target: bool = True,
+    is_chosen: bool = False,
 ) -> Dataset:
     read = _npz_arrays if path.lower().endswith(NPZ) else _npy_arrays
     X, y, y_name = read(path, target, with_target)
-    return _arrays.ArrayDataset(path, X, y, y_name, dtype, may_miss, check)
+    return _arrays.ArrayDataset(path, X, y, y_name, dtype, may_miss, check, is_chosen=is_chosen)
 
 
 def _npz_arrays(

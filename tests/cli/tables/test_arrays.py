@@ -17,7 +17,10 @@ from commands import IRIS, QUICK
         ({"X": [[1.0], [2.0]], "y": [[0], [1]]}, "y must have one label per row, got shape (2, 1)"),
         ({"X": [[np.nan], [2.0]], "y": [0, 1]}, "X has missing values, the first in X[0, 0]"),
         ({"X": [[1.0], [-np.inf]], "y": [0, 1]}, "X[1, 0] must be a finite float32, got -inf"),
-        ({"X": [[1.0], [1e99]], "y": [0, 1]}, "X[1, 0] must be a finite float32, got 1e+99"),
+        (
+            {"X": [[1.0], [1e99]], "y": [0, 1]},
+            "X[1, 0] must be a finite float32, got 1e+99; --dtype float64 has room for it",
+        ),
         ({"X": [[1.0], [2.0]], "y": [0.0, np.nan]}, "y has missing values"),
         ({"X": [[1.0], [2.0]], "y": [0.0, 1.5]}, "(integers or strings), got the number 1.5"),
         ({"X": [[1.0], [2.0]], "y": [0j, 1j]}, "(integers or strings), got dtype complex128"),

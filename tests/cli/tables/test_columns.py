@@ -93,7 +93,10 @@ TABLES = {
     "all_missing.csv": ("a,y\n,1\n,2\n", "column 'a' has missing values, the first on line 2"),
     "no_label.csv": ("a,y\n1,u\n2,\n3,\n", "'y' has missing values, the first on line 3"),
     "infinite.csv": ("a,y\n1,0\ninf,1\n", "must contain finite float32 numbers, got inf on line 3"),
-    "large.csv": ("a,y\n1,0\n1e99,1\n", "must contain finite float32 numbers, got 1e+99 on line 3"),
+    "large.csv": (
+        "a,y\n1,0\n1e99,1\n",
+        "must contain finite float32 numbers, got 1e+99 on line 3; --dtype float64 has room for it",
+    ),
     "float.csv": (
         "a,y\n1,0.5\n2,1\n",
         "must contain classes (integers or strings), got the number",
