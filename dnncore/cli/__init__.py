@@ -2,7 +2,7 @@
 
 Results are written to standard output; progress, warnings and errors to standard error. The exit
 status is 0 on success, 2 after an error, which is reported in one line, 130 after Ctrl-C (a model
-in training is evaluated and saved first), and 141 if the reader of the output closed the pipe.
+in training is evaluated and saved first, after SIGTERM as well), and 141 if the reader of the output closed the pipe.
 """
 
 from __future__ import annotations

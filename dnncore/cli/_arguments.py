@@ -6,6 +6,8 @@ import argparse
 import importlib.util
 import math
 import os
+import stat
+import tempfile
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any, NoReturn
@@ -47,6 +49,21 @@ def number(
     return parse
 
 
+def _check_new_file(option: str, path: str, real: Path) -> None:
+    """Raise unless a file of this name can be written."""
+    exists = os.path.exists(real)
+    if exists and not os.access(real, os.W_OK):
+        raise CommandError(f"{option}: {path!r} is read-only")
+    try:
+        if exists:
+            tempfile.TemporaryFile(dir=real.parent).close()  # noqa: SIM115
+        else:
+            os.close(os.open(real, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600))
+            real.unlink()
+    except OSError as error:
+        raise CommandError(f"{option}: cannot write {path!r}: {error.strerror}") from error
+
+
 count = number(int, "an integer >= 1", lambda value: value >= 1)
 threads = number(
     int, f"an integer from 1 to {MAX_THREADS}", lambda value: 1 <= value <= MAX_THREADS
@@ -67,11 +84,19 @@ def require_packages(extra: str, **packages: str) -> None:
 
 def check_destination(option: str, path: str, inputs: Sequence[str]) -> None:
     """Raise in advance if a result cannot be written or would overwrite an input."""
-    parent = Path(path).parent
+    # That of the file itself, if the path is a link.
+    real = Path(os.path.realpath(path))
+    parent = Path(path).parent if not os.path.islink(path) else real.parent
     if not parent.is_dir():
         raise CommandError(f"{option}: there is no directory {str(parent)!r}")
-    if os.path.exists(path) and not os.path.isfile(path):
-        raise CommandError(f"{option}: {path!r} is not a regular file")
+    try:
+        if os.path.lexists(path) and not stat.S_ISREG(os.stat(path).st_mode):
+            raise CommandError(f"{option}: {path!r} is not a regular file")
+    except FileNotFoundError:
+        pass  # a link to a file that is to be written
+    except OSError as error:  # such as links in a circle
+        raise CommandError(f"{option}: {path!r}: {error.strerror}") from error
+    _check_new_file(option, path, real)
     for other in inputs:
         if os.path.realpath(path) == os.path.realpath(other):
             raise CommandError(f"{option}: {path!r} is also an input or another output")

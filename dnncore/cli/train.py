@@ -44,6 +44,7 @@ from ._output import INTERRUPTED, OK, one_line, plural, show_notes, warn
 from ._progress import Progress
 from ._report import Report
 from ._scoring import score_rows
+from ._signals import sigterm_as_ctrl_c
 from .tables import (
     Dataset,
     matrix_data,
@@ -70,8 +71,8 @@ def add_parser(commands: Any) -> None:
         "validation rows, stratified by class unless they are read in blocks. Every numeric "
         f"column is scaled. Only a single network has {only(NETWORK)}; only an ensemble has "
         f"{only(TABULAR)}. Empty cells, NA, NaN and null are missing values. A column of a CSV "
-        "file with both numbers and text must be named by --categorical. Ctrl-C stops training "
-        "early: the model is evaluated and saved, and the exit status is 130.",
+        "file with both numbers and text must be named by --categorical. Ctrl-C, or SIGTERM, "
+        "stops training early: the model is evaluated and saved, and the exit status is 130.",
     )
     parser.set_defaults(run=run)
     add_options(parser)
@@ -87,7 +88,8 @@ def run(arguments: argparse.Namespace) -> int:
     title = "Handwritten digits" if arguments.data is None else _name(arguments.data)
     _check_memory(arguments)
     train = _train_tabular if arguments.model == TABULAR else _train_network
-    fitted, parts, interrupted = train(arguments, title)
+    with sigterm_as_ctrl_c():
+        fitted, parts, interrupted = train(arguments, title)
     report = _report(arguments, title)
     scores = score_rows(fitted, parts.held_out(), fitted.table, report)
     if plot is not None:

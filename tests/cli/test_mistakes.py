@@ -79,6 +79,29 @@ def test_mistakes(fails, arguments, message):
     assert set(os.listdir()) == before
 
 
+@pytest.mark.skipif(sys.platform != "linux", reason="links, and a folder nobody writes to")
+@pytest.mark.parametrize("option", ["--output", "--plot", "--report"])
+@pytest.mark.parametrize(
+    ("path", "message"),
+    [
+        ("/proc/model", "cannot write '/proc/model': "),
+        ("m" * 256, "File name too long"),
+        ("dangling", "there is no directory "),
+        ("circle", "'circle': Too many levels of symbolic links"),
+        ("read-only", "'read-only' is read-only"),
+    ],
+)
+def test_destinations_are_tried_before_training(fails, monkeypatch, option, path, message):
+    os.symlink("no/where", "dangling")
+    os.symlink("circle", "circle")
+    with open("read-only", "w"):  # the super-user may write to any
+        monkeypatch.setattr(os, "access", lambda p, mode: "read-only" not in str(p))
+    monkeypatch.setattr(DNNClassifier, "fit", lambda *_, **__: pytest.fail("it is trained"))
+    before = set(os.listdir())
+    assert message in fails("train", option, path)
+    assert set(os.listdir()) == before
+
+
 @pytest.mark.parametrize(
     ("module", "arguments", "message"),
     [
