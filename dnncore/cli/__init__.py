@@ -2,7 +2,8 @@
 
 Results are written to standard output; progress, warnings and errors to standard error. The exit
 status is 0 on success, 2 after an error, which is reported in one line, 130 after Ctrl-C (a model
-in training is evaluated and saved first, after SIGTERM as well), and 141 if the reader of the output closed the pipe.
+in training is evaluated and saved first, after SIGTERM as well), and 141 if the reader of the
+output closed the pipe.
 """
 
 from __future__ import annotations
@@ -13,6 +14,7 @@ from collections.abc import Sequence
 
 import dnncore
 
+from .._data.csv import NotThatEncoding
 from .._data.files import FileError, UnusableFile
 from ..modelfile import ModelFileError
 from . import bench, evaluate, export, info, predict, train
@@ -57,6 +59,8 @@ def main(argv: Sequence[str] | None = None) -> int:
             discard_output()
             return report(f"error: {error}")
         return report(f"error: {error.filename}: {error.strerror}")
+    except NotThatEncoding as error:
+        return report(f"error: {error.path}: {error.problem}; --encoding names another encoding")
     except UnusableFile as error:
         return report(f"error: {error.path}: not a usable {error.kind} file: {error.problem}")
     except (CommandError, FileError, ImportError, ModelFileError) as error:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import importlib.util
+import io
 import math
 import os
 import stat
@@ -13,7 +14,8 @@ from pathlib import Path
 from typing import Any, NoReturn
 
 from .._core.threads import MAX_THREADS
-from ._output import ERROR, one_line
+from .._data.csv_format import CsvFormat
+from ._output import ERROR, one_line, shortened
 
 TABLE_HELP = (
     "CSV file with a header row, Parquet file (.parquet), NPZ file with arrays X and y, or NPY "
@@ -29,7 +31,9 @@ class Parser(argparse.ArgumentParser):
     """Argument parser that reports an error in one line."""
 
     def error(self, message: str) -> NoReturn:
-        self.exit(ERROR, f"dnncore: error: {one_line(message)} (see '{self.prog} --help')\n")
+        self.exit(
+            ERROR, f"dnncore: error: {shortened(one_line(message))} (see '{self.prog} --help')\n"
+        )
 
 
 def number(
@@ -56,12 +60,65 @@ def _check_new_file(option: str, path: str, real: Path) -> None:
         raise CommandError(f"{option}: {path!r} is read-only")
     try:
         if exists:
-            tempfile.TemporaryFile(dir=real.parent).close()  # noqa: SIM115
+            tempfile.TemporaryFile(dir=real.parent).close()
         else:
             os.close(os.open(real, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600))
             real.unlink()
     except OSError as error:
         raise CommandError(f"{option}: cannot write {path!r}: {error.strerror}") from error
+
+
+def character(text: str) -> str:
+    """Argument type: a single character, which a shell may not let through, by name or escaped."""
+    text = {"tab": "\t", "\\t": "\t", "space": " "}.get(text, text)
+    if len(text) != 1:
+        raise argparse.ArgumentTypeError(f"must be one character, tab or space, got {text!r}")
+    return text
+
+
+def encoding(text: str) -> str:
+    """Argument type: the name of an encoding of text."""
+    try:
+        io.TextIOWrapper(io.BytesIO(), encoding=text)  # takes only encodings of text
+    except LookupError:
+        raise argparse.ArgumentTypeError(
+            f"must be the name of an encoding, such as utf-8, cp1252 or utf-16, got {text!r}"
+        ) from None
+    return text
+
+
+def add_csv_format(parser: Any) -> None:
+    """Add the options for the format of a CSV file."""
+    csv = parser.add_argument_group("format of a CSV file (default: according to its beginning)")
+    csv.add_argument(
+        "--delimiter",
+        metavar="C",
+        type=character,
+        help="character between cells: a comma, a semicolon, tab, a vertical bar or any other",
+    )
+    csv.add_argument(
+        "--decimal", choices=(".", ","), help="decimal separator (default: a point, in doubt)"
+    )
+    csv.add_argument(
+        "--thousands",
+        metavar="C",
+        type=character,
+        help="separator of thousands in numbers (default: none, in doubt)",
+    )
+    csv.add_argument(
+        "--encoding",
+        metavar="NAME",
+        type=encoding,
+        help="encoding of the text, such as cp1252 (default: UTF-8, or UTF-16 with a byte order "
+        "mark; cp1252 if it cannot be UTF-8)",
+    )
+
+
+def csv_format(arguments: argparse.Namespace) -> CsvFormat:
+    """Return what is known of the format of a CSV file."""
+    if arguments.thousands is not None and arguments.thousands == arguments.decimal:
+        raise CommandError(f"--thousands and --decimal must differ, got {arguments.decimal!r}")
+    return CsvFormat(*(getattr(arguments, name) for name in CsvFormat._fields))
 
 
 count = number(int, "an integer >= 1", lambda value: value >= 1)

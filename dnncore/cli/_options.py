@@ -89,6 +89,7 @@ def add_options(train: argparse.ArgumentParser) -> None:
         "an option is given that only a network has",
     )
     _add_columns(train.add_argument_group("columns"))
+    types.add_csv_format(train)
     _add_files(train.add_argument_group("output files"))
     _add_rows(train.add_argument_group("rows"))
     _add_network(train.add_argument_group("network"))

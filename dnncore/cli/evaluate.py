@@ -7,10 +7,10 @@ import json
 import os
 from typing import Any
 
-from ._arguments import TABLE_HELP, check_destination, require_packages
+from ._arguments import TABLE_HELP, add_csv_format, check_destination, csv_format, require_packages
 from ._metrics import ClassScores, Scores, with_rows
 from ._model import LoadedTabular, load_model
-from ._output import OK, warn_of_unknown
+from ._output import OK, show_notes, warn_of_unknown
 from ._report import Report
 from ._scoring import score_rows
 
@@ -35,6 +35,7 @@ def add_parser(commands: Any) -> None:
         help="column with the targets; if DATA is an NPY file, the NPY file with the targets "
         "(default: the column that the model was trained on)",
     )
+    add_csv_format(parser)
     parser.add_argument("--report", metavar="FILE", help="write an HTML report")
     parser.add_argument("--json", action="store_true", help="print the metrics as JSON")
 
@@ -47,7 +48,10 @@ def run(arguments: argparse.Namespace) -> int:
     model = load_model(arguments.model)
     if arguments.report is not None and not isinstance(model, LoadedTabular):
         model.estimator("--report")
-    data = model.rows(arguments.data, target=arguments.target, with_target=True)
+    data = model.rows(
+        arguments.data, target=arguments.target, with_target=True, csv_format=csv_format(arguments)
+    )
+    show_notes(data)
     title = f"{os.path.basename(arguments.model)} on {os.path.basename(arguments.data)}"
     report = None if arguments.report is None else Report(arguments.report, title)
     scores = score_rows(model, data, data.table, report)

@@ -13,9 +13,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from .._data.atomic import write_in_one_step
-from ._arguments import TABLE_HELP, CommandError, check_destination
+from ._arguments import TABLE_HELP, CommandError, add_csv_format, check_destination, csv_format
 from ._model import LoadedModel, Scored, load_model
-from ._output import OK, warn_of_unknown
+from ._output import OK, show_notes, warn_of_unknown
 from .tables import Dataset
 
 
@@ -27,7 +27,8 @@ def add_parser(commands: Any) -> None:
         description="Predict the class or the numeric target of each row, and write the "
         "predictions as CSV with a column 'prediction' or, for a multi-label or multi-output "
         "model, with columns 'prediction_0', 'prediction_1' and so on. All files except NPZ "
-        "are read in blocks and may be larger than memory.",
+        "are read in blocks and may be larger than memory. Classes are written as they are: a "
+        "spreadsheet takes a cell that begins with =, +, - or @ as a formula.",
     )
     parser.set_defaults(run=run)
     parser.add_argument("model", metavar="MODEL", help="model file")
@@ -37,6 +38,7 @@ def add_parser(commands: Any) -> None:
         help=f"{TABLE_HELP}. Columns unknown to the model are ignored; unknown categories are "
         "encoded as zeros, with a warning",
     )
+    add_csv_format(parser)
     parser.add_argument("--output", metavar="FILE", help="file to write (default: standard output)")
     parser.add_argument(
         "--proba",
@@ -52,7 +54,8 @@ def run(arguments: argparse.Namespace) -> int:
     model = load_model(arguments.model)
     if arguments.proba and model.classes is None:
         raise CommandError(f"--proba needs a classifier, {arguments.model} is a regression model")
-    data = model.rows(arguments.data)
+    data = model.rows(arguments.data, csv_format=csv_format(arguments))
+    show_notes(data)
     lines = _lines(model, data, arguments.proba)
     if arguments.output is not None:
         with write_in_one_step(arguments.output) as file:

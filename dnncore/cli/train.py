@@ -24,7 +24,7 @@ from .._estimators.interface import (
 )
 from .._estimators.learnt import SINGLE
 from . import _tabular
-from ._arguments import CommandError, check_destination, require_packages
+from ._arguments import CommandError, check_destination, csv_format, require_packages
 from ._division import Parts, PartsInBlocks, PartsInMemory, Shares
 from ._metrics import Scores, with_rows
 from ._model import LoadedModel, LoadedTabular, load_model
@@ -47,6 +47,7 @@ from ._scoring import score_rows
 from ._signals import sigterm_as_ctrl_c
 from .tables import (
     Dataset,
+    is_npz,
     matrix_data,
     size_of,
     training_data,
@@ -185,17 +186,20 @@ def _new(arguments: argparse.Namespace) -> tuple[Estimator, Dataset]:
             categorical=arguments.categorical,
             ignore=arguments.ignore,
             may_miss=arguments.missing not in (None, "error"),
+            csv_format=csv_format(arguments),
         )
     return new_estimator(arguments), data
 
 
 def _check_memory(arguments: argparse.Namespace) -> None:
     """Raise if the rows of an ensemble do not fit into memory, or by default train a network."""
-    if arguments.model == NETWORK or arguments.data is None:
+    if arguments.data is None or (arguments.model == NETWORK and not is_npz(arguments.data)):
         return
-    size = size_of(arguments.data) / 1e6
+    size = size_of(arguments.data, csv_format(arguments)) / 1e6
     if size <= arguments.memory:
         return
+    if arguments.model == NETWORK:
+        raise _npz_in_blocks(arguments.data)
     problem = f"{arguments.data} has {size:.1f} MB, more than --memory {arguments.memory:g}"
     if not arguments.model_by_default:
         raise CommandError(
@@ -217,6 +221,7 @@ def _table(arguments: argparse.Namespace) -> Dataset:
         regression=arguments.regression,
         categorical=arguments.categorical,
         ignore=arguments.ignore,
+        csv_format=csv_format(arguments),
     )
 
 
@@ -245,7 +250,19 @@ def _resumed(arguments: argparse.Namespace) -> tuple[Estimator, Dataset]:
     reconfigure(model, arguments)
     if arguments.data is None:
         return model, _digits(saved.dtype, saved.classes is None)
-    return model, saved.rows(arguments.data, target=arguments.target, with_target=True)
+    return model, saved.rows(
+        arguments.data,
+        target=arguments.target,
+        with_target=True,
+        csv_format=csv_format(arguments),
+    )
+
+
+def _npz_in_blocks(path: str) -> CommandError:
+    return CommandError(
+        f"{path} cannot be read in blocks, because it is an NPZ file; save its arrays as NPY "
+        "files, or increase --memory"
+    )
 
 
 def _divide(arguments: argparse.Namespace, model: Estimator, data: Dataset) -> Parts:
@@ -254,11 +271,8 @@ def _divide(arguments: argparse.Namespace, model: Estimator, data: Dataset) -> P
     limit = 1e6 * arguments.memory
     if not arguments.blocks and data.size <= limit:
         return PartsInMemory(data, shares, labels=_has_one_label_per_row(model))
-    if data.path.lower().endswith(".npz"):
-        raise CommandError(
-            f"{data.path} cannot be read in blocks, because it is an NPZ file; save its arrays "
-            "as NPY files, or increase --memory"
-        )
+    if is_npz(data.path):
+        raise _npz_in_blocks(data.path)
     validation = min(shares.validation, MAX_VALIDATION / max(data.size, 1))
     shares = shares._replace(validation=validation)
     return PartsInBlocks(data, shares, labels=_classifies(model))

@@ -95,6 +95,7 @@ def test_help(dnncore_command):
         command in out
         for command in ("train", "predict", "evaluate", "export", "bench", "info", "--version")
     )
+    csv_format = " --delimiter --decimal --thousands --encoding"
     options = {
         "train": "DATA --target --regression --model --members --categorical --ignore "
         "--missing --output --solver-state --no-solver-state --plot --no-plot --report --test-size "
@@ -102,11 +103,11 @@ def test_help(dnncore_command):
         "--quantiles "
         "--dtype --resume --epochs --max-time --batch-size --learning-rate --schedule "
         "--solver --weight-decay --alpha --max-grad-norm --class-weight --early-stopping "
-        "--no-early-stopping --threads --quiet --help",
-        "evaluate": "MODEL DATA --target --report --json --help",
+        "--no-early-stopping --threads --quiet --help" + csv_format,
+        "evaluate": "MODEL DATA --target --report --json --help" + csv_format,
         "export": "MODEL FILE --format --help",
         "bench": "MODEL --layers --batch-size --seconds --json --help",
-        "predict": "MODEL DATA --output --proba --help",
+        "predict": "MODEL DATA --output --proba --help" + csv_format,
         "info": "MODEL --help",
     }
     for command, names in options.items():

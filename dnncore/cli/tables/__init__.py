@@ -10,7 +10,9 @@ command-line options.
 from ._common import Dataset, TableError, TableRows, class_indices
 from ._frames import ColumnKind
 from ._open import (
+    DETECT,
     has_named_columns,
+    is_npz,
     matrix_data,
     scoring_data,
     scoring_frame,
@@ -20,12 +22,14 @@ from ._open import (
 )
 
 __all__ = [
+    "DETECT",
     "ColumnKind",
     "Dataset",
     "TableError",
     "TableRows",
     "class_indices",
     "has_named_columns",
+    "is_npz",
     "matrix_data",
     "scoring_data",
     "scoring_frame",

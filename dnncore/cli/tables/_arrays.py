@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import math
+import os
+import zipfile
 from collections import Counter
 from collections.abc import Callable, Iterator
 from typing import Any
@@ -47,17 +49,22 @@ def read_npz(path: str, *names: str) -> list[NDArray[Any]]:
             raise UnusableFile(path, "NPZ", error) from error
 
 
+def size_of_npz(path: str) -> int:
+    """Return the size of all arrays of a file in memory, in bytes."""
+    if not zipfile.is_zipfile(path):
+        return os.path.getsize(path)
+    try:
+        with zipfile.ZipFile(path) as archive:
+            return sum(member.file_size for member in archive.infolist())
+    except (zipfile.BadZipFile, ValueError, NotImplementedError) as error:
+        raise UnusableFile(path, "NPZ", error) from error
+
+
 def open_npy(path: str) -> NpyFile:
     """Open a file; raise UnusableFile unless its rows can be read."""
     file = NpyFile(path)
     if file.dtype.hasobject:
         raise UnusableFile(path, "NPY", "it contains Python objects")
-    if file.by_columns:
-        raise UnusableFile(
-            path,
-            "NPY",
-            "it is in Fortran order; save numpy.ascontiguousarray of the array instead",
-        )
     if file.size < file.expected_size:
         row_bytes = math.prod(file.shape[1:]) * file.dtype.itemsize
         raise UnusableFile(path, "NPY", f"it ends in row {(file.size - file.start) // row_bytes}")

@@ -10,16 +10,26 @@ import numpy as np
 
 from ..._data.columns import Table, n_features
 from ..._data.csv import CsvFile
-from ..._data.encoding import CellError, FeatureEncoder, OutOfRange, TargetReader
+from ..._data.csv_format import CsvFormat
+from ..._data.encoding import CellError, ColumnError, FeatureEncoder, OutOfRange, TargetReader
 from ..._data.parquet import ParquetFile
 from ._common import TableError, TableRows, listing, room, rows_at_a_time
 
 ColumnFile = CsvFile | ParquetFile
 
 
-def open_columns(path: str) -> ColumnFile:
-    """Open a file: Parquet according to its suffix, otherwise CSV."""
-    return ParquetFile(path) if path.lower().endswith((".parquet", ".pq")) else CsvFile(path)
+def open_columns(path: str, csv_format: CsvFormat) -> ColumnFile:
+    """Open a file: Parquet according to its suffix, otherwise CSV of a format."""
+    if path.lower().endswith((".parquet", ".pq")):
+        return ParquetFile(path)
+    return CsvFile(path, csv_format)
+
+
+def notes(file: ColumnFile) -> list[str]:
+    """Tell what has been found out about the format of a file."""
+    if not isinstance(file, CsvFile) or not file.detected:
+        return []
+    return [f"{file.path}: read as CSV with {', '.join(file.detected)}"]
 
 
 def check_columns(file: ColumnFile, names: Sequence[str]) -> None:
@@ -56,7 +66,7 @@ def read_columns(file: ColumnFile, names: Sequence[str]) -> Iterator[tuple[int, 
 
 def place(file: ColumnFile, row: int) -> str:
     """Describe the position of a row; lines and rows are counted from 1."""
-    return f"on line {file.line(row)}" if isinstance(file, CsvFile) else f"in row {row + 1}"
+    return file.place(row) if isinstance(file, CsvFile) else f"in row {row + 1}"
 
 
 class ColumnDataset:
@@ -96,7 +106,7 @@ class ColumnDataset:
         self._target = [column.name for column in table if column.is_target and read_target]
         self._encoder = FeatureEncoder(features, dtype, may_miss)
         self.unknown = self._encoder.unknown
-        self.notes: list[str] = []
+        self.notes = notes(file)
         self._room = room(dtype, is_chosen)
 
     def __iter__(self) -> Iterator[TableRows]:
@@ -118,3 +128,5 @@ class ColumnDataset:
             where = place(self._file, first_row + error.row)
             advice = self._room if isinstance(error, OutOfRange) else ""
             raise TableError(f"{self.path}: {error.at(where)}{advice}") from None
+        except ColumnError as error:
+            raise TableError(f"{self.path}: {error}") from None

@@ -10,7 +10,9 @@ from ..._data.arrow import is_number, is_number_type, is_text_type, missing, num
 from ..._data.categories import BOOLEANS, NotANumber, are_booleans, order
 from ..._data.columns import Column
 from ..._data.encoding import (
+    ColumnError,
     TargetReader,
+    naming_the_column,
     read_booleans,
     read_integers,
     read_numbers,
@@ -98,10 +100,14 @@ def _see_all(
 ) -> _Target:
     """Read all rows; return what has been seen of the target."""
     labels = _Target(file, target, regression)
-    for row, (y, *columns) in read_columns(file, [target, *(x.name for x in features)]):
-        labels.see(y, row)
-        for feature, column in zip(features, columns, strict=True):
-            feature.see(column, row)
+    seen = [labels, *features]
+    for row, columns in read_columns(file, [x.name for x in seen]):
+        for each, column in zip(seen, columns, strict=True):
+            try:
+                with naming_the_column(each.name):
+                    each.see(column, row)
+            except ColumnError as error:
+                raise TableError(f"{file.path}: {error}") from None
     return labels
 
 
@@ -266,7 +272,7 @@ class _Target(_Seen):
         else:
             return
         try:
-            values = numbers(column.drop_null())
+            values = numbers(column.drop_null(), with_units=False)
         except NotANumber as other:
             self._text = self._text or (first_row + other.row, other.text)
             return

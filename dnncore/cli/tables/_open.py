@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 
 from ..._data.categories import Categories
 from ..._data.columns import Column, Table
+from ..._data.csv_format import CsvFormat
 from ..._data.encoding import class_reader, read_numbers
 from ..._data.npy import NpyFile
 from . import _arrays, _precision
@@ -20,6 +21,7 @@ from ._frames import ColumnKind, FrameDataset
 from ._learning import learn_kinds, learn_layout
 
 NPZ, NPY = ".npz", ".npy"
+DETECT = CsvFormat()
 
 
 def has_named_columns(path: str) -> bool:
@@ -27,9 +29,16 @@ def has_named_columns(path: str) -> bool:
     return not _is_array_file(path)
 
 
-def size_of(path: str) -> int:
+def size_of(path: str, csv_format: CsvFormat = DETECT) -> int:
     """Return the approximate size of all rows of a file in memory, in bytes."""
-    return os.path.getsize(path) if _is_array_file(path) else open_columns(path).size
+    if not _is_array_file(path):
+        return open_columns(path, csv_format).size
+    return _arrays.size_of_npz(path) if is_npz(path) else os.path.getsize(path)
+
+
+def is_npz(path: str) -> bool:
+    """Return whether a file is an NPZ file, which cannot be read in blocks."""
+    return path.lower().endswith(NPZ)
 
 
 def matrix_data(
@@ -57,6 +66,7 @@ def training_data(
     categorical: Collection[str] = (),
     ignore: Collection[str] = (),
     may_miss: bool = False,
+    csv_format: CsvFormat = DETECT,
 ) -> Dataset:
     """Return the training rows of a file.
 
@@ -79,6 +89,8 @@ def training_data(
         Columns not used as features.
     may_miss : bool
         Whether features may have missing values.
+    csv_format : CsvFormat
+        What is known of the format of a CSV file.
 
     Returns
     -------
@@ -100,7 +112,7 @@ def training_data(
         return _array_data(path, target, dtype, may_miss, check, is_chosen=True)
     if target is None:
         raise TableError("--target is missing; it names the column to predict")
-    file = open_columns(path)
+    file = open_columns(path, csv_format)
     names = _trained_columns(file, target, categorical, ignore)
     layout = learn_layout(
         file, names, target, categorical=categorical, regression=regression, may_miss=may_miss
@@ -122,6 +134,7 @@ def training_frame(
     regression: bool = False,
     categorical: Collection[str] = (),
     ignore: Collection[str] = (),
+    csv_format: CsvFormat = DETECT,
 ) -> Dataset:
     """Return the training rows of a file for a model that encodes tables by itself.
 
@@ -133,7 +146,7 @@ def training_frame(
             path, target, dtype=np.dtype(np.float64), regression=regression,
             categorical=categorical, ignore=ignore, may_miss=True,
         )  # fmt: skip
-    file = open_columns(path)
+    file = open_columns(path, csv_format)
     names = _trained_columns(file, target, categorical, ignore)
     kinds, reader = learn_kinds(file, names, target, categorical=categorical, regression=regression)
     return FrameDataset(file, kinds, target, reader)
@@ -149,6 +162,7 @@ def scoring_frame(
     target: str | None = None,
     with_target: bool = False,
     classes: NDArray[Any] | None = None,
+    csv_format: CsvFormat = DETECT,
 ) -> Dataset:
     """Return the rows of a file for a trained model that encodes tables by itself.
 
@@ -161,7 +175,7 @@ def scoring_frame(
         The known values of columns of which unknown ones are to be counted.
     known_target : str or None
         The target that the model was trained on.
-    path, n_features, target, with_target, classes
+    path, n_features, target, with_target, classes, csv_format
         As in :func:`scoring_data`, as are the errors.
     """
     table = () if known_target is None else (Column(known_target, is_target=True),)
@@ -170,7 +184,7 @@ def scoring_frame(
             path, table=table, n_features=n_features, dtype=np.dtype(np.float64), may_miss=True,
             target=target, with_target=with_target, classes=classes,
         )  # fmt: skip
-    file = open_columns(path)
+    file = open_columns(path, csv_format)
     names = None if columns is None else tuple(map(Column, columns))
     wanted = _scored_columns(
         file, None if names is None else names + table, n_features, target, with_target
@@ -210,6 +224,7 @@ def scoring_data(
     with_target: bool = False,
     classes: NDArray[Any] | None = None,
     label_rows: bool = False,
+    csv_format: CsvFormat = DETECT,
 ) -> Dataset:
     """Return the rows of a file for a trained model.
 
@@ -234,6 +249,8 @@ def scoring_data(
         Labels of the target, in order; None if the target is numeric.
     label_rows : bool
         Whether the target is multi-label: 0 or 1 for each class in every row (arrays only).
+    csv_format : CsvFormat
+        What is known of the format of a CSV file.
 
     Returns
     -------
@@ -249,7 +266,7 @@ def scoring_data(
     if not _is_array_file(path):
         if label_rows and with_target:
             raise TableError(f"{path}: multi-label targets need an NPZ or NPY file")
-        file = open_columns(path)
+        file = open_columns(path, csv_format)
         wanted = _scored_columns(file, table, n_features, target, with_target)
         check_columns(file, [column.name for column in wanted])
         reader = read_numbers if classes is None else class_reader(classes)
@@ -308,7 +325,7 @@ def _array_data(
     with_target: bool = True,
     is_chosen: bool = False,
 ) -> Dataset:
-    read = _npz_arrays if path.lower().endswith(NPZ) else _npy_arrays
+    read = _npz_arrays if is_npz(path) else _npy_arrays
     X, y, y_name = read(path, target, with_target)
     return _arrays.ArrayDataset(path, X, y, y_name, dtype, may_miss, check, is_chosen=is_chosen)
 

@@ -1,8 +1,14 @@
 """NPZ and NPY files."""
 
+import gzip
+
 import numpy as np
+import pyarrow as pa
 import pytest
 from commands import IRIS, QUICK
+from pyarrow import parquet
+
+import dnncore
 
 
 @pytest.mark.parametrize(
@@ -45,6 +51,34 @@ def test_npz_files_that_are_damaged_or_hold_objects(fails, tmp_path):
     assert "it contains a single array" in fails("train", "data.npz")
 
 
+def test_compressed_files_count_as_they_are_in_memory(fails, dnncore_command, monkeypatch):
+    X = np.zeros((100_000, 5))
+    np.savez_compressed("data.npz", X=X, y=np.arange(100_000) % 2)
+    with monkeypatch.context() as patch:
+        patch.setattr(np, "load", lambda *_, **__: pytest.fail("it is read"))
+        message = fails("train", "data.npz", "--memory", 1)
+    assert message.startswith("data.npz cannot be read in blocks, because it is an NPZ file; ")
+    with gzip.open("data.csv.gz", "wb") as file:
+        file.write(b"a,y\n" + b"1,u\n2,v\n" * 200_000)
+    train = ["train", "data.csv.gz", "--target", "y", "--memory", 1, "--model", "tabular"]
+    assert fails(*train).startswith("data.csv.gz has 1.6 MB, more than --memory 1, and an ens")
+    parquet.write_table(pa.table({"a": X[:, 0], "y": X[:, 0]}), "data.parquet")
+    train = ["train", "data.parquet", "--target", "y", "--memory", 0.5, "--members", 2]
+    assert fails(*train).startswith("data.parquet has 0.8 MB, more than --memory 0.5, and an en")
+
+
+def test_npy_files_in_any_order(dnncore_command):
+    for name, X in (("C.npy", IRIS.data), ("F.npy", np.asfortranarray(IRIS.data))):
+        np.save(name, X)
+        np.save("y.npy", IRIS.target)
+        train = ["train", name, "--target", "y.npy", *QUICK, "--output", name + ".model"]
+        assert dnncore_command(*train, "--blocks")[0] == 0
+    predicted = [dnncore_command("predict", "C.npy.model", name)[1] for name in ("C.npy", "F.npy")]
+    assert predicted[0] == predicted[1]
+    parameters = [dnncore.load(f"{x}.npy.model").network_.parameters for x in "CF"]
+    np.testing.assert_array_equal(*parameters)
+
+
 def test_npy_files(dnncore_command, fails, tmp_path):
     np.save("X.npy", IRIS.data)
     np.save("y.npy", IRIS.target.astype(np.uint8))
@@ -65,7 +99,6 @@ def test_npy_files(dnncore_command, fails, tmp_path):
         (np.zeros((0, 3)), "X.npy: X must have rows and columns, got shape (0, 3)"),
         (np.array([["a"]]), "X.npy: X must be numeric, got dtype <U1"),
         (np.array([[None]]), "X.npy: not a usable NPY file: it contains Python objects"),
-        (np.zeros((3, 2), order="F"), "X.npy: not a usable NPY file: it is in Fortran order"),
         (
             np.zeros((3, 2)),
             "X.npy: y must have one target for each of the 3 rows of X, got shape",
