@@ -19,7 +19,7 @@ from ._output import ERROR, one_line, shortened
 
 TABLE_HELP = (
     "CSV file with a header row, Parquet file (.parquet), NPZ file with arrays X and y, or NPY "
-    "file with a matrix"
+    "file with a matrix; - for standard input"
 )
 
 

@@ -68,12 +68,15 @@ class Parts(Protocol):
         Number of training, validation and test rows.
     n_classes : int or None
         Number of classes; None unless the target is one label per row.
+    classes_are_integers : bool
+        Whether the classes, if there are any, are integers.
     fingerprint : str
         Equal for the same rows in the same order, split in the same way.
     """
 
     sizes: tuple[int, int, int]
     n_classes: int | None
+    classes_are_integers: bool
 
     @property
     def fingerprint(self) -> str: ...
@@ -104,13 +107,19 @@ class PartsInMemory:
         self._y = np.concatenate([block.y for block in blocks if block.y is not None])
         rows = np.arange(len(self._y))
         self.n_classes = _count_classes(self._y, shares) if labels else None
+        self.classes_are_integers = self._y.dtype.kind in "iu"
         try:
             rest, self._test = self._split(rows, shares.test, shares.seed, labels)
             self._train, self._validation = self._split(
                 rest, shares.validation, shares.seed, labels
             )
         except ValueError as error:
-            raise CommandError(f"{len(rows)} rows cannot be split: {error}") from error
+            each = f"a row of each of the {self.n_classes} classes" if self.n_classes else "a row"
+            raise CommandError(
+                f"{len(rows)} rows cannot be split: each part needs {each}, with --test-size "
+                f"{shares.test:g} and --validation-fraction {shares.validation:g}"
+                f"{_numeric(self._y) if labels else ''}"
+            ) from error
         if self.n_classes and len(np.unique(self._y[self._train])) < self.n_classes:
             raise CommandError(
                 "at least one class has no training rows left; reduce --test-size or "
@@ -194,6 +203,7 @@ class PartsInBlocks:
         self.sizes, self.fingerprint = (sizes[0], sizes[1], sizes[2]), str(fingerprint)
         self._classes = classes
         self.n_classes = None if classes is None else _at_least_two(classes)
+        self.classes_are_integers = classes is not None and classes.dtype.kind in "iu"
         if not sizes[0]:
             raise CommandError(
                 "no training rows are left; reduce --test-size or --validation-fraction"
@@ -251,6 +261,11 @@ def _at_least_two(classes: NDArray[Any]) -> int:
     return len(classes)
 
 
+def _numeric(y: NDArray[Any]) -> str:
+    """Advise those whose target has integers, of which many may be meant as numbers."""
+    return ", and --regression predicts numbers" if y.dtype.kind in "iu" else ""
+
+
 def _count_classes(y: NDArray[Any], shares: Shares) -> int:
     """Return the number of classes; raise if one has too few rows for the split."""
     classes, counts = np.unique(y, return_counts=True)
@@ -263,6 +278,6 @@ def _count_classes(y: NDArray[Any], shares: Shares) -> int:
         raise CommandError(
             f"class {str(classes[rarest])!r} has {plural(counts[rarest], 'row')}, too few to "
             f"split into {1 + len(options)} parts of the rows; {' and '.join(options)} {omit} a "
-            "part"
+            f"part{_numeric(y)}"
         )
     return len(classes)

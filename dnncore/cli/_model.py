@@ -15,7 +15,7 @@ from .._data.categories import Categories
 from .._data.columns import Column, Table
 from .._data.csv_format import CsvFormat
 from .._estimators.interface import Estimator, TabularModel, learnt_of
-from ..modelfile import load, read_table
+from ..modelfile import ModelFileError, load, read_table
 from ..network import Network
 from ..predictor import Predictor
 from ._arguments import CommandError
@@ -223,9 +223,16 @@ class LoadedTabular(LoadedModel):
         )
 
 
-def load_model(path: str) -> LoadedModel:
-    """Read a model file of any kind."""
-    saved = load(path)
+def load_model(path: str, data: str | None = None) -> LoadedModel:
+    """Read a model file of any kind; `data` is a file that the user may have taken for it."""
+    try:
+        saved = load(path)
+    except ModelFileError as error:
+        if data is not None and _is_model(data):
+            raise CommandError(
+                f"MODEL and DATA are swapped: {data} is a model file, {path} is not"
+            ) from error
+        raise
     table = read_table(path)
     if isinstance(saved, TabularModel):
         return LoadedTabular(saved, table)
@@ -233,3 +240,11 @@ def load_model(path: str) -> LoadedModel:
     if table is None and names is not None:
         table = tuple(Column(str(name)) for name in names)
     return LoadedModel(saved, table)
+
+
+def _is_model(path: str) -> bool:
+    try:
+        load(path)
+    except (ModelFileError, OSError):
+        return False
+    return True

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import os
 import re
 from typing import Any
 
@@ -370,6 +371,7 @@ def in_options(message: str) -> str:
 
 def check_options(arguments: argparse.Namespace) -> None:
     """Raise if options contradict each other."""
+    _check_data(arguments)
     if arguments.data is None and arguments.target is not None:
         raise CommandError("--target needs DATA, which is missing")
     if arguments.data is None and (arguments.categorical or arguments.ignore):
@@ -394,6 +396,17 @@ def check_options(arguments: argparse.Namespace) -> None:
             raise CommandError(str(error)) from error
     if arguments.class_weight is not None and arguments.regression:
         raise CommandError("--class-weight cannot be used with --regression")
+
+
+def _check_data(arguments: argparse.Namespace) -> None:
+    """Raise if the file of the data was taken for the last of several names of columns."""
+    for option in ("ignore", "categorical"):
+        names = getattr(arguments, option)
+        if arguments.data is None and names and os.path.isfile(names[-1]):
+            raise CommandError(
+                f"DATA is missing: {names[-1]!r} counts as a column after --{option}; put DATA "
+                "before the options"
+            )
 
 
 def new_tabular(arguments: argparse.Namespace) -> TabularModel:

@@ -8,6 +8,7 @@ import os
 from typing import Any
 
 from ._arguments import TABLE_HELP, add_csv_format, check_destination, csv_format, require_packages
+from ._input import as_file
 from ._metrics import ClassScores, Scores, with_rows
 from ._model import LoadedTabular, load_model
 from ._output import OK, show_notes, warn_of_unknown
@@ -41,11 +42,16 @@ def add_parser(commands: Any) -> None:
 
 
 def run(arguments: argparse.Namespace) -> int:
+    with as_file(arguments.data) as arguments.data:
+        return _run(arguments)
+
+
+def _run(arguments: argparse.Namespace) -> int:
     if not arguments.json:
         require_packages("cli", rich="rich")
     if arguments.report is not None:
         check_destination("--report", arguments.report, [arguments.model, arguments.data])
-    model = load_model(arguments.model)
+    model = load_model(arguments.model, arguments.data)
     if arguments.report is not None and not isinstance(model, LoadedTabular):
         model.estimator("--report")
     data = model.rows(

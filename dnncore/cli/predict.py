@@ -14,8 +14,9 @@ from numpy.typing import NDArray
 
 from .._data.atomic import write_in_one_step
 from ._arguments import TABLE_HELP, CommandError, add_csv_format, check_destination, csv_format
+from ._input import as_file
 from ._model import LoadedModel, Scored, load_model
-from ._output import OK, show_notes, warn_of_unknown
+from ._output import OK, report, show_notes, warn_of_unknown
 from .tables import Dataset
 
 
@@ -49,9 +50,14 @@ def add_parser(commands: Any) -> None:
 
 
 def run(arguments: argparse.Namespace) -> int:
+    with as_file(arguments.data) as arguments.data:
+        return _run(arguments)
+
+
+def _run(arguments: argparse.Namespace) -> int:
     if arguments.output is not None:
         check_destination("--output", arguments.output, [arguments.model, arguments.data])
-    model = load_model(arguments.model)
+    model = load_model(arguments.model, arguments.data)
     if arguments.proba and model.classes is None:
         raise CommandError(f"--proba needs a classifier, {arguments.model} is a regression model")
     data = model.rows(arguments.data, csv_format=csv_format(arguments))
@@ -78,12 +84,24 @@ def _lines(model: LoadedModel, data: Dataset, proba: bool) -> Iterator[bytes]:
     if model.output != "softmax" and model.layer_sizes[-1] > 1:
         header = [f"prediction_{i}" for i in range(model.layer_sizes[-1])]
     if proba and model.classes is not None:
-        header += map(str, model.classes)
+        header += _probability_names(header, list(map(str, model.classes)))
     rows: list[Any] = [header]
     for _, scored in model.scored(data):
         rows += zip(*_columns(model, scored, proba), strict=True)
         yield _as_csv(rows)
         rows = []
+
+
+def _probability_names(taken: list[str], classes: list[str]) -> list[str]:
+    """Return the names of the columns of probabilities, none of which is taken."""
+    if not set(taken) & set(classes):
+        return classes
+    names = [f"p({name})" for name in classes]
+    report(
+        f"note: a class is named like the column {taken[0]!r}: the columns of probabilities are "
+        f"named {names[0]!r} and so on"
+    )
+    return names
 
 
 def _columns(model: LoadedModel, scored: Scored, proba: bool) -> list[list[Any]]:

@@ -26,6 +26,7 @@ from .._estimators.learnt import SINGLE
 from . import _tabular
 from ._arguments import CommandError, check_destination, csv_format, require_packages
 from ._division import Parts, PartsInBlocks, PartsInMemory, Shares
+from ._input import as_file
 from ._metrics import Scores, with_rows
 from ._model import LoadedModel, LoadedTabular, load_model
 from ._options import (
@@ -54,6 +55,7 @@ from .tables import (
     training_frame,
 )
 
+MANY_CLASSES = 100  # of integers, which may be meant as numbers
 # Maximum size in bytes of the validation set when rows are read in blocks.
 MAX_VALIDATION = 10e6
 
@@ -80,6 +82,11 @@ def add_parser(commands: Any) -> None:
 
 
 def run(arguments: argparse.Namespace) -> int:
+    with as_file(arguments.data) as arguments.data:
+        return _run(arguments)
+
+
+def _run(arguments: argparse.Namespace) -> int:
     choose_model(arguments)
     check_options(arguments)
     require_packages("cli", sklearn="scikit-learn", safetensors="safetensors")
@@ -113,6 +120,7 @@ def _train_network(arguments: argparse.Namespace, title: str) -> tuple[LoadedMod
     if not arguments.quiet:
         show_notes(data)
     parts = _divide(arguments, model, data)
+    _warn_of_many_classes(parts)
     division = parts.fingerprint
     if arguments.resume:
         _check_division(arguments.resume, division, parts)
@@ -136,6 +144,7 @@ def _train_tabular(arguments: argparse.Namespace, title: str) -> tuple[LoadedMod
         show_notes(data)
     shares = Shares(arguments.test_size, 0.0, int(model.random_state))
     parts = PartsInMemory(data, shares, labels=not arguments.regression)
+    _warn_of_many_classes(parts)
     if not arguments.quiet:
         _tabular.announce(title, data, parts, model)
     interrupted = _tabular.fit(model, parts, quiet=arguments.quiet)
@@ -249,7 +258,13 @@ def _resumed(arguments: argparse.Namespace) -> tuple[Estimator, Dataset]:
         arguments.seed = 0
     reconfigure(model, arguments)
     if arguments.data is None:
-        return model, _digits(saved.dtype, saved.classes is None)
+        digits = _digits(saved.dtype, saved.classes is None)
+        if _features(saved.table) != _features(digits.table):
+            raise CommandError(
+                f"--resume needs DATA: {arguments.resume} was not trained on the digits, which "
+                "are the default"
+            )
+        return model, digits
     return model, saved.rows(
         arguments.data,
         target=arguments.target,
@@ -265,6 +280,10 @@ def _npz_in_blocks(path: str) -> CommandError:
     )
 
 
+def _features(table: Table | None) -> list[str]:
+    return [column.name for column in table or () if not column.is_target]
+
+
 def _divide(arguments: argparse.Namespace, model: Estimator, data: Dataset) -> Parts:
     seed = int(model.random_state)
     shares = Shares(arguments.test_size, arguments.validation_fraction, seed)
@@ -276,6 +295,15 @@ def _divide(arguments: argparse.Namespace, model: Estimator, data: Dataset) -> P
     validation = min(shares.validation, MAX_VALIDATION / max(data.size, 1))
     shares = shares._replace(validation=validation)
     return PartsInBlocks(data, shares, labels=_classifies(model))
+
+
+def _warn_of_many_classes(parts: Parts) -> None:
+    n_classes, is_number = parts.n_classes, parts.classes_are_integers
+    if n_classes is not None and n_classes > MANY_CLASSES and is_number:
+        warn(
+            f"the target has {n_classes} different integers, which are classes; --regression "
+            "predicts it as a number"
+        )
 
 
 def _check_division(path: str, division: str, parts: Parts) -> None:

@@ -2,7 +2,7 @@
 
 import numpy as np
 import pytest
-from commands import FEATURES, IRIS, read_csv, write_iris
+from commands import FEATURES, IRIS, QUICK, read_csv, write_csv, write_iris
 
 from dnncore import DNNClassifier, DNNRegressor, Network
 
@@ -68,3 +68,15 @@ def test_predict_with_a_bare_network_of_another_output(dnncore_command, output, 
     if output == "logistic":
         expected = (expected > 0.5).astype(int)
     np.testing.assert_array_equal(as_numbers(rows, expected.dtype), expected)
+
+
+def test_a_class_that_is_named_like_a_column(dnncore_command):
+    write_csv("data.csv", "ay", [[i, "prediction" if i % 2 else "=1+1"] for i in range(60)])
+    dnncore_command("train", "data.csv", "--target", "y", *QUICK)
+    status, out, err = dnncore_command("predict", "model.safetensors", "data.csv", "--proba")
+    assert status == 0
+    assert out.startswith("prediction,p(=1+1),p(prediction)\n")
+    assert err == (
+        "dnncore: note: a class is named like the column 'prediction': the columns of "
+        "probabilities are named 'p(=1+1)' and so on\n"
+    )
