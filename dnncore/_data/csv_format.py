@@ -87,7 +87,7 @@ def detect(head: bytes, *, is_whole: bool, given: CsvFormat) -> CsvFormat:
         found = _separators([cell.strip("+-$€£¥% \u00a0") for cell in cells])
         # Those that are found belong together.
         if (decimal or found[0]) != found[0] or (thousands or found[1]) != found[1]:
-            found = DEFAULT.decimal, DEFAULT.thousands
+            found = ".", ""
         decimal = found[0] if decimal is None else decimal
         thousands = found[1] if thousands is None else thousands
         if thousands == decimal:

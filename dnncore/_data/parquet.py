@@ -18,6 +18,22 @@ ROWS = 1 << 14  # given at a time by `columns`
 CELL_BYTES = 4  # at least
 
 
+class UnreadableRow(FileError):
+    """Rows of a file are damaged.
+
+    Attributes
+    ----------
+    path : str
+    row : int
+        The damaged row, or one before it.
+    problem : str
+    """
+
+    def __init__(self, path: str, row: int, place: str, problem: object) -> None:
+        super().__init__(f"{place} or one after it cannot be read: {problem}")
+        self.path, self.row, self.problem = path, row, str(problem)
+
+
 class ParquetFile:
     """A Parquet file; each iteration over columns reads the file again.
 
@@ -91,8 +107,8 @@ class ParquetFile:
                 try:
                     batch = next(batches, None)
                 except (pyarrow.ArrowException, OSError) as error:
-                    place = self.place(min(done, self.n_rows - 1))
-                    raise FileError(f"{place} or one after it cannot be read: {error}") from error
+                    row = min(done, self.n_rows - 1)
+                    raise UnreadableRow(self.path, row, self.place(row), error) from error
                 if batch is None:
                     break
                 done += batch.num_rows

@@ -16,6 +16,7 @@ import dnncore
 
 from .._data.csv import NotThatEncoding
 from .._data.files import FileError, UnusableFile
+from .._data.parquet import UnreadableRow
 from ..modelfile import ModelFileError
 from . import bench, evaluate, export, info, predict, train
 from ._arguments import CommandError, Parser
@@ -61,6 +62,9 @@ def main(argv: Sequence[str] | None = None) -> int:
         return report(f"error: {error.filename}: {error.strerror}")
     except NotThatEncoding as error:
         return report(f"error: {error.path}: {error.problem}; --encoding names another encoding")
+    except UnreadableRow as error:
+        where = f"row {error.row + 1}, counted from 1, or one after it"
+        return report(f"error: {error.path}: {where} cannot be read: {error.problem}")
     except UnusableFile as error:
         return report(f"error: {error.path}: not a usable {error.kind} file: {error.problem}")
     except (CommandError, FileError, ImportError, ModelFileError) as error:

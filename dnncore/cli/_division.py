@@ -162,7 +162,7 @@ class PartsInMemory:
 
     def held_out(self) -> Iterator[TableRows]:
         if len(self._test):
-            yield TableRows(rows_of(self._X, self._test), self._y[self._test])
+            yield TableRows(rows_of(self._X, self._test), self._y[self._test], self._test + 1)
 
 
 def joined(parts: list[Any]) -> Any:
@@ -215,10 +215,13 @@ class PartsInBlocks:
         """Yield each block, with the part of each row: 0, 1 or 2."""
         test, validation, seed = self._shares
         random = np.random.default_rng(seed)
-        edges = [1 - test - (1 - test) * validation, 1 - test]
+        edges, done = [1 - test - (1 - test) * validation, 1 - test], 0
         for block in self._data:
+            n_rows = len(block.X)
+            numbers, done = np.arange(done, done + n_rows) + 1, done + n_rows
             # One draw per row: the split does not depend on where blocks begin.
-            yield block, np.searchsorted(edges, random.random(len(block.X)), side="right")
+            part = np.searchsorted(edges, random.random(n_rows), side="right")
+            yield block._replace(numbers=numbers), part
 
     def _part(self, number: int) -> Iterator[TableRows]:
         for block, part in self._parts():
@@ -231,7 +234,7 @@ class PartsInBlocks:
         # A rare class may have a validation row but no training row.
         options = {} if self._classes is None else {"classes": self._classes}
         model.fit_blocks(
-            _Blocks(lambda: self._part(0)),
+            _Blocks(lambda: ((block.X, block.y) for block in self._part(0))),
             X_val=self._X_val if some else None,
             y_val=self._y_val if some else None,
             **options,
@@ -244,15 +247,16 @@ class PartsInBlocks:
 class _Blocks:
     """Blocks that can be iterated over repeatedly."""
 
-    def __init__(self, blocks: Callable[[], Iterator[TableRows]]) -> None:
+    def __init__(self, blocks: Callable[[], Iterator[tuple[Any, Any]]]) -> None:
         self._blocks = blocks
 
-    def __iter__(self) -> Iterator[TableRows]:
+    def __iter__(self) -> Iterator[tuple[Any, Any]]:
         return self._blocks()
 
 
 def _rows(block: TableRows, which: NDArray[np.bool_]) -> TableRows:
-    return TableRows(block.X[which], None if block.y is None else block.y[which])
+    y, numbers = (None if x is None else x[which] for x in (block.y, block.numbers))
+    return TableRows(block.X[which], y, numbers)
 
 
 def _at_least_two(classes: NDArray[Any]) -> int:

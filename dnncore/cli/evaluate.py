@@ -12,7 +12,7 @@ from ._input import as_file
 from ._metrics import ClassScores, Scores, with_rows
 from ._model import LoadedTabular, load_model
 from ._output import OK, show_notes, warn_of_unknown
-from ._report import Report
+from ._report import Report, facts_on
 from ._scoring import score_rows
 
 
@@ -59,7 +59,10 @@ def _run(arguments: argparse.Namespace) -> int:
     )
     show_notes(data)
     title = f"{os.path.basename(arguments.model)} on {os.path.basename(arguments.data)}"
-    report = None if arguments.report is None else Report(arguments.report, title)
+    report = None
+    if arguments.report is not None:
+        target = arguments.target or model.target
+        report = Report(arguments.report, title, facts_on(arguments.data, target))
     scores = score_rows(model, data, data.table, report)
     warn_of_unknown(data)
     if arguments.json:

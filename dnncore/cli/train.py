@@ -7,6 +7,7 @@ import importlib.util
 import os
 import sys
 import warnings
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
@@ -17,6 +18,7 @@ from .._data.columns import Table, feature_names
 from .._estimators.interface import (
     Estimator,
     TabularModel,
+    early_stopping_of,
     is_fitted,
     learnt_of,
     loss_options_of,
@@ -43,7 +45,7 @@ from ._options import (
 )
 from ._output import INTERRUPTED, OK, one_line, plural, show_notes, warn
 from ._progress import Progress
-from ._report import Report
+from ._report import Report, facts_on
 from ._scoring import score_rows
 from ._signals import sigterm_as_ctrl_c
 from .tables import (
@@ -98,7 +100,10 @@ def _run(arguments: argparse.Namespace) -> int:
     train = _train_tabular if arguments.model == TABULAR else _train_network
     with sigterm_as_ctrl_c():
         fitted, parts, interrupted = train(arguments, title)
-    report = _report(arguments, title)
+    report = None
+    if arguments.report is not None:
+        facts = facts_on(arguments.data or "digits", fitted.target, parts.sizes)
+        report = Report(arguments.report, title, facts)
     scores = score_rows(fitted, parts.held_out(), fitted.table, report)
     if plot is not None:
         _draw(fitted.saved, plot, title, scores)
@@ -314,13 +319,13 @@ def _check_division(path: str, division: str, parts: Parts) -> None:
         return
     if known is None:
         warn(
-            f"{path} does not tell the rows that it was trained on: validation and test rows may "
-            "be among them"
+            f"{path} does not tell the rows that it was trained on: validation and held-out "
+            "rows may be among them"
         )
         return
     raise CommandError(
         f"{path} was trained on other rows, in another order or split in another way, so that "
-        "validation and test rows may be among them; repeat DATA, --test-size, "
+        "validation and held-out rows may be among them; repeat DATA, --test-size, "
         "--validation-fraction, --seed, --blocks and --memory, or train on all rows with "
         "--test-size 0 --validation-fraction 0"
     )
@@ -367,13 +372,14 @@ def _fit(model: Estimator, data: Dataset, parts: Parts, arguments: argparse.Name
     model.set_params(callback=progress, warm_start=arguments.resume is not None)
     with warnings.catch_warnings(record=True) as caught, progress:
         warnings.simplefilter("always")
-        warnings.simplefilter("ignore", ConvergenceWarning)  # The user chose the number of epochs.
         try:
             parts.fit(model)
         except ValueError as error:
             raise CommandError(in_options(str(error))) from error
     model.set_params(callback=None, warm_start=warm_start)
-    messages = [in_options(str(warning.message)) for warning in caught]
+    # The user chose the number of epochs, or the time.
+    converged = [str(x.message) for x in caught if x.category is ConvergenceWarning]
+    messages = [in_options(str(x.message)) for x in caught if x.category is not ConvergenceWarning]
     interrupted = any("interrupted" in message for message in messages)
     if model.n_iter_ == before:
         if interrupted:
@@ -382,7 +388,8 @@ def _fit(model: Estimator, data: Dataset, parts: Parts, arguments: argparse.Name
     for message in messages:
         warn(message)
     if not arguments.quiet:
-        print(_summary(model, model.n_iter_ - before), file=sys.stderr)
+        summary = _summary(model, model.n_iter_ - before, messages + converged)
+        print(summary, file=sys.stderr)
     _name_features(model, data.table)
     return interrupted
 
@@ -394,20 +401,44 @@ def _name_features(model: Estimator, table: Table | None) -> None:
         model.feature_names_in_ = np.array(feature_names(table), dtype=object)
 
 
-def _summary(model: Estimator, epochs: int) -> str:
-    text = f"Trained for {plural(epochs, 'epoch')}: loss {model.loss_curve_[-1]:.4f}"
+def _kept(model: Estimator) -> bool | str:
+    """Return what the epoch goes by whose parameters the model has; False: it is the last."""
+    return early_stopping_of(model, validated=bool(model.validation_losses_))
+
+
+def _summary(model: Any, epochs: int, warned: Sequence[str]) -> str:
+    ended = plural(epochs, "epoch")
+    if epochs < model.max_iter:
+        ended = f"{epochs} of {plural(model.max_iter, 'epoch')}, {_reason(model, warned)}"
+    text = f"Trained for {ended}: loss {model.loss_curve_[-1]:.4f}"
     scores, name = model.validation_scores_, f"validation {_score_name(model)}"
-    if scores and model.early_stopping:
-        best = max(scores)
-        return f"{text}; restored epoch {scores.index(best) + 1}, {name} {best:.4f}"
-    return f"{text}, {name} {scores[-1]:.4f}" if scores else text
+    if not scores:
+        return text
+    kept = _kept(model)
+    if not kept:
+        return f"{text}, {name} {scores[-1]:.4f}"
+    losses = model.validation_losses_
+    best = losses.index(min(losses)) if kept == "loss" else scores.index(max(scores))
+    return f"{text}; restored epoch {best + 1}, {name} {scores[best]:.4f}"
+
+
+def _reason(model: Any, warned: Sequence[str]) -> str:
+    """Say why training has ended before the last epoch."""
+    if any("interrupted" in message for message in warned):
+        return "when it was interrupted"
+    if any("diverged" in message for message in warned):
+        return "as it diverged"
+    if any("seconds have passed" in message for message in warned):
+        return f"within --max-time {model.max_time:g}"
+    kept = _kept(model)
+    judged = {True: f"validation {_score_name(model)}", "loss": "validation loss"}
+    what = judged.get(kept, "training loss")
+    if model.learning_rate == "newbob":
+        return f"as the {what} no longer improved with --schedule newbob"
+    return f"as the {what} did not improve in {model.n_iter_no_change} epochs"
 
 
 # ---- after training -------------------------------------------------------------------------
-
-
-def _report(arguments: argparse.Namespace, title: str) -> Report | None:
-    return None if arguments.report is None else Report(arguments.report, title)
 
 
 def _draw(model: Any, path: str, title: str, scores: Scores) -> None:
@@ -426,7 +457,8 @@ def _curve(model: Estimator) -> dict[str, Any]:
         "validation_scores": model.validation_scores_,
         "validation_loss": model.validation_losses_,
         "subtitle": "-".join(map(str, model.network_.layer_sizes)) + f", {model.solver}",
-        "best_is_kept": bool(model.early_stopping),
+        "best_is_kept": bool(_kept(model)),
+        "best_by_loss": _kept(model) == "loss",
         "score_name": _score_name(model).replace("2", "²"),
         "loss_name": "cross-entropy"
         if _classifies(model)

@@ -28,6 +28,7 @@ def write_report(
     image_shape: tuple[int, int] | None = None,
     n_mistakes: int = 20,
     data_summary: Mapping[str, object] | None = None,
+    row_numbers: ArrayLike | None = None,
 ) -> None:
     """Write an HTML report on a model and its predictions.
 
@@ -64,6 +65,8 @@ def write_report(
         Number of rows with the highest loss or the largest errors to list.
     data_summary : mapping of str to object, optional
         Additional facts about the data, such as its file and the number of training rows.
+    row_numbers : array (n_samples,) of int, optional
+        Numbers by which the rows are listed, such as those in a file. Default: 0, 1, ...
 
     Raises
     ------
@@ -100,5 +103,6 @@ def write_report(
         image_shape=image_shape,
         n_mistakes=check.integer("n_mistakes", n_mistakes, low=0),
         data_summary=data_summary or {},
+        row_numbers=row_numbers,
     )
     write_atomically(path, page.encode(errors="backslashreplace"))

@@ -43,7 +43,8 @@ class ClassifierReport:
     truth, predicted : array (n,), or (n, n_classes) of 0 and 1 if multi-label
         Class indices; for soft labels, of the most probable class.
     loss : array (n,)
-        Loss of each row.
+        Log-loss of each row, averaged over the labels if multi-label. As in scikit-learn,
+        probabilities are clipped at the machine epsilon of their dtype.
     """
 
     def __init__(self, model: Any, rows: Rows, y: Any, n_cases: int) -> None:
@@ -53,15 +54,20 @@ class ClassifierReport:
         self.multilabel = learnt_of(model).kind == MULTILABEL
         labels = encoded_targets(model, "y", as_dense(y), np.dtype(np.float64))
         if self.multilabel:
-            z = np.asarray(model.decision_function(rows.given), np.float64)
+            logits = model.decision_function(rows.given)
+            z = np.asarray(logits, np.float64)
             self.p = np.exp(-np.logaddexp(0, -z))
             self.truth, self.predicted = labels > 0.5, z > 0
-            self.loss = (np.logaddexp(0, z) - labels * z).sum(axis=1)
+            most = -_lowest_log(logits)
+            right, wrong = (np.minimum(np.logaddexp(0, s), most) for s in (-z, z))
+            self.loss = (labels * right + (1 - labels) * wrong).mean(axis=1)
             return
-        z = np.asarray(model.predict_log_proba(rows.given), np.float64)
+        given = model.predict_log_proba(rows.given)
+        z = np.asarray(given, np.float64)
         log_p = log_softmax(z, axis=1)  # float32 probabilities sum to 1 only approximately
         self.p = np.exp(log_p)
         self.predicted = log_p.argmax(axis=1)
+        log_p = np.maximum(log_p, _lowest_log(given))
         if labels.ndim == 1:
             self.truth = labels
             self.loss = -log_p[np.arange(rows.n), labels]
@@ -101,7 +107,7 @@ class ClassifierReport:
         return {
             **values,
             "Mean F1": fixed(_mean(f1)),
-            "Mean loss": number(self.rows.mean(self.loss)),
+            "Log-loss": number(self.rows.mean(self.loss)),
             "Misclassified rows": number(self.rows.n - int(self.right.sum())),
         }
 
@@ -176,9 +182,10 @@ class ClassifierReport:
         p: tuple[str, ...] = ()
         if not self.multilabel:
             p = tuple(fixed(self.p[row, labels[row]]) for labels in (self.predicted, self.truth))
-        label = f"Row {row}: true {truth}, predicted {predicted}"
+        shown = self.rows.numbers[row]
+        label = f"Row {shown}: true {truth}, predicted {predicted}"
         return (
-            number(row), mark, truth, predicted, *p, fixed(self.loss[row]),
+            number(shown), mark, truth, predicted, *p, fixed(self.loss[row]),
             self.rows.describe(row, label),
         )  # fmt: skip
 
@@ -255,6 +262,11 @@ def _wilson(share: float, n: int) -> tuple[float, float]:
     middle = (share + Z * Z / (2 * n)) / (1 + Z * Z / n)
     half = Z / (1 + Z * Z / n) * np.sqrt(share * (1 - share) / n + Z * Z / (4 * n * n))
     return max(0.0, middle - half), min(1.0, middle + half)
+
+
+def _lowest_log(values: Any) -> float:
+    """Return the logarithm at which probabilities of the same dtype are clipped."""
+    return float(np.log(np.finfo(np.asarray(values).dtype).eps))
 
 
 def _mean(values: NDArray[np.float64]) -> float:

@@ -155,8 +155,9 @@ class RegressorReport:
                 values[row, output] for values in (self.truth, self.predicted, self.error)
             )
             name = (self.names[output],) if several else ()
-            about = self.rows.describe(row, f"Row {row}: true {truth:.6g}")
-            lines.append((number(row), *name, *map(number, (truth, predicted, error)), about))
+            shown_row = self.rows.numbers[row]
+            about = self.rows.describe(row, f"Row {shown_row}: true {truth:.6g}")
+            lines.append((number(shown_row), *name, *map(number, (truth, predicted, error)), about))
         yield table(
             (*header, shown),
             lines,

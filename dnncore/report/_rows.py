@@ -45,6 +45,8 @@ class Rows:
         Whether the names were given, rather than generated (x0, x1, ...).
     image_shape : (height, width) or None
         Shape of a row as an image; None if rows are not images.
+    numbers : array (n,) of int
+        Numbers by which rows are listed.
     """
 
     given: Any
@@ -53,6 +55,7 @@ class Rows:
     names: list[str]
     named: bool
     image_shape: tuple[int, int] | None
+    numbers: NDArray[np.intp]
 
     @classmethod
     def of(
@@ -62,6 +65,7 @@ class Rows:
         sample_weight: ArrayLike | None,
         feature_names: Sequence[str] | None,
         image_shape: tuple[int, int] | None,
+        row_numbers: ArrayLike | None = None,
     ) -> Rows:
         """Check the arguments of a report that describe its rows, and return the rows."""
         check_is_fitted(model)
@@ -85,7 +89,11 @@ class Rows:
             image_shape = image_shape_of(n_features, image_shape)
         elif _looks_like_an_image(n_features, known):
             image_shape = image_shape_of(n_features, None)
-        return cls(given, values, weight, names, known is not None, image_shape)
+        n_rows = values.shape[0]
+        numbers = np.arange(n_rows) if row_numbers is None else np.asarray(row_numbers)
+        if numbers.shape != (n_rows,) or numbers.dtype.kind not in "iu":
+            raise ValueError(f"row_numbers must be {n_rows} integers, got {row_numbers!r:.80}")
+        return cls(given, values, weight, names, known is not None, image_shape, numbers)
 
     @property
     def n(self) -> int:

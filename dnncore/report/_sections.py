@@ -59,10 +59,11 @@ def build_page(
     image_shape: tuple[int, int] | None,
     n_mistakes: int,
     data_summary: Mapping[str, object],
+    row_numbers: ArrayLike | None,
 ) -> str:
     """Return the HTML of :func:`dnncore.report.write_report`."""
     kind = _kind(model)
-    rows = Rows.of(model, X, sample_weight, feature_names, image_shape)
+    rows = Rows.of(model, X, sample_weight, feature_names, image_shape, row_numbers)
     report = kind(model, rows, y, n_mistakes)
     network, _ = network_and_history(model)
     sizes = "-".join(map(str, network.layer_sizes))
@@ -207,7 +208,7 @@ def _mean_curve(history: History) -> dict[str, Any]:
     return {
         "loss": history.loss_curve,
         "validation_loss": history.validation_losses or None,
-        "best_is_kept": True,
+        "best_is_kept": False,  # Each network has its own.
     }
 
 

@@ -27,6 +27,7 @@ def test_ctrl_c_in_training_saves_the_model(dnncore_command, monkeypatch):
     status, out, err = dnncore_command("train")
     assert status == 130
     assert "dnncore: warning: Training interrupted by user.\n" in err
+    assert "\nTrained for 4 of 100 epochs, when it was interrupted: loss " in err
     assert re.search(r"^Held-out accuracy", out, re.M)
     assert os.path.exists("learning_curve.png")
     assert dnncore.load("model.safetensors").n_iter_ == 4

@@ -54,7 +54,7 @@ def test_time_limit(dnncore_command):
     )
     assert status == 0
     assert time.monotonic() - start < 30
-    assert re.search(r"^Trained for \d+ epochs?: loss", err, re.M)
+    assert re.search(r"^Trained for \d+ of 100000 epochs, within --max-time 0.3: loss", err, re.M)
 
 
 def test_npy_files(dnncore_command):
@@ -99,6 +99,15 @@ def test_a_report_has_room_for_so_many_rows(dnncore_command, monkeypatch):
     status, _, err = dnncore_command("evaluate", "model", "iris.npz", "--report", "a.html")
     assert status == 0
     assert "a.html: the report covers only the first 100 rows; 50 are omitted" in err
+
+
+def test_a_training_that_no_longer_improves_says_so(dnncore_command):
+    np.savez("data.npz", X=np.zeros((100, 2)), y=np.arange(100) % 2)
+    _, _, err = dnncore_command("train", "data.npz", "--no-plot", "--epochs", 90)
+    message = r"Trained for \d+ of 90 epochs, as the training loss did not improve in 10 epochs: "
+    assert re.search(f"^{message}loss", err, re.M)
+    _, _, err = dnncore_command("train", "data.npz", *QUICK)
+    assert "Trained for 3 epochs: loss" in err
 
 
 # ------------------------------------------------------------------------------ --resume

@@ -67,7 +67,8 @@ def open_npy(path: str) -> NpyFile:
         raise UnusableFile(path, "NPY", "it contains Python objects")
     if file.size < file.expected_size:
         row_bytes = math.prod(file.shape[1:]) * file.dtype.itemsize
-        raise UnusableFile(path, "NPY", f"it ends in row {(file.size - file.start) // row_bytes}")
+        whole = (file.size - file.start) // row_bytes
+        raise UnusableFile(path, "NPY", f"it ends in row {whole + 1}, counted from 1")
     return file
 
 

@@ -30,10 +30,13 @@ class TableRows(NamedTuple):
         Features; for a model that encodes tables by itself, an Arrow table of columns.
     y : array (n,) or (n, n_outputs), or None
         Labels, an indicator matrix (multi-label), or numeric targets; None if not read.
+    numbers : array (n,) or None
+        Numbers of the rows in the file, from 1; None if they follow the block before.
     """
 
     X: NDArray[Any]
     y: NDArray[Any] | None
+    numbers: NDArray[np.intp] | None = None
 
 
 class Dataset(Protocol):
