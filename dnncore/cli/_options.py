@@ -232,8 +232,8 @@ def _add_training(training: Any) -> None:
         "--resume",
         metavar="MODEL",
         help="resume the training of a model file, with the options it was trained with unless "
-        "given here; an error if validation or held-out rows are not those of its training, because "
-        "DATA, --test-size, --validation-fraction, --seed or --blocks differ",
+        "given here; an error if validation or held-out rows are not those of its training, "
+        "because DATA, --test-size, --validation-fraction, --seed or --blocks differ",
     )
     training.add_argument(
         "--epochs",

@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 import csv
 import io
+import operator
 import sys
 from collections.abc import Iterator
 from typing import Any
@@ -17,13 +18,13 @@ from ._arguments import TABLE_HELP, CommandError, add_csv_format, check_destinat
 from ._input import as_file
 from ._model import LoadedModel, Scored, load_model
 from ._output import OK, report, show_notes, warn_of_unknown
-from .tables import Dataset
+from .tables import Dataset, KeptCells, kept_cells
 
 
 def add_parser(commands: Any) -> None:
     parser = commands.add_parser(
         "predict",
-        usage="dnncore predict MODEL DATA [--output FILE] [--proba]",
+        usage="dnncore predict MODEL DATA [--keep COLUMN ...] [--output FILE] [--proba]",
         help="predict the targets of new rows",
         description="Predict the class or the numeric target of each row, and write the "
         "predictions as CSV with a column 'prediction' or, for a multi-label or multi-output "
@@ -41,6 +42,14 @@ def add_parser(commands: Any) -> None:
     )
     add_csv_format(parser)
     parser.add_argument("--output", metavar="FILE", help="file to write (default: standard output)")
+    parser.add_argument(
+        "--keep",
+        metavar="COLUMN",
+        nargs="+",
+        action="extend",
+        default=[],
+        help="columns of DATA, such as identifiers, to write before the predictions",
+    )
     parser.add_argument(
         "--proba",
         action="store_true",
@@ -62,7 +71,10 @@ def _run(arguments: argparse.Namespace) -> int:
         raise CommandError(f"--proba needs a classifier, {arguments.model} is a regression model")
     data = model.rows(arguments.data, csv_format=csv_format(arguments))
     show_notes(data)
-    lines = _lines(model, data, arguments.proba)
+    kept = None
+    if arguments.keep:
+        kept = kept_cells(arguments.data, arguments.keep, csv_format(arguments))
+    lines = _lines(model, data, arguments.proba, arguments.keep, kept)
     if arguments.output is not None:
         with write_in_one_step(arguments.output) as file:
             file.writelines(lines)
@@ -78,16 +90,25 @@ def _write(part: memoryview) -> None:
         part = part[sys.stdout.buffer.write(part) :]
 
 
-def _lines(model: LoadedModel, data: Dataset, proba: bool) -> Iterator[bytes]:
+def _lines(
+    model: LoadedModel, data: Dataset, proba: bool, keep: list[str], kept: KeptCells | None
+) -> Iterator[bytes]:
     """Yield the CSV output in UTF-8 whatever the locale, like the files that are read."""
     header = ["prediction"]
     if model.output != "softmax" and model.layer_sizes[-1] > 1:
         header = [f"prediction_{i}" for i in range(model.layer_sizes[-1])]
     if proba and model.classes is not None:
         header += _probability_names(header, list(map(str, model.classes)))
-    rows: list[Any] = [header]
+    taken = [name for name in keep if name in header]
+    if taken:
+        raise CommandError(f"--keep: a column of the predictions is named {taken[0]!r}, too")
+    rows: list[Any] = [[*keep, *header]]
     for _, scored in model.scored(data):
-        rows += zip(*_columns(model, scored, proba), strict=True)
+        found = zip(*_columns(model, scored, proba), strict=True)
+        if kept is None:
+            rows += found
+        else:
+            rows += map(operator.add, kept.take(len(scored.predicted)), found)
         yield _as_csv(rows)
         rows = []
 

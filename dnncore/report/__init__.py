@@ -32,10 +32,12 @@ def write_report(
 ) -> None:
     """Write an HTML report on a model and its predictions.
 
-    For a classifier, the report contains accuracy and log-loss, precision, recall and F1 of each
-    class, the confusion matrix, the rows with the highest loss, and the calibration of the
-    probabilities. For a regressor, it contains R2 and errors, predictions and residuals, and the
-    rows with the largest errors. For both, it summarises the data, the network and its training.
+    For a classifier, the report contains accuracy (also that of the most frequent class) and
+    log-loss, precision, recall and F1 of each class, the confusion matrix, the rows with the
+    highest loss, ROC and precision-recall curves, and the calibration of the probabilities. For a
+    regressor, it contains R2 and errors (also that of the mean), predictions and residuals, and the
+    rows with the largest errors. For both, it summarises the data, the network and its training,
+    and tells how much each column matters (permutation importance, on at most 1000 rows).
 
     The page is self-contained, has no scripts, and supports light and dark mode. The same
     arguments give the same bytes.

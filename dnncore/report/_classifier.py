@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from functools import cached_property
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -17,6 +18,7 @@ from ..display._axes import BLUE, ORANGE, finish
 from ._figures import svg
 from ._html import Markup, element, fixed, number, percent, section, table
 from ._matrix import confusions, matrix
+from ._ranking import Ranking, ranking_section, rankings
 from ._rows import Rows, as_dense
 
 MAX_CLASSES = 100  # in the table of scores and in the confusion matrix
@@ -103,7 +105,12 @@ class ClassifierReport:
             shown = element("span", percent(accuracy), element("small", interval))
         values = {"Subset accuracy" if self.multilabel else "Accuracy": shown}
         if not self.multilabel:
+            counts = np.bincount(self.truth, self.rows.weights)
+            values["Most frequent class"] = percent(float(counts.max() / counts.sum()))
             values["Balanced accuracy"] = percent(_mean(recall))
+        aucs = [each.auc for each in self._rankings]
+        if aucs:
+            values["AUC" if len(aucs) == 1 else "Mean AUC"] = fixed(float(np.mean(aucs)))
         return {
             **values,
             "Mean F1": fixed(_mean(f1)),
@@ -122,7 +129,17 @@ class ClassifierReport:
         if not self.multilabel:
             yield section("Confusion matrix", *self._confusion())
         yield section("Rows with the highest loss", *self._cases())
+        yield ranking_section(self._rankings, self.rows.weight)
         yield section("Calibration", *self._calibration())
+
+    @cached_property
+    def _rankings(self) -> list[Ranking]:
+        if self.multilabel:
+            return rankings(self.names, self.truth, self.p, self.rows.weight)
+        if len(self.names) > MAX_CLASSES:
+            return []
+        happened = self.truth[:, None] == np.arange(len(self.names))
+        return rankings(self.names, happened, self.p, self.rows.weight)
 
     # ----------------------------------------------------------------------------- scores
 
@@ -200,16 +217,18 @@ class ClassifierReport:
         what, p, happened = self._events()
         weight = np.repeat(self.rows.weights, len(p) // self.rows.n)
         bins = Reliability.of(p, happened, weight)
+        counted = self.rows.weight is None
+        intervals = " Vertical lines are 95% confidence intervals." if counted else ""
         yield element(
             "p",
             f"Reliability diagram for {what}. If the model is well calibrated, the points lie on "
             "the diagonal: a probability of 0.8, for example, is right in 80% of the cases. The "
             "expected calibration error, the weighted mean distance of the points from the "
-            f"diagonal, is {percent(bins.error)}.",
+            f"diagonal, is {percent(bins.error)}.{intervals}",
         )
         yield svg(
             "calibration", "Observed frequency against predicted probability", (6, 5.5),
-            lambda figure: _plot_reliability(figure, bins),
+            lambda figure: _plot_reliability(figure, bins, counted),
         )  # fmt: skip
 
     def _events(self) -> tuple[str, NDArray[np.float64], NDArray[np.bool_]]:
@@ -243,12 +262,15 @@ class Reliability(NamedTuple):
         return float(np.average(np.abs(self.observed - self.predicted), weights=self.weight))
 
 
-def _plot_reliability(figure: Any, bins: Reliability) -> None:
+def _plot_reliability(figure: Any, bins: Reliability, counted: bool) -> None:
     curve, shares = figure.subplots(2, 1, sharex=True, height_ratios=(4, 1))
     curve.plot(
         [0, 1], [0, 1], color="grey", linestyle="--", linewidth=1, label="perfect calibration"
     )
     curve.plot(bins.predicted, bins.observed, "o-", color=BLUE, label="this model")
+    if counted:  # A bin of a single row tells next to nothing.
+        ends = [_wilson(share, int(n)) for share, n in zip(bins.observed, bins.weight, strict=True)]
+        curve.vlines(bins.predicted, *np.transpose(ends), color=BLUE, alpha=0.4, linewidth=3)
     curve.set(xlim=(0, 1), ylim=(0, 1.02), ylabel="observed frequency")
     curve.legend(frameon=False, loc="upper left")
     shares.bar(bins.predicted, bins.weight / bins.weight.sum(), 0.04, color=ORANGE)

@@ -21,6 +21,7 @@ from ._classifier import ClassifierReport
 from ._figures import svg
 from ._html import (
     Markup,
+    bar,
     element,
     facts,
     figures,
@@ -31,6 +32,7 @@ from ._html import (
     section,
     table,
 )
+from ._importance import importance_section
 from ._regressor import RegressorReport
 from ._rows import Rows
 
@@ -79,6 +81,7 @@ def build_page(
         _data(rows, data_summary, report),
         _model(model, rows),
         *report.sections(),
+        importance_section(model, rows, y),
         element("footer", f"Written by dnncore {__version__}."),
     )
 
@@ -123,17 +126,13 @@ def _shares(names: list[str], counts: NDArray[Any], n: int) -> Markup:
     listed = table(
         ("class", "rows", "fraction", ""),
         (
-            (names[i], number(counts[i]), percent(counts[i] / n), _bar(counts[i] / most))
+            (names[i], number(counts[i]), percent(counts[i] / n), bar(counts[i] / most))
             for i in order
         ),
         text=(0, 3),
         caption=caption,
     )
     return _folded("classes", len(order), listed)
-
-
-def _bar(share: float) -> Markup:
-    return Markup(f'<span class="bar" style="width:{8 * share:.2f}rem"></span>')
 
 
 def _features(rows: Rows) -> Markup:

@@ -41,6 +41,38 @@ def is_npz(path: str) -> bool:
     return path.lower().endswith(NPZ)
 
 
+def kept_cells(path: str, names: Sequence[str], csv_format: CsvFormat = DETECT) -> KeptCells:
+    """Return the cells of some columns of a file as texts, any number of rows at a time.
+
+    Raises
+    ------
+    FileError
+        If it is not a file with named columns, or has no such column.
+    """
+    if _is_array_file(path):
+        raise TableError(f"--keep needs a file with named columns, got {path}")
+    file = open_columns(path, csv_format)
+    check_columns(file, names)
+    return KeptCells(file, names)
+
+
+class KeptCells:
+    """The cells of some columns, which are read in parallel with those of the features."""
+
+    def __init__(self, file: ColumnFile, names: Sequence[str]) -> None:
+        self._blocks = file.columns(names)
+        self._rows: list[tuple[str, ...]] = []
+
+    def take(self, n_rows: int) -> list[tuple[str, ...]]:
+        """Return the next rows; a missing cell is empty."""
+        while len(self._rows) < n_rows:
+            cells = [column.to_pylist() for column in next(self._blocks)]
+            texts = [["" if cell is None else str(cell) for cell in column] for column in cells]
+            self._rows += zip(*texts, strict=True)
+        taken, self._rows = self._rows[:n_rows], self._rows[n_rows:]
+        return taken
+
+
 def matrix_data(
     path: str,
     X: NDArray[Any],

@@ -121,4 +121,6 @@ def test_npy_files_that_are_damaged(fails, tmp_path):
         message = fails("train", "X.npy", "--target", "y.npy")
         assert message.startswith("X.npy: not a usable NPY file: ")
     (tmp_path / "X.npy").write_bytes(data[: 128 + 32 * 100 + 5])
-    assert fails("train", "X.npy", "--target", "y.npy").endswith(": it ends in row 101, counted from 1")
+    assert fails("train", "X.npy", "--target", "y.npy").endswith(
+        ": it ends in row 101, counted from 1"
+    )
