@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import math
+import re
 import sys
 from collections.abc import Iterator
 from typing import Any
@@ -53,7 +54,8 @@ class NpyFile:
             except (MemoryError, OSError):
                 raise
             except Exception as error:  # Hostile headers raise many types, even of the tokenizer.
-                raise UnusableFile(self.path, "NPY", f"{error!s:.200}") from error
+                problem = re.sub(r"<\S* object at \w+>", "an expression", str(error))
+                raise UnusableFile(self.path, "NPY", f"{problem:.200}") from error
             self.start = file.tell()
         self.by_columns = fortran_order and len(self.shape) > 1
 

@@ -85,7 +85,11 @@ class ParquetFile:
         try:
             source = pyarrow.OSFile(os.fsencode(self.path))  # any name, not only one in UTF-8
             file = parquet.ParquetFile(source, pre_buffer=False, buffer_size=BUFFER_BYTES)
-        except pyarrow.ArrowException as error:
+        except (pyarrow.ArrowException, UnicodeDecodeError) as error:
+            raise UnusableFile(self.path, "Parquet", error) from error
+        except OSError as error:
+            if error.errno is not None:  # of the operating system
+                raise
             raise UnusableFile(self.path, "Parquet", error) from error
         with source, file:
             yield file

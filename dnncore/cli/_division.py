@@ -13,6 +13,8 @@ from ._arguments import CommandError
 from ._output import plural
 from .tables import Dataset, TableRows
 
+MANY_CLASSES = 20
+
 
 class Shares(NamedTuple):
     """Parameters of the split.
@@ -114,11 +116,12 @@ class PartsInMemory:
                 rest, shares.validation, shares.seed, labels
             )
         except ValueError as error:
-            each = f"a row of each of the {self.n_classes} classes" if self.n_classes else "a row"
+            n_classes = self.n_classes or 0
+            each = f"a row of each of the {n_classes} classes" if n_classes else "a row"
             raise CommandError(
                 f"{len(rows)} rows cannot be split: each part needs {each}, with --test-size "
                 f"{shares.test:g} and --validation-fraction {shares.validation:g}"
-                f"{_numeric(self._y) if labels else ''}"
+                f"{_advice(self._y, n_classes)}"
             ) from error
         if self.n_classes and len(np.unique(self._y[self._train])) < self.n_classes:
             raise CommandError(
@@ -265,9 +268,10 @@ def _at_least_two(classes: NDArray[Any]) -> int:
     return len(classes)
 
 
-def _numeric(y: NDArray[Any]) -> str:
-    """Advise those whose target has integers, of which many may be meant as numbers."""
-    return ", and --regression predicts numbers" if y.dtype.kind in "iu" else ""
+def _advice(y: NDArray[Any], n_classes: int) -> str:
+    """Advise those whose target has many integers, which may be meant as numbers."""
+    many = n_classes > MANY_CLASSES and y.dtype.kind in "iu"
+    return ", and --regression predicts numbers" if many else ""
 
 
 def _count_classes(y: NDArray[Any], shares: Shares) -> int:
@@ -282,6 +286,6 @@ def _count_classes(y: NDArray[Any], shares: Shares) -> int:
         raise CommandError(
             f"class {str(classes[rarest])!r} has {plural(counts[rarest], 'row')}, too few to "
             f"split into {1 + len(options)} parts of the rows; {' and '.join(options)} {omit} a "
-            f"part{_numeric(y)}"
+            f"part{_advice(y, len(classes))}"
         )
     return len(classes)

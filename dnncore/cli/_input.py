@@ -12,6 +12,8 @@ from contextlib import contextmanager
 from typing import Any
 
 from ._arguments import CommandError
+from ._output import ALIASES
+from ._signals import sigterm_as_ctrl_c
 
 STANDARD_INPUT = "-"
 # The suffix of a file by its first bytes; others are CSV.
@@ -32,7 +34,8 @@ def as_file(path: str | None) -> Iterator[str | None]:
     if path is None or not (path == STANDARD_INPUT or _is_pipe(path)):
         yield path
         return
-    with tempfile.TemporaryDirectory(prefix="dnncore-") as folder:
+    # However the process ends, the copy is removed, except by SIGKILL.
+    with sigterm_as_ctrl_c(), tempfile.TemporaryDirectory(prefix="dnncore-") as folder:
         name = "standard input" if path == STANDARD_INPUT else "pipe"
         if path == STANDARD_INPUT:
             if sys.stdin is None:
@@ -41,6 +44,7 @@ def as_file(path: str | None) -> Iterator[str | None]:
         else:
             with open(path, "rb") as pipe:
                 copied = _copied(pipe, os.path.join(folder, name))
+        ALIASES[copied] = "standard input" if path == STANDARD_INPUT else path
         yield copied
 
 

@@ -359,9 +359,16 @@ def _flag(name: str) -> str:
 def in_options(message: str) -> str:
     """Replace the names of parameters in a message of an estimator by those of the options.
 
-    Names of a single word, which may be meant as such, and names in quotes, which may be those of
-    columns, stay.
+    Names of a single word without a value, which may be meant as such, and names in quotes, which
+    may be those of columns, stay.
     """
+    options = {name: _flag(option) for option, (name, _) in PARAMETERS.items()}
+    message = re.sub(
+        rf"(?<![\w'\"])({'|'.join(options)})=('?)([\w.+-]+)\2",
+        lambda found: f"{options[found[1]]} {found[3]}",
+        message,
+    )
+    message = re.sub(r"^y must", "the target must", message)
     words = {name: _flag(option) for option, (name, _) in PARAMETERS.items() if "_" in name}
     words |= {name: _flag(option) for option, name in TABULAR_PARAMETERS.items() if "_" in name}
     words["X_val"] = "the validation set"

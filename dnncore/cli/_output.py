@@ -13,11 +13,14 @@ if TYPE_CHECKING:
 
     from .tables import Dataset
 
+ALIASES: dict[str, str] = {}  # what messages call copies of standard input and of pipes, by path
 OK, ERROR, INTERRUPTED, BROKEN_PIPE = 0, 2, 130, 141
 
 
 def report(message: str, status: int = ERROR) -> int:
     """Print one line to standard error and return the status."""
+    for path, name in ALIASES.items():
+        message = message.replace(path, name)
     print(f"dnncore: {shortened(one_line(message))}", file=sys.stderr)
     return status
 

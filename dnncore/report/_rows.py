@@ -136,7 +136,10 @@ class Rows:
 
 
 def _table_features(model: TabularModel, X: Any) -> tuple[NDArray[np.float64], list[str]]:
-    """Return a table as features, and their names: numbers as they are, a 0 or 1 per category."""
+    """Return a table as features, and their names: numbers as they are, a 0 or 1 per category.
+
+    Infinite numbers, which a model of tables takes, count as missing: they have no mean.
+    """
     encoding = model.encoder_.encoding_
     features, names = [], []
     for column, values in zip(encoding.columns, encoding.values(open_frame(X)).T, strict=True):
@@ -144,7 +147,7 @@ def _table_features(model: TabularModel, X: Any) -> tuple[NDArray[np.float64], l
             features += [values == code for code in range(len(column.values))]
             names += [f"{column.name}={value}" for value in column.values]
         else:
-            features.append(values)
+            features.append(np.where(np.isinf(values), np.nan, values))
             names.append(column.name)
     return np.column_stack(features).astype(np.float64), names
 

@@ -51,6 +51,7 @@ def test_standard_input(dnncore_command, monkeypatch, kind):
     assert status == 0
     assert err.startswith("standard input.")
     assert "150 rows" in err
+    assert "dnncore-" not in err
     status, out, _ = run("predict", "model.safetensors", "-")
     assert (status, out.count("\n")) == (0, 151)
     assert run("evaluate", "model.safetensors", "-", *target[: 2 * (kind == "npy")])[0] == 0
@@ -78,6 +79,12 @@ def test_the_process_reads_its_standard_input():
         input=contents("csv"), capture_output=True, env=os.environ,
     )  # fmt: skip
     assert (done.returncode, done.stderr) == (0, b"")
+
+
+def test_messages_name_it(fails, monkeypatch):
+    monkeypatch.setattr(sys, "stdin", StandardInput(b""))
+    message = fails("train", "-", "--target", "y")
+    assert message == "standard input: not a usable CSV file: Empty CSV file"
 
 
 def test_there_is_none(fails, monkeypatch):

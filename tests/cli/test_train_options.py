@@ -201,6 +201,10 @@ def test_a_model_that_does_not_tell_its_rows(dnncore_command):
 def test_messages_name_options():
     said = in_options("learning_rate_init, learning_rate and n_members, not the column 'max_time'")
     assert said == "--learning-rate, --schedule and --members, not the column 'max_time'"
+    said = in_options("y must not be negative with loss='poisson', got alpha=0.5 of 'loss=1'")
+    assert said == (
+        "the target must not be negative with --loss poisson, got --alpha 0.5 of 'loss=1'"
+    )
 
 
 @pytest.mark.parametrize(
