@@ -12,7 +12,6 @@ from functools import partial
 import numpy as np
 from numpy.typing import NDArray
 
-from .._core.csrc import all_finite
 from .._core.public import set_module
 from .history import Validation
 from .monitor import Monitor
@@ -25,7 +24,10 @@ logger = logging.getLogger("dnncore")
 
 @set_module("dnncore.training")
 class DivergenceWarning(UserWarning):
-    """Training diverged: the loss or a parameter is not finite. The last epoch is undone."""
+    """Training diverged: the loss or a parameter is not finite.
+
+    The last epoch is undone; a step of :mod:`dnncore.river`, likewise.
+    """
 
 
 class EpochLoop:
@@ -66,7 +68,7 @@ class EpochLoop:
             optimizer.restore(before)
             raise
         steps = optimizer._steps - before.steps
-        if not (math.isfinite(loss) and all_finite(optimizer.network.parameters)):
+        if not (math.isfinite(loss) and optimizer.is_finite()):
             progress = self._progress(epoch, steps, loss, self._current_loss)
             return self._after_divergence(epoch, before, schedule.on_divergence(progress))
         self._last_epoch = steps, loss

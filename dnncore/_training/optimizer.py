@@ -11,6 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from .._core import checks as check
+from .._core.csrc import all_finite
 from .._core.engine import Engine
 from .._core.memory import aligned_zeros
 from .._core.names import ENGINES, check_loss, loss_parameters
@@ -285,6 +286,10 @@ class Optimizer:
     def snapshot(self) -> Snapshot:
         """Return a copy of the parameters and the solver's state, for :meth:`restore`."""
         return Snapshot([x.copy() for x in (self.network.parameters, *self._state)], self._steps)
+
+    def is_finite(self) -> bool:
+        """Return whether the parameters and the solver's state are finite."""
+        return all(map(all_finite, (self.network.parameters, *self._state)))
 
     def restore(self, snapshot: Snapshot) -> None:
         """Restore the parameters and the solver's state of a snapshot."""
