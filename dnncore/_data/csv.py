@@ -8,6 +8,7 @@ import os
 import re
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
+from functools import cached_property
 from typing import Any
 
 from . import csv_format
@@ -70,7 +71,6 @@ class CsvFile:
         self._missing = csv.ConvertOptions().null_values
         with self._errors(), self._stream() as stream:
             head = stream.read(HEAD_BYTES)
-            self.size = len(head) + self._rest(stream)
         self.format = csv_format.detect(head, is_whole=len(head) < HEAD_BYTES, given=given)
         self.detected = [
             f"{name} {value!r}"
@@ -83,11 +83,13 @@ class CsvFile:
             self._written: list[str] = reader.schema.names
         self.names = [name.strip(BLANKS) for name in self._written]
 
-    def _rest(self, stream: Any) -> int:
-        """Return the size of the rest of the text, which a compressed file does not tell."""
+    @cached_property
+    def size(self) -> int:
+        """See the class; a compressed file is read, because it does not tell."""
         if self._codec is None:
-            return max(0, self._stamp.size - HEAD_BYTES)
-        return sum(len(part) for part in iter(lambda: stream.read(READ_BYTES), b""))
+            return self._stamp.size
+        with self._errors(), self._stream() as stream:
+            return sum(len(part) for part in iter(lambda: stream.read(READ_BYTES), b""))
 
     @contextmanager
     def _stream(self) -> Iterator[Any]:

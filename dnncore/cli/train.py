@@ -429,7 +429,7 @@ def _reason(model: Any, warned: Sequence[str]) -> str:
     if any("diverged" in message for message in warned):
         return "as it diverged"
     if any("seconds have passed" in message for message in warned):
-        return f"within --max-time {model.max_time:g}"
+        return f"when --max-time {model.max_time:g} was over"
     kept = _kept(model)
     judged = {True: f"validation {_score_name(model)}", "loss": "validation loss"}
     what = judged.get(kept, "training loss")

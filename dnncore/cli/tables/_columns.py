@@ -99,7 +99,6 @@ class ColumnDataset:
     ) -> None:
         self.path, self.table = file.path, table  # type: tuple[str, Table | None]
         self.n_features = n_features(table)
-        self.size = file.size
         self._file, self._read_target = file, read_target
         features = [column for column in table if not column.is_target]
         self._names = [column.name for column in features]
@@ -108,6 +107,10 @@ class ColumnDataset:
         self.unknown = self._encoder.unknown
         self.notes = notes(file)
         self._room = room(dtype, is_chosen)
+
+    @property
+    def size(self) -> int:
+        return self._file.size
 
     def __iter__(self) -> Iterator[TableRows]:
         self.unknown.clear()

@@ -58,11 +58,13 @@ class Dataset(Protocol):
     """
 
     path: str
-    size: int
     n_features: int
     table: Table | None
     unknown: dict[str, Counter[str]]
     notes: list[str]
+
+    @property
+    def size(self) -> int: ...
 
     def __iter__(self) -> Iterator[TableRows]: ...
 

@@ -48,13 +48,17 @@ class FrameDataset:
         read_target: TargetReader | None,
         categories: Mapping[str, Categories] | None = None,
     ) -> None:
-        self.path, self.size, self.n_features = file.path, file.size, len(columns)
+        self.path, self.n_features = file.path, len(columns)
         self.table: Table | None = (Column(target, is_target=True),) if target else None
         self.unknown: dict[str, Counter[str]] = {}
         self.notes = notes(file)
         self._categories = categories or {}
         self._file, self._columns = file, columns
         self._target, self._read_target = target, read_target
+
+    @property
+    def size(self) -> int:
+        return self._file.size
 
     def __iter__(self) -> Iterator[TableRows]:
         self.unknown.clear()

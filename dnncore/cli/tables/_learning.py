@@ -144,6 +144,8 @@ class _Seen:
 
 
 class _Feature(_Seen):
+    counts_digits = True  # Its numbers are rounded to the dtype of a network.
+
     def __init__(self, file: ColumnFile, name: str, as_category: bool) -> None:
         super().__init__(file, name)
         self._as_category = as_category
@@ -157,7 +159,8 @@ class _Feature(_Seen):
             self._add_values(column)
         elif is_number_type(kind):
             self._has_numbers = True
-            self.digits.add(numbers(column)[:, None])
+            if self.counts_digits:
+                self.digits.add(numbers(column)[:, None])
         elif not is_text_type(kind):
             raise self._error(
                 f"must be numeric or text, got the type {kind}; --ignore {self.name!r} omits it"
@@ -170,7 +173,9 @@ class _Feature(_Seen):
 
     def _see_untyped(self, column: Any, first_row: int) -> None:
         try:
-            self.digits.add(numbers(column)[:, None])
+            found = numbers(column)
+            if self.counts_digits:
+                self.digits.add(found[:, None])
             self._has_numbers = True
         except NotANumber as other:
             if self._text is None:
@@ -213,6 +218,8 @@ class _Feature(_Seen):
 
 class _KindOfColumn(_Feature):
     """A column of a model that encodes it by itself, whatever it is."""
+
+    counts_digits = False
 
     def _see(self, column: Any, first_row: int) -> None:
         from pyarrow import types
