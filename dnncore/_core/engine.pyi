@@ -19,6 +19,14 @@ def input_rows(
     missing: NDArray[intp] | None,
 ) -> NDArray[Any]: ...
 
+def multiplies_stored(
+    X: Any,
+    mean: NDArray[Any] | None,
+    missing: NDArray[intp] | None,
+    embedding: PiecewiseLinear | None,
+    builtin: bool,
+) -> bool: ...
+
 class Engine:
     batch_size: int
     mean: NDArray[Any] | None
@@ -39,6 +47,7 @@ class Engine:
         missing: NDArray[intp] | None = None,
         factors: Sequence[tuple[float, float, float]] | None = None,
         embedding: PiecewiseLinear | None = None,
+        csr: bool = False,
     ) -> None: ...
     def score(self, X: Any, out: NDArray[Any], as_logits: bool = False) -> None: ...
     def prepare(
