@@ -18,7 +18,6 @@ def input_rows(
     scale: NDArray[Any] | None,
     missing: NDArray[intp] | None,
 ) -> NDArray[Any]: ...
-
 def multiplies_stored(
     X: Any,
     mean: NDArray[Any] | None,

@@ -11,8 +11,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from .._core import checks as check
-from .._core.csrc import all_finite
 from .._core.checks import Matrix
+from .._core.csrc import all_finite
 from .._core.engine import Engine, multiplies_stored
 from .._core.memory import aligned_zeros
 from .._core.names import ENGINES, check_loss, loss_parameters
