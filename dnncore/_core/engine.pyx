@@ -196,10 +196,11 @@ cdef class Engine:
         Embedding of the inputs, of the dtype of `parameters`, with layer_sizes[0] outputs.
     """
 
-    def __init__(self, layer_sizes, parameters, mean, scale, Py_ssize_t batch_size,
-                 int n_threads, bint training=True, bint builtin=False,
-                 str activation="logistic", str output="softmax", missing=None, factors=None,
-                 embedding=None):
+    # All is done here rather than in __init__, so that no engine exists without its buffers.
+    def __cinit__(self, layer_sizes, parameters, mean, scale, Py_ssize_t batch_size,
+                  int n_threads, bint training=True, bint builtin=False,
+                  str activation="logistic", str output="softmax", missing=None, factors=None,
+                  embedding=None):
         dtype = parameters.dtype
         self._parameters, self.mean, self.scale = parameters, mean, scale
         self._missing, self._embedding = missing, embedding
