@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from typing import Any
 
 import numpy as np
@@ -10,6 +11,7 @@ from numpy.typing import NDArray
 from .._core.checks import Matrix
 from .._core.labels import Labels
 from .._core.threads import single_threaded_blas
+from .loop import warn_of_divergence
 from .monitor import Monitor
 from .optimizer import Optimizer
 from .solvers import LBFGS
@@ -38,6 +40,8 @@ def fit_lbfgs(
 
     def after_iteration(intermediate_result: Any) -> None:
         nonlocal epoch, ended
+        if not math.isfinite(intermediate_result.fun):
+            raise StopIteration
         epoch += 1
         network.parameters[...] = accepted[...] = intermediate_result.x
         loss = float(intermediate_result.fun)
@@ -57,6 +61,10 @@ def fit_lbfgs(
         )  # fmt: skip
     finally:
         network.parameters[...] = accepted
+    if not math.isfinite(result.fun):
+        scaled = network.mean_ is not None or network.embedding is not None
+        warn_of_divergence(epoch + 1, None, scaled=scaled)
+        return "diverged"
     if epoch == 0:  # There was nothing to improve, which also counts as an epoch.
         monitor.record(float(result.fun), X.shape[0])
     if ended == "converged" and result.status == 1:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import logging
-import math
 import sys
 import warnings
 from collections.abc import Callable
@@ -12,7 +11,6 @@ from functools import partial
 import numpy as np
 from numpy.typing import NDArray
 
-from .._core.csrc import all_finite
 from .._core.public import set_module
 from .history import Validation
 from .monitor import Monitor
@@ -25,7 +23,8 @@ logger = logging.getLogger("dnncore")
 
 @set_module("dnncore.training")
 class DivergenceWarning(UserWarning):
-    """Training diverged: the loss or a parameter is not finite. The last epoch is undone."""
+    """Training diverged: the loss, a parameter or the solver's state is not finite. The last epoch
+    is undone."""
 
 
 class EpochLoop:
@@ -66,7 +65,7 @@ class EpochLoop:
             optimizer.restore(before)
             raise
         steps = optimizer._steps - before.steps
-        if not (math.isfinite(loss) and all_finite(optimizer.network.parameters)):
+        if not optimizer._is_sound(loss, self._source):
             progress = self._progress(epoch, steps, loss, self._current_loss)
             return self._after_divergence(epoch, before, schedule.on_divergence(progress))
         self._last_epoch = steps, loss
@@ -143,13 +142,17 @@ class EpochLoop:
         return self._optimizer._loss_of(self._source) if found.loss is None else found.loss
 
 
-def warn_of_divergence(epoch: int, learning_rate: float, *, scaled: bool) -> None:
+def warn_of_divergence(epoch: int, learning_rate: float | None, *, scaled: bool) -> None:
     """Warn, and advise the user; `scaled` tells that the inputs are scaled already."""
-    advice = "" if scaled else ", or input standardisation (norm)"
+    advice = []
+    if learning_rate is not None:
+        advice.append(f"a learning_rate_init below {learning_rate:g}")
+    if not scaled:
+        advice.append("input standardisation (norm)")
+    text = f" Try {', or '.join(advice)}." if advice else ""
     warnings.warn(
         f"training diverged in epoch {epoch}: the loss or a parameter is not finite. The "
-        f"parameters before that epoch are kept. Try a learning_rate_init below "
-        f"{learning_rate:g}{advice}.",
+        f"parameters before that epoch are kept.{text}",
         DivergenceWarning,
         stacklevel=_level_of_caller(),
     )

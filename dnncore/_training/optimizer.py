@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import time
 from collections.abc import Mapping, Sequence
 from contextlib import closing
@@ -11,6 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from .._core import checks as check
+from .._core.csrc import all_finite, sum_squares
 from .._core.engine import Engine
 from .._core.memory import aligned_zeros
 from .._core.names import ENGINES, check_loss, loss_parameters
@@ -22,6 +24,7 @@ from .sources import Piece, Source
 
 DEFAULT_BATCH_SIZE = 200
 MAX_COUNT = 2**63 - 1  # largest C integer
+LARGE = 1e12  # a sum of squares; the outputs of a network with smaller parameters are finite
 LOSS_ROWS = 4096  # rows scored at a time for the loss of the training rows
 
 
@@ -114,7 +117,9 @@ class Optimizer:
             layer_factors, len(network.coefs_) + (network.embedding is not None)
         )
         if max_grad_norm is not None:
-            max_grad_norm = check.number("max_grad_norm", max_grad_norm, low=0.0, low_open=True)
+            max_grad_norm = check.number(
+                "max_grad_norm", max_grad_norm, low=0.0, low_open=True, may_be_infinite=True
+            )
         if isinstance(solver, LBFGS) and (dropout > 0.0 or max_grad_norm is not None):
             raise ValueError(
                 "dropout must be 0 and max_grad_norm None with LBFGS, which needs an exact loss"
@@ -279,6 +284,20 @@ class Optimizer:
                         logits, labels, **self._loss_options
                     )
         return loss / total + self.network.penalty(self.alpha / total)
+
+    def _is_sound(self, loss: float, source: Source) -> bool:
+        """Return whether the loss of an epoch, and all that it leaves behind, is finite.
+
+        That includes the loss of the new parameters, which is computed only if they are large.
+        """
+        # What makes another vector overflow makes the parameters overflow, too; Adam's second
+        # moment, in contrast, keeps them as they are.
+        if not math.isfinite(loss) or not all(map(all_finite, self._state[1:])):
+            return False
+        parameters = self.network.parameters
+        if sum_squares(parameters) < LARGE:
+            return True
+        return all_finite(parameters) and math.isfinite(self._loss_of(source))
 
     # ------------------------------------------------------------------------------ state
 

@@ -9,7 +9,7 @@ from dnncore import Network, training
 from dnncore._core import checks, labels
 from dnncore._data import blocks as data_blocks
 from dnncore._training import checks as training_checks
-from dnncore._training import loop
+from dnncore._training import optimizer
 from dnncore._training.checks import check_rows
 from dnncore._training.settings import StopSettings
 from dnncore._training.sources import ArraySource, BlockSource
@@ -31,7 +31,7 @@ def make_trainer(solver=None, output="softmax"):
 def looked_at(monkeypatch):
     """The arrays that were looked through for NaN and infinity."""
     arrays = []
-    for module in (checks, labels, training_checks, data_blocks, loop):
+    for module in (checks, labels, training_checks, data_blocks, optimizer):
         original = module.all_finite
 
         def all_finite(x, original=original):
