@@ -11,7 +11,7 @@ import numpy as np
 from ._core.checks import (
     array_like, check_interval, matrix, number, output, outputs, quantile_levels, real_array,
 )
-from ._core.labels import labels
+from ._core.labels import Labels, labels
 
 from ._core.blas cimport matmul, matmul_nt, matmul_tn
 from ._core.csrc cimport (
@@ -1207,15 +1207,18 @@ def _elementwise_loss(int loss, const double[::1] parameters, Py_ssize_t n, Py_s
 cdef object _elementwise_loss_of(int loss, z, Y, sample_weight, out, parameters=(), interval=None):
     """Return the loss and dz for a validated matrix z, and targets Y, in an interval if given."""
     n, m = z.shape
-    # `labels` accepts targets as soft labels.
-    Y = array_like("Y", Y, (n, m), "z", z.dtype)
-    y = labels("Y", Y, sample_weight, (n, m), "z", z.dtype)
-    if interval is not None:
-        check_interval("Y", Y, *interval)
+    if isinstance(Y, Labels):
+        y = Y
+    else:
+        # `labels` accepts targets as soft labels.
+        Y = array_like("Y", Y, (n, m), "z", z.dtype)
+        y = labels("Y", Y, sample_weight, (n, m), "z", z.dtype)
+        if interval is not None:
+            check_interval("Y", Y, *interval)
     out = output("out", out, z.shape, z.dtype, in_place=z, apart=y.arrays)
     row_loss = np.empty(n)
     if n:
-        _elementwise_loss(loss, np.array(parameters, np.float64), n, m, z.ravel(), Y.ravel(),
+        _elementwise_loss(loss, np.array(parameters, np.float64), n, m, z.ravel(), y.L.ravel(),
                           y.inverse_total, y.weight, row_loss, out.ravel())
     return float(row_loss.sum()), out
 

@@ -39,7 +39,7 @@ class GrowingModel:
 
     def __init__(
         self,
-        hidden_layer_sizes: Sequence[int] = (100,),
+        hidden_layer_sizes: int | Sequence[int] = (100,),
         activation: str = "relu",
         solver: SGD | Adam | None = None,
         norm: bool = True,
@@ -83,7 +83,7 @@ class NetworkClassifier(GrowingModel, base.MiniBatchClassifier):  # type: ignore
 
     Parameters
     ----------
-    hidden_layer_sizes : sequence of int, default=(100,)
+    hidden_layer_sizes : int or sequence of int, default=(100,)
         Number of units in each hidden layer; ``[]`` gives a linear model (river cannot clone
         an empty tuple).
     activation : str, default='relu'
@@ -156,8 +156,13 @@ class NetworkClassifier(GrowingModel, base.MiniBatchClassifier):  # type: ignore
         Raises
         ------
         TypeError, ValueError
-            If a feature is not a number, or not finite, or the label is NaN; the model is
-            unchanged.
+            If a feature is not a number, or not finite in float32, or the label is NaN; the model
+            is unchanged.
+
+        Warns
+        -----
+        DivergenceWarning
+            If the loss, a parameter or the solver's state is no longer finite; the step is undone.
         """
         label = self._index.get(y)
         if label is None:
@@ -229,7 +234,7 @@ class NetworkRegressor(GrowingModel, base.MiniBatchRegressor):  # type: ignore[m
 
     Parameters
     ----------
-    hidden_layer_sizes : sequence of int, default=(100,)
+    hidden_layer_sizes : int or sequence of int, default=(100,)
         Number of units in each hidden layer; ``[]`` gives a linear model (river cannot clone
         an empty tuple).
     activation : str, default='relu'
@@ -282,6 +287,11 @@ class NetworkRegressor(GrowingModel, base.MiniBatchRegressor):  # type: ignore[m
         TypeError, ValueError
             If a feature or the target is not a number, or not finite in float32; the model is
             unchanged.
+
+        Warns
+        -----
+        DivergenceWarning
+            If the loss, a parameter or the solver's state is no longer finite; the step is undone.
         """
         y = _target(y)
         row = self._growing.learn_row(x, 1)

@@ -68,6 +68,9 @@ class TabularClassifier(ClassifierMixin, TabularEstimator):  # type: ignore[misc
         Decoupled weight decay per step, as a fraction of the weight and of the learning rate.
     dropout : float in [0, 1), default=0.1
         Probability that an output of a hidden layer is dropped in a step.
+    max_grad_norm : float, default=None
+        Largest Euclidean norm of the gradient of a step, over all parameters of a member; a
+        gradient with a larger norm is scaled to it.
     batch_size : int, default=256
         Number of rows per mini-batch, limited to the number of rows.
     max_iter : int, default=64
@@ -155,6 +158,7 @@ class TabularClassifier(ClassifierMixin, TabularEstimator):  # type: ignore[misc
         learning_rate_init: float | None = None,
         weight_decay: float = 0.02,
         dropout: float = 0.1,
+        max_grad_norm: float | None = None,
         batch_size: int = 256,
         max_iter: int = 64,
         max_time: float | None = None,
@@ -175,6 +179,7 @@ class TabularClassifier(ClassifierMixin, TabularEstimator):  # type: ignore[misc
         self.learning_rate_init = learning_rate_init
         self.weight_decay = weight_decay
         self.dropout = dropout
+        self.max_grad_norm = max_grad_norm
         self.batch_size = batch_size
         self.max_iter = max_iter
         self.max_time = max_time
@@ -337,6 +342,9 @@ class TabularRegressor(RegressorMixin, TabularEstimator):  # type: ignore[misc]
         Decoupled weight decay per step, as a fraction of the weight and of the learning rate.
     dropout : float in [0, 1), default=0.1
         Probability that an output of a hidden layer is dropped in a step.
+    max_grad_norm : float, default=None
+        Largest Euclidean norm of the gradient of a step, over all parameters of a member; a
+        gradient with a larger norm is scaled to it.
     batch_size : int, default=256
         Number of rows per mini-batch, limited to the number of rows.
     max_iter : int, default=64
@@ -420,6 +428,7 @@ class TabularRegressor(RegressorMixin, TabularEstimator):  # type: ignore[misc]
         learning_rate_init: float | None = None,
         weight_decay: float = 0.02,
         dropout: float = 0.1,
+        max_grad_norm: float | None = None,
         batch_size: int = 256,
         max_iter: int = 64,
         max_time: float | None = None,
@@ -439,6 +448,7 @@ class TabularRegressor(RegressorMixin, TabularEstimator):  # type: ignore[misc]
         self.learning_rate_init = learning_rate_init
         self.weight_decay = weight_decay
         self.dropout = dropout
+        self.max_grad_norm = max_grad_norm
         self.batch_size = batch_size
         self.max_iter = max_iter
         self.max_time = max_time

@@ -12,7 +12,7 @@ pytest.importorskip("river")
 from river import checks, compose, preprocessing
 
 from dnncore.river import NetworkClassifier, NetworkRegressor
-from dnncore.training import SGD
+from dnncore.training import SGD, Adam, DivergenceWarning
 
 MODELS = [
     NetworkClassifier(),
@@ -175,6 +175,67 @@ def test_targets_of_any_type_are_floats():
     assert a.predict_one({"a": 1}) == b.predict_one({"a": 1})
     b.learn_one({"a": 1}, np.float32(1.0))
     assert type(b.predict_one({"a": 1})) is float
+
+
+@pytest.mark.parametrize("kind", [NetworkClassifier, NetworkRegressor])
+def test_the_hidden_layer_sizes_may_be_an_int(kind):
+    one, same = kind(5, seed=0).clone(), kind((5,), seed=0)
+    for model in (one, same):
+        for i in range(5):
+            model.learn_one({"a": i % 3}, i % 2)
+    np.testing.assert_array_equal(one.trainer.network.parameters, same.trainer.network.parameters)
+    for wrong in ("5", 2.5, (0,), None):
+        with pytest.raises((TypeError, ValueError), match="hidden_layer_sizes must"):
+            kind(wrong)
+
+
+@pytest.mark.parametrize("value", [1e300, 3e38, -1e20])
+@pytest.mark.parametrize("norm", [True, False])
+@pytest.mark.parametrize("solver", [None, SGD(0.001), Adam(0.1)], ids=str)
+@pytest.mark.parametrize("kind", [NetworkClassifier, NetworkRegressor])
+@pytest.mark.filterwarnings("ignore::dnncore.training.DivergenceWarning")
+def test_an_outlier_leaves_the_model_usable(kind, solver, norm, value):
+    model = kind((8,), solver=solver, norm=norm, seed=0)
+    stream, _ = rows(100)
+    for x in stream:
+        model.learn_one(x, x["a"] > 5.0)
+    outlier = stream[0] | {"b": value}
+    for learn in (
+        lambda: model.learn_one(outlier, True),
+        lambda: model.learn_many(pd.DataFrame([stream[1], outlier]), pd.Series([False, True])),
+    ):
+        if abs(value) > 1e39:
+            with pytest.raises(ValueError, match="must be finite in float32"):
+                learn()
+        else:
+            learn()
+        assert model.trainer.is_finite()
+    for x in stream:
+        model.learn_one(x, x["a"] > 5.0)
+    assert model.trainer.is_finite()
+    table = pd.DataFrame(stream)
+    assert np.isfinite(model.predict_many(table).astype(float)).all()
+    assert np.isfinite(float(model.predict_one(stream[0])))
+    if kind is NetworkClassifier:
+        assert np.isfinite(model.predict_proba_many(table)).all(axis=None)
+
+
+def test_a_step_that_diverges_is_undone():
+    model = NetworkRegressor((8,), norm=False, seed=0)
+    for x in rows(10)[0]:
+        model.learn_one(x, 1.0)
+    before = model.trainer.state_dict(), model.trainer.network.parameters.copy()
+    # The weights would be finite after this step, but not Adam's mean of squares.
+    with pytest.warns(DivergenceWarning, match="Try norm=True, .* below 0.003") as w:
+        model.learn_one({"a": 1e20}, 1.0)
+    assert w[0].filename == __file__
+    np.testing.assert_array_equal(model.trainer.network.parameters, before[1])
+    after = model.trainer.state_dict()
+    assert after["steps"] == before[0]["steps"] == 10
+    np.testing.assert_array_equal(after["vectors"], before[0]["vectors"])
+    with pytest.warns(DivergenceWarning):
+        model.learn_many(pd.DataFrame({"a": [1.0, 1e20]}), pd.Series([1.0, 1.0]))
+    np.testing.assert_array_equal(model.trainer.network.parameters, before[1])
 
 
 def test_nan_is_no_label():

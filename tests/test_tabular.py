@@ -17,6 +17,7 @@ from sklearn.metrics import log_loss
 from sklearn.utils.estimator_checks import parametrize_with_checks
 from tablemodels import table
 
+import dnncore
 from dnncore._core import csrc
 from dnncore._estimators.folds import folds
 from dnncore.tabular import TabularClassifier, TabularRegressor
@@ -109,6 +110,7 @@ def test_verbose_shows_a_progress_bar(kind, capsys):
         ({"max_categories": 0}, ValueError), ({"learning_rate_init": 0.0}, ValueError),
         ({"weight_decay": -1.0}, ValueError), ({"dropout": 1.0}, ValueError),
         ({"batch_size": 0}, ValueError), ({"max_iter": 0}, ValueError),
+        ({"max_grad_norm": 0.0}, ValueError), ({"max_grad_norm": "1"}, TypeError),
         ({"max_time": -1.0}, ValueError), ({"n_threads": 0}, ValueError),
         ({"callback": 3}, TypeError), ({"categorical_features": ["x"]}, ValueError),
     ],
@@ -140,8 +142,21 @@ def test_parameters_that_do(kind):
         {"hidden_layer_sizes": ()}, {"hidden_layer_sizes": 5}, {"n_bins": 1}, {"dropout": 0.0},
         {"embedding_size": 1}, {"activation": "relu"}, {"batch_size": 10**6}, {"max_iter": 1},
         {"weight_decay": 0.0}, {"learning_rate_init": 1.0}, {"n_members": 9}, {"n_bins": 0},
+        {"max_grad_norm": 0.1},
     ):  # fmt: skip
         assert model(kind, **options).fit(X, y).predict(X).shape == (30,)
+
+
+@each_kind
+def test_the_norm_of_gradients_may_be_limited(kind, tmp_path):
+    X = table(60)
+    y = targets(kind, X[["size"]])
+    free, same, limited = (model(kind, max_grad_norm=norm) for norm in (None, 1e9, 1e-6))
+    assert bits(free.fit(X, y)) == bits(same.fit(X, y)) != bits(limited.fit(X, y))
+    limited.save(tmp_path / "model")
+    again = dnncore.load(tmp_path / "model")
+    assert again.max_grad_norm == 1e-6
+    assert bits(again.set_params(max_grad_norm=1e9).fit(X, y)) == bits(free)
 
 
 # The same bits

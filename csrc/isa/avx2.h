@@ -12,9 +12,15 @@
 #if REAL_IS_FLOAT
 #define OPS dnn_avx2_f32
 #define VEC_FMA _mm256_fmadd_ps
+#define SQUARES(x, step) (squares) _mm256_loadu2_m128((x) + (step), x)
+#define INTERLEAVE_LOW(a, b) (squares) _mm256_unpacklo_ps(a, b)
+#define INTERLEAVE_HIGH(a, b) (squares) _mm256_unpackhi_ps(a, b)
 #else
 #define OPS dnn_avx2_f64
 #define VEC_FMA _mm256_fmadd_pd
+#define SQUARES(x, step) (squares) _mm256_loadu2_m128d((x) + (step), x)
+#define INTERLEAVE_LOW(a, b) (squares) _mm256_unpacklo_pd(a, b)
+#define INTERLEAVE_HIGH(a, b) (squares) _mm256_unpackhi_pd(a, b)
 #endif
 #define VEC_BYTES 32
 #define TILE_ROWS 6 /* 12 of 16 registers hold sums */

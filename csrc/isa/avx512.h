@@ -15,10 +15,26 @@
 #define OPS dnn_avx512_f32
 #define VEC_FMA _mm512_fmadd_ps
 #define HALF_FMA _mm256_fmadd_ps
+#define SQUARES(x, step) \
+    (squares) _mm512_insertf32x4( \
+        _mm512_insertf32x4( \
+            _mm512_insertf32x4(_mm512_castps128_ps512(_mm_loadu_ps(x)), _mm_loadu_ps((x) + (step)), 1), \
+            _mm_loadu_ps((x) + 2 * (step)), 2), \
+        _mm_loadu_ps((x) + 3 * (step)), 3)
+#define INTERLEAVE_LOW(a, b) (squares) _mm512_unpacklo_ps(a, b)
+#define INTERLEAVE_HIGH(a, b) (squares) _mm512_unpackhi_ps(a, b)
 #else
 #define OPS dnn_avx512_f64
 #define VEC_FMA _mm512_fmadd_pd
 #define HALF_FMA _mm256_fmadd_pd
+#define SQUARES(x, step) \
+    (squares) _mm512_insertf64x2( \
+        _mm512_insertf64x2( \
+            _mm512_insertf64x2(_mm512_castpd128_pd512(_mm_loadu_pd(x)), _mm_loadu_pd((x) + (step)), 1), \
+            _mm_loadu_pd((x) + 2 * (step)), 2), \
+        _mm_loadu_pd((x) + 3 * (step)), 3)
+#define INTERLEAVE_LOW(a, b) (squares) _mm512_unpacklo_pd(a, b)
+#define INTERLEAVE_HIGH(a, b) (squares) _mm512_unpackhi_pd(a, b)
 #endif
 #define VEC_BYTES 64
 #define HALF_BYTES 32 /* half the work on processors that split 512-bit operations (Zen 4) */

@@ -89,15 +89,26 @@ static void column_sums(ptrdiff_t rows, ptrdiff_t cols, const void *x_, void *ou
     }
 }
 
-static double sum_squares(ptrdiff_t n, const void *x)
+/* Number of independent sums that hide the latency of addition. */
+enum { SUMS = 4 * LANES };
+
+/* Element i is added to sum i % SUMS; the sums are then folded in halves. */
+static double sum_squares(ptrdiff_t n, const void *x_)
 {
-    return (double)row_dot(n, x, x);
+    const real *x = x_;
+    real sum[SUMS] = {0};
+    ptrdiff_t i = 0;
+    for (; i + SUMS <= n; i += SUMS)
+        for (int j = 0; j < SUMS; j++) sum[j] = FMA(x[i + j], x[i + j], sum[j]);
+    for (int j = 0; i + j < n; j++) sum[j] = FMA(x[i + j], x[i + j], sum[j]);
+    for (int j = 0; j < SUMS / 2; j++) sum[j] += sum[j + SUMS / 2];
+    for (int j = 0; j < LANES; j++) sum[j] += sum[j + LANES];
+    return (double)fold_sum(sum);
 }
 
-/* x - x is 0 if x is finite, else NaN. Several independent sums hide the latency of addition. */
+/* x - x is 0 if x is finite, else NaN. */
 static int all_finite(ptrdiff_t n, const void *x_)
 {
-    enum { SUMS = 4 * LANES };
     const real *x = x_;
     real sum[SUMS] = {0}, total = 0;
     ptrdiff_t i = 0;

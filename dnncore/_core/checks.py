@@ -17,7 +17,7 @@ from typing import Any, TypeAlias
 import numpy as np
 from numpy.typing import ArrayLike, DTypeLike, NDArray
 
-from .csrc import all_finite
+from .csrc import address, all_finite
 
 INT_MAX = 2**31 - 1  # BLAS uses C ints for sizes
 Matrix: TypeAlias = Any  # an array or a scipy.sparse CSR matrix of shape (n_rows, n_columns)
@@ -218,7 +218,7 @@ def output(
         raise ValueError(f"{name} must have shape {shape}, got {out.shape}")
     if not (out.flags.c_contiguous and out.flags.aligned and out.flags.writeable):
         raise ValueError(f"{name} must be C-contiguous, aligned and writeable")
-    same = in_place is not None and out.ctypes.data == in_place.ctypes.data
+    same = in_place is not None and address(out) == address(in_place)
     if in_place is not None and not same and np.may_share_memory(out, in_place):
         raise ValueError(f"{name} must be the input array itself or not overlap it")
     if any(np.may_share_memory(out, other) for other in apart):
@@ -288,6 +288,15 @@ def integer(name: str, value: object, *, low: int, high: int = INT_MAX) -> int:
     if not low <= found <= high:
         raise ValueError(f"{name} must lie in [{low}, {high}], got {value!r}")
     return found  # type: ignore[no-any-return]
+
+
+def hidden_sizes(name: str, sizes: object) -> tuple[int, ...]:
+    """Return the number of units in each hidden layer, given as a sequence or as one int."""
+    if _is_a(numbers.Integral, sizes):
+        sizes = (sizes,)
+    elif isinstance(sizes, str) or not isinstance(sizes, Iterable):
+        raise TypeError(f"{name} must be an int or a sequence of ints, got {sizes!r}")
+    return tuple(integer(name, size, low=1) for size in sizes)
 
 
 def quantile_levels(name: str, levels: object) -> tuple[float, ...]:

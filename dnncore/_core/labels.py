@@ -76,7 +76,7 @@ class Labels:
 
 def labels(
     name: str,
-    y: ArrayLike,
+    y: ArrayLike | Labels,
     sample_weight: ArrayLike | None,
     shape: tuple[int, int],
     other: str,
@@ -84,8 +84,11 @@ def labels(
 ) -> Labels:
     """Return validated class indices (n,) or soft labels (n, m).
 
-    `shape` is (n, m), the shape of the matrix that error messages call `other`.
+    `shape` is (n, m), the shape of the matrix that error messages call `other`. Labels that are
+    validated already are returned as they are.
     """
+    if isinstance(y, Labels):
+        return y
     y = np.asarray(y)
     if y.ndim == 2:
         y = array_like(name, y, shape, other, dtype)

@@ -70,7 +70,7 @@ class LabelLearner(TargetLearner):
         self._settle_kind(y)
         if self._kind == SINGLE:
             y = y if are_plain_labels(y) else column_or_1d(y, warn=True)
-            found, counts = np.unique(y, return_counts=True)
+            found, counts = _classes_and_counts(y)
             self._adopt_classes(found)
             self._counts[np.searchsorted(self._classes, found)] += counts  # type: ignore[arg-type]
         else:
@@ -186,10 +186,13 @@ class LabelLearner(TargetLearner):
     def add_totals(self, y: Any, weight: NDArray[Any] | None) -> None:
         self._weighed = True
         if self._kind == SINGLE:
+            indices = self._indices(y)
+            if weight is None:
+                self._totals += np.bincount(indices, minlength=len(self._totals))
+                return
             # Added one by one, so that blocks give the same sums as all rows at once.
-            w = 1.0 if weight is None else weight.astype(np.float64)
             with np.errstate(over="ignore"):
-                np.add.at(self._totals, self._indices(y), w)
+                np.add.at(self._totals, indices, weight.astype(np.float64))
         elif self._kind == SOFT or self._may_be_soft:
             w = np.ones(len(y)) if weight is None else weight.astype(np.float64)
             self._totals += w @ y
@@ -202,6 +205,17 @@ class LabelLearner(TargetLearner):
         if self._accumulates and self._known is not None and self._known.totals is not None:
             totals = self._known.totals + totals
         return LearntLabels(self._kind, self._classes, totals / totals.sum(), totals)
+
+
+def _classes_and_counts(y: NDArray[Any]) -> tuple[NDArray[Any], NDArray[np.intp]]:
+    """Return the sorted classes of labels (n,), and the number of rows of each."""
+    if y.dtype.kind == "i" and y.size > 0:
+        first, last = int(y.min()), int(y.max())
+        if last - first < len(y):  # counted without sorting
+            counts = np.bincount(np.subtract(y, first, dtype=np.intp))
+            present = counts.nonzero()[0]
+            return (present + first).astype(y.dtype), counts[present]
+    return np.unique(y, return_counts=True)
 
 
 def _balanced(counts: NDArray[np.intp]) -> NDArray[np.float64]:

@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-import numbers
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Mapping
 from functools import cache, partial
 from operator import is_
 from typing import Any
@@ -44,15 +43,6 @@ def _or_none(constraint: Constraint) -> Constraint:
     return lambda name, value: None if value is None else constraint(name, value)
 
 
-def hidden_sizes(name: str, sizes: Any) -> tuple[int, ...]:
-    """Return the number of units in each hidden layer."""
-    if isinstance(sizes, numbers.Integral):
-        sizes = (int(sizes),)
-    elif isinstance(sizes, str) or not isinstance(sizes, Iterable):
-        raise TypeError(f"{name} must be an int or a sequence of ints, got {sizes!r}")
-    return tuple(check.integer(name, size, low=1) for size in sizes)
-
-
 def batch_size(name: str, rows: Any) -> int:
     """Return the number of rows per mini-batch."""
     return check.integer(name, DEFAULT_BATCH_SIZE if rows == "auto" else rows, low=1)
@@ -78,7 +68,7 @@ def _class_weight(name: str, value: Any) -> None:
 
 # The solver checks its own parameters: only those that it uses must be valid.
 CONSTRAINTS: dict[str, Constraint] = {
-    "hidden_layer_sizes": hidden_sizes,
+    "hidden_layer_sizes": check.hidden_sizes,
     "solver": _choice(*SOLVERS),
     "learning_rate": _choice(*SCHEDULES),
     "max_fun": _integer(low=1),

@@ -15,6 +15,7 @@ from sklearn.base import BaseEstimator
 from sklearn.utils import check_random_state
 from sklearn.utils.validation import check_array, check_consistent_length, check_is_fitted
 
+from .._core import checks as check
 from .._core.labels import Labels, usable, weights
 from .._core.threads import available_cpus
 from .._data.table_encoder import TableEncoder
@@ -27,7 +28,7 @@ from .folds import folds
 from .importances import permutation_importances
 from .interface import TabularModel, snapshot
 from .nullable import without_nullable
-from .params import hidden_sizes, validate_table_params
+from .params import validate_table_params
 from .progress import progress_bar
 from .rows import encoded
 from .targets import TargetLearner, Targets
@@ -167,13 +168,14 @@ class TabularEstimator(BaseEstimator, TabularModel, metaclass=ABCMeta):  # type:
 
     def _recipe(self, n_rows: int) -> Recipe:
         return Recipe(
-            hidden_sizes("hidden_layer_sizes", self.hidden_layer_sizes),
+            check.hidden_sizes("hidden_layer_sizes", self.hidden_layer_sizes),
             self.activation,
             self.n_bins,
             self.embedding_size,
             self._learning_rate(),
             self.weight_decay,
             self.dropout,
+            self.max_grad_norm,
             min(self.batch_size, n_rows),
         )
 

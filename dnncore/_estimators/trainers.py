@@ -7,11 +7,12 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from .._core import checks as check
 from ..network import Network
 from ..training import Trainer
 from .interface import trainer_of
 from .learning import RowsLearner
-from .params import hidden_sizes, trainer_settings
+from .params import trainer_settings
 from .targets import Targets
 
 
@@ -72,7 +73,7 @@ def _layer_sizes(
     n_features: int,
 ) -> tuple[int, ...]:
     n_inputs = n_features + (0 if missing is None else len(missing))
-    hidden = hidden_sizes("hidden_layer_sizes", estimator.hidden_layer_sizes)
+    hidden = check.hidden_sizes("hidden_layer_sizes", estimator.hidden_layer_sizes)
     return (n_inputs, *hidden, targets.output()[0])
 
 

@@ -46,12 +46,11 @@ def loss_and_delta(
     loss, huber_delta, quantiles
         As in :meth:`dnncore.Network.loss`.
     """
-    options: dict[str, Any] = {"sample_weight": labels.weight, "out": out}
+    options: dict[str, Any] = {"out": out}
     loss = check_loss(loss, output)
     parameters = loss_parameters(loss, logits.shape[1], huber_delta, quantiles)
     if loss == "huber":
         options["delta"] = parameters[0]
     elif loss == "quantile":
         options["quantiles"] = parameters
-    targets = labels.L if labels.label is None else labels.label
-    return KERNELS[loss](logits, targets, **options)
+    return KERNELS[loss](logits, labels, **options)

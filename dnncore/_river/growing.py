@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+import math
+import warnings
 from collections.abc import Hashable, Iterable, Mapping, Sequence
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
+from .._core import checks as check
 from ..network import Network
-from ..training import SGD, Adam, Trainer
+from ..training import SGD, Adam, DivergenceWarning, Trainer
 from .rows import no_moments, read_row, standardise, update_moments
 
 
@@ -23,7 +26,7 @@ class GrowingNetwork:
 
     Parameters
     ----------
-    hidden_layer_sizes : sequence of int
+    hidden_layer_sizes : int or sequence of int
         Number of units in each hidden layer.
     activation, output : str
         Activation function of the hidden layers, and output function.
@@ -48,7 +51,7 @@ class GrowingNetwork:
 
     def __init__(
         self,
-        hidden_layer_sizes: Sequence[int],
+        hidden_layer_sizes: int | Sequence[int],
         *,
         activation: str,
         output: str,
@@ -57,7 +60,8 @@ class GrowingNetwork:
         max_grad_norm: float | None,
         seed: int | None,
     ) -> None:
-        self._hidden, self._norm = tuple(hidden_layer_sizes), norm
+        self._hidden = check.hidden_sizes("hidden_layer_sizes", hidden_layer_sizes)
+        self._norm = norm
         self._activation, self._output = activation, output
         self._solver, self._max_grad_norm = solver, max_grad_norm
         self._random = np.random.RandomState(seed)
@@ -105,12 +109,24 @@ class GrowingNetwork:
         return self.trainer.network.logits(rows, n_threads=1, engine="builtin")
 
     def step(self, rows: NDArray[np.float32], y: Any) -> None:
-        """Make one step on learnt rows: one, or a mini-batch."""
-        assert self.trainer is not None
-        if rows.ndim == 1:
-            self.trainer.learn_one(rows, y)
-        else:
-            self.trainer.step(rows, y)
+        """Make one step on learnt rows: one, or a mini-batch.
+
+        A step to a network, or to a state of the solver, that is not finite is undone, with a
+        warning: no later row would mend it.
+        """
+        trainer = self.trainer
+        assert trainer is not None
+        before = trainer.snapshot()
+        loss = trainer.learn_one(rows, y) if rows.ndim == 1 else trainer.step(rows, y)
+        if not (math.isfinite(loss) and trainer.is_finite()):
+            trainer.restore(before)
+            advice = "max_grad_norm" if self._norm else "norm=True, max_grad_norm"
+            warnings.warn(
+                "training diverged: the loss or a parameter is not finite. The step is undone. "
+                f"Try {advice} or a learning rate below {trainer.learning_rate:g}.",
+                DivergenceWarning,
+                stacklevel=3,
+            )
 
     @property
     def n_outputs(self) -> int:

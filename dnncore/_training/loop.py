@@ -23,8 +23,10 @@ logger = logging.getLogger("dnncore")
 
 @set_module("dnncore.training")
 class DivergenceWarning(UserWarning):
-    """Training diverged: the loss, a parameter or the solver's state is not finite. The last epoch
-    is undone."""
+    """Training diverged: the loss, a parameter or the solver's state is not finite.
+
+    The last epoch is undone; a step of :mod:`dnncore.river`, likewise.
+    """
 
 
 class EpochLoop:

@@ -290,20 +290,20 @@ class Optimizer:
 
         That includes the loss of the new parameters, which is computed only if they are large.
         """
-        # What makes another vector overflow makes the parameters overflow, too; Adam's second
-        # moment, in contrast, keeps them as they are.
-        if not math.isfinite(loss) or not all(map(all_finite, self._state[1:])):
+        if not (math.isfinite(loss) and self.is_finite()):
             return False
-        parameters = self.network.parameters
-        if sum_squares(parameters) < LARGE:
-            return True
-        return all_finite(parameters) and math.isfinite(self._loss_of(source))
+        small = sum_squares(self.network.parameters) < LARGE
+        return small or math.isfinite(self._loss_of(source))
 
     # ------------------------------------------------------------------------------ state
 
     def snapshot(self) -> Snapshot:
         """Return a copy of the parameters and the solver's state, for :meth:`restore`."""
         return Snapshot([x.copy() for x in (self.network.parameters, *self._state)], self._steps)
+
+    def is_finite(self) -> bool:
+        """Return whether the parameters and the solver's state are finite."""
+        return all(map(all_finite, (self.network.parameters, *self._state)))
 
     def restore(self, snapshot: Snapshot) -> None:
         """Restore the parameters and the solver's state of a snapshot."""

@@ -47,6 +47,8 @@ class Recipe:
         Decoupled weight decay.
     dropout : float
         Probability that an output of a hidden layer is dropped.
+    max_grad_norm : float or None
+        Largest norm of the gradient of a step.
     batch_size : int
         Number of rows per mini-batch.
     """
@@ -58,6 +60,7 @@ class Recipe:
     learning_rate: float
     weight_decay: float
     dropout: float
+    max_grad_norm: float | None
     batch_size: int
 
     def network(
@@ -95,7 +98,7 @@ class Recipe:
         widths = [np.sqrt(W.shape[0]) for W in network.coefs_]
         trainer.configure(
             solver, alpha=0.0, batch_size=self.batch_size, n_threads=1, engine="builtin",
-            dropout=self.dropout,
+            dropout=self.dropout, max_grad_norm=self.max_grad_norm,
             layer_factors=[
                 (SCALE_RATE, 1.0, 0.0), *((1.0 / width, BIAS_RATE, width) for width in widths)
             ],

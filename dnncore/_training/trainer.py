@@ -6,6 +6,7 @@ checked rows, and these members of a :class:`Trainer`:
 - ``state_dict()`` and ``load_state_dict(state)``: the state that further steps depend on, as stored
   in model files;
 - ``snapshot()`` and ``restore(snapshot)``: parameters and the solver's state, kept in memory;
+- ``is_finite()``: whether these are finite;
 - ``history``, which may be set so that a trainer continues the history of another.
 """
 
@@ -61,7 +62,8 @@ class Trainer(StepOptimizer):
         Residual at which the loss 'huber' becomes linear.
     quantiles : sequence of n_outputs floats, default=None
         Levels of the quantiles that the loss 'quantile' requires, within (0, 1), in ascending
-        order.
+        order. A network with the output 'sorted' needs them even if :meth:`backward` gets the
+        gradient of a loss of one's own, which they have no effect on.
     dropout : float in [0, 1), default=0.0
         Probability that an output of a hidden layer is dropped in a step; the others are
         multiplied by ``1 / (1 - dropout)``. Scoring uses all outputs. Must be 0 with LBFGS.

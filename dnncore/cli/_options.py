@@ -46,6 +46,7 @@ TABULAR_PARAMETERS = {
     "batch_size": "batch_size",
     "learning_rate": "learning_rate_init",
     "weight_decay": "weight_decay",
+    "max_grad_norm": "max_grad_norm",
     "threads": "n_threads",
     "seed": "random_state",
 }
@@ -54,7 +55,7 @@ TABULAR, NETWORK = "tabular", "network"  # values of --model
 TABULAR_ONLY = ("members",)
 NETWORK_ONLY = (
     "hidden", "loss", "quantiles", "missing", "dtype", "schedule", "solver", "alpha",
-    "max_grad_norm", "early_stopping", "validation_fraction", "solver_state", "blocks", "resume",
+    "early_stopping", "validation_fraction", "solver_state", "blocks", "resume",
 )  # fmt: skip
 # Options that cannot be changed when training is resumed.
 FIXED = (

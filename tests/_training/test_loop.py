@@ -149,3 +149,14 @@ def test_a_warning_of_divergence_advises_what_is_not_done_already(norm):
     with pytest.warns(DivergenceWarning) as caught:
         DNNClassifier(**huge, norm=norm).fit(X, y)
     assert ("input standardisation" in str(caught[0].message)) is not norm
+
+
+def test_a_state_of_the_solver_that_overflows_is_divergence():
+    """The weights would stay finite, and never learn again."""
+    network = Network((2, 1), seed=0, dtype=np.float32, output="identity")
+    trainer, before = Trainer(network, seed=0), network.parameters.copy()
+    X, y = np.array([[1e12, 1.0]], np.float32), np.ones((1, 1), np.float32)
+    with pytest.warns(DivergenceWarning):
+        assert trainer.fit(X, y) == "diverged"
+    np.testing.assert_array_equal(network.parameters, before)
+    assert trainer.is_finite()

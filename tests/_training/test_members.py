@@ -21,7 +21,7 @@ LABELS = Labels.of((X[:, 0] + X[:, 1] > 0).astype(np.intp), None)
 
 
 def some_members(n=3, batch_size=32):
-    recipe = Recipe((8,), "silu", 4, 2, 0.04, 0.02, 0.1, batch_size)
+    recipe = Recipe((8,), "silu", 4, 2, 0.04, 0.02, 0.1, None, batch_size)
     every = np.arange(len(X))
     return [
         Member(

@@ -12,7 +12,8 @@ X = np.random.default_rng(0).normal(size=(200, 6)).astype(np.float32)
 def recipe(**options):
     settings = {
         "hidden_layer_sizes": (40, 30), "activation": "silu", "n_bins": 8, "embedding_size": 3,
-        "learning_rate": 0.04, "weight_decay": 0.02, "dropout": 0.1, "batch_size": 64,
+        "learning_rate": 0.04, "weight_decay": 0.02, "dropout": 0.1,
+        "max_grad_norm": 0.7, "batch_size": 64,
     }  # fmt: skip
     return Recipe(**settings | options)
 
@@ -65,4 +66,4 @@ def test_the_solver():
     assert trainer.solver.schedule == "coslog4"
     assert (trainer.solver.learning_rate_init, trainer.solver.weight_decay) == (0.04, 0.02)
     assert (trainer.alpha, trainer.batch_size, trainer.dropout) == (0.0, 64, 0.1)
-    assert (trainer.n_threads, trainer.engine) == (1, "builtin")
+    assert (trainer.n_threads, trainer.engine, trainer.max_grad_norm) == (1, "builtin", 0.7)

@@ -142,13 +142,14 @@ def test_options(dnncore_command):
         "train", "iris.csv", "--target", "species", *QUICK, "--activation", "relu", "--dropout",
         0.2, "--class-weight", "balanced", "--batch-size", 16, "--learning-rate", 0.03,
         "--weight-decay", 0.1, "--threads", 1, "--seed", 3, "--max-time", 50, "--test-size", 0,
+        "--max-grad-norm", 2,
     )  # fmt: skip
     assert status == 0
     model = dnncore.load("model.safetensors")
     assert (model.activation, model.dropout, model.class_weight) == ("relu", 0.2, "balanced")
     assert (model.batch_size, model.learning_rate_init, model.weight_decay) == (16, 0.03, 0.1)
     assert (model.n_threads, model.random_state, model.max_time) == (1, 3, 50.0)
-    assert (model.n_members, model.max_iter) == (2, 4)
+    assert (model.n_members, model.max_iter, model.max_grad_norm) == (2, 4, 2.0)
 
 
 def test_the_same_seed_gives_the_same_file(dnncore_command, tmp_path):

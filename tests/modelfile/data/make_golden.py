@@ -73,6 +73,12 @@ def regressors():
     yield "regressor", one.fit(X, X[:, 0] ** 2), {}
     several = DNNRegressor(**SMALL, solver="lbfgs")
     yield "regressor-several", several.fit(X, X[:, :2] * 100.0), {"solver_state": True}
+    counts = DNNRegressor(**SMALL, loss="poisson", max_grad_norm=0.5)
+    yield "regressor-poisson", counts.fit(X, np.abs(X[:, 0]).round()), {"solver_state": True}
+    levels = DNNRegressor(**SMALL, loss="quantile", quantiles=(0.25, 0.5, 0.9))
+    yield "regressor-quantile", levels.fit(X, X[:, 0]), {}
+    yield "predictor-exp", counts.freeze(), {}
+    yield "predictor-sorted", levels.freeze(), {}
 
 
 def tabular():
@@ -82,6 +88,8 @@ def tabular():
     labels = TabularClassifier(**small, class_weight={"no": 1.0, "perhaps": 2.0, "yes": 1.0})
     yield "tabular-classifier", labels.fit(rows, LABELS), {"table": TABLE[-1:]}
     yield "tabular-regressor", TabularRegressor(**small).fit(rows, X[:, 0] ** 2), {}
+    limited = TabularRegressor(**small, max_grad_norm=0.5)
+    yield "tabular-max-grad-norm", limited.fit(rows, X[:, :2]), {}
 
 
 def tabular_meaning(model, options):
@@ -92,6 +100,7 @@ def tabular_meaning(model, options):
     predict = getattr(model, "predict_proba", model.predict)
     return {
         "kind": type(model).__name__,
+        "params": {name: str(value) for name, value in model.get_params().items()},
         "encoder": model.encoder_.to_json(),
         "parameters": [network.parameters.tolist() for network in networks],
         "importances": model.feature_importances_.tolist(),
