@@ -126,6 +126,14 @@ class _BlasLimit:
         self._controller: ThreadpoolController | None = None
         self._before: list[tuple[LibController, int]] = []  # numbers of threads to restore
 
+    def after_fork(self) -> None:
+        """Forget the callers in other threads, which a child process does not have.
+
+        The next caller restores the numbers of threads.
+        """
+        self._lock = threading.Lock()
+        self._callers = set()
+
     def controller(self) -> ThreadpoolController:
         # Finding the libraries takes milliseconds. SciPy's BLAS, which is the one called, is
         # loaded before the first search.
@@ -151,7 +159,7 @@ class _BlasLimit:
 
     def _enter(self, caller: object) -> None:
         with self._lock:
-            if not self._callers:
+            if not self._before:
                 libraries = self.controller().lib_controllers
                 self._before = [(library, library.get_num_threads()) for library in libraries]
                 for library, _ in self._before:
@@ -175,6 +183,5 @@ def blas_for(engine: str) -> AbstractContextManager[None]:
     return nullcontext() if use_builtin(engine) else single_threaded_blas()
 
 
-# If another thread is inside a call when the process forks, the child must not inherit its lock.
 if hasattr(os, "register_at_fork"):
-    os.register_at_fork(after_in_child=lambda: single_threaded_blas.__init__())  # type: ignore[misc]
+    os.register_at_fork(after_in_child=single_threaded_blas.after_fork)

@@ -18,8 +18,8 @@ from .._core.memory import aligned_zeros
 from .._core.names import ENGINES, check_loss, loss_parameters
 from .._core.threads import blas_for, threads_for_training, use_builtin
 from ..network import Network
-from .settings import check_layer_factors
-from .solvers import LBFGS, N_STATES, SGD, Adam
+from .settings import LayerFactors, check_layer_factors
+from .solvers import LBFGS, MAX_STATES, N_STATES, SGD, Adam
 from .sources import Piece, Source
 
 DEFAULT_BATCH_SIZE = 200
@@ -140,7 +140,8 @@ class Optimizer:
             return
         self.solver = solver
         self.learning_rate = float(solver.learning_rate_init)
-        if previous is None or N_STATES[solver.update] != N_STATES[previous.update]:
+        kept = previous is not None and N_STATES[solver.update] == N_STATES[previous.update]
+        if not kept or isinstance(solver, LBFGS) != isinstance(previous, LBFGS):
             self._steps = 0
             self._state = [
                 aligned_zeros(self.network.n_parameters, self.network.dtype)
@@ -251,14 +252,8 @@ class Optimizer:
 
     def _new_engine(self, max_rows: int, n_threads: int) -> Engine:
         """Return an engine for the present settings, for mini-batches of at most `max_rows`."""
-        network = self.network
-        engine = Engine(
-            network.layer_sizes, network.parameters, network.mean_, network.scale_, max_rows,
-            n_threads, builtin=use_builtin(self.engine), activation=network.activation,
-            output=network.output, missing=network.missing, factors=self.layer_factors,
-            embedding=network.embedding,
-        )  # fmt: skip
-        unused = network.parameters
+        engine = self._bare_engine(max_rows, n_threads, self.layer_factors)
+        unused = self.network.parameters
         state1, state2 = (*self._state, unused, unused)[:2]
         engine.prepare(
             self.solver.update, state1, state2, alpha=self.alpha, loss=self.loss,
@@ -267,6 +262,18 @@ class Optimizer:
             **self.solver.constants,
         )  # fmt: skip
         return engine
+
+    def _bare_engine(
+        self, max_rows: int, n_threads: int, factors: Sequence[LayerFactors] | None = None
+    ) -> Engine:
+        """Return an engine that is not prepared for training."""
+        network = self.network
+        return Engine(
+            network.layer_sizes, network.parameters, network.mean_, network.scale_, max_rows,
+            n_threads, builtin=use_builtin(self.engine), activation=network.activation,
+            output=network.output, missing=network.missing, factors=factors,
+            embedding=network.embedding,
+        )  # fmt: skip
 
     def _forget_engines(self) -> None:
         """Let new engines be made: they are for the settings and the solver's state of before."""
@@ -308,9 +315,11 @@ class Optimizer:
     def restore(self, snapshot: Snapshot) -> None:
         """Restore the parameters and the solver's state of a snapshot."""
         self._steps = snapshot.steps
-        for array, copy in zip(
-            (self.network.parameters, *self._state), snapshot.arrays, strict=True
-        ):
+        parameters, *state = snapshot.arrays
+        self.network.parameters[...] = parameters
+        if len(state) != len(self._state):  # of L-BFGS
+            self._state = [x.copy() for x in state]
+        for array, copy in zip(self._state, state, strict=True):
             array[...] = copy
 
     def state_dict(self) -> dict[str, Any]:
@@ -341,7 +350,10 @@ class Optimizer:
             If the state is invalid; the optimizer is unchanged.
         """
         solver, vectors = state["solver"], state["vectors"]
-        shapes = [(self.network.n_parameters,)] * N_STATES[solver.update]
+        n_vectors = N_STATES[solver.update]
+        if isinstance(solver, LBFGS) and len(vectors) <= MAX_STATES:
+            n_vectors = len(vectors) // 2 * 2
+        shapes = [(self.network.n_parameters,)] * n_vectors
         if [x.shape for x in vectors] != shapes:
             raise ValueError(
                 f"vectors must have shapes {shapes} for {solver}, got {[x.shape for x in vectors]}"
