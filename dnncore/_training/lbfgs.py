@@ -80,7 +80,7 @@ def _iterate(objective: Objective, pairs: list[Vector]) -> bool:
         direction = _direction(gradient, pairs)
         slope = _dot(gradient, direction)
         first = 1.0 if pairs else 1.0 / math.sqrt(_dot(gradient, gradient))
-        if slope < 0.0 and search(objective.along(direction), objective.loss, slope, first):
+        if -math.inf < slope < 0.0 and search(objective.along(direction), objective.loss, slope, first):
             break
         if not pairs:
             objective.go_back()
@@ -112,7 +112,8 @@ def _direction(gradient: Vector, pairs: list[Vector]) -> Vector:
 
 def _dot(a: Vector, b: Vector) -> float:
     """Return the scalar product in double, not by BLAS, whose threads do not survive a fork."""
-    return float(np.sum(np.multiply(a, b, dtype=np.float64)))
+    with np.errstate(over="ignore", invalid="ignore"):
+        return float(np.sum(np.multiply(a, b, dtype=np.float64)))
 
 
 class Objective:
@@ -160,9 +161,9 @@ class Objective:
         self._trial = self.parameters, self.loss, self.gradient
 
     def accept(self) -> bool:
-        """Evaluate the present parameters; return whether the loss is finite."""
+        """Evaluate the present parameters; return whether loss and gradient are finite."""
         self.loss, self.gradient = self._evaluate(self.parameters)
-        return math.isfinite(self.loss) and bool(np.isfinite(self.gradient).all())
+        return math.isfinite(self.loss) and math.isfinite(_dot(self.gradient, self.gradient))
 
     @property
     def largest_slope(self) -> float:
