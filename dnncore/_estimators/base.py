@@ -300,11 +300,13 @@ class DNNEstimator(CallbackSupport, BaseEstimator, Estimator, metaclass=ABCMeta)
     # -------------------------------------------------------------------------- scoring
 
     def _network_and_learnt(self) -> tuple[Network, Any]:
+        fitted = self.__dict__
         while True:
-            if "network_" not in vars(self):
+            if "network_" not in fitted:
                 check_is_fitted(self)
-            network, learnt = self.network_, self._learnt()
-            if vars(self).get("network_") is network:  # else another thread has just fitted it
+            network = self.network_
+            learnt = self._learnt()
+            if fitted.get("network_") is network:  # else another thread has just fitted it
                 return network, learnt
 
     def _logits(self, X: Any) -> tuple[NDArray[Any], Any]:

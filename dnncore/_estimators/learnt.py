@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any, ClassVar
+from typing import Any, ClassVar, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -14,8 +14,7 @@ MAX_RATIO = 1000  # of a mean to its scale: the error of float32 is then 1e-4 of
 SINGLE, MULTILABEL, SOFT = "single", "multilabel", "soft"  # kinds of labels
 
 
-@dataclass(frozen=True)
-class LearntLabels:
+class LearntLabels(NamedTuple):  # made anew by every prediction
     """What a classifier has learned about its labels.
 
     Attributes
@@ -56,8 +55,7 @@ class LearntLabels:
         return LearntLabels(self.kind, self.classes, totals / totals.sum(), totals)
 
 
-@dataclass(frozen=True)
-class LearntNumbers:
+class LearntNumbers(NamedTuple):
     """What a regressor has learned about its targets.
 
     Attributes

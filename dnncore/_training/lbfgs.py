@@ -80,7 +80,8 @@ def _iterate(objective: Objective, pairs: list[Vector]) -> bool:
         direction = _direction(gradient, pairs)
         slope = _dot(gradient, direction)
         first = 1.0 if pairs else 1.0 / math.sqrt(_dot(gradient, gradient))
-        if -math.inf < slope < 0.0 and search(objective.along(direction), objective.loss, slope, first):
+        descends = -math.inf < slope < 0.0
+        if descends and search(objective.along(direction), objective.loss, slope, first):
             break
         if not pairs:
             objective.go_back()

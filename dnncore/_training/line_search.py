@@ -61,9 +61,10 @@ def search(at: Callable[[float], tuple[float, float]], f: float, d: float, step:
         if first_stage and limit < trial.f <= best.f:
             # Until f has been low enough once, of f - DECREASE step d.
             shift = DECREASE * d
-            tilted = [Point(p.step, p.f - p.step * shift, p.d - shift) for p in
-                      (best, other, trial)]  # fmt: skip
-            best, other, step, bracketed = _next(*tilted, bracketed, low, high)
+            low_end, high_end, tried = (
+                Point(p.step, p.f - p.step * shift, p.d - shift) for p in (best, other, trial)
+            )
+            best, other, step, bracketed = _next(low_end, high_end, tried, bracketed, low, high)
             best, other = (Point(p.step, p.f + p.step * shift, p.d + shift) for p in (best, other))
         else:
             best, other, step, bracketed = _next(best, other, trial, bracketed, low, high)

@@ -15,6 +15,7 @@ X, LABELS = RNG.normal(size=(80, 3)), np.arange(80) % 3
 NUMBERS = X @ [1.0, 2.0, -1.0]
 OPTIONS = {"max_iter": 6, "random_state": 0}
 HUGE = np.finfo(np.float64).max
+OFFSET = np.array([0.0, HUGE / 2, 0.0])
 
 
 def check(model, X, tmp_path):
@@ -36,7 +37,7 @@ def with_two_cells(value):
     return rows
 
 
-@pytest.mark.parametrize("rows", [with_two_cells(HUGE), X * 1e155, X + [0, HUGE / 2, 0]])
+@pytest.mark.parametrize("rows", [with_two_cells(HUGE), X * 1e155, X + OFFSET])
 @pytest.mark.parametrize("make", [DNNClassifier, DNNRegressor])
 def test_features_that_are_too_large_are_named(rows, make):
     y = LABELS if make is DNNClassifier else NUMBERS
@@ -95,7 +96,9 @@ def test_sizes_of_features(size, norm, solver, dtype, tmp_path):
 def test_large_values_without_norm_are_named():
     model = DNNRegressor(norm=False, activation="identity", hidden_layer_sizes=(3, 3), **OPTIONS)
     rows = (np.sign(X) * [2e38, 2e38, 3e38]).astype(np.float32)
-    with pytest.raises(ValueError, match=r"smaller with norm=False, got numbers up to .* feature 2"):
+    with pytest.raises(
+        ValueError, match=r"smaller with norm=False, got numbers up to .* feature 2"
+    ):
         model.fit(rows, NUMBERS)
 
 
