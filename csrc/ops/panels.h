@@ -4,8 +4,8 @@
  * tile stay in registers over the whole inner dimension ("depth"). The columns of B that a tile
  * needs are first packed into a panel, which is then read sequentially.
  *
- * The factors of row i of a tile are the elements of A at i * a_row + p * a_step,
- * p = 0 .. depth - 1: in place (a_step 1), or packed (a_row 1) if A is transposed.
+ * The factors of row i of a tile are the elements of A at i * a_ld + p, p = 0 .. depth - 1 (by
+ * rows) or, if A is transposed, at i + p * a_ld (by columns).
  */
 #ifndef DNN_PANELS_H
 #define DNN_PANELS_H
@@ -15,11 +15,12 @@
 enum {
     VEC_LANES = VEC_BYTES / sizeof(real),
     TILE_COLS = 2 * VEC_LANES,
+    ROWS_AHEAD = 32, /* of B, to be fetched: the time of a memory access */
 };
 
 /* Computes out = start + A panel for one tile. The leading dimensions of the panel and of out are
  * p_step and ld. Every sum begins with the element of the row `start` in its column. */
-typedef void (*multiply_function)(ptrdiff_t depth, const real *a, ptrdiff_t a_row,
+typedef void (*multiply_function)(ptrdiff_t depth, const real *a, ptrdiff_t a_ld,
                                   const real *panel, ptrdiff_t p_step,
                                   const real *start, real *out, ptrdiff_t ld);
 
@@ -49,10 +50,10 @@ typedef void (*multiply_function)(ptrdiff_t depth, const real *a, ptrdiff_t a_ro
 #define KINDS 2
 #define OF_KIND(name, rows) {name##_1_##rows, name##_2_##rows},
 #endif
-#define IN_PLACE(rows) OF_KIND(in_place, rows)
-#define PACKED(rows) OF_KIND(packed, rows)
-static const multiply_function multiply_in_place[TILE_ROWS][KINDS] = {FOR_TILE_ROWS(IN_PLACE)};
-static const multiply_function multiply_packed[TILE_ROWS][KINDS] = {FOR_TILE_ROWS(PACKED)};
+#define BY_ROWS(rows) OF_KIND(by_rows, rows)
+#define BY_COLUMNS(rows) OF_KIND(by_columns, rows)
+static const multiply_function multiply_by_rows[TILE_ROWS][KINDS] = {FOR_TILE_ROWS(BY_ROWS)};
+static const multiply_function multiply_by_columns[TILE_ROWS][KINDS] = {FOR_TILE_ROWS(BY_COLUMNS)};
 
 /* Rows are divided evenly among tiles, because the speed of a last tile of one or two rows would be
  * limited by the latency of the multiply-add. */

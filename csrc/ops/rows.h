@@ -62,12 +62,24 @@ INLINE real row_max(ptrdiff_t n, const real *x)
     return lane[0];
 }
 
+/* Number of independent sums that hide the latency of addition. */
+enum { SUMS = 4 * LANES };
+
+/* out[j] = sum over r of x[r, j] for j < count, a constant; x has the leading dimension `cols`. */
+INLINE void sum_columns(int count, ptrdiff_t rows, ptrdiff_t cols, const real *x, real *out)
+{
+    real sum[SUMS] = {0};
+    for (ptrdiff_t r = 0; r < rows; r++, x += cols)
+        for (int j = 0; j < count; j++) sum[j] += x[j];
+    memcpy(out, sum, (size_t)count * sizeof(real));
+}
+
 static void column_sums(ptrdiff_t rows, ptrdiff_t cols, const void *x_, void *out_)
 {
     const real *x = x_;
     real *restrict out = out_;
-    real sum[LANES] = {0};
     if (cols < LANES) {
+        real sum[LANES] = {0};
         /* Reads past the end of a row into the following ones, as long as there are any. */
         ptrdiff_t r = 0;
         for (; (r * cols) + LANES <= rows * cols; r++)
@@ -79,18 +91,14 @@ static void column_sums(ptrdiff_t rows, ptrdiff_t cols, const void *x_, void *ou
         memcpy(out, last, (size_t)cols * sizeof(real));
         return;
     }
-    for (ptrdiff_t start = 0; start < cols; start += LANES) {
+    ptrdiff_t start = 0;
+    for (; start + SUMS <= cols; start += SUMS) sum_columns(SUMS, rows, cols, x + start, out + start);
+    for (; start < cols; start += LANES) {
         /* The last lanes overlap columns that are already done. */
-        ptrdiff_t c = start + LANES <= cols ? start : cols - LANES;
-        for (int j = 0; j < LANES; j++) sum[j] = 0;
-        for (ptrdiff_t r = 0; r < rows; r++)
-            for (int j = 0; j < LANES; j++) sum[j] += x[r * cols + c + j];
-        for (int j = 0; j < LANES; j++) out[c + j] = sum[j];
+        const ptrdiff_t c = start + LANES <= cols ? start : cols - LANES;
+        sum_columns(LANES, rows, cols, x + c, out + c);
     }
 }
-
-/* Number of independent sums that hide the latency of addition. */
-enum { SUMS = 4 * LANES };
 
 /* Element i is added to sum i % SUMS; the sums are then folded in halves. */
 static double sum_squares(ptrdiff_t n, const void *x_)

@@ -9,10 +9,11 @@ typedef real unaligned_tile_vec
     __attribute__((vector_size(TILE_VEC_BYTES), aligned(sizeof(real)), may_alias));
 
 /* The body of a multiply_function with `rows` rows and `vectors` vectors, which are constants after
- * inlining, so that the sums are in registers. */
+ * inlining, so that the sums are in registers. What is read of B is also written to `copy`, unless
+ * that is NULL (a constant). */
 INLINE void TILE(multiply)(int rows, int vectors, ptrdiff_t depth, const real *a, ptrdiff_t a_row,
                            ptrdiff_t a_step, const real *panel, ptrdiff_t p_step,
-                           const real *start, real *out, ptrdiff_t ld)
+                           const real *start, real *out, ptrdiff_t ld, real *copy)
 {
     enum { WIDTH = TILE_VEC_BYTES / sizeof(real) };
     tile_vec sum[TILE_ROWS][2];
@@ -23,6 +24,13 @@ INLINE void TILE(multiply)(int rows, int vectors, ptrdiff_t depth, const real *a
     for (ptrdiff_t p = 0; p < depth; p++) {
         tile_vec b0 = *(const unaligned_tile_vec *)panel, b1 = b0;
         if (vectors == 2) b1 = *(const unaligned_tile_vec *)(panel + WIDTH);
+        if (copy) {
+            __builtin_prefetch(panel + ROWS_AHEAD * p_step);
+            if (vectors == 2) __builtin_prefetch(panel + ROWS_AHEAD * p_step + WIDTH);
+            *(unaligned_tile_vec *)copy = b0;
+            if (vectors == 2) *(unaligned_tile_vec *)(copy + WIDTH) = b1;
+            copy += vectors * WIDTH;
+        }
         UNROLL
         for (int i = 0; i < rows; i++) {
             tile_vec factor = a[i * a_row] - (tile_vec){0};
@@ -39,24 +47,34 @@ INLINE void TILE(multiply)(int rows, int vectors, ptrdiff_t depth, const real *a
     }
 }
 
-/* One function for each number of rows and vectors, with A in place or packed. */
-#define MULTIPLY(name, rows, vectors, A_ROW, A_STEP)                                            \
-    static void TILE(name##_##vectors##_##rows)(ptrdiff_t depth, const real *a, ptrdiff_t a_row, \
-                                                const real *panel, ptrdiff_t p_step,             \
-                                                const real *start, real *out, ptrdiff_t ld)      \
-    {                                                                                           \
-        (void)a_row;                                                                            \
-        TILE(multiply)(rows, vectors, depth, a, A_ROW, A_STEP, panel, p_step, start, out, ld);   \
+/* One function for each number of rows and vectors, with the factors of a row, or of a column of the
+ * tile, one after another. */
+#define MULTIPLY(name, rows, vectors, A_ROW, A_STEP)                                           \
+    static void TILE(name##_##vectors##_##rows)(ptrdiff_t depth, const real *a, ptrdiff_t a_ld, \
+                                                const real *panel, ptrdiff_t p_step,            \
+                                                const real *start, real *out, ptrdiff_t ld)     \
+    {                                                                                          \
+        TILE(multiply)(rows, vectors, depth, a, A_ROW, A_STEP, panel, p_step, start, out, ld,   \
+                       NULL);                                                                  \
     }
-#define MULTIPLY_ONE(rows)                \
-    MULTIPLY(in_place, rows, 1, a_row, 1) \
-    MULTIPLY(packed, rows, 1, 1, rows)
-#define MULTIPLY_TWO(rows)                \
-    MULTIPLY(in_place, rows, 2, a_row, 1) \
-    MULTIPLY(packed, rows, 2, 1, rows)
+#define MULTIPLY_ONE(rows)              \
+    MULTIPLY(by_rows, rows, 1, a_ld, 1) \
+    MULTIPLY(by_columns, rows, 1, 1, a_ld)
+#define MULTIPLY_TWO(rows)              \
+    MULTIPLY(by_rows, rows, 2, a_ld, 1) \
+    MULTIPLY(by_columns, rows, 2, 1, a_ld)
 FOR_TILE_ROWS(MULTIPLY_ONE)
 #if TILE_VEC_BYTES == VEC_BYTES
 FOR_TILE_ROWS(MULTIPLY_TWO)
+
+/* by_rows for the largest tile, which also copies the columns of B to a panel: while they are
+ * multiplied, at no cost. */
+static void pack_and_multiply(ptrdiff_t depth, const real *a, ptrdiff_t a_ld, const real *B,
+                              ptrdiff_t b_step, const real *start, real *out, ptrdiff_t ld,
+                              real *panel)
+{
+    TILE(multiply)(TILE_ROWS, 2, depth, a, a_ld, 1, B, b_step, start, out, ld, panel);
+}
 #endif
 
 #undef tile_vec

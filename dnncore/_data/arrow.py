@@ -2,12 +2,23 @@
 
 from __future__ import annotations
 
+import re
+from contextlib import suppress
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from .categories import NotANumber, are_booleans
+
+UNITS = "%$€£¥"
+SPACE = "[ \u00a0]?"  # also one that does not break
+# A number with a unit before or after it; the sign may stand before the unit.
+WITH_UNIT = (
+    rf"^(?P<sign>[-+]?)(?P<before>[{UNITS}]?){SPACE}"
+    r"(?P<number>[-+]?[0-9.]+(?:[eE][-+]?[0-9]+)?)"
+    rf"{SPACE}(?P<after>[{UNITS}]?)$"
+)
 
 
 def require_pyarrow(kind: str) -> None:
@@ -51,10 +62,11 @@ def missing(column: Any) -> NDArray[np.bool_]:
     return mask
 
 
-def numbers(column: Any) -> NDArray[Any]:
+def numbers(column: Any, *, with_units: bool = True) -> NDArray[Any]:
     """Convert a column of numbers, Booleans or numeric text to an array, with NaN for nulls.
 
-    Integers (without nulls) and floats keep their type; anything else becomes float64.
+    Integers (without nulls) and floats keep their type; anything else becomes float64. With
+    `with_units`, numbers of the same unit (a percent or currency sign) are those without it.
 
     Raises
     ------
@@ -67,8 +79,7 @@ def numbers(column: Any) -> NDArray[Any]:
         try:
             column = column.cast(pa.float64(), safe=False)
         except pa.ArrowInvalid:
-            row = next(row for row, cell in enumerate(column) if not _is_number(cell))
-            raise NotANumber(row, str(column[row])) from None
+            column = _without_unit(column, with_units)
     return column.to_numpy(zero_copy_only=False)  # type: ignore[no-any-return]
 
 
@@ -95,21 +106,44 @@ def labels(column: Any) -> NDArray[Any]:
     return numbers(column)
 
 
-def _is_number(cell: Any) -> bool:
+def _without_unit(column: Any, with_units: bool) -> Any:
+    """Convert a column of text, not all of which are plain numbers, as `numbers` does."""
+    import pyarrow as pa
+    from pyarrow import compute
+
+    cells = column.drop_null()
+    unit = (_unit(str(cells[0])) if len(cells) and with_units else None) or ""
+    if unit:
+        found = compute.extract_regex(column, WITH_UNIT)
+        sign, before, number, after = (found.field(i) for i in range(4))
+        same = compute.equal(compute.binary_join_element_wise(before, after, ""), unit)
+        bare = compute.binary_join_element_wise(sign, number, "")
+        if compute.all(same).as_py() and bare.null_count == column.null_count:
+            with suppress(pa.ArrowInvalid):  # such as 1.2.3%
+                return bare.cast(pa.float64())
+    for row, cell in enumerate(column):
+        if cell.is_valid and _unit(str(cell)) != unit:
+            raise NotANumber(row, str(cell))
+    raise AssertionError("a column of numbers was not converted")
+
+
+def _unit(text: str) -> str | None:
+    """Return the unit of a number, empty if it has none; None if the text is no number."""
     import pyarrow as pa
 
+    with_unit = re.fullmatch(WITH_UNIT, text)
+    unit = with_unit["before"] + with_unit["after"] if with_unit else ""
+    bare = with_unit["sign"] + with_unit["number"] if with_unit and unit else text
     try:
-        cell.cast(pa.float64())
+        pa.scalar(bare).cast(pa.float64())
     except pa.ArrowInvalid:
-        return False
-    return True
+        return None
+    return unit
 
 
 def is_number(text: str) -> bool:
-    """Return whether Arrow parses a text as a number."""
-    import pyarrow as pa
-
-    return _is_number(pa.scalar(text))
+    """Return whether a text is a number, which may have a unit."""
+    return _unit(text) is not None
 
 
 def texts(column: Any) -> Any:

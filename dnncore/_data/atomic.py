@@ -4,15 +4,20 @@ from __future__ import annotations
 
 import os
 import secrets
+import stat
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import BinaryIO
+
+DESCRIPTORS = "/proc/self/fd"  # Linux
 
 
 @contextmanager
 def write_in_one_step(path: str | os.PathLike[str]) -> Iterator[BinaryIO]:
     """Open a temporary file that replaces `path` when the block ends without an error.
+
+    The permissions of a file that is replaced are kept.
 
     Raises
     ------
@@ -25,10 +30,15 @@ def write_in_one_step(path: str | os.PathLike[str]) -> Iterator[BinaryIO]:
         raise OSError(f"{path} is not a regular file")
     temporary = path.with_name(f".dnncore-{secrets.token_hex(8)}.tmp")
     try:
-        with open(temporary, "xb") as file:
+        with _created(temporary) as file:
+            if path.exists() and os.chmod in os.supports_fd:
+                os.chmod(file.fileno(), stat.S_IMODE(path.stat().st_mode))
             yield file
             file.flush()
             os.fsync(file.fileno())
+            if os.fstat(file.fileno()).st_nlink == 0:
+                # With a directory descriptor, which is not used, os.link follows the link.
+                os.link(f"{DESCRIPTORS}/{file.fileno()}", temporary, src_dir_fd=file.fileno())
         os.replace(temporary, path)
     except OSError as error:
         if error.filename not in (None, str(temporary)):
@@ -36,6 +46,19 @@ def write_in_one_step(path: str | os.PathLike[str]) -> Iterator[BinaryIO]:
         raise OSError(error.errno, error.strerror, str(path)) from error
     finally:
         temporary.unlink(missing_ok=True)
+
+
+def _created(path: Path) -> BinaryIO:
+    """Create a file, if possible without a name, so that nothing is left of a killed process."""
+    if hasattr(os, "O_TMPFILE") and os.path.isdir(DESCRIPTORS):
+        with suppress(OSError):  # not every file system can
+            return open(path, "wb", opener=_unnamed)
+    return open(path, "xb")
+
+
+def _unnamed(path: str, flags: int) -> int:
+    folder, flags = os.path.dirname(path), os.O_TMPFILE | os.O_WRONLY | os.O_CLOEXEC
+    return os.open(folder, flags, 0o666)
 
 
 def write_atomically(path: str | os.PathLike[str], data: bytes | memoryview) -> None:

@@ -46,6 +46,21 @@ class CellError(ValueError):
         return f"column {self.column!r} {self.problem} {place}{self.rest}"
 
 
+class ColumnError(ValueError):
+    """A column cannot be used, because of its type; has its name and the problem."""
+
+    def __init__(self, column: str, problem: object) -> None:
+        super().__init__(column, str(problem))
+        self.column, self.problem = column, str(problem)
+
+    def __str__(self) -> str:
+        return f"column {self.column!r} cannot be used: {self.problem}"
+
+
+class OutOfRange(CellError):
+    """A number of a cell is too large for the dtype."""
+
+
 class FeatureEncoder:
     """Encoder of columns as a matrix: numbers unchanged, categories one-hot.
 
@@ -117,14 +132,14 @@ def add_unknown(found: dict[str, Counter[str]], name: str, unknown: Counter[str]
 
 def _arrow_cells(column: Column, array: Any) -> Cells:
     """Return the cells of an Arrow array: texts as numbers, or numbers as texts, if need be."""
-    if column.values is not None:
-        return TextCells("category", *factorize(array))
-    with _naming_the_column(column.name):
+    with naming_the_column(column.name):
+        if column.values is not None:
+            return TextCells("category", *factorize(array))
         return NumberCells("number", numbers_or_booleans(array))
 
 
 def _features(name: str, cells: Cells, dtype: np.dtype[Any]) -> NDArray[Any]:
-    with _naming_the_column(name):
+    with naming_the_column(name):
         if isinstance(cells, TextCells) and are_booleans(cells.values):
             cells = TextCells(
                 "category", cells.codes, ["1" if x.lower() == "true" else "0" for x in cells.values]
@@ -146,7 +161,7 @@ def category_indices(
 def read_numbers(name: str, cells: Any) -> NDArray[np.float64]:
     """Read numbers, which must be finite and not missing."""
     check_present(name, missing(cells))
-    with _naming_the_column(name):
+    with naming_the_column(name):
         return finite(name, numbers(cells), np.dtype(np.float64))
 
 
@@ -180,7 +195,9 @@ def class_reader(classes: NDArray[Any]) -> TargetReader:
 
     def read(name: str, cells: Any) -> NDArray[Any]:
         check_present(name, missing(cells))
-        indices, unknown = category_indices(known, TextCells("category", *factorize(cells)))
+        with naming_the_column(name):
+            labels = TextCells("category", *factorize(cells))
+        indices, unknown = category_indices(known, labels)
         if unknown:
             row = int(np.argmax(indices < 0))
             rest = ", which is not a class of the model"
@@ -197,12 +214,21 @@ def check_present(name: str, is_missing: NDArray[np.bool_]) -> None:
 
 
 @contextmanager
-def _naming_the_column(name: str) -> Iterator[None]:
-    """Turn the error of a text that is not numeric into a CellError."""
+def naming_the_column(name: str) -> Iterator[None]:
+    """Turn the error of a text that is not numeric, or of a type, into one with the name.
+
+    Raises
+    ------
+    CellError, ColumnError
+    """
     try:
         yield
     except NotANumber as other:
         raise CellError(name, other.row, f"must be numeric, got {other.text!r}") from None
+    except Exception as error:
+        if type(error).__module__ == "pyarrow.lib":  # cannot be imported if none is used
+            raise ColumnError(name, error) from error
+        raise
 
 
 def finite(name: str, values: NDArray[Any], dtype: np.dtype[Any]) -> NDArray[Any]:
@@ -213,5 +239,6 @@ def finite(name: str, values: NDArray[Any], dtype: np.dtype[Any]) -> NDArray[Any
     infinite = np.isinf(converted)
     if infinite.any():
         row = int(infinite.argmax())
-        raise CellError(name, row, f"must contain finite {dtype} numbers, got {values[row]}")
+        error = OutOfRange if np.isfinite(values[row]) else CellError
+        raise error(name, row, f"must contain finite {dtype} numbers, got {values[row]}")
     return converted

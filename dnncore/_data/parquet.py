@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from bisect import bisect_right
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
@@ -14,6 +15,23 @@ from .files import FileError, FilePath, Stamp, UnusableFile
 
 BUFFER_BYTES = 1 << 16  # read at a time from a column chunk
 ROWS = 1 << 14  # given at a time by `columns`
+CELL_BYTES = 4  # at least
+
+
+class UnreadableRow(FileError):
+    """Rows of a file are damaged.
+
+    Attributes
+    ----------
+    path : str
+    row : int
+        The damaged row, or one before it.
+    problem : str
+    """
+
+    def __init__(self, path: str, row: int, place: str, problem: object) -> None:
+        super().__init__(f"{place} or one after it cannot be read: {problem}")
+        self.path, self.row, self.problem = path, row, str(problem)
 
 
 class ParquetFile:
@@ -53,7 +71,9 @@ class ParquetFile:
             groups = [file.metadata.row_group(i) for i in range(file.num_row_groups)]
         self.names: list[str] = self.schema.names
         self.n_rows = sum(group.num_rows for group in groups)
-        self.size = sum(group.total_byte_size for group in groups)
+        # Repeated values take next to nothing in the file, but not in memory.
+        encoded = sum(group.total_byte_size for group in groups)
+        self.size = max(encoded, CELL_BYTES * self.n_rows * len(self.names))
         self._group_ends = np.cumsum([group.num_rows for group in groups])
 
     @contextmanager
@@ -63,10 +83,15 @@ class ParquetFile:
 
         self._stamp.check()
         try:
-            file = parquet.ParquetFile(self.path, pre_buffer=False, buffer_size=BUFFER_BYTES)
-        except pyarrow.ArrowException as error:
+            source = pyarrow.OSFile(os.fsencode(self.path))  # any name, not only one in UTF-8
+            file = parquet.ParquetFile(source, pre_buffer=False, buffer_size=BUFFER_BYTES)
+        except (pyarrow.ArrowException, UnicodeDecodeError) as error:
             raise UnusableFile(self.path, "Parquet", error) from error
-        with file:
+        except OSError as error:
+            if error.errno is not None:  # of the operating system
+                raise
+            raise UnusableFile(self.path, "Parquet", error) from error
+        with source, file:
             yield file
 
     def batches(self, names: Sequence[str], n_rows: int) -> Iterator[Any]:
@@ -86,8 +111,8 @@ class ParquetFile:
                 try:
                     batch = next(batches, None)
                 except (pyarrow.ArrowException, OSError) as error:
-                    place = self.place(min(done, self.n_rows - 1))
-                    raise FileError(f"{place} or one after it cannot be read: {error}") from error
+                    row = min(done, self.n_rows - 1)
+                    raise UnreadableRow(self.path, row, self.place(row), error) from error
                 if batch is None:
                     break
                 done += batch.num_rows

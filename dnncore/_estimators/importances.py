@@ -19,6 +19,7 @@ def permutation_importances(
     held_out: Sequence[NDArray[np.intp]],
     features: Sequence[Iterable[int]],
     random: np.random.RandomState,
+    **loss_options: Any,
 ) -> NDArray[np.float64]:
     """Return how much the mean loss of held-out rows grows when a column is permuted.
 
@@ -37,6 +38,8 @@ def permutation_importances(
         Features of each column.
     random : RandomState
         Source of the permutations.
+    **loss_options
+        Options of the loss, as in `Network.loss`.
 
     Returns
     -------
@@ -49,13 +52,13 @@ def permutation_importances(
         if of_part.total == 0.0:
             continue
         n_networks += 1
-        before = _loss(network, X, of_part)
+        before = _loss(network, X, of_part, loss_options)
         for column, of_column in enumerate(features):
             permuted, chosen = X.copy(), list(of_column)
             permuted[:, chosen] = X[random.permutation(len(X))][:, chosen]
-            growth[column] += _loss(network, permuted, of_part) - before
+            growth[column] += _loss(network, permuted, of_part, loss_options) - before
     return growth / max(n_networks, 1)
 
 
-def _loss(network: Network, X: NDArray[Any], labels: Labels) -> float:
-    return network.mean_loss(network.logits(X, engine="builtin"), labels)
+def _loss(network: Network, X: NDArray[Any], labels: Labels, loss_options: dict[str, Any]) -> float:
+    return network.mean_loss(network.logits(X, engine="builtin"), labels, **loss_options)

@@ -2,7 +2,8 @@
 
 Results are written to standard output; progress, warnings and errors to standard error. The exit
 status is 0 on success, 2 after an error, which is reported in one line, 130 after Ctrl-C (a model
-in training is evaluated and saved first), and 141 if the reader of the output closed the pipe.
+in training is evaluated and saved first, after SIGTERM as well), and 141 if the reader of the
+output closed the pipe.
 """
 
 from __future__ import annotations
@@ -13,7 +14,9 @@ from collections.abc import Sequence
 
 import dnncore
 
+from .._data.csv import NotThatEncoding
 from .._data.files import FileError, UnusableFile
+from .._data.parquet import UnreadableRow
 from ..modelfile import ModelFileError
 from . import bench, evaluate, export, info, predict, train
 from ._arguments import CommandError, Parser
@@ -57,6 +60,11 @@ def main(argv: Sequence[str] | None = None) -> int:
             discard_output()
             return report(f"error: {error}")
         return report(f"error: {error.filename}: {error.strerror}")
+    except NotThatEncoding as error:
+        return report(f"error: {error.path}: {error.problem}; --encoding names another encoding")
+    except UnreadableRow as error:
+        where = f"row {error.row + 1}, counted from 1, or one after it"
+        return report(f"error: {error.path}: {where} cannot be read: {error.problem}")
     except UnusableFile as error:
         return report(f"error: {error.path}: not a usable {error.kind} file: {error.problem}")
     except (CommandError, FileError, ImportError, ModelFileError) as error:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Callable, Iterator
 from typing import Any, NamedTuple, Protocol
 
@@ -11,6 +12,8 @@ from numpy.typing import NDArray
 from ._arguments import CommandError
 from ._output import plural
 from .tables import Dataset, TableRows
+
+MANY_CLASSES = 20
 
 
 class Shares(NamedTuple):
@@ -31,6 +34,33 @@ class Shares(NamedTuple):
     seed: int
 
 
+class Fingerprint:
+    """SHA-256 of rows, in their order and wherever blocks of them begin, and of their split.
+
+    Parameters
+    ----------
+    shares : Shares
+    in_blocks : bool
+        Whether the rows are split block by block.
+    """
+
+    def __init__(self, shares: Shares, *, in_blocks: bool) -> None:
+        self._split = repr((*shares, in_blocks))
+        self._X, self._y = hashlib.sha256(), hashlib.sha256()
+
+    def add(self, X: NDArray[Any], y: NDArray[Any]) -> None:
+        """Add some rows and their targets."""
+        self._X.update(np.ascontiguousarray(X).data)
+        if y.dtype.kind in "OUT":
+            self._y.update("".join(f"{label}\0" for label in y.ravel().tolist()).encode())
+        else:
+            self._y.update(np.ascontiguousarray(y, np.float64).data)
+
+    def __str__(self) -> str:
+        parts = (self._split, self._X.hexdigest(), self._y.hexdigest())
+        return hashlib.sha256(" ".join(parts).encode()).hexdigest()
+
+
 class Parts(Protocol):
     """Training, validation and test rows.
 
@@ -40,10 +70,18 @@ class Parts(Protocol):
         Number of training, validation and test rows.
     n_classes : int or None
         Number of classes; None unless the target is one label per row.
+    classes_are_integers : bool
+        Whether the classes, if there are any, are integers.
+    fingerprint : str
+        Equal for the same rows in the same order, split in the same way.
     """
 
     sizes: tuple[int, int, int]
     n_classes: int | None
+    classes_are_integers: bool
+
+    @property
+    def fingerprint(self) -> str: ...
 
     def fit(self, model: Any) -> None:
         """Train an estimator on the training rows."""
@@ -67,23 +105,37 @@ class PartsInMemory:
 
     def __init__(self, data: Dataset, shares: Shares, *, labels: bool) -> None:
         blocks = list(data)
-        self._X = joined([block.X for block in blocks])
+        self._shares, self._X = shares, joined([block.X for block in blocks])
         self._y = np.concatenate([block.y for block in blocks if block.y is not None])
         rows = np.arange(len(self._y))
         self.n_classes = _count_classes(self._y, shares) if labels else None
+        self.classes_are_integers = self._y.dtype.kind in "iu"
         try:
             rest, self._test = self._split(rows, shares.test, shares.seed, labels)
             self._train, self._validation = self._split(
                 rest, shares.validation, shares.seed, labels
             )
         except ValueError as error:
-            raise CommandError(f"{len(rows)} rows cannot be split: {error}") from error
+            n_classes = self.n_classes or 0
+            each = f"a row of each of the {n_classes} classes" if n_classes else "a row"
+            raise CommandError(
+                f"{len(rows)} rows cannot be split: each part needs {each}, with --test-size "
+                f"{shares.test:g} and --validation-fraction {shares.validation:g}"
+                f"{_advice(self._y, n_classes)}"
+            ) from error
         if self.n_classes and len(np.unique(self._y[self._train])) < self.n_classes:
             raise CommandError(
                 "at least one class has no training rows left; reduce --test-size or "
                 "--validation-fraction"
             )
         self.sizes = len(self._train), len(self._validation), len(self._test)
+
+    @property
+    def fingerprint(self) -> str:
+        """See `Parts`; for rows that are arrays."""
+        fingerprint = Fingerprint(self._shares, in_blocks=False)
+        fingerprint.add(self._X, self._y)
+        return str(fingerprint)
 
     def _split(
         self, rows: NDArray[np.intp], fraction: float, seed: int, stratify: bool
@@ -113,7 +165,7 @@ class PartsInMemory:
 
     def held_out(self) -> Iterator[TableRows]:
         if len(self._test):
-            yield TableRows(rows_of(self._X, self._test), self._y[self._test])
+            yield TableRows(rows_of(self._X, self._test), self._y[self._test], self._test + 1)
 
 
 def joined(parts: list[Any]) -> Any:
@@ -141,16 +193,20 @@ class PartsInBlocks:
         sizes = [0, 0, 0]
         kept: list[TableRows] = []
         classes: NDArray[Any] | None = None
+        fingerprint = Fingerprint(shares, in_blocks=True)
         for block, part in self._parts():
+            if block.y is not None:
+                fingerprint.add(block.X, block.y)
             for number in range(3):
                 sizes[number] += int((part == number).sum())
             kept.append(_rows(block, part == 1))
             if labels and block.y is not None:
                 known = [] if classes is None else [classes]
                 classes = np.unique(np.concatenate([*known, block.y]))
-        self.sizes = sizes[0], sizes[1], sizes[2]
+        self.sizes, self.fingerprint = (sizes[0], sizes[1], sizes[2]), str(fingerprint)
         self._classes = classes
         self.n_classes = None if classes is None else _at_least_two(classes)
+        self.classes_are_integers = classes is not None and classes.dtype.kind in "iu"
         if not sizes[0]:
             raise CommandError(
                 "no training rows are left; reduce --test-size or --validation-fraction"
@@ -162,10 +218,13 @@ class PartsInBlocks:
         """Yield each block, with the part of each row: 0, 1 or 2."""
         test, validation, seed = self._shares
         random = np.random.default_rng(seed)
-        edges = [1 - test - (1 - test) * validation, 1 - test]
+        edges, done = [1 - test - (1 - test) * validation, 1 - test], 0
         for block in self._data:
+            n_rows = len(block.X)
+            numbers, done = np.arange(done, done + n_rows) + 1, done + n_rows
             # One draw per row: the split does not depend on where blocks begin.
-            yield block, np.searchsorted(edges, random.random(len(block.X)), side="right")
+            part = np.searchsorted(edges, random.random(n_rows), side="right")
+            yield block._replace(numbers=numbers), part
 
     def _part(self, number: int) -> Iterator[TableRows]:
         for block, part in self._parts():
@@ -178,7 +237,7 @@ class PartsInBlocks:
         # A rare class may have a validation row but no training row.
         options = {} if self._classes is None else {"classes": self._classes}
         model.fit_blocks(
-            _Blocks(lambda: self._part(0)),
+            _Blocks(lambda: ((block.X, block.y) for block in self._part(0))),
             X_val=self._X_val if some else None,
             y_val=self._y_val if some else None,
             **options,
@@ -191,21 +250,28 @@ class PartsInBlocks:
 class _Blocks:
     """Blocks that can be iterated over repeatedly."""
 
-    def __init__(self, blocks: Callable[[], Iterator[TableRows]]) -> None:
+    def __init__(self, blocks: Callable[[], Iterator[tuple[Any, Any]]]) -> None:
         self._blocks = blocks
 
-    def __iter__(self) -> Iterator[TableRows]:
+    def __iter__(self) -> Iterator[tuple[Any, Any]]:
         return self._blocks()
 
 
 def _rows(block: TableRows, which: NDArray[np.bool_]) -> TableRows:
-    return TableRows(block.X[which], None if block.y is None else block.y[which])
+    y, numbers = (None if x is None else x[which] for x in (block.y, block.numbers))
+    return TableRows(block.X[which], y, numbers)
 
 
 def _at_least_two(classes: NDArray[Any]) -> int:
     if len(classes) < 2:
         raise CommandError(f"the target must have at least 2 classes, got only {str(classes[0])!r}")
     return len(classes)
+
+
+def _advice(y: NDArray[Any], n_classes: int) -> str:
+    """Advise those whose target has many integers, which may be meant as numbers."""
+    many = n_classes > MANY_CLASSES and y.dtype.kind in "iu"
+    return ", and --regression predicts numbers" if many else ""
 
 
 def _count_classes(y: NDArray[Any], shares: Shares) -> int:
@@ -220,6 +286,6 @@ def _count_classes(y: NDArray[Any], shares: Shares) -> int:
         raise CommandError(
             f"class {str(classes[rarest])!r} has {plural(counts[rarest], 'row')}, too few to "
             f"split into {1 + len(options)} parts of the rows; {' and '.join(options)} {omit} a "
-            "part"
+            f"part{_advice(y, len(classes))}"
         )
     return len(classes)

@@ -13,12 +13,13 @@ from numpy.typing import NDArray
 from .._core.names import REGRESSION_OUTPUTS
 from .._data.categories import Categories
 from .._data.columns import Column, Table
+from .._data.csv_format import CsvFormat
 from .._estimators.interface import Estimator, TabularModel, learnt_of
-from ..modelfile import load, read_table
+from ..modelfile import ModelFileError, load, read_table
 from ..network import Network
 from ..predictor import Predictor
 from ._arguments import CommandError
-from .tables import ColumnKind, Dataset, TableRows, scoring_data, scoring_frame
+from .tables import DETECT, ColumnKind, Dataset, TableRows, scoring_data, scoring_frame
 
 
 class Scored(NamedTuple):
@@ -128,7 +129,14 @@ class LoadedModel:
             return Scored((outputs > 0.5).astype(np.intp), outputs)
         return Scored(outputs, outputs)
 
-    def rows(self, path: str, *, target: str | None = None, with_target: bool = False) -> Dataset:
+    def rows(
+        self,
+        path: str,
+        *,
+        target: str | None = None,
+        with_target: bool = False,
+        csv_format: CsvFormat = DETECT,
+    ) -> Dataset:
         """Return the rows of a file in the form that the model expects."""
         return scoring_data(
             path,
@@ -140,6 +148,7 @@ class LoadedModel:
             with_target=with_target,
             classes=self.classes,
             label_rows=self.output == "logistic",
+            csv_format=csv_format,
         )
 
     def scored(self, data: Dataset) -> Iterator[tuple[TableRows, Scored]]:
@@ -184,7 +193,14 @@ class LoadedTabular(LoadedModel):
                 raise CommandError(str(error)) from error
         return Scored(np.argmax(p, axis=1), p)
 
-    def rows(self, path: str, *, target: str | None = None, with_target: bool = False) -> Dataset:
+    def rows(
+        self,
+        path: str,
+        *,
+        target: str | None = None,
+        with_target: bool = False,
+        csv_format: CsvFormat = DETECT,
+    ) -> Dataset:
         encoding = self.saved.encoder_.encoding_
         kinds: dict[str, ColumnKind] = {
             column.name: "number" if column.kind == "number" else "as it is"
@@ -203,12 +219,20 @@ class LoadedTabular(LoadedModel):
             target=target,
             with_target=with_target,
             classes=self.classes,
+            csv_format=csv_format,
         )
 
 
-def load_model(path: str) -> LoadedModel:
-    """Read a model file of any kind."""
-    saved = load(path)
+def load_model(path: str, data: str | None = None) -> LoadedModel:
+    """Read a model file of any kind; `data` is a file that the user may have taken for it."""
+    try:
+        saved = load(path)
+    except ModelFileError as error:
+        if data is not None and _is_model(data):
+            raise CommandError(
+                f"MODEL and DATA are swapped: {data} is a model file, {path} is not"
+            ) from error
+        raise
     table = read_table(path)
     if isinstance(saved, TabularModel):
         return LoadedTabular(saved, table)
@@ -216,3 +240,11 @@ def load_model(path: str) -> LoadedModel:
     if table is None and names is not None:
         table = tuple(Column(str(name)) for name in names)
     return LoadedModel(saved, table)
+
+
+def _is_model(path: str) -> bool:
+    try:
+        load(path)
+    except (ModelFileError, OSError):
+        return False
+    return True

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import os
 import re
 from typing import Any
 
@@ -90,6 +91,7 @@ def add_options(train: argparse.ArgumentParser) -> None:
         "an option is given that only a network has",
     )
     _add_columns(train.add_argument_group("columns"))
+    types.add_csv_format(train)
     _add_files(train.add_argument_group("output files"))
     _add_rows(train.add_argument_group("rows"))
     _add_network(train.add_argument_group("network"))
@@ -221,7 +223,8 @@ def _add_network(network: Any) -> None:
     network.add_argument(
         "--dtype",
         choices=("float32", "float64"),
-        help="type of the data and weights (default: float32)",
+        help="type of the data and weights (default: float32, or float64 if a column has numbers "
+        "of more digits than float32 keeps)",
     )
 
 
@@ -230,8 +233,8 @@ def _add_training(training: Any) -> None:
         "--resume",
         metavar="MODEL",
         help="resume the training of a model file, with the options it was trained with unless "
-        "given here; the held-out rows are the same if DATA, --test-size, --validation-fraction "
-        "and --seed are the same",
+        "given here; an error if validation or held-out rows are not those of its training, "
+        "because DATA, --test-size, --validation-fraction, --seed or --blocks differ",
     )
     training.add_argument(
         "--epochs",
@@ -357,9 +360,16 @@ def _flag(name: str) -> str:
 def in_options(message: str) -> str:
     """Replace the names of parameters in a message of an estimator by those of the options.
 
-    Names of a single word, which may be meant as such, and names in quotes, which may be those of
-    columns, stay.
+    Names of a single word without a value, which may be meant as such, and names in quotes, which
+    may be those of columns, stay.
     """
+    options = {name: _flag(option) for option, (name, _) in PARAMETERS.items()}
+    message = re.sub(
+        rf"(?<![\w'\"])({'|'.join(options)})=('?)([\w.+-]+)\2",
+        lambda found: f"{options[found[1]]} {found[3]}",
+        message,
+    )
+    message = re.sub(r"^y must", "the target must", message)
     words = {name: _flag(option) for option, (name, _) in PARAMETERS.items() if "_" in name}
     words |= {name: _flag(option) for option, name in TABULAR_PARAMETERS.items() if "_" in name}
     words["X_val"] = "the validation set"
@@ -369,6 +379,7 @@ def in_options(message: str) -> str:
 
 def check_options(arguments: argparse.Namespace) -> None:
     """Raise if options contradict each other."""
+    _check_data(arguments)
     if arguments.data is None and arguments.target is not None:
         raise CommandError("--target needs DATA, which is missing")
     if arguments.data is None and (arguments.categorical or arguments.ignore):
@@ -393,6 +404,17 @@ def check_options(arguments: argparse.Namespace) -> None:
             raise CommandError(str(error)) from error
     if arguments.class_weight is not None and arguments.regression:
         raise CommandError("--class-weight cannot be used with --regression")
+
+
+def _check_data(arguments: argparse.Namespace) -> None:
+    """Raise if the file of the data was taken for the last of several names of columns."""
+    for option in ("ignore", "categorical"):
+        names = getattr(arguments, option)
+        if arguments.data is None and names and os.path.isfile(names[-1]):
+            raise CommandError(
+                f"DATA is missing: {names[-1]!r} counts as a column after --{option}; put DATA "
+                "before the options"
+            )
 
 
 def new_tabular(arguments: argparse.Namespace) -> TabularModel:

@@ -13,17 +13,33 @@ if TYPE_CHECKING:
 
     from .tables import Dataset
 
+ALIASES: dict[str, str] = {}  # what messages call copies of standard input and of pipes, by path
 OK, ERROR, INTERRUPTED, BROKEN_PIPE = 0, 2, 130, 141
 
 
 def report(message: str, status: int = ERROR) -> int:
     """Print one line to standard error and return the status."""
-    print(f"dnncore: {one_line(message)}", file=sys.stderr)
+    for path, name in ALIASES.items():
+        message = message.replace(path, name)
+    print(f"dnncore: {shortened(one_line(message))}", file=sys.stderr)
     return status
+
+
+def shortened(message: str, n_most: int = 600) -> str:
+    """Omit the middle of a long message, such as one that quotes a long cell."""
+    if len(message) <= n_most:
+        return message
+    return f"{message[: n_most // 2]} ... {message[-n_most // 2 :]}"
 
 
 def warn(message: str) -> None:
     report(f"warning: {message}")
+
+
+def show_notes(data: Dataset) -> None:
+    """Print the notes on the way a file is read, a line each."""
+    for text in data.notes:
+        report(f"note: {text}")
 
 
 def discard_output() -> None:

@@ -18,6 +18,7 @@ def learning_curve(
     title: str,
     subtitle: str = "",
     best_is_kept: bool = False,
+    best_by_loss: bool = False,
     validation_loss: Sequence[float] | None = None,
     loss_name: str = "cross-entropy",
     score_name: str = "accuracy",
@@ -31,7 +32,7 @@ def learning_curve(
     validation_scores : sequence of at most n floats, or None
         Score on the validation set in the last epochs.
     title, subtitle : str
-    best_is_kept, validation_loss, loss_name
+    best_is_kept, best_by_loss, validation_loss, loss_name
         As in :class:`dnncore.display.TrainingCurveDisplay`.
     score_name : str
         Name of the score.
@@ -56,6 +57,7 @@ def learning_curve(
         scores={score_name: validation_scores} if validation_scores else None,
         loss_name=loss_name,
         best_is_kept=best_is_kept,
+        best_by_loss=best_by_loss,
     )
     n_panels = 1 + len(display.scores)
     figure = Figure(figsize=(8, 2 + 2 * n_panels), dpi=150, layout="constrained")

@@ -15,8 +15,8 @@ if TYPE_CHECKING:
 class Progress:
     """Callback that shows the progress of training on standard error.
 
-    On a terminal, it draws a progress bar; elsewhere, it prints a line for every tenth of the
-    epochs.
+    On a terminal, it draws a progress bar with the time until the last epoch; elsewhere, it prints
+    a line for every tenth of the epochs.
 
     Parameters
     ----------
@@ -34,7 +34,12 @@ class Progress:
         self._quiet = quiet
         self._bar: Any = None
         if not quiet and sys.stderr.isatty():
-            from rich.progress import BarColumn, MofNCompleteColumn, TextColumn
+            from rich.progress import (
+                BarColumn,
+                MofNCompleteColumn,
+                TextColumn,
+                TimeRemainingColumn,
+            )
             from rich.progress import Progress as Bar
 
             self._bar = Bar(
@@ -42,6 +47,7 @@ class Progress:
                 MofNCompleteColumn(),
                 BarColumn(),
                 TextColumn("{task.description}"),
+                TimeRemainingColumn(elapsed_when_finished=True),
                 console=console(sys.stderr),
             )
             self._task = self._bar.add_task("", total=epochs)

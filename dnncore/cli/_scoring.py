@@ -31,7 +31,7 @@ def score_rows(
         y: Any = block.y
         scores.update(y, model.score(block.X))
         if report is not None:
-            report.add(block.X, y)
+            report.add(block.X, y, block.numbers)
     if report is not None:
         report.write(model, feature_names(table) if table else None)
     return scores

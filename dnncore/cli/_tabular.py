@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import sys
 import warnings
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
@@ -46,7 +47,7 @@ def fit(model: TabularModel, parts: PartsInMemory, *, quiet: bool) -> bool:
         warn(message)
     _warn_of_many_categories(model)
     if not quiet:
-        print(_summary(model, parts.y_train), file=sys.stderr)
+        print(_summary(model, parts.y_train, messages), file=sys.stderr)
     return any("interrupted" in message for message in messages)
 
 
@@ -59,14 +60,27 @@ def _warn_of_many_categories(model: TabularModel) -> None:
             )
 
 
-def _summary(model: TabularModel, y: NDArray[Any]) -> str:
+def _summary(model: TabularModel, y: NDArray[Any], messages: Sequence[str]) -> str:
     networks = plural(len(model.histories_), "network")
     n_epochs = sum(history.n_iter for history in model.histories_)
     losses = [history.validation_losses for history in model.histories_]
-    text = f"Trained {networks} for {plural(n_epochs, 'epoch')}"
+    most = model.n_members * model.max_iter
+    ended = plural(n_epochs, "epoch")
+    if n_epochs < most:
+        ended = f"{n_epochs} of {plural(most, 'epoch')}{_reason(model, messages)}"
+    text = f"Trained {networks} for {ended}"
     if all(losses):
         text += f": validation loss {np.mean([min(curve) for curve in losses]):.4f}"
     return f"{text}, {_out_of_fold(model, y)}"
+
+
+def _reason(model: Any, messages: Sequence[str]) -> str:
+    """Say why training has ended before the last epoch of all networks."""
+    if any("interrupted" in message for message in messages):
+        return ", when it was interrupted"
+    if model.max_time is not None:
+        return f" (--max-time {model.max_time:g}, and each until more did not help)"
+    return ", each until more did not help"
 
 
 def _out_of_fold(model: Any, y: NDArray[Any]) -> str:
@@ -95,6 +109,6 @@ def curve(model: Any) -> dict[str, Any]:
         "validation_scores": None,
         "validation_loss": history.validation_losses,
         "subtitle": f"{n_networks} x " + "-".join(map(str, network.layer_sizes)) + ", adamw",
-        "best_is_kept": True,
+        "best_is_kept": False,  # Each network has its own.
         "loss_name": "cross-entropy" if hasattr(model, "classes_") else "squared error",
     }

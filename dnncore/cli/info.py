@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import os
+import sys
 from itertools import pairwise
 from typing import Any
 
@@ -20,13 +21,16 @@ START = 10  # number of names or classes listed
 def add_parser(commands: Any) -> None:
     parser = commands.add_parser(
         "info",
-        usage="dnncore info [MODEL]",
+        usage="dnncore info [MODEL] [--all]",
         help="show the configuration of dnncore or describe a model file",
         description="Describe a model file or, without MODEL, show the configuration of dnncore: "
         "versions, processor and instruction sets, and BLAS libraries.",
     )
     parser.set_defaults(run=run)
     parser.add_argument("model", metavar="MODEL", nargs="?", help="model file")
+    parser.add_argument(
+        "--all", action="store_true", help=f"list all names and classes, not only {START}"
+    )
 
 
 def run(arguments: argparse.Namespace) -> int:
@@ -34,16 +38,18 @@ def run(arguments: argparse.Namespace) -> int:
         dnncore.show_config()
         return OK
     model = load_model(arguments.model)
+    n_most = sys.maxsize if arguments.all else START
     facts = _network_facts(arguments.model, model)
     if model.classes is not None and not isinstance(model.saved, Network):
-        facts["classes"] = f"{len(model.classes)}: {_start(model.classes)} ({model.classes.dtype})"
+        classes = _start(model.classes, n_most)
+        facts["classes"] = f"{len(model.classes)}: {classes} ({model.classes.dtype})"
     if isinstance(model.saved, Network | Predictor):
         print_facts(facts)
         return OK
     if isinstance(model, LoadedTabular):
-        print_facts(facts | _tabular_facts(model))
+        print_facts(facts | _tabular_facts(model, n_most))
     else:
-        print_facts(facts | _estimator_facts(model))
+        print_facts(facts | _estimator_facts(model, n_most))
     params = model.saved.get_params(deep=False)
     del params["callback"]  # It is not stored in a file.
     print("parameters")
@@ -70,7 +76,7 @@ def _network_facts(path: str, model: LoadedModel) -> dict[str, str]:
     return facts
 
 
-def _tabular_facts(model: LoadedTabular) -> dict[str, str]:
+def _tabular_facts(model: LoadedTabular, n_most: int) -> dict[str, str]:
     saved = model.saved
     encoding = saved.encoder_.encoding_
     names = [column.name for column in encoding.columns] if encoding.named else None
@@ -78,19 +84,19 @@ def _tabular_facts(model: LoadedTabular) -> dict[str, str]:
     n_networks, epochs = len(saved.histories_), sum(x.n_iter for x in saved.histories_)
     return facts | {
         "networks": f"{n_networks}, with {saved.ensemble_.n_parameters} parameters in total",
-        "columns": f"{model.n_features}: {'no names' if names is None else _start(names)}",
+        "columns": f"{model.n_features}: {'no names' if names is None else _start(names, n_most)}",
         "encoded": f"{encoding.n_numeric} numbers, {len(encoding.categorical)} categories, "
         f"as {plural(encoding.n_features, 'feature')}",
         "trained": f"{plural(epochs, 'epoch')} of all networks",
     }
 
 
-def _estimator_facts(model: LoadedModel) -> dict[str, str]:
+def _estimator_facts(model: LoadedModel, n_most: int) -> dict[str, str]:
     saved: Any = model.saved
     names = getattr(saved, "feature_names_in_", None)
     facts = {} if model.target is None else {"target": model.target}
     facts |= {
-        "features": f"{model.n_features}: {'no names' if names is None else _start(names)}",
+        "features": f"{model.n_features}: {'no names' if names is None else _start(names, n_most)}",
         "trained": f"{plural(saved.n_iter_, 'epoch')}, {plural(saved.t_, 'row')} in total",
     }
     if saved.loss_curve_:
@@ -101,6 +107,6 @@ def _estimator_facts(model: LoadedModel) -> dict[str, str]:
     return facts
 
 
-def _start(values: Any) -> str:
+def _start(values: Any, n_most: int) -> str:
     """Return the first few values, separated by commas."""
-    return ", ".join(map(str, values[:START])) + (", ..." if len(values) > START else "")
+    return ", ".join(map(str, values[:n_most])) + (", ..." if len(values) > n_most else "")

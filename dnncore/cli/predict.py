@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 import csv
 import io
+import operator
 import sys
 from collections.abc import Iterator
 from typing import Any
@@ -13,21 +14,23 @@ import numpy as np
 from numpy.typing import NDArray
 
 from .._data.atomic import write_in_one_step
-from ._arguments import TABLE_HELP, CommandError, check_destination
+from ._arguments import TABLE_HELP, CommandError, add_csv_format, check_destination, csv_format
+from ._input import as_file
 from ._model import LoadedModel, Scored, load_model
-from ._output import OK, warn_of_unknown
-from .tables import Dataset
+from ._output import OK, report, show_notes, warn_of_unknown
+from .tables import Dataset, KeptCells, kept_cells
 
 
 def add_parser(commands: Any) -> None:
     parser = commands.add_parser(
         "predict",
-        usage="dnncore predict MODEL DATA [--output FILE] [--proba]",
+        usage="dnncore predict MODEL DATA [--keep COLUMN ...] [--output FILE] [--proba]",
         help="predict the targets of new rows",
         description="Predict the class or the numeric target of each row, and write the "
         "predictions as CSV with a column 'prediction' or, for a multi-label or multi-output "
         "model, with columns 'prediction_0', 'prediction_1' and so on. All files except NPZ "
-        "are read in blocks and may be larger than memory.",
+        "are read in blocks and may be larger than memory. Classes are written as they are: a "
+        "spreadsheet takes a cell that begins with =, +, - or @ as a formula.",
     )
     parser.set_defaults(run=run)
     parser.add_argument("model", metavar="MODEL", help="model file")
@@ -37,7 +40,16 @@ def add_parser(commands: Any) -> None:
         help=f"{TABLE_HELP}. Columns unknown to the model are ignored; unknown categories are "
         "encoded as zeros, with a warning",
     )
+    add_csv_format(parser)
     parser.add_argument("--output", metavar="FILE", help="file to write (default: standard output)")
+    parser.add_argument(
+        "--keep",
+        metavar="COLUMN",
+        nargs="+",
+        action="extend",
+        default=[],
+        help="columns of DATA, such as identifiers, to write before the predictions",
+    )
     parser.add_argument(
         "--proba",
         action="store_true",
@@ -47,13 +59,22 @@ def add_parser(commands: Any) -> None:
 
 
 def run(arguments: argparse.Namespace) -> int:
+    with as_file(arguments.data) as arguments.data:
+        return _run(arguments)
+
+
+def _run(arguments: argparse.Namespace) -> int:
     if arguments.output is not None:
         check_destination("--output", arguments.output, [arguments.model, arguments.data])
-    model = load_model(arguments.model)
+    model = load_model(arguments.model, arguments.data)
     if arguments.proba and model.classes is None:
         raise CommandError(f"--proba needs a classifier, {arguments.model} is a regression model")
-    data = model.rows(arguments.data)
-    lines = _lines(model, data, arguments.proba)
+    data = model.rows(arguments.data, csv_format=csv_format(arguments))
+    show_notes(data)
+    kept = None
+    if arguments.keep:
+        kept = kept_cells(arguments.data, arguments.keep, csv_format(arguments))
+    lines = _lines(model, data, arguments.proba, arguments.keep, kept)
     if arguments.output is not None:
         with write_in_one_step(arguments.output) as file:
             file.writelines(lines)
@@ -69,18 +90,39 @@ def _write(part: memoryview) -> None:
         part = part[sys.stdout.buffer.write(part) :]
 
 
-def _lines(model: LoadedModel, data: Dataset, proba: bool) -> Iterator[bytes]:
+def _lines(
+    model: LoadedModel, data: Dataset, proba: bool, keep: list[str], kept: KeptCells | None
+) -> Iterator[bytes]:
     """Yield the CSV output in UTF-8 whatever the locale, like the files that are read."""
     header = ["prediction"]
     if model.output != "softmax" and model.layer_sizes[-1] > 1:
         header = [f"prediction_{i}" for i in range(model.layer_sizes[-1])]
     if proba and model.classes is not None:
-        header += map(str, model.classes)
-    rows: list[Any] = [header]
+        header += _probability_names(header, list(map(str, model.classes)))
+    taken = [name for name in keep if name in header]
+    if taken:
+        raise CommandError(f"--keep: a column of the predictions is named {taken[0]!r}, too")
+    rows: list[Any] = [[*keep, *header]]
     for _, scored in model.scored(data):
-        rows += zip(*_columns(model, scored, proba), strict=True)
+        found = zip(*_columns(model, scored, proba), strict=True)
+        if kept is None:
+            rows += found
+        else:
+            rows += map(operator.add, kept.take(len(scored.predicted)), found)
         yield _as_csv(rows)
         rows = []
+
+
+def _probability_names(taken: list[str], classes: list[str]) -> list[str]:
+    """Return the names of the columns of probabilities, none of which is taken."""
+    if not set(taken) & set(classes):
+        return classes
+    names = [f"p({name})" for name in classes]
+    report(
+        f"note: a class is named like the column {taken[0]!r}: the columns of probabilities are "
+        f"named {names[0]!r} and so on"
+    )
+    return names
 
 
 def _columns(model: LoadedModel, scored: Scored, proba: bool) -> list[list[Any]]:

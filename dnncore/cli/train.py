@@ -7,6 +7,7 @@ import importlib.util
 import os
 import sys
 import warnings
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
@@ -17,6 +18,7 @@ from .._data.columns import Table, feature_names
 from .._estimators.interface import (
     Estimator,
     TabularModel,
+    early_stopping_of,
     is_fitted,
     learnt_of,
     loss_options_of,
@@ -24,8 +26,9 @@ from .._estimators.interface import (
 )
 from .._estimators.learnt import SINGLE
 from . import _tabular
-from ._arguments import CommandError, check_destination, require_packages
+from ._arguments import CommandError, check_destination, csv_format, require_packages
 from ._division import Parts, PartsInBlocks, PartsInMemory, Shares
+from ._input import as_file
 from ._metrics import Scores, with_rows
 from ._model import LoadedModel, LoadedTabular, load_model
 from ._options import (
@@ -40,18 +43,21 @@ from ._options import (
     only,
     reconfigure,
 )
-from ._output import INTERRUPTED, OK, one_line, plural, warn
+from ._output import INTERRUPTED, OK, one_line, plural, show_notes, warn
 from ._progress import Progress
-from ._report import Report
+from ._report import Report, facts_on
 from ._scoring import score_rows
+from ._signals import sigterm_as_ctrl_c
 from .tables import (
     Dataset,
+    is_npz,
     matrix_data,
     size_of,
     training_data,
     training_frame,
 )
 
+MANY_CLASSES = 100  # of integers, which may be meant as numbers
 # Maximum size in bytes of the validation set when rows are read in blocks.
 MAX_VALIDATION = 10e6
 
@@ -70,14 +76,19 @@ def add_parser(commands: Any) -> None:
         "validation rows, stratified by class unless they are read in blocks. Every numeric "
         f"column is scaled. Only a single network has {only(NETWORK)}; only an ensemble has "
         f"{only(TABULAR)}. Empty cells, NA, NaN and null are missing values. A column of a CSV "
-        "file with both numbers and text must be named by --categorical. Ctrl-C stops training "
-        "early: the model is evaluated and saved, and the exit status is 130.",
+        "file with both numbers and text must be named by --categorical. Ctrl-C, or SIGTERM, "
+        "stops training early: the model is evaluated and saved, and the exit status is 130.",
     )
     parser.set_defaults(run=run)
     add_options(parser)
 
 
 def run(arguments: argparse.Namespace) -> int:
+    with as_file(arguments.data) as arguments.data:
+        return _run(arguments)
+
+
+def _run(arguments: argparse.Namespace) -> int:
     choose_model(arguments)
     check_options(arguments)
     require_packages("cli", sklearn="scikit-learn", safetensors="safetensors")
@@ -87,8 +98,12 @@ def run(arguments: argparse.Namespace) -> int:
     title = "Handwritten digits" if arguments.data is None else _name(arguments.data)
     _check_memory(arguments)
     train = _train_tabular if arguments.model == TABULAR else _train_network
-    fitted, parts, interrupted = train(arguments, title)
-    report = _report(arguments, title)
+    with sigterm_as_ctrl_c():
+        fitted, parts, interrupted = train(arguments, title)
+    report = None
+    if arguments.report is not None:
+        facts = facts_on(arguments.data or "digits", fitted.target, parts.sizes)
+        report = Report(arguments.report, title, facts)
     scores = score_rows(fitted, parts.held_out(), fitted.table, report)
     if plot is not None:
         _draw(fitted.saved, plot, title, scores)
@@ -107,21 +122,34 @@ def run(arguments: argparse.Namespace) -> int:
 def _train_network(arguments: argparse.Namespace, title: str) -> tuple[LoadedModel, Parts, bool]:
     """Train and save a network; return it, the parts of the data, and whether it was stopped."""
     model, data = _resumed(arguments) if arguments.resume else _new(arguments)
+    if not arguments.quiet:
+        show_notes(data)
     parts = _divide(arguments, model, data)
+    _warn_of_many_classes(parts)
+    division = parts.fingerprint
     if arguments.resume:
-        _warn_of_another_division(model, parts)
+        _check_division(arguments.resume, division, parts)
     if not arguments.quiet:
         _announce(title, data, parts)
     interrupted = _fit(model, data, parts, arguments)
-    modelfile.save(model, arguments.output, table=data.table, solver_state=arguments.solver_state)
+    modelfile.save(
+        model,
+        arguments.output,
+        table=data.table,
+        solver_state=arguments.solver_state,
+        division=division,
+    )
     return LoadedModel(model, data.table), parts, interrupted
 
 
 def _train_tabular(arguments: argparse.Namespace, title: str) -> tuple[LoadedModel, Parts, bool]:
     """Train and save an ensemble; see `_train_network`."""
     model, data = new_tabular(arguments), _table(arguments)
+    if not arguments.quiet:
+        show_notes(data)
     shares = Shares(arguments.test_size, 0.0, int(model.random_state))
     parts = PartsInMemory(data, shares, labels=not arguments.regression)
+    _warn_of_many_classes(parts)
     if not arguments.quiet:
         _tabular.announce(title, data, parts, model)
     interrupted = _tabular.fit(model, parts, quiet=arguments.quiet)
@@ -160,9 +188,9 @@ def _name(path: str) -> str:
 
 def _new(arguments: argparse.Namespace) -> tuple[Estimator, Dataset]:
     """Return the estimator that the options describe, and its data."""
-    dtype = np.dtype(arguments.dtype or np.float32)
+    dtype = None if arguments.dtype is None else np.dtype(arguments.dtype)
     if arguments.data is None:
-        data = _digits(dtype, arguments.regression)
+        data = _digits(dtype or np.dtype(np.float32), arguments.regression)
     else:
         data = training_data(
             arguments.data,
@@ -172,17 +200,20 @@ def _new(arguments: argparse.Namespace) -> tuple[Estimator, Dataset]:
             categorical=arguments.categorical,
             ignore=arguments.ignore,
             may_miss=arguments.missing not in (None, "error"),
+            csv_format=csv_format(arguments),
         )
     return new_estimator(arguments), data
 
 
 def _check_memory(arguments: argparse.Namespace) -> None:
     """Raise if the rows of an ensemble do not fit into memory, or by default train a network."""
-    if arguments.model == NETWORK or arguments.data is None:
+    if arguments.data is None or (arguments.model == NETWORK and not is_npz(arguments.data)):
         return
-    size = size_of(arguments.data) / 1e6
+    size = size_of(arguments.data, csv_format(arguments)) / 1e6
     if size <= arguments.memory:
         return
+    if arguments.model == NETWORK:
+        raise _npz_in_blocks(arguments.data)
     problem = f"{arguments.data} has {size:.1f} MB, more than --memory {arguments.memory:g}"
     if not arguments.model_by_default:
         raise CommandError(
@@ -204,6 +235,7 @@ def _table(arguments: argparse.Namespace) -> Dataset:
         regression=arguments.regression,
         categorical=arguments.categorical,
         ignore=arguments.ignore,
+        csv_format=csv_format(arguments),
     )
 
 
@@ -231,8 +263,30 @@ def _resumed(arguments: argparse.Namespace) -> tuple[Estimator, Dataset]:
         arguments.seed = 0
     reconfigure(model, arguments)
     if arguments.data is None:
-        return model, _digits(saved.dtype, saved.classes is None)
-    return model, saved.rows(arguments.data, target=arguments.target, with_target=True)
+        digits = _digits(saved.dtype, saved.classes is None)
+        if _features(saved.table) != _features(digits.table):
+            raise CommandError(
+                f"--resume needs DATA: {arguments.resume} was not trained on the digits, which "
+                "are the default"
+            )
+        return model, digits
+    return model, saved.rows(
+        arguments.data,
+        target=arguments.target,
+        with_target=True,
+        csv_format=csv_format(arguments),
+    )
+
+
+def _npz_in_blocks(path: str) -> CommandError:
+    return CommandError(
+        f"{path} cannot be read in blocks, because it is an NPZ file; save its arrays as NPY "
+        "files, or increase --memory"
+    )
+
+
+def _features(table: Table | None) -> list[str]:
+    return [column.name for column in table or () if not column.is_target]
 
 
 def _divide(arguments: argparse.Namespace, model: Estimator, data: Dataset) -> Parts:
@@ -241,23 +295,40 @@ def _divide(arguments: argparse.Namespace, model: Estimator, data: Dataset) -> P
     limit = 1e6 * arguments.memory
     if not arguments.blocks and data.size <= limit:
         return PartsInMemory(data, shares, labels=_has_one_label_per_row(model))
-    if data.path.lower().endswith(".npz"):
-        raise CommandError(
-            f"{data.path} cannot be read in blocks, because it is an NPZ file; save its arrays "
-            "as NPY files, or increase --memory"
-        )
+    if is_npz(data.path):
+        raise _npz_in_blocks(data.path)
     validation = min(shares.validation, MAX_VALIDATION / max(data.size, 1))
     shares = shares._replace(validation=validation)
     return PartsInBlocks(data, shares, labels=_classifies(model))
 
 
-def _warn_of_another_division(model: Estimator, parts: Parts) -> None:
-    before = round(model.t_ / max(model.n_iter_, 1))
-    if before != parts.sizes[0]:
+def _warn_of_many_classes(parts: Parts) -> None:
+    n_classes, is_number = parts.n_classes, parts.classes_are_integers
+    if n_classes is not None and n_classes > MANY_CLASSES and is_number:
         warn(
-            f"the model was trained on {before} rows per epoch, but there are {parts.sizes[0]} "
-            "training rows now: held-out rows may have been used for training"
+            f"the target has {n_classes} different integers, which are classes; --regression "
+            "predicts it as a number"
         )
+
+
+def _check_division(path: str, division: str, parts: Parts) -> None:
+    """Raise if rows that a model has been trained on are now held out, or may be."""
+    _, validation, test = parts.sizes
+    known = modelfile.read_division(path)
+    if known == division or not validation + test:
+        return
+    if known is None:
+        warn(
+            f"{path} does not tell the rows that it was trained on: validation and held-out "
+            "rows may be among them"
+        )
+        return
+    raise CommandError(
+        f"{path} was trained on other rows, in another order or split in another way, so that "
+        "validation and held-out rows may be among them; repeat DATA, --test-size, "
+        "--validation-fraction, --seed, --blocks and --memory, or train on all rows with "
+        "--test-size 0 --validation-fraction 0"
+    )
 
 
 def _classifies(model: Estimator) -> bool:
@@ -301,13 +372,14 @@ def _fit(model: Estimator, data: Dataset, parts: Parts, arguments: argparse.Name
     model.set_params(callback=progress, warm_start=arguments.resume is not None)
     with warnings.catch_warnings(record=True) as caught, progress:
         warnings.simplefilter("always")
-        warnings.simplefilter("ignore", ConvergenceWarning)  # The user chose the number of epochs.
         try:
             parts.fit(model)
         except ValueError as error:
             raise CommandError(in_options(str(error))) from error
     model.set_params(callback=None, warm_start=warm_start)
-    messages = [in_options(str(warning.message)) for warning in caught]
+    # The user chose the number of epochs, or the time.
+    converged = [str(x.message) for x in caught if x.category is ConvergenceWarning]
+    messages = [in_options(str(x.message)) for x in caught if x.category is not ConvergenceWarning]
     interrupted = any("interrupted" in message for message in messages)
     if model.n_iter_ == before:
         if interrupted:
@@ -316,7 +388,8 @@ def _fit(model: Estimator, data: Dataset, parts: Parts, arguments: argparse.Name
     for message in messages:
         warn(message)
     if not arguments.quiet:
-        print(_summary(model, model.n_iter_ - before), file=sys.stderr)
+        summary = _summary(model, model.n_iter_ - before, messages + converged)
+        print(summary, file=sys.stderr)
     _name_features(model, data.table)
     return interrupted
 
@@ -328,20 +401,44 @@ def _name_features(model: Estimator, table: Table | None) -> None:
         model.feature_names_in_ = np.array(feature_names(table), dtype=object)
 
 
-def _summary(model: Estimator, epochs: int) -> str:
-    text = f"Trained for {plural(epochs, 'epoch')}: loss {model.loss_curve_[-1]:.4f}"
+def _kept(model: Estimator) -> bool | str:
+    """Return what the epoch goes by whose parameters the model has; False: it is the last."""
+    return early_stopping_of(model, validated=bool(model.validation_losses_))
+
+
+def _summary(model: Any, epochs: int, warned: Sequence[str]) -> str:
+    ended = plural(epochs, "epoch")
+    if epochs < model.max_iter:
+        ended = f"{epochs} of {plural(model.max_iter, 'epoch')}, {_reason(model, warned)}"
+    text = f"Trained for {ended}: loss {model.loss_curve_[-1]:.4f}"
     scores, name = model.validation_scores_, f"validation {_score_name(model)}"
-    if scores and model.early_stopping:
-        best = max(scores)
-        return f"{text}; restored epoch {scores.index(best) + 1}, {name} {best:.4f}"
-    return f"{text}, {name} {scores[-1]:.4f}" if scores else text
+    if not scores:
+        return text
+    kept = _kept(model)
+    if not kept:
+        return f"{text}, {name} {scores[-1]:.4f}"
+    losses = model.validation_losses_
+    best = losses.index(min(losses)) if kept == "loss" else scores.index(max(scores))
+    return f"{text}; restored epoch {best + 1}, {name} {scores[best]:.4f}"
+
+
+def _reason(model: Any, warned: Sequence[str]) -> str:
+    """Say why training has ended before the last epoch."""
+    if any("interrupted" in message for message in warned):
+        return "when it was interrupted"
+    if any("diverged" in message for message in warned):
+        return "as it diverged"
+    if any("seconds have passed" in message for message in warned):
+        return f"when --max-time {model.max_time:g} was over"
+    kept = _kept(model)
+    judged = {True: f"validation {_score_name(model)}", "loss": "validation loss"}
+    what = judged.get(kept, "training loss")
+    if model.learning_rate == "newbob":
+        return f"as the {what} no longer improved with --schedule newbob"
+    return f"as the {what} did not improve in {model.n_iter_no_change} epochs"
 
 
 # ---- after training -------------------------------------------------------------------------
-
-
-def _report(arguments: argparse.Namespace, title: str) -> Report | None:
-    return None if arguments.report is None else Report(arguments.report, title)
 
 
 def _draw(model: Any, path: str, title: str, scores: Scores) -> None:
@@ -360,7 +457,8 @@ def _curve(model: Estimator) -> dict[str, Any]:
         "validation_scores": model.validation_scores_,
         "validation_loss": model.validation_losses_,
         "subtitle": "-".join(map(str, model.network_.layer_sizes)) + f", {model.solver}",
-        "best_is_kept": bool(model.early_stopping),
+        "best_is_kept": bool(_kept(model)),
+        "best_by_loss": _kept(model) == "loss",
         "score_name": _score_name(model).replace("2", "²"),
         "loss_name": "cross-entropy"
         if _classifies(model)

@@ -29,8 +29,9 @@ ACCURACY, R2, D2, SCORE = "accuracy", "R²", "D²", "score"
 class TrainingCurveDisplay:
     """Training loss, and validation loss and scores, over the epochs.
 
-    The display has one panel for the losses and one per score. It marks the best epoch: the one
-    with the highest first score or, without scores, with the lowest validation loss.
+    The display has one panel for the losses and one per score. It marks the best epoch, the one
+    with the highest first score or, without scores, with the lowest validation loss, if the model
+    has its parameters.
 
     Parameters
     ----------
@@ -180,7 +181,7 @@ class TrainingCurveDisplay:
             self._plot_score(panel, name, colours[i % len(colours)])
         for panel in self.axes_:
             finish(panel)
-            if self.best_epoch is not None:
+            if self.best_epoch is not None and self.best_is_kept:
                 panel.axvline(self.best_epoch, color="grey", linestyle="--", linewidth=1, zorder=1)
             panel.set_xlim(0.5, len(self.loss) + 0.5)
             panel.xaxis.set_major_locator(
@@ -227,8 +228,8 @@ class TrainingCurveDisplay:
         ax.plot(range(n - len(values) + 1, n + 1), values, linewidth=2, marker=marker, **style)
 
     def _label_best(self) -> None:
-        """Mark and label the best epoch on the curve that determines it."""
-        if self.best_epoch is None or self._judged is None:
+        """Mark and label the best epoch, if it is kept, on the curve that determines it."""
+        if self.best_epoch is None or self._judged is None or not self.best_is_kept:
             return
         panel, name, values = self._judged
         ax, best = self.axes_[panel], values[self.best_epoch - 1 - len(self.loss)]
@@ -239,7 +240,7 @@ class TrainingCurveDisplay:
         on_the_right = self.best_epoch > 0.6 * len(self.loss)
         value = f"{best:.1%}" if name == ACCURACY else f"{best:.4g}"
         ax.annotate(
-            f"best epoch {self.best_epoch}: {value}" + (" (kept)" if self.best_is_kept else ""),
+            f"best epoch {self.best_epoch}: {value} (kept)",
             (self.best_epoch, 0.08),
             xycoords=("data", "axes fraction"),
             xytext=(-10 if on_the_right else 10, 0),

@@ -21,7 +21,7 @@ from ..table_predictor import TablePredictor
 from . import _build, _describe, _header, _json, _schema
 from ._header import ModelFileError, require
 
-__all__ = ["ModelFileError", "load", "load_predictor", "read_table", "save"]
+__all__ = ["ModelFileError", "load", "load_predictor", "read_division", "read_table", "save"]
 
 
 def save(
@@ -30,6 +30,7 @@ def save(
     *,
     table: Sequence[Column] | None = None,
     solver_state: bool = False,
+    division: str | None = None,
 ) -> None:
     """Write a network, a fitted estimator or a predictor to a safetensors file.
 
@@ -54,6 +55,9 @@ def save(
         bit for bit after loading. The file is up to three times as large. A `random_state` that
         is not an integer, which determines the rows that `early_stopping` splits off, is not
         stored.
+    division : str, optional
+        Fingerprint of the rows and of their split into training, validation and test rows, which
+        :func:`read_division` returns; for a DNNClassifier or DNNRegressor.
 
     Raises
     ------
@@ -73,6 +77,8 @@ def save(
     if table is not None:
         columns.check_columns(table, _schema.n_table_features(described))
         described["table"] = columns.to_json(table)
+    if division is not None:
+        described["division"] = division
     metadata = {
         name: _json.encode(name, value) if _schema.KEYS[name].json else str(value)
         for name, value in described.items()
@@ -150,6 +156,21 @@ def read_table(path: str | os.PathLike[str]) -> Table | None:
     with _path_in_errors(path):
         metadata, _ = _read(path)
         return metadata.get("table")
+
+
+def read_division(path: str | os.PathLike[str]) -> str | None:
+    """Read the `division` that was passed to :func:`save`.
+
+    Parameters, checks and errors are those of :func:`load`.
+
+    Returns
+    -------
+    str or None
+        None if the model was saved without `division`.
+    """
+    with _path_in_errors(path):
+        metadata, _ = _read(path)
+        return metadata.get("division")
 
 
 @contextmanager

@@ -67,6 +67,7 @@ KEYS = {
     "n_iter": Key(ESTIMATORS, json=True),
     "t": Key(ESTIMATORS, json=True),
     "metrics": Key(ESTIMATORS, json=True),
+    "division": Key(ESTIMATORS, optional=True),
     "solver": Key(ESTIMATORS, json=True, optional=True),
     "encoder": Key(TABULAR, json=True),
     "members": Key(TABULAR, json=True),

@@ -28,13 +28,16 @@ def write_report(
     image_shape: tuple[int, int] | None = None,
     n_mistakes: int = 20,
     data_summary: Mapping[str, object] | None = None,
+    row_numbers: ArrayLike | None = None,
 ) -> None:
     """Write an HTML report on a model and its predictions.
 
-    For a classifier, the report contains accuracy and log-loss, precision, recall and F1 of each
-    class, the confusion matrix, the rows with the highest loss, and the calibration of the
-    probabilities. For a regressor, it contains R2 and errors, predictions and residuals, and the
-    rows with the largest errors. For both, it summarises the data, the network and its training.
+    For a classifier, the report contains accuracy (also that of the most frequent class) and
+    log-loss, precision, recall and F1 of each class, the confusion matrix, the rows with the
+    highest loss, ROC and precision-recall curves, and the calibration of the probabilities. For a
+    regressor, it contains R2 and errors (also that of the mean), predictions and residuals, and the
+    rows with the largest errors. For both, it summarises the data, the network and its training,
+    and tells how much each column matters (permutation importance, on at most 1000 rows).
 
     The page is self-contained, has no scripts, and supports light and dark mode. The same
     arguments give the same bytes.
@@ -64,6 +67,8 @@ def write_report(
         Number of rows with the highest loss or the largest errors to list.
     data_summary : mapping of str to object, optional
         Additional facts about the data, such as its file and the number of training rows.
+    row_numbers : array (n_samples,) of int, optional
+        Numbers by which the rows are listed, such as those in a file. Default: 0, 1, ...
 
     Raises
     ------
@@ -100,5 +105,6 @@ def write_report(
         image_shape=image_shape,
         n_mistakes=check.integer("n_mistakes", n_mistakes, low=0),
         data_summary=data_summary or {},
+        row_numbers=row_numbers,
     )
     write_atomically(path, page.encode(errors="backslashreplace"))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from functools import cached_property
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -17,6 +18,7 @@ from ..display._axes import BLUE, ORANGE, finish
 from ._figures import svg
 from ._html import Markup, element, fixed, number, percent, section, table
 from ._matrix import confusions, matrix
+from ._ranking import Ranking, ranking_section, rankings
 from ._rows import Rows, as_dense
 
 MAX_CLASSES = 100  # in the table of scores and in the confusion matrix
@@ -43,7 +45,8 @@ class ClassifierReport:
     truth, predicted : array (n,), or (n, n_classes) of 0 and 1 if multi-label
         Class indices; for soft labels, of the most probable class.
     loss : array (n,)
-        Loss of each row.
+        Log-loss of each row, averaged over the labels if multi-label. As in scikit-learn,
+        probabilities are clipped at the machine epsilon of their dtype.
     """
 
     def __init__(self, model: Any, rows: Rows, y: Any, n_cases: int) -> None:
@@ -53,15 +56,20 @@ class ClassifierReport:
         self.multilabel = learnt_of(model).kind == MULTILABEL
         labels = encoded_targets(model, "y", as_dense(y), np.dtype(np.float64))
         if self.multilabel:
-            z = np.asarray(model.decision_function(rows.given), np.float64)
+            logits = model.decision_function(rows.given)
+            z = np.asarray(logits, np.float64)
             self.p = np.exp(-np.logaddexp(0, -z))
             self.truth, self.predicted = labels > 0.5, z > 0
-            self.loss = (np.logaddexp(0, z) - labels * z).sum(axis=1)
+            most = -_lowest_log(logits)
+            right, wrong = (np.minimum(np.logaddexp(0, s), most) for s in (-z, z))
+            self.loss = (labels * right + (1 - labels) * wrong).mean(axis=1)
             return
-        z = np.asarray(model.predict_log_proba(rows.given), np.float64)
+        given = model.predict_log_proba(rows.given)
+        z = np.asarray(given, np.float64)
         log_p = log_softmax(z, axis=1)  # float32 probabilities sum to 1 only approximately
         self.p = np.exp(log_p)
         self.predicted = log_p.argmax(axis=1)
+        log_p = np.maximum(log_p, _lowest_log(given))
         if labels.ndim == 1:
             self.truth = labels
             self.loss = -log_p[np.arange(rows.n), labels]
@@ -97,11 +105,16 @@ class ClassifierReport:
             shown = element("span", percent(accuracy), element("small", interval))
         values = {"Subset accuracy" if self.multilabel else "Accuracy": shown}
         if not self.multilabel:
+            counts = np.bincount(self.truth, self.rows.weights)
+            values["Most frequent class"] = percent(float(counts.max() / counts.sum()))
             values["Balanced accuracy"] = percent(_mean(recall))
+        aucs = [each.auc for each in self._rankings]
+        if aucs:
+            values["AUC" if len(aucs) == 1 else "Mean AUC"] = fixed(float(np.mean(aucs)))
         return {
             **values,
             "Mean F1": fixed(_mean(f1)),
-            "Mean loss": number(self.rows.mean(self.loss)),
+            "Log-loss": number(self.rows.mean(self.loss)),
             "Misclassified rows": number(self.rows.n - int(self.right.sum())),
         }
 
@@ -116,7 +129,17 @@ class ClassifierReport:
         if not self.multilabel:
             yield section("Confusion matrix", *self._confusion())
         yield section("Rows with the highest loss", *self._cases())
+        yield ranking_section(self._rankings, self.rows.weight)
         yield section("Calibration", *self._calibration())
+
+    @cached_property
+    def _rankings(self) -> list[Ranking]:
+        if self.multilabel:
+            return rankings(self.names, self.truth, self.p, self.rows.weight)
+        if len(self.names) > MAX_CLASSES:
+            return []
+        happened = self.truth[:, None] == np.arange(len(self.names))
+        return rankings(self.names, happened, self.p, self.rows.weight)
 
     # ----------------------------------------------------------------------------- scores
 
@@ -176,9 +199,10 @@ class ClassifierReport:
         p: tuple[str, ...] = ()
         if not self.multilabel:
             p = tuple(fixed(self.p[row, labels[row]]) for labels in (self.predicted, self.truth))
-        label = f"Row {row}: true {truth}, predicted {predicted}"
+        shown = self.rows.numbers[row]
+        label = f"Row {shown}: true {truth}, predicted {predicted}"
         return (
-            number(row), mark, truth, predicted, *p, fixed(self.loss[row]),
+            number(shown), mark, truth, predicted, *p, fixed(self.loss[row]),
             self.rows.describe(row, label),
         )  # fmt: skip
 
@@ -193,16 +217,18 @@ class ClassifierReport:
         what, p, happened = self._events()
         weight = np.repeat(self.rows.weights, len(p) // self.rows.n)
         bins = Reliability.of(p, happened, weight)
+        counted = self.rows.weight is None
+        intervals = " Vertical lines are 95% confidence intervals." if counted else ""
         yield element(
             "p",
             f"Reliability diagram for {what}. If the model is well calibrated, the points lie on "
             "the diagonal: a probability of 0.8, for example, is right in 80% of the cases. The "
             "expected calibration error, the weighted mean distance of the points from the "
-            f"diagonal, is {percent(bins.error)}.",
+            f"diagonal, is {percent(bins.error)}.{intervals}",
         )
         yield svg(
             "calibration", "Observed frequency against predicted probability", (6, 5.5),
-            lambda figure: _plot_reliability(figure, bins),
+            lambda figure: _plot_reliability(figure, bins, counted),
         )  # fmt: skip
 
     def _events(self) -> tuple[str, NDArray[np.float64], NDArray[np.bool_]]:
@@ -236,12 +262,15 @@ class Reliability(NamedTuple):
         return float(np.average(np.abs(self.observed - self.predicted), weights=self.weight))
 
 
-def _plot_reliability(figure: Any, bins: Reliability) -> None:
+def _plot_reliability(figure: Any, bins: Reliability, counted: bool) -> None:
     curve, shares = figure.subplots(2, 1, sharex=True, height_ratios=(4, 1))
     curve.plot(
         [0, 1], [0, 1], color="grey", linestyle="--", linewidth=1, label="perfect calibration"
     )
     curve.plot(bins.predicted, bins.observed, "o-", color=BLUE, label="this model")
+    if counted:  # A bin of a single row tells next to nothing.
+        ends = [_wilson(share, int(n)) for share, n in zip(bins.observed, bins.weight, strict=True)]
+        curve.vlines(bins.predicted, *np.transpose(ends), color=BLUE, alpha=0.4, linewidth=3)
     curve.set(xlim=(0, 1), ylim=(0, 1.02), ylabel="observed frequency")
     curve.legend(frameon=False, loc="upper left")
     shares.bar(bins.predicted, bins.weight / bins.weight.sum(), 0.04, color=ORANGE)
@@ -255,6 +284,11 @@ def _wilson(share: float, n: int) -> tuple[float, float]:
     middle = (share + Z * Z / (2 * n)) / (1 + Z * Z / n)
     half = Z / (1 + Z * Z / n) * np.sqrt(share * (1 - share) / n + Z * Z / (4 * n * n))
     return max(0.0, middle - half), min(1.0, middle + half)
+
+
+def _lowest_log(values: Any) -> float:
+    """Return the logarithm at which probabilities of the same dtype are clipped."""
+    return float(np.log(np.finfo(np.asarray(values).dtype).eps))
 
 
 def _mean(values: NDArray[np.float64]) -> float:

@@ -14,7 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ..display._axes import BLUE, ORANGE
-from ._html import Markup
+from ._html import Markup, element
 
 # Placeholder colours, replaced by those of the page, which differ in light and dark mode.
 INK, PAPER = "#010203", "#fdfcfb"
@@ -74,7 +74,8 @@ def _inline(text: str, name: str, label: str) -> Markup:
     for colour, own in PAGE_COLOURS.items():
         text = text.replace(colour.lower(), own)
     opening = f'<svg class="figure" role="img" aria-label="{escape(label)}"'
-    return Markup(re.sub("<svg", opening, text, count=1))
+    # On a narrow screen, a figure scrolls: its text would be too small to read.
+    return element("div", Markup(re.sub("<svg", opening, text, count=1)), class_="scroll")
 
 
 def image(pixels: NDArray[Any], label: str) -> Markup:

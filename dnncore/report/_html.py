@@ -44,7 +44,7 @@ dl.facts dt { color: var(--muted); }
 dl.facts dd { margin: 0; }
 .side { display: flex; flex-wrap: wrap; gap: 1rem 3rem; align-items: center; }
 svg, img { max-width: 100%; }
-svg.figure { display: block; height: auto; margin: 0.75rem 0; }
+svg.figure { display: block; height: auto; margin: 0.75rem 0; min-width: 34rem; }
 svg.figure * { stroke-linejoin: round; stroke-linecap: butt; }
 svg.figure text { font-family: inherit !important; }
 img.sample { display: block; width: 64px; image-rendering: pixelated; }
@@ -52,16 +52,23 @@ img.sample { display: block; width: 64px; image-rendering: pixelated; }
 table.matrix th, table.matrix td { padding: 0.2rem 0.45rem; border: 0; text-align: center;
   min-width: 2.2rem; }
 table.matrix td { border: 1px solid var(--paper); }
-table.matrix tbody th { text-align: right; max-width: 14rem; }
+table.matrix th > * { display: block; overflow: hidden; text-overflow: ellipsis;
+  white-space: nowrap; }
+table.matrix tbody th { text-align: right; }
+table.matrix tbody th > * { max-width: 14rem; }
 table.matrix thead th { border: 0; font-weight: normal; }
-table.matrix .upright { writing-mode: vertical-rl; transform: rotate(180deg); }
+table.matrix .upright { writing-mode: vertical-rl; transform: rotate(180deg); max-height: 10rem;
+  margin: 0 auto; }
 table.matrix.small td { padding: 0; min-width: 9px; width: 9px; height: 9px; border: 0; }
 table.matrix.small th { padding: 0 0.4rem 0 0; font-size: 7px; line-height: 9px; }
 table.matrix.small thead th { padding: 0; min-width: 9px; }
 .dark { color: #fff; }
 footer { margin-top: 3rem; padding-top: 0.75rem; border-top: 1px solid var(--line);
   font-size: 0.85em; }
-@media print { body { max-width: none; padding: 0; } h2 { break-after: avoid; } }
+@media (max-width: 40rem) { body { padding: 1rem 0.75rem 2rem; }
+  th, td { padding-right: 0.75rem; } .text { max-width: 14rem; } }
+@media print { svg.figure { min-width: 0; } body { max-width: none; padding: 0; }
+  h2 { break-after: avoid; } }
 """
 
 
@@ -169,6 +176,11 @@ def page(title: str, *parts: object) -> str:
     )
     body = element("body", element("main", *parts))
     return f'<!DOCTYPE html>\n<html lang="en"><head>{head}</head>\n{body}</html>\n'
+
+
+def bar(share: float) -> Markup:
+    """Return a bar for a table, of a share of the full length."""
+    return Markup(f'<span class="bar" style="width:{8 * share:.2f}rem"></span>')
 
 
 # ------------------------------------------------------------------------------------ numbers

@@ -31,10 +31,14 @@ def matrix(C: NDArray[Any], names: list[str]) -> Markup:
     body = []
     for i, name in enumerate(names):
         line = (_cell(C[i, j], shares[i, j], name, names[j], written) for j in range(len(names)))
-        body.append(element("tr", element("th", name, scope="row"), *line))
+        true = element("span", name) if written else name
+        body.append(element("tr", element("th", true, scope="row", title=name), *line))
     upright = max(map(len, names)) > LONGEST_ACROSS
     turned = "upright" if upright else ""
-    head = [element("th", element("span", name, class_=turned), scope="col") for name in names]
+    head = [
+        element("th", element("span", name, class_=turned), scope="col", title=name)
+        for name in names
+    ]
     if not written:
         head = [element("th", title=name, scope="col") for name in names]
     caption = "Rows: true class; columns: predicted class. Shaded by fraction of the true class"

@@ -67,6 +67,7 @@ class RegressorReport:
         return {
             "R²": 1 - mse / total if total > 0 else float("nan"),
             "RMSE": float(np.sqrt(mse)),
+            "RMSE of the mean": float(np.sqrt(total)),
             "MAE": self.rows.mean(np.abs(error)),
             "Median absolute error": _quantile(np.abs(error), weight, 0.5),
             "95% of errors within": _quantile(np.abs(error), weight, 0.95),
@@ -129,13 +130,18 @@ class RegressorReport:
         ends = [min(truth.min(), predicted.min()), max(truth.max(), predicted.max())]
         left.plot(ends, ends, color="grey", linestyle="--", linewidth=1)
         left.plot(predicted, truth, ".", color=BLUE, alpha=0.5, markeredgewidth=0)
-        left.set(xlabel="predicted", ylabel="true")
+        margin = 0.03 * (ends[1] - ends[0]) or 1.0
+        limits = (ends[0] - margin, ends[1] + margin)
+        left.set(xlabel="predicted", ylabel="true", xlim=limits, ylim=limits)
         middle.axhline(0, color="grey", linestyle="--", linewidth=1)
         middle.plot(predicted, error, ".", color=BLUE, alpha=0.5, markeredgewidth=0)
         middle.set(xlabel="predicted", ylabel="predicted − true")
         right.hist(self.error[:, output], bins=30, weights=self.rows.weights, color=BLUE)
         right.set(xlabel="predicted − true", ylabel="rows")
         for ax in (left, middle, right):
+            _scale_ticks(ax.xaxis, 3 if ax is right else 5)
+            if ax is not right:
+                _scale_ticks(ax.yaxis, 5)
             finish(ax)
 
     def _cases(self) -> Iterator[Markup]:
@@ -155,14 +161,25 @@ class RegressorReport:
                 values[row, output] for values in (self.truth, self.predicted, self.error)
             )
             name = (self.names[output],) if several else ()
-            about = self.rows.describe(row, f"Row {row}: true {truth:.6g}")
-            lines.append((number(row), *name, *map(number, (truth, predicted, error)), about))
+            shown_row = self.rows.numbers[row]
+            about = self.rows.describe(row, f"Row {shown_row}: true {truth:.6g}")
+            lines.append((number(shown_row), *name, *map(number, (truth, predicted, error)), about))
         yield table(
             (*header, shown),
             lines,
             text=(1, 5) if several else (4,),
             caption="" if self.rows.image_shape else "sd: standard deviation in these rows.",
         )
+
+
+def _scale_ticks(axis: Any, n_most: int) -> None:
+    """Write very large and very small numbers with SI prefixes, few enough to have room."""
+    from matplotlib.ticker import EngFormatter, MaxNLocator
+
+    axis.set_major_locator(MaxNLocator(n_most))
+    largest = np.abs(axis.get_view_interval()).max()
+    if not 1e-3 <= largest < 1e4:
+        axis.set_major_formatter(EngFormatter(sep="\u2009"))
 
 
 def _quantile(values: NDArray[np.float64], weight: NDArray[np.float64], share: float) -> float:

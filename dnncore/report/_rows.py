@@ -45,6 +45,8 @@ class Rows:
         Whether the names were given, rather than generated (x0, x1, ...).
     image_shape : (height, width) or None
         Shape of a row as an image; None if rows are not images.
+    numbers : array (n,) of int
+        Numbers by which rows are listed.
     """
 
     given: Any
@@ -53,6 +55,7 @@ class Rows:
     names: list[str]
     named: bool
     image_shape: tuple[int, int] | None
+    numbers: NDArray[np.intp]
 
     @classmethod
     def of(
@@ -62,6 +65,7 @@ class Rows:
         sample_weight: ArrayLike | None,
         feature_names: Sequence[str] | None,
         image_shape: tuple[int, int] | None,
+        row_numbers: ArrayLike | None = None,
     ) -> Rows:
         """Check the arguments of a report that describe its rows, and return the rows."""
         check_is_fitted(model)
@@ -85,7 +89,11 @@ class Rows:
             image_shape = image_shape_of(n_features, image_shape)
         elif _looks_like_an_image(n_features, known):
             image_shape = image_shape_of(n_features, None)
-        return cls(given, values, weight, names, known is not None, image_shape)
+        n_rows = values.shape[0]
+        numbers = np.arange(n_rows) if row_numbers is None else np.asarray(row_numbers)
+        if numbers.shape != (n_rows,) or numbers.dtype.kind not in "iu":
+            raise ValueError(f"row_numbers must be {n_rows} integers, got {row_numbers!r:.80}")
+        return cls(given, values, weight, names, known is not None, image_shape, numbers)
 
     @property
     def n(self) -> int:
@@ -128,7 +136,10 @@ class Rows:
 
 
 def _table_features(model: TabularModel, X: Any) -> tuple[NDArray[np.float64], list[str]]:
-    """Return a table as features, and their names: numbers as they are, a 0 or 1 per category."""
+    """Return a table as features, and their names: numbers as they are, a 0 or 1 per category.
+
+    Infinite numbers, which a model of tables takes, count as missing: they have no mean.
+    """
     encoding = model.encoder_.encoding_
     features, names = [], []
     for column, values in zip(encoding.columns, encoding.values(open_frame(X)).T, strict=True):
@@ -136,7 +147,7 @@ def _table_features(model: TabularModel, X: Any) -> tuple[NDArray[np.float64], l
             features += [values == code for code in range(len(column.values))]
             names += [f"{column.name}={value}" for value in column.values]
         else:
-            features.append(values)
+            features.append(np.where(np.isinf(values), np.nan, values))
             names.append(column.name)
     return np.column_stack(features).astype(np.float64), names
 

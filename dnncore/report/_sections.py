@@ -21,6 +21,7 @@ from ._classifier import ClassifierReport
 from ._figures import svg
 from ._html import (
     Markup,
+    bar,
     element,
     facts,
     figures,
@@ -31,6 +32,7 @@ from ._html import (
     section,
     table,
 )
+from ._importance import importance_section
 from ._regressor import RegressorReport
 from ._rows import Rows
 
@@ -59,10 +61,11 @@ def build_page(
     image_shape: tuple[int, int] | None,
     n_mistakes: int,
     data_summary: Mapping[str, object],
+    row_numbers: ArrayLike | None,
 ) -> str:
     """Return the HTML of :func:`dnncore.report.write_report`."""
     kind = _kind(model)
-    rows = Rows.of(model, X, sample_weight, feature_names, image_shape)
+    rows = Rows.of(model, X, sample_weight, feature_names, image_shape, row_numbers)
     report = kind(model, rows, y, n_mistakes)
     network, _ = network_and_history(model)
     sizes = "-".join(map(str, network.layer_sizes))
@@ -78,6 +81,7 @@ def build_page(
         _data(rows, data_summary, report),
         _model(model, rows),
         *report.sections(),
+        importance_section(model, rows, y),
         element("footer", f"Written by dnncore {__version__}."),
     )
 
@@ -122,17 +126,13 @@ def _shares(names: list[str], counts: NDArray[Any], n: int) -> Markup:
     listed = table(
         ("class", "rows", "fraction", ""),
         (
-            (names[i], number(counts[i]), percent(counts[i] / n), _bar(counts[i] / most))
+            (names[i], number(counts[i]), percent(counts[i] / n), bar(counts[i] / most))
             for i in order
         ),
         text=(0, 3),
         caption=caption,
     )
     return _folded("classes", len(order), listed)
-
-
-def _bar(share: float) -> Markup:
-    return Markup(f'<span class="bar" style="width:{8 * share:.2f}rem"></span>')
 
 
 def _features(rows: Rows) -> Markup:
@@ -207,7 +207,7 @@ def _mean_curve(history: History) -> dict[str, Any]:
     return {
         "loss": history.loss_curve,
         "validation_loss": history.validation_losses or None,
-        "best_is_kept": True,
+        "best_is_kept": False,  # Each network has its own.
     }
 
 

@@ -38,14 +38,22 @@ def test_columns_are_text(written):
 def test_compressed(written):
     path = written(gzip.compress(b"a,b\n\n1,2\n"), "data.csv.gz")
     assert cells(CsvFile(path), ["b"]) == [["2"]]
-    assert CsvFile(path).line(0) == 3
+    assert CsvFile(path).place(0) == "on line 3"
+    assert CsvFile(path).size == 9
+    path = written(gzip.compress(b"a,b\n\n1,2\n")[:-9], "data.csv.gz")
+    with pytest.raises(UnusableFile, match="is not a usable CSV file: "):
+        cells(CsvFile(path), ["b"])
 
 
 def test_lines_of_rows(written):
     file = CsvFile(written('y,a\n\n"u\n\nv",1\nw,2\n\r\nz,3'))
-    assert [file.line(row) for row in range(3)] == [3, 6, 8]
-    with pytest.raises(IndexError, match="has no row 3"):
-        file.line(3)
+    assert [file.place(row) for row in range(4)] == [
+        "on line 3", "on line 6", "on line 8", "in row 4"
+    ]  # fmt: skip
+    for end in ("\n", "\r", "\r\n"):
+        file = CsvFile(written(end.join(["a,b", '5",1', "x,2", "", "y,3", ""])))
+        assert len(cells(file, ["a"])[0]) == 3
+        assert [file.place(row) for row in range(3)] == ["on line 2", "on line 3", "on line 5"]
 
 
 def test_files_that_cannot_be_read(written, tmp_path):
@@ -56,7 +64,7 @@ def test_files_that_cannot_be_read(written, tmp_path):
     path = written("")
     with pytest.raises(UnusableFile, match=rf"^{path} is not a usable CSV file: Empty CSV file"):
         CsvFile(path)
-    with pytest.raises(UnusableFile, match="Row #3: Expected 2 columns, got 1"):
+    with pytest.raises(UnusableFile, match=r"expected 2 columns, got 1 on line 3$"):
         CsvFile(written("a,b\n1,2\n3\n"))
 
 

@@ -20,7 +20,19 @@ def path(tmp_path):
 
 
 @pytest.mark.parametrize("n_rows", [1, 7, 50, 99])
-@pytest.mark.parametrize("array", [X, X[:, 0], X.astype(">f4"), X.astype("U5"), X > 0, X[:0]])
+@pytest.mark.parametrize(
+    "array",
+    [
+        X,
+        X[:, 0],
+        X.astype(">f4"),
+        X.astype("U5"),
+        X > 0,
+        X[:0],
+        np.asfortranarray(X),
+        np.arange(150).reshape(5, 6, 5, order="F"),
+    ],
+)
 def test_pieces(tmp_path, array, n_rows):
     path = tmp_path / "X.npy"
     np.save(path, array)
@@ -59,6 +71,31 @@ def test_files_that_cannot_be_read(path):
             file.write(content)
         with pytest.raises(UnusableFile, match=rf"^{path} is not a usable NPY file: "):
             NpyFile(path)
+
+
+@pytest.mark.parametrize(
+    "header",
+    [
+        "'''", "(" * 400, "-" * 3000 + "1", "{", "{'descr': '<f8'", "# a comment" * 2000,
+        "{'descr': '<f8', 'fortran_order': False, 'shape': (2, 3L,}",
+        "{'descr': '<f8', 'fortran_order': False, 'shape': (-5, 3)}",
+        "{'descr': '<f8', 'fortran_order': False, 'shape': (True, 3)}",
+        "{'descr': '<f8', 'fortran_order': False, 'shape': (99999999999999999999999, 3)}",
+        "{'descr': '<f8', 'fortran_order': False, 'shape': (0, 99999999999999999999999)}",
+        "{'descr': '<f8', 'fortran_order': False, 'shape': (1, 1152921504606846976)}",
+        "{'descr': '|V0', 'fortran_order': False, 'shape': (4611686018427387904, 5)}",
+        "{'descr': '|S0', 'fortran_order': False, 'shape': (2, 3)}",
+        "{'descr': '<f8', 'fortran_order': False, 'shape': (" + "1, " * 99 + ")}",
+        "{'descr': ('<f8', (99999, 99999)), 'fortran_order': False, 'shape': (1, 2)}",
+    ],
+)  # fmt: skip
+def test_hostile_headers(path, header):
+    text = header.encode() + b"\n"
+    with open(path, "wb") as file:
+        file.write(b"\x93NUMPY\x01\x00" + len(text).to_bytes(2, "little") + text + bytes(64))
+    with pytest.raises(UnusableFile, match=rf"^{path} is not a usable NPY file: ") as caught:
+        NpyFile(path)
+    assert len(str(caught.value)) < len(path) + 300
 
 
 def test_a_file_that_changes_is_noticed(path):

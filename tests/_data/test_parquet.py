@@ -1,5 +1,7 @@
 """Parquet files, read piece by piece."""
 
+from contextlib import suppress
+
 import numpy as np
 import pyarrow as pa
 import pytest
@@ -56,6 +58,17 @@ def test_files_that_cannot_be_read(path, tmp_path):
         file.write(b"PAR1 this is none")
     with pytest.raises(UnusableFile, match=rf"^{path} is not a usable Parquet file: "):
         ParquetFile(path)
+
+
+def test_damaged_metadata(tmp_path):
+    """Arrow raises errors of several types."""
+    path = tmp_path / "data.parquet"
+    parquet.write_table(pa.table({"a": [1, 2]}), path)
+    data = path.read_bytes()
+    for place in range(len(data) - 400, len(data) - 4):
+        path.write_bytes(data[:place] + b"\xb5" + data[place + 1 :])
+        with suppress(FileError):
+            list(ParquetFile(path).columns(["a"]))
 
 
 def test_a_file_that_changes_is_noticed(path):

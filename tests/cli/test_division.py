@@ -47,7 +47,7 @@ def test_the_model_is_that_of_its_training_rows(set_block_sizes):
     model, expected = DNNClassifier(**options), DNNClassifier(**options)
     blocks = list(divided._part(0))
     assert len(blocks) > 2
-    rows, labels = (np.concatenate(arrays) for arrays in zip(*blocks, strict=True))
+    rows, labels, _ = (np.concatenate(arrays) for arrays in zip(*blocks, strict=True))
     with pytest.warns(UserWarning, match="max_iter=3"):
         divided.fit(model)
         expected.fit(rows, labels, X_val=divided._X_val, y_val=divided._y_val)

@@ -127,7 +127,7 @@ def test_counts(dnncore_command):
     write_csv("data.csv", ["a", "b", "c", "y"], rows.tolist())
     status, _, err = dnncore_command(*train)
     assert status != 0
-    assert "must not be negative with loss='poisson', got -1.0" in err
+    assert "the target must not be negative with --loss poisson, got -1.0" in err
     assert "Traceback" not in err
 
 

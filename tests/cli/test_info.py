@@ -4,6 +4,7 @@ import re
 import subprocess
 import sys
 
+import numpy as np
 from commands import IRIS, QUICK, write_iris
 
 import dnncore
@@ -95,6 +96,7 @@ def test_help(dnncore_command):
         command in out
         for command in ("train", "predict", "evaluate", "export", "bench", "info", "--version")
     )
+    csv_format = " --delimiter --decimal --thousands --encoding"
     options = {
         "train": "DATA --target --regression --model --members --categorical --ignore "
         "--missing --output --solver-state --no-solver-state --plot --no-plot --report --test-size "
@@ -102,12 +104,12 @@ def test_help(dnncore_command):
         "--quantiles "
         "--dtype --resume --epochs --max-time --batch-size --learning-rate --schedule "
         "--solver --weight-decay --alpha --max-grad-norm --class-weight --early-stopping "
-        "--no-early-stopping --threads --quiet --help",
-        "evaluate": "MODEL DATA --target --report --json --help",
+        "--no-early-stopping --threads --quiet --help" + csv_format,
+        "evaluate": "MODEL DATA --target --report --json --help" + csv_format,
         "export": "MODEL FILE --format --help",
         "bench": "MODEL --layers --batch-size --seconds --json --help",
-        "predict": "MODEL DATA --output --proba --help",
-        "info": "MODEL --help",
+        "predict": "MODEL DATA --keep --output --proba --help" + csv_format,
+        "info": "MODEL --all --help",
     }
     for command, names in options.items():
         status, out, err = dnncore_command(command, "--help")
@@ -132,3 +134,14 @@ print([x for x in ("sklearn", "rich", "pyarrow", "matplotlib", "safetensors") if
 """
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert done.stdout == f"dnncore {dnncore.__version__}\n[]\n"
+
+
+def test_all_names_and_classes(dnncore_command):
+    model = DNNClassifier((3,)).partial_fit(np.eye(30), np.arange(30), classes=np.arange(30))
+    model.feature_names_in_ = np.array([f"name{i}" for i in range(30)], dtype=object)
+    model.save("model")
+    for options, shown in ((["--all"], True), ([], False)):
+        status, out, _ = dnncore_command("info", "model", *options)
+        assert status == 0
+        assert ("name29" in out) == (" 29 (int64)" in out) == shown
+        assert ("..." in out) != shown

@@ -27,6 +27,7 @@ def test_ctrl_c_in_training_saves_the_model(dnncore_command, monkeypatch):
     status, out, err = dnncore_command("train")
     assert status == 130
     assert "dnncore: warning: Training interrupted by user.\n" in err
+    assert "\nTrained for 4 of 100 epochs, when it was interrupted: loss " in err
     assert re.search(r"^Held-out accuracy", out, re.M)
     assert os.path.exists("learning_curve.png")
     assert dnncore.load("model.safetensors").n_iter_ == 4
@@ -59,7 +60,8 @@ def test_ctrl_c_while_modules_are_imported(module):
 
 
 @pytest.mark.skipif(os.name == "nt", reason="signals of POSIX")
-def test_ctrl_c_as_a_signal():
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+def test_ctrl_c_and_sigterm_in_training(number):
     # Labels by chance are learnt by heart so slowly that training does not end by itself.
     random = np.random.default_rng(0)
     np.savez("data.npz", X=random.normal(size=(4000, 50)), y=random.integers(2, size=4000))
@@ -67,7 +69,7 @@ def test_ctrl_c_as_a_signal():
         for line in process.stderr:
             if line.startswith("epoch 1/"):
                 break
-        process.send_signal(signal.SIGINT)
+        process.send_signal(number)
         out, err = process.communicate(timeout=60)
     assert process.returncode == 130, err
     assert "Held-out accuracy" in out

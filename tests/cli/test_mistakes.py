@@ -79,6 +79,29 @@ def test_mistakes(fails, arguments, message):
     assert set(os.listdir()) == before
 
 
+@pytest.mark.skipif(sys.platform != "linux", reason="links, and a folder nobody writes to")
+@pytest.mark.parametrize("option", ["--output", "--plot", "--report"])
+@pytest.mark.parametrize(
+    ("path", "message"),
+    [
+        ("/proc/model", "cannot write '/proc/model': "),
+        ("m" * 256, "File name too long"),
+        ("dangling", "there is no directory "),
+        ("circle", "'circle': Too many levels of symbolic links"),
+        ("read-only", "'read-only' is read-only"),
+    ],
+)
+def test_destinations_are_tried_before_training(fails, monkeypatch, option, path, message):
+    os.symlink("no/where", "dangling")
+    os.symlink("circle", "circle")
+    with open("read-only", "w"):  # the super-user may write to any
+        monkeypatch.setattr(os, "access", lambda p, mode: "read-only" not in str(p))
+    monkeypatch.setattr(DNNClassifier, "fit", lambda *_, **__: pytest.fail("it is trained"))
+    before = set(os.listdir())
+    assert message in fails("train", option, path)
+    assert set(os.listdir()) == before
+
+
 @pytest.mark.parametrize(
     ("module", "arguments", "message"),
     [
@@ -101,3 +124,48 @@ def test_out_of_memory(fails, monkeypatch):
 
     monkeypatch.setattr(DNNClassifier, "fit", fit)
     assert fails("train", "--quiet", *QUICK) == "out of memory: Unable to allocate 1 PiB"
+
+
+def test_model_and_data_are_swapped(fails):
+    write_iris()
+    DNNClassifier((3,)).partial_fit(IRIS.data, SPECIES, classes=IRIS.target_names).save("model")
+    for command in ("predict", "evaluate"):
+        message = fails(command, "iris.csv", "model")
+        assert message == "MODEL and DATA are swapped: model is a model file, iris.csv is not"
+
+
+@pytest.mark.parametrize("option", ["--ignore", "--categorical"])
+def test_an_option_that_takes_the_data(fails, option):
+    write_iris()
+    message = fails("train", "--target", "species", option, "sepal width", "iris.csv")
+    assert message == (
+        f"DATA is missing: 'iris.csv' counts as a column after {option}; put DATA before the "
+        "options"
+    )
+
+
+def test_resuming_needs_the_data(fails, dnncore_command):
+    write_iris()
+    dnncore_command("train", "iris.csv", "--target", "species", *QUICK, "--model", "network")
+    message = fails("train", "--resume", "model.safetensors", *QUICK)
+    assert message.startswith("--resume needs DATA: model.safetensors was not trained on the dig")
+
+
+def test_many_integers_may_be_numbers(fails, dnncore_command):
+    write_csv("data.csv", "ay", [[i, i % 120] for i in range(1500)])
+    train = ["train", "data.csv", "--target", "y", "--epochs", "1", "--no-plot"]
+    for model in (["--model", "network"], ["--members", "2"]):
+        status, _, err = dnncore_command(*train, *model)
+        assert status == 0
+        assert (
+            "warning: the target has 120 different integers, which are classes; --regression "
+            "predicts it as a number\n"
+        ) in err
+        assert "different integers" not in dnncore_command(*train, *model, "--regression")[2]
+    write_csv("data.csv", "ay", [[i, i] for i in range(500)])
+    assert fails(*train).endswith("omits a part, and --regression predicts numbers")
+    write_csv("data.csv", "ay", [[i, i % 500] for i in range(1500)])
+    assert fails(*train) == (
+        "1500 rows cannot be split: each part needs a row of each of the 500 classes, with "
+        "--test-size 0.2 and --validation-fraction 0, and --regression predicts numbers"
+    )

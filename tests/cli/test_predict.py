@@ -2,7 +2,7 @@
 
 import numpy as np
 import pytest
-from commands import FEATURES, IRIS, read_csv, write_iris
+from commands import FEATURES, IRIS, QUICK, read_csv, write_csv, write_iris
 
 from dnncore import DNNClassifier, DNNRegressor, Network
 
@@ -68,3 +68,41 @@ def test_predict_with_a_bare_network_of_another_output(dnncore_command, output, 
     if output == "logistic":
         expected = (expected > 0.5).astype(int)
     np.testing.assert_array_equal(as_numbers(rows, expected.dtype), expected)
+
+
+def test_a_class_that_is_named_like_a_column(dnncore_command):
+    write_csv("data.csv", "ay", [[i, "prediction" if i % 2 else "=1+1"] for i in range(60)])
+    dnncore_command("train", "data.csv", "--target", "y", *QUICK)
+    status, out, err = dnncore_command("predict", "model.safetensors", "data.csv", "--proba")
+    assert status == 0
+    assert out.startswith("prediction,p(=1+1),p(prediction)\n")
+    assert err == (
+        "dnncore: note: a class is named like the column 'prediction': the columns of "
+        "probabilities are named 'p(=1+1)' and so on\n"
+    )
+
+
+@pytest.mark.parametrize("model", [["--model", "network"], ["--members", 2]])
+def test_columns_are_kept(dnncore_command, fails, set_block_sizes, model):
+    set_block_sizes(csv_bytes=200, parquet_rows=7, feature_bytes=50)
+    rows = [[f"id {i}", i, "uv"[i % 2], "" if i % 7 else "x"] for i in range(60)]
+    write_csv("data.csv", ["id", "a", "y", "note"], rows)
+    train = ["train", "data.csv", "--target", "y", "--ignore", "id", "note", "--quiet", *QUICK]
+    assert dnncore_command(*train, *model)[0] == 0
+    predict = ["predict", "model.safetensors", "data.csv"]
+    predicted = read_csv(dnncore_command(*predict, "--proba")[1])[1]
+    status, out, err = dnncore_command(*predict, "--keep", "id", "note", "--proba")
+    assert (status, err) == (0, "")
+    header, found = read_csv(out)
+    assert header == ["id", "note", "prediction", "u", "v"]
+    for row, cells, prediction in zip(rows, found, predicted, strict=True):
+        assert cells == [row[0], row[3], *prediction]
+    assert fails(*predict, "--keep", "none").startswith("data.csv: no column 'none'; the file has")
+    np.savez("data.npz", X=np.zeros((2, 1)))
+    assert "--keep needs a file with named columns, got" in fails(
+        *predict[:2], "data.npz", "--keep", "a"
+    )
+    write_csv("data.csv", ["prediction", "a"], [[1, 2]])
+    assert fails(*predict, "--keep", "prediction") == (
+        "--keep: a column of the predictions is named 'prediction', too"
+    )

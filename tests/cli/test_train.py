@@ -144,6 +144,10 @@ def test_early_stopping_keeps_the_best_weights(dnncore_command):
     assert model.n_iter_ < 100
     best = int(np.argmax(model.validation_scores_)) + 1
     assert f"restored epoch {best}, validation accuracy {max(model.validation_scores_):.4f}" in err
+    ended = (
+        f"{model.n_iter_} of 100 epochs, as the validation accuracy did not improve in 10 epochs"
+    )
+    assert f"\nTrained for {ended}: loss " in err
     # So many epochs without stopping give the same weights.
     dnncore_command("train", "--no-plot", "--epochs", best, "--output", "b")
     np.testing.assert_array_equal(model.network_.parameters, dnncore.load("b").network_.parameters)

@@ -5,7 +5,7 @@ import time
 
 import numpy as np
 import pytest
-from commands import IRIS, NETWORK, QUICK, SPECIES, write_csv, write_iris
+from commands import FEATURES, IRIS, NETWORK, QUICK, SPECIES, write_csv, write_iris
 
 import dnncore
 from dnncore import DNNClassifier, DNNRegressor, Network
@@ -50,11 +50,13 @@ def test_time_limit(dnncore_command):
     np.savez("data.npz", X=random.normal(size=(4000, 50)), y=random.integers(2, size=4000))
     start = time.monotonic()
     status, _, err = dnncore_command(
-        "train", "data.npz", "--no-plot", "--epochs", 100_000, "--max-time", 0.3
+        "train", "data.npz", "--no-plot", "--epochs", 100_000, "--max-time", 0.1
     )
     assert status == 0
     assert time.monotonic() - start < 30
-    assert re.search(r"^Trained for \d+ epochs?: loss", err, re.M)
+    assert re.search(
+        r"^Trained for \d+ of 100000 epochs, when --max-time 0.1 was over: loss", err, re.M
+    )
 
 
 def test_npy_files(dnncore_command):
@@ -99,6 +101,15 @@ def test_a_report_has_room_for_so_many_rows(dnncore_command, monkeypatch):
     status, _, err = dnncore_command("evaluate", "model", "iris.npz", "--report", "a.html")
     assert status == 0
     assert "a.html: the report covers only the first 100 rows; 50 are omitted" in err
+
+
+def test_a_training_that_no_longer_improves_says_so(dnncore_command):
+    np.savez("data.npz", X=np.zeros((100, 2)), y=np.arange(100) % 2)
+    _, _, err = dnncore_command("train", "data.npz", "--no-plot", "--epochs", 90)
+    message = r"Trained for \d+ of 90 epochs, as the training loss did not improve in 10 epochs: "
+    assert re.search(f"^{message}loss", err, re.M)
+    _, _, err = dnncore_command("train", "data.npz", *QUICK)
+    assert "Trained for 3 epochs: loss" in err
 
 
 # ------------------------------------------------------------------------------ --resume
@@ -157,19 +168,45 @@ def test_without_solver_state_the_solver_starts_afresh(dnncore_command):
     assert "dnncore: warning: small has no solver state: adam is restarted\n" in err
 
 
-def test_another_division_is_told(dnncore_command):
-    dnncore_command("train", *QUICK, "--test-size", 0.4)
-    status, _, err = dnncore_command("train", *QUICK, "--resume", "model.safetensors")
+@pytest.mark.parametrize(
+    "other", [["--test-size", 0.4], ["--validation-fraction", 0.2], ["--seed", 5], ["--blocks"],
+              ["shuffled.csv"], ["changed.csv"], ["relabelled.csv"]],
+)  # fmt: skip
+def test_rows_that_were_trained_on_are_not_held_out(dnncore_command, fails, other):
+    rows = [[*x, label] for x, label in zip(IRIS.data.tolist(), SPECIES, strict=True)]
+    header = [*FEATURES, "species"]
+    write_csv("iris.csv", header, rows)
+    write_csv("shuffled.csv", header, rows[::-1])
+    write_csv("changed.csv", header, [[0.0, *rows[0][1:]], *rows[1:]])
+    write_csv("relabelled.csv", header, [[*rows[0][:4], "virginica"], *rows[1:]])
+    dnncore_command("train", "iris.csv", "--target", "species", *QUICK, *NETWORK)
+    data = other if other[0].endswith(".csv") else ["iris.csv", *other]
+    resume = ["train", *data, "--resume", "model.safetensors", *QUICK, "--quiet"]
+    assert fails(*resume).startswith("model.safetensors was trained on other rows, in another ord")
+    # Where nothing is measured, any rows may follow.
+    nothing = ["--test-size", 0, "--validation-fraction", 0]
+    if other[0] not in nothing:
+        assert dnncore_command(*resume, *nothing) == (0, "Model written to model.safetensors\n", "")
+
+
+def test_a_model_that_does_not_tell_its_rows(dnncore_command):
+    write_iris()
+    dnncore_command("train", "iris.csv", "--target", "species", *QUICK, *NETWORK)
+    dnncore.load("model.safetensors").save("model.safetensors", solver_state=True)
+    resume = ["train", "iris.csv", "--resume", "model.safetensors", *QUICK]
+    status, _, err = dnncore_command(*resume)
     assert status == 0
-    assert (
-        "dnncore: warning: the model was trained on 970 rows per epoch, but there are 1293 "
-        "training rows now: held-out rows may have been used for training\n"
-    ) in err
+    assert "warning: model.safetensors does not tell the rows that it was trained on: " in err
+    assert "warning" not in dnncore_command(*resume)[2]
 
 
 def test_messages_name_options():
     said = in_options("learning_rate_init, learning_rate and n_members, not the column 'max_time'")
     assert said == "--learning-rate, --schedule and --members, not the column 'max_time'"
+    said = in_options("y must not be negative with loss='poisson', got alpha=0.5 of 'loss=1'")
+    assert said == (
+        "the target must not be negative with --loss poisson, got --alpha 0.5 of 'loss=1'"
+    )
 
 
 @pytest.mark.parametrize(

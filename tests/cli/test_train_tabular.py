@@ -41,7 +41,11 @@ def test_a_table_is_learnt_by_an_ensemble(dnncore_command, tmp_path):
     assert (tmp_path / "learning_curve.png").exists()
     assert "iris.csv: 150 rows, 4 columns, 3 classes\n120 training rows for 8 networks, 30 " in err
     assert re.search(r"^epoch 1/512  network \d: loss [\d.]+  validation loss [\d.]+$", err, re.M)
-    assert re.search(r"^Trained 8 networks for \d+ epochs: .*out-of-fold accuracy 0\.9", err, re.M)
+    assert re.search(
+        r"^Trained 8 networks for \d+ of 512 epochs, each until .*: .*out-of-fold accuracy 0\.9",
+        err,
+        re.M,
+    )
     assert float(re.search(r"Held-out accuracy ([\d.]+)", out)[1]) > 0.9
     model = dnncore.load("model.safetensors")
     assert isinstance(model, TabularClassifier)

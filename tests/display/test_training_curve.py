@@ -91,10 +91,13 @@ def test_short_curves_belong_to_the_last_epochs():
     ],
 )
 def test_best_epoch(curves, best):
-    display = TrainingCurveDisplay([3, 2, 1], **curves)
-    assert display.best_epoch == best
-    dashed = [line for line in display.plot().ax_.lines if line.get_linestyle() == "--"]
-    assert len(dashed) == (best is not None)
+    for kept in (True, False):
+        display = TrainingCurveDisplay([3, 2, 1], **curves, best_is_kept=kept)
+        assert display.best_epoch == best
+        axes_ = display.plot().axes_
+        dashed = [line for line in display.ax_.lines if line.get_linestyle() == "--"]
+        labels = [text.get_text() for ax in axes_ for text in ax.texts]
+        assert len(dashed) == len(labels) == (kept and best is not None)
 
 
 def test_scores_can_be_chosen(classifier):

@@ -10,7 +10,7 @@ from modelfiles import assert_same, metadata_of
 from safetensors.numpy import load_file
 
 from dnncore._core.names import OUTPUTS, REGRESSION_OUTPUTS
-from dnncore.modelfile import _schema, load, read_table, save
+from dnncore.modelfile import _schema, load, read_division, read_table, save
 from dnncore.predictor import Predictor
 
 DATA = Path(__file__).parent / "data"
@@ -104,7 +104,7 @@ def test_golden_estimator_is_what_it_was(path):
 def test_saved_today_it_means_the_same(path, tmp_path):
     model, again = load(path), tmp_path / "model.safetensors"
     state = {"solver_state": True} if hasattr(model, "_trainer") else {}
-    save(model, again, table=read_table(path), **state)
+    save(model, again, table=read_table(path), division=read_division(path), **state)
     assert_same(model, load(again))
     assert read_table(again) == read_table(path)
     before, after = metadata_of(path), metadata_of(again)

@@ -100,7 +100,7 @@ def test_report_of_several_labels(tmp_path):
     predicted, p = model.predict(X), model.predict_proba(X)
     assert f"{(predicted == Y).all(axis=1).mean():.1%}" in page
     assert f"{f1_score(Y, predicted, average='macro'):.4f}" in page
-    loss = -np.where(Y == 1, np.log(p), np.log1p(-p)).sum(axis=1)
+    loss = -np.where(Y == 1, np.log(p), np.log1p(-p)).mean(axis=1)
     cases = [row for row in page.rows if len(row) == 6 and row[0] not in ("row", "feature")]
     worst = np.argsort(-loss)[:3]
     cases = [row for row in cases if not row[0].startswith("x")]

@@ -34,3 +34,11 @@ def test_a_report(kind, tmp_path):
     assert f"{kind.__name__} 2 × " in page
     assert "2, one of them drawn" in page
     assert "colour=green" in page
+
+
+def test_infinite_numbers(tmp_path):
+    table = TABLE.assign(size=np.where(np.arange(60) == 5, np.inf, np.arange(60.0)))
+    model = TabularClassifier(**SMALL).fit(table, table["colour"])
+    write_report(model, table, table["colour"], tmp_path / "a.html")
+    rows = Rows.of(model, table, None, None, None)
+    assert np.flatnonzero(np.isnan(rows.X[:, 3])).tolist() == [5]

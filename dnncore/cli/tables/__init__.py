@@ -10,7 +10,11 @@ command-line options.
 from ._common import Dataset, TableError, TableRows, class_indices
 from ._frames import ColumnKind
 from ._open import (
+    DETECT,
+    KeptCells,
     has_named_columns,
+    is_npz,
+    kept_cells,
     matrix_data,
     scoring_data,
     scoring_frame,
@@ -20,12 +24,16 @@ from ._open import (
 )
 
 __all__ = [
+    "DETECT",
     "ColumnKind",
     "Dataset",
+    "KeptCells",
     "TableError",
     "TableRows",
     "class_indices",
     "has_named_columns",
+    "is_npz",
+    "kept_cells",
     "matrix_data",
     "scoring_data",
     "scoring_frame",

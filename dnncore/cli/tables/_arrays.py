@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import math
+import os
+import zipfile
 from collections import Counter
 from collections.abc import Callable, Iterator
 from typing import Any
@@ -20,8 +22,10 @@ from ._common import (
     fractional,
     listing,
     not_a_class,
+    room,
     rows_at_a_time,
 )
+from ._precision import EXACT_TYPES, Digits, note
 
 TargetCheck = Callable[[NDArray[Any], str], NDArray[Any]]
 
@@ -45,20 +49,26 @@ def read_npz(path: str, *names: str) -> list[NDArray[Any]]:
             raise UnusableFile(path, "NPZ", error) from error
 
 
+def size_of_npz(path: str) -> int:
+    """Return the size of all arrays of a file in memory, in bytes."""
+    if not zipfile.is_zipfile(path):
+        return os.path.getsize(path)
+    try:
+        with zipfile.ZipFile(path) as archive:
+            return sum(member.file_size for member in archive.infolist())
+    except (zipfile.BadZipFile, ValueError, NotImplementedError) as error:
+        raise UnusableFile(path, "NPZ", error) from error
+
+
 def open_npy(path: str) -> NpyFile:
     """Open a file; raise UnusableFile unless its rows can be read."""
     file = NpyFile(path)
     if file.dtype.hasobject:
         raise UnusableFile(path, "NPY", "it contains Python objects")
-    if file.by_columns:
-        raise UnusableFile(
-            path,
-            "NPY",
-            "it is in Fortran order; save numpy.ascontiguousarray of the array instead",
-        )
     if file.size < file.expected_size:
         row_bytes = math.prod(file.shape[1:]) * file.dtype.itemsize
-        raise UnusableFile(path, "NPY", f"it ends in row {(file.size - file.start) // row_bytes}")
+        whole = (file.size - file.start) // row_bytes
+        raise UnusableFile(path, "NPY", f"it ends in row {whole + 1}, counted from 1")
     return file
 
 
@@ -79,8 +89,8 @@ class ArrayDataset:
     y : array or NpyFile (n,) or (n, n_outputs), or None
     y_name : str
         Name of y in errors.
-    dtype : float32 or float64
-        Type of the features.
+    dtype : float32, float64 or None
+        Type of the features; None: float32 unless it would lose digits.
     may_miss : bool
         Whether X may contain NaN.
     check_target : callable
@@ -95,9 +105,11 @@ class ArrayDataset:
         X: NDArray[Any] | NpyFile,
         y: NDArray[Any] | NpyFile | None,
         y_name: str,
-        dtype: np.dtype[Any],
+        dtype: np.dtype[Any] | None,
         may_miss: bool,
         check_target: TargetCheck,
+        *,
+        is_chosen: bool = False,
     ) -> None:
         if len(X.shape) != 2 or 0 in X.shape:
             raise TableError(f"{path}: X must have rows and columns, got shape {X.shape}")
@@ -110,10 +122,27 @@ class ArrayDataset:
             )
         self.path = path
         self.unknown: dict[str, Counter[str]] = {}
+        self.notes: list[str] = []
+        if dtype is None:
+            dtype = self._enough(X)
+        self._room = room(dtype, is_chosen)
         self.n_features: int = X.shape[1]
         self.size = math.prod(X.shape) * dtype.itemsize
         self._X, self._y, self._y_name = X, y, y_name
         self._dtype, self._may_miss, self._check_target = dtype, may_miss, check_target
+
+    def _enough(self, X: NDArray[Any] | NpyFile) -> np.dtype[Any]:
+        """Return the dtype that has enough digits for the features."""
+        if X.dtype.type in EXACT_TYPES:
+            return np.dtype(np.float32)
+        digits = Digits(X.shape[1])
+        for rows in _pieces(X, rows_at_a_time(X.shape[1])):
+            digits.add(rows)
+        lost = np.flatnonzero(digits.lost())
+        if not lost.size:
+            return np.dtype(np.float32)
+        self.notes.append(f"{self.path}: {note([f'X[:, {i}]' for i in lost.tolist()])}")
+        return np.dtype(np.float64)
 
     def __iter__(self) -> Iterator[TableRows]:
         n_rows = rows_at_a_time(self.n_features)
@@ -141,6 +170,7 @@ class ArrayDataset:
             raise TableError(
                 f"{self.path}: X[{first_row + row}, {column}] must be a finite {self._dtype}, "
                 f"got {given[row, column]}"
+                + (self._room if np.isfinite(given[row, column]) else "")
             )
         return X
 

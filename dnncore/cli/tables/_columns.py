@@ -10,16 +10,26 @@ import numpy as np
 
 from ..._data.columns import Table, n_features
 from ..._data.csv import CsvFile
-from ..._data.encoding import CellError, FeatureEncoder, TargetReader
+from ..._data.csv_format import CsvFormat
+from ..._data.encoding import CellError, ColumnError, FeatureEncoder, OutOfRange, TargetReader
 from ..._data.parquet import ParquetFile
-from ._common import TableError, TableRows, listing, rows_at_a_time
+from ._common import TableError, TableRows, listing, room, rows_at_a_time
 
 ColumnFile = CsvFile | ParquetFile
 
 
-def open_columns(path: str) -> ColumnFile:
-    """Open a file: Parquet according to its suffix, otherwise CSV."""
-    return ParquetFile(path) if path.lower().endswith((".parquet", ".pq")) else CsvFile(path)
+def open_columns(path: str, csv_format: CsvFormat) -> ColumnFile:
+    """Open a file: Parquet according to its suffix, otherwise CSV of a format."""
+    if path.lower().endswith((".parquet", ".pq")):
+        return ParquetFile(path)
+    return CsvFile(path, csv_format)
+
+
+def notes(file: ColumnFile) -> list[str]:
+    """Tell what has been found out about the format of a file."""
+    if not isinstance(file, CsvFile) or not file.detected:
+        return []
+    return [f"{file.path}: read as CSV with {', '.join(file.detected)}"]
 
 
 def check_columns(file: ColumnFile, names: Sequence[str]) -> None:
@@ -56,7 +66,7 @@ def read_columns(file: ColumnFile, names: Sequence[str]) -> Iterator[tuple[int, 
 
 def place(file: ColumnFile, row: int) -> str:
     """Describe the position of a row; lines and rows are counted from 1."""
-    return f"on line {file.line(row)}" if isinstance(file, CsvFile) else f"in row {row + 1}"
+    return file.place(row) if isinstance(file, CsvFile) else f"in row {row + 1}"
 
 
 class ColumnDataset:
@@ -73,6 +83,8 @@ class ColumnDataset:
         Whether features may have missing values.
     read_target : callable or None
         Reader of the target; None if the target is not read.
+    is_chosen : bool
+        Whether the user can choose the dtype.
     """
 
     def __init__(
@@ -82,16 +94,23 @@ class ColumnDataset:
         dtype: np.dtype[Any],
         may_miss: bool,
         read_target: TargetReader | None,
+        *,
+        is_chosen: bool = False,
     ) -> None:
         self.path, self.table = file.path, table  # type: tuple[str, Table | None]
         self.n_features = n_features(table)
-        self.size = file.size
         self._file, self._read_target = file, read_target
         features = [column for column in table if not column.is_target]
         self._names = [column.name for column in features]
         self._target = [column.name for column in table if column.is_target and read_target]
         self._encoder = FeatureEncoder(features, dtype, may_miss)
         self.unknown = self._encoder.unknown
+        self.notes = notes(file)
+        self._room = room(dtype, is_chosen)
+
+    @property
+    def size(self) -> int:
+        return self._file.size
 
     def __iter__(self) -> Iterator[TableRows]:
         self.unknown.clear()
@@ -110,4 +129,7 @@ class ColumnDataset:
             return TableRows(self._encoder(cells), y)
         except CellError as error:
             where = place(self._file, first_row + error.row)
-            raise TableError(f"{self.path}: {error.at(where)}") from None
+            advice = self._room if isinstance(error, OutOfRange) else ""
+            raise TableError(f"{self.path}: {error.at(where)}{advice}") from None
+        except ColumnError as error:
+            raise TableError(f"{self.path}: {error}") from None

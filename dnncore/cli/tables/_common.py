@@ -30,10 +30,13 @@ class TableRows(NamedTuple):
         Features; for a model that encodes tables by itself, an Arrow table of columns.
     y : array (n,) or (n, n_outputs), or None
         Labels, an indicator matrix (multi-label), or numeric targets; None if not read.
+    numbers : array (n,) or None
+        Numbers of the rows in the file, from 1; None if they follow the block before.
     """
 
     X: NDArray[Any]
     y: NDArray[Any] | None
+    numbers: NDArray[np.intp] | None = None
 
 
 class Dataset(Protocol):
@@ -50,13 +53,18 @@ class Dataset(Protocol):
     unknown : dict
         For each categorical column, the number of rows with each unknown category, in the blocks
         read so far.
+    notes : list of str
+        What the user should know about the way the file is read, a line each.
     """
 
     path: str
-    size: int
     n_features: int
     table: Table | None
     unknown: dict[str, Counter[str]]
+    notes: list[str]
+
+    @property
+    def size(self) -> int: ...
 
     def __iter__(self) -> Iterator[TableRows]: ...
 
@@ -77,6 +85,11 @@ def listing(names: Iterable[str], limit: int = 8) -> str:
     quoted = [repr(name) for name in names]
     more = f" and {len(quoted) - limit} more" if len(quoted) > limit else ""
     return ", ".join(quoted[:limit]) + more
+
+
+def room(dtype: np.dtype[Any], is_chosen: bool) -> str:
+    """Advise, after a message on a finite number that `dtype` lacks, those who can choose it."""
+    return "; --dtype float64 has room for it" if is_chosen and dtype == np.float32 else ""
 
 
 def fractional(numbers: NDArray[Any]) -> NDArray[np.bool_]:

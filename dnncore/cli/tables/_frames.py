@@ -7,11 +7,18 @@ from collections.abc import Iterator, Mapping
 from typing import Any, Literal
 
 from ..._data.arrow import factorize, is_text_type, numbers, texts
-from ..._data.categories import Categories, NotANumber
+from ..._data.categories import Categories
 from ..._data.cells import TextCells
 from ..._data.columns import Column, Table
-from ..._data.encoding import CellError, TargetReader, add_unknown, category_indices
-from ._columns import ColumnFile, place, read_columns
+from ..._data.encoding import (
+    CellError,
+    ColumnError,
+    TargetReader,
+    add_unknown,
+    category_indices,
+    naming_the_column,
+)
+from ._columns import ColumnFile, notes, place, read_columns
 from ._common import TableError, TableRows
 
 ColumnKind = Literal["number", "category", "date", "as it is"]
@@ -41,12 +48,17 @@ class FrameDataset:
         read_target: TargetReader | None,
         categories: Mapping[str, Categories] | None = None,
     ) -> None:
-        self.path, self.size, self.n_features = file.path, file.size, len(columns)
+        self.path, self.n_features = file.path, len(columns)
         self.table: Table | None = (Column(target, is_target=True),) if target else None
         self.unknown: dict[str, Counter[str]] = {}
+        self.notes = notes(file)
         self._categories = categories or {}
         self._file, self._columns = file, columns
         self._target, self._read_target = target, read_target
+
+    @property
+    def size(self) -> int:
+        return self._file.size
 
     def __iter__(self) -> Iterator[TableRows]:
         self.unknown.clear()
@@ -60,6 +72,8 @@ class FrameDataset:
             except CellError as error:
                 where = place(self._file, first + error.row)
                 raise TableError(f"{self.path}: {error.at(where)}") from None
+            except ColumnError as error:
+                raise TableError(f"{self.path}: {error}") from None
 
     def _frame(self, cells: list[Any]) -> Any:
         import pyarrow as pa
@@ -67,7 +81,8 @@ class FrameDataset:
         columns = zip(self._columns.items(), cells, strict=True)
         table = pa.table({name: typed(name, column, kind) for (name, kind), column in columns})
         for name, categories in self._categories.items():
-            known = TextCells("category", *factorize(table.column(name)))
+            with naming_the_column(name):
+                known = TextCells("category", *factorize(table.column(name)))
             add_unknown(self.unknown, name, category_indices(categories, known)[1])
         return table
 
@@ -79,18 +94,18 @@ def typed(name: str, column: Any, kind: ColumnKind) -> Any:
     ------
     CellError
         If it is text that is not numeric, and should be.
+    ColumnError
+        If its type cannot be converted.
     """
     import pyarrow as pa
 
-    if kind == "category":
-        return texts(column)
-    if not is_text_type(column.type):
-        return column
-    if kind == "date":
-        return column.cast(pa.timestamp("us"))
-    if kind == "number":
-        try:
+    with naming_the_column(name):
+        if kind == "category":
+            return texts(column)
+        if not is_text_type(column.type):
+            return column
+        if kind == "date":
+            return column.cast(pa.timestamp("us"))
+        if kind == "number":
             return pa.array(numbers(column))
-        except NotANumber as other:
-            raise CellError(name, other.row, f"must be numeric, got {other.text!r}") from None
     return column

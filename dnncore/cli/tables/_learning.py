@@ -10,7 +10,9 @@ from ..._data.arrow import is_number, is_number_type, is_text_type, missing, num
 from ..._data.categories import BOOLEANS, NotANumber, are_booleans, order
 from ..._data.columns import Column
 from ..._data.encoding import (
+    ColumnError,
     TargetReader,
+    naming_the_column,
     read_booleans,
     read_integers,
     read_numbers,
@@ -19,6 +21,7 @@ from ..._data.encoding import (
 from ._columns import ColumnFile, place, read_columns
 from ._common import TableError, fractional, listing, not_a_class
 from ._frames import ColumnKind
+from ._precision import Digits
 
 # A text column with more distinct values is taken for names or prose, unless it is declared
 # categorical.
@@ -35,10 +38,13 @@ class TableLayout:
         The feature columns.
     read_target : callable
         Converts cells of the target to labels or numbers.
+    many_digits : list of str
+        The numeric columns of which float32 would lose digits.
     """
 
     columns: list[Column]
     read_target: TargetReader
+    many_digits: list[str]
 
 
 def learn_layout(
@@ -61,7 +67,13 @@ def learn_layout(
     features = [_Feature(file, name, name in categorical) for name in names]
     labels = _see_all(file, features, target, regression)
     _check_missing(file, [labels] if may_miss else [labels, *features])
-    return TableLayout([feature.column() for feature in features], labels.reader())
+    columns = [feature.column() for feature in features]
+    many_digits = [
+        column.name
+        for column, feature in zip(columns, features, strict=True)
+        if column.values is None and feature.digits.lost()
+    ]
+    return TableLayout(columns, labels.reader(), many_digits)
 
 
 def learn_kinds(
@@ -88,10 +100,14 @@ def _see_all(
 ) -> _Target:
     """Read all rows; return what has been seen of the target."""
     labels = _Target(file, target, regression)
-    for row, (y, *columns) in read_columns(file, [target, *(x.name for x in features)]):
-        labels.see(y, row)
-        for feature, column in zip(features, columns, strict=True):
-            feature.see(column, row)
+    seen = [labels, *features]
+    for row, columns in read_columns(file, [x.name for x in seen]):
+        for each, column in zip(seen, columns, strict=True):
+            try:
+                with naming_the_column(each.name):
+                    each.see(column, row)
+            except ColumnError as error:
+                raise TableError(f"{file.path}: {error}") from None
     return labels
 
 
@@ -128,9 +144,12 @@ class _Seen:
 
 
 class _Feature(_Seen):
+    counts_digits = True  # Its numbers are rounded to the dtype of a network.
+
     def __init__(self, file: ColumnFile, name: str, as_category: bool) -> None:
         super().__init__(file, name)
         self._as_category = as_category
+        self.digits = Digits(1)
 
     def _see(self, column: Any, first_row: int) -> None:
         from pyarrow import types
@@ -140,6 +159,8 @@ class _Feature(_Seen):
             self._add_values(column)
         elif is_number_type(kind):
             self._has_numbers = True
+            if self.counts_digits:
+                self.digits.add(numbers(column)[:, None])
         elif not is_text_type(kind):
             raise self._error(
                 f"must be numeric or text, got the type {kind}; --ignore {self.name!r} omits it"
@@ -152,7 +173,9 @@ class _Feature(_Seen):
 
     def _see_untyped(self, column: Any, first_row: int) -> None:
         try:
-            numbers(column)
+            found = numbers(column)
+            if self.counts_digits:
+                self.digits.add(found[:, None])
             self._has_numbers = True
         except NotANumber as other:
             if self._text is None:
@@ -195,6 +218,8 @@ class _Feature(_Seen):
 
 class _KindOfColumn(_Feature):
     """A column of a model that encodes it by itself, whatever it is."""
+
+    counts_digits = False
 
     def _see(self, column: Any, first_row: int) -> None:
         from pyarrow import types
@@ -254,7 +279,7 @@ class _Target(_Seen):
         else:
             return
         try:
-            values = numbers(column.drop_null())
+            values = numbers(column.drop_null(), with_units=False)
         except NotANumber as other:
             self._text = self._text or (first_row + other.row, other.text)
             return

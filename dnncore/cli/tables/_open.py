@@ -11,15 +11,17 @@ from numpy.typing import NDArray
 
 from ..._data.categories import Categories
 from ..._data.columns import Column, Table
+from ..._data.csv_format import CsvFormat
 from ..._data.encoding import class_reader, read_numbers
 from ..._data.npy import NpyFile
-from . import _arrays
+from . import _arrays, _precision
 from ._columns import ColumnDataset, ColumnFile, check_columns, open_columns
 from ._common import Dataset, TableError, listing
 from ._frames import ColumnKind, FrameDataset
 from ._learning import learn_kinds, learn_layout
 
 NPZ, NPY = ".npz", ".npy"
+DETECT = CsvFormat()
 
 
 def has_named_columns(path: str) -> bool:
@@ -27,9 +29,48 @@ def has_named_columns(path: str) -> bool:
     return not _is_array_file(path)
 
 
-def size_of(path: str) -> int:
+def size_of(path: str, csv_format: CsvFormat = DETECT) -> int:
     """Return the approximate size of all rows of a file in memory, in bytes."""
-    return os.path.getsize(path) if _is_array_file(path) else open_columns(path).size
+    if not _is_array_file(path):
+        return open_columns(path, csv_format).size
+    return _arrays.size_of_npz(path) if is_npz(path) else os.path.getsize(path)
+
+
+def is_npz(path: str) -> bool:
+    """Return whether a file is an NPZ file, which cannot be read in blocks."""
+    return path.lower().endswith(NPZ)
+
+
+def kept_cells(path: str, names: Sequence[str], csv_format: CsvFormat = DETECT) -> KeptCells:
+    """Return the cells of some columns of a file as texts, any number of rows at a time.
+
+    Raises
+    ------
+    FileError
+        If it is not a file with named columns, or has no such column.
+    """
+    if _is_array_file(path):
+        raise TableError(f"--keep needs a file with named columns, got {path}")
+    file = open_columns(path, csv_format)
+    check_columns(file, names)
+    return KeptCells(file, names)
+
+
+class KeptCells:
+    """The cells of some columns, which are read in parallel with those of the features."""
+
+    def __init__(self, file: ColumnFile, names: Sequence[str]) -> None:
+        self._blocks = file.columns(names)
+        self._rows: list[tuple[str, ...]] = []
+
+    def take(self, n_rows: int) -> list[tuple[str, ...]]:
+        """Return the next rows; a missing cell is empty."""
+        while len(self._rows) < n_rows:
+            cells = [column.to_pylist() for column in next(self._blocks)]
+            texts = [["" if cell is None else str(cell) for cell in column] for column in cells]
+            self._rows += zip(*texts, strict=True)
+        taken, self._rows = self._rows[:n_rows], self._rows[n_rows:]
+        return taken
 
 
 def matrix_data(
@@ -52,11 +93,12 @@ def training_data(
     path: str,
     target: str | None,
     *,
-    dtype: np.dtype[Any],
+    dtype: np.dtype[Any] | None,
     regression: bool = False,
     categorical: Collection[str] = (),
     ignore: Collection[str] = (),
     may_miss: bool = False,
+    csv_format: CsvFormat = DETECT,
 ) -> Dataset:
     """Return the training rows of a file.
 
@@ -69,8 +111,8 @@ def training_data(
     target : str or None
         Column to predict; all others are features. If `path` is an NPY file, the NPY file with
         the targets. None for an NPZ file.
-    dtype : float32 or float64
-        Type of the features.
+    dtype : float32, float64 or None
+        Type of the features; None: float32, or float64 if float32 would lose digits.
     regression : bool
         Whether the target is numeric, rather than labels.
     categorical : collection of str
@@ -79,6 +121,8 @@ def training_data(
         Columns not used as features.
     may_miss : bool
         Whether features may have missing values.
+    csv_format : CsvFormat
+        What is known of the format of a CSV file.
 
     Returns
     -------
@@ -97,16 +141,22 @@ def training_data(
     if _is_array_file(path):
         _reject_for_arrays(path, categorical=categorical, ignore=ignore)
         check = _arrays.targets if regression else _arrays.labels
-        return _array_data(path, target, dtype, may_miss, check)
+        return _array_data(path, target, dtype, may_miss, check, is_chosen=True)
     if target is None:
         raise TableError("--target is missing; it names the column to predict")
-    file = open_columns(path)
+    file = open_columns(path, csv_format)
     names = _trained_columns(file, target, categorical, ignore)
     layout = learn_layout(
         file, names, target, categorical=categorical, regression=regression, may_miss=may_miss
     )
     table = (*layout.columns, Column(target, is_target=True))
-    return ColumnDataset(file, table, dtype, may_miss, layout.read_target)
+    notes = []
+    if dtype is None and layout.many_digits:
+        notes.append(f"{path}: {_precision.note(layout.many_digits)}")
+    dtype = dtype or np.dtype(np.float64 if notes else np.float32)
+    data = ColumnDataset(file, table, dtype, may_miss, layout.read_target, is_chosen=True)
+    data.notes += notes
+    return data
 
 
 def training_frame(
@@ -116,6 +166,7 @@ def training_frame(
     regression: bool = False,
     categorical: Collection[str] = (),
     ignore: Collection[str] = (),
+    csv_format: CsvFormat = DETECT,
 ) -> Dataset:
     """Return the training rows of a file for a model that encodes tables by itself.
 
@@ -127,7 +178,7 @@ def training_frame(
             path, target, dtype=np.dtype(np.float64), regression=regression,
             categorical=categorical, ignore=ignore, may_miss=True,
         )  # fmt: skip
-    file = open_columns(path)
+    file = open_columns(path, csv_format)
     names = _trained_columns(file, target, categorical, ignore)
     kinds, reader = learn_kinds(file, names, target, categorical=categorical, regression=regression)
     return FrameDataset(file, kinds, target, reader)
@@ -143,6 +194,7 @@ def scoring_frame(
     target: str | None = None,
     with_target: bool = False,
     classes: NDArray[Any] | None = None,
+    csv_format: CsvFormat = DETECT,
 ) -> Dataset:
     """Return the rows of a file for a trained model that encodes tables by itself.
 
@@ -155,7 +207,7 @@ def scoring_frame(
         The known values of columns of which unknown ones are to be counted.
     known_target : str or None
         The target that the model was trained on.
-    path, n_features, target, with_target, classes
+    path, n_features, target, with_target, classes, csv_format
         As in :func:`scoring_data`, as are the errors.
     """
     table = () if known_target is None else (Column(known_target, is_target=True),)
@@ -164,7 +216,7 @@ def scoring_frame(
             path, table=table, n_features=n_features, dtype=np.dtype(np.float64), may_miss=True,
             target=target, with_target=with_target, classes=classes,
         )  # fmt: skip
-    file = open_columns(path)
+    file = open_columns(path, csv_format)
     names = None if columns is None else tuple(map(Column, columns))
     wanted = _scored_columns(
         file, None if names is None else names + table, n_features, target, with_target
@@ -204,6 +256,7 @@ def scoring_data(
     with_target: bool = False,
     classes: NDArray[Any] | None = None,
     label_rows: bool = False,
+    csv_format: CsvFormat = DETECT,
 ) -> Dataset:
     """Return the rows of a file for a trained model.
 
@@ -228,6 +281,8 @@ def scoring_data(
         Labels of the target, in order; None if the target is numeric.
     label_rows : bool
         Whether the target is multi-label: 0 or 1 for each class in every row (arrays only).
+    csv_format : CsvFormat
+        What is known of the format of a CSV file.
 
     Returns
     -------
@@ -243,7 +298,7 @@ def scoring_data(
     if not _is_array_file(path):
         if label_rows and with_target:
             raise TableError(f"{path}: multi-label targets need an NPZ or NPY file")
-        file = open_columns(path)
+        file = open_columns(path, csv_format)
         wanted = _scored_columns(file, table, n_features, target, with_target)
         check_columns(file, [column.name for column in wanted])
         reader = read_numbers if classes is None else class_reader(classes)
@@ -295,15 +350,16 @@ def _reject_for_arrays(path: str, **options: Collection[str]) -> None:
 def _array_data(
     path: str,
     target: str | None,
-    dtype: np.dtype[Any],
+    dtype: np.dtype[Any] | None,
     may_miss: bool,
     check: _arrays.TargetCheck,
     *,
     with_target: bool = True,
+    is_chosen: bool = False,
 ) -> Dataset:
-    read = _npz_arrays if path.lower().endswith(NPZ) else _npy_arrays
+    read = _npz_arrays if is_npz(path) else _npy_arrays
     X, y, y_name = read(path, target, with_target)
-    return _arrays.ArrayDataset(path, X, y, y_name, dtype, may_miss, check)
+    return _arrays.ArrayDataset(path, X, y, y_name, dtype, may_miss, check, is_chosen=is_chosen)
 
 
 def _npz_arrays(

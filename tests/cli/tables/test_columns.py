@@ -81,7 +81,10 @@ TABLES = {
         "a,y\n" + "".join(f"word {i},1\n" for i in range(257)),
         "column 'a' has 257 different values, such as 'word ",
     ),
-    "bytes.csv": (b"a,y\n\xff,1\n", "Row #2: CSV conversion error to string: invalid UTF8 data"),
+    "bytes.csv": (
+        b"a,y\n" + 20_000 * b"1,0\n" + b"\xff,1\n",
+        "bytes.csv: its text is not utf-8; --encoding names another encoding",
+    ),
     "one_missing.csv": (
         "a,b,y\n1,2,0\n3,,1\n",
         "column 'b' has missing values, the first on line 3",
@@ -93,7 +96,10 @@ TABLES = {
     "all_missing.csv": ("a,y\n,1\n,2\n", "column 'a' has missing values, the first on line 2"),
     "no_label.csv": ("a,y\n1,u\n2,\n3,\n", "'y' has missing values, the first on line 3"),
     "infinite.csv": ("a,y\n1,0\ninf,1\n", "must contain finite float32 numbers, got inf on line 3"),
-    "large.csv": ("a,y\n1,0\n1e99,1\n", "must contain finite float32 numbers, got 1e+99 on line 3"),
+    "large.csv": (
+        "a,y\n1,0\n1e99,1\n",
+        "must contain finite float32 numbers, got 1e+99 on line 3; --dtype float64 has room for it",
+    ),
     "float.csv": (
         "a,y\n1,0.5\n2,1\n",
         "must contain classes (integers or strings), got the number",
@@ -109,7 +115,7 @@ TABLES = {
     "no_features.csv": ("y\n1\n2\n", "no feature columns besides the target 'y'"),
     "twice.csv": ("a,a,y\n1,2,3\n", "2 columns are named 'a'"),
     "two_targets.csv": ("a,y,y\n1,2,3\n", "2 columns are named 'y'"),
-    "ragged.csv": ("a,y\n1,2\n3\n", "Row #3: Expected 2 columns, got 1"),
+    "ragged.csv": ("a,y\n1,2\n3\n", "expected 2 columns, got 1 on line 3"),
     "header.csv": ("a,y\n", "no rows below the header"),
     "empty.csv": ("", "not a usable CSV file: Empty CSV file"),
     "line_break.csv": (

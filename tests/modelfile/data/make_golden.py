@@ -58,7 +58,7 @@ def classifiers():
     labels = DNNClassifier(**SMALL, **options)
     labels.fit(X, LABELS, X_val=X[:6], y_val=LABELS[:6])
     yield "classifier", labels, {"table": TABLE}
-    yield "classifier-adam", labels, {"solver_state": True}
+    yield "classifier-adam", labels, {"solver_state": True, "division": "0a1b"}
     weighted = DNNClassifier(
         **SMALL, class_weight={0: 2.0, 1: 1.0}, solver="sgd", norm=False, tol=np.inf
     )
