@@ -227,7 +227,9 @@ class DNNEstimator(CallbackSupport, BaseEstimator, Estimator, metaclass=ABCMeta)
     ) -> tuple[LabelledRows, Targets]:
         """Check rows in memory and learn their targets; return the training rows and targets."""
         checked = checker.training_rows(X, y, sample_weight, accumulates=accumulates)
-        checked = replace(checked, y=learner.learn([checked]))
+        y = learner.learn([checked])
+        if y is not checked.y:
+            checked = replace(checked, y=y)
         targets = self._targets(learner.targets.learnt())
         given = indexable_rows(X, checked.X)
         return labelled(checked, targets, learner.targets, given), targets
