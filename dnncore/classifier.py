@@ -8,13 +8,13 @@ from typing import Any, Self
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from ._core.checks import in_range_of_floats
 from ._core.optional import scikit_learn_for
 
 with scikit_learn_for(__name__):
     from sklearn.base import ClassifierMixin
     from sklearn.utils.metaestimators import available_if
     from sklearn.utils.multiclass import unique_labels
-    from sklearn.utils.validation import check_is_fitted
 
 from . import kernels
 from ._estimators.base import DNNEstimator, takes_mini_batches
@@ -480,13 +480,13 @@ default='constant'
             self._kind, self.classes_, fitted.get("class_prior_"), fitted.get("_class_totals")
         )
 
-    def _adopt_learnt(self, learnt: LearntLabels) -> None:
-        self._kind, self.classes_ = learnt.kind, learnt.classes
-        for name, value in (("class_prior_", learnt.prior), ("_class_totals", learnt.totals)):
-            if value is None:
-                self.__dict__.pop(name, None)
-            else:
-                setattr(self, name, value)
+    def _of_learnt(self, learnt: LearntLabels) -> dict[str, Any]:
+        return {
+            "_kind": learnt.kind,
+            "classes_": learnt.classes,
+            "class_prior_": learnt.prior,
+            "_class_totals": learnt.totals,
+        }
 
     # ---------------------------------------------------------------------------- priors
 
@@ -513,13 +513,14 @@ default='constant'
         ValueError
             If a prior is not positive, or a class did not occur in training.
         """
-        check_is_fitted(self)
-        old = self._known_priors()
-        new = np.asarray(priors, np.float64)
+        network, learnt = self._network_and_learnt()
+        old = self._known_priors(learnt)
+        with in_range_of_floats("priors"):
+            new = np.asarray(priors, np.float64)
         if new.shape != old.shape or not (np.isfinite(new).all() and (new > 0).all()):
             raise ValueError(f"priors must be {old.shape[0]} positive numbers, got {priors!r}")
         new = new / new.sum()
-        self.intercepts_[-1][...] += np.log(new / old)
+        network.intercepts_[-1][...] += np.log(new / old)
         self.class_prior_ = new
         return self
 
@@ -539,12 +540,14 @@ default='constant'
         array of shape (n_samples, n_classes)
             Scaled log-likelihoods, in the order of `classes_`.
         """
-        log_p = self.predict_log_proba(X)
-        log_p -= np.log(self._known_priors()).astype(log_p.dtype)
+        logits, learnt = self._logits(X)
+        log_p = self._log_proba(logits, learnt)
+        log_p -= np.log(self._known_priors(learnt)).astype(log_p.dtype)
         return log_p
 
-    def _known_priors(self) -> NDArray[np.float64]:
-        priors: NDArray[np.float64] | None = getattr(self, "class_prior_", None)
+    @staticmethod
+    def _known_priors(learnt: LearntLabels) -> NDArray[np.float64]:
+        priors = learnt.prior
         if priors is None:
             raise ValueError("multi-label targets have no class priors")
         if not (priors > 0).all():
@@ -567,8 +570,8 @@ default='constant'
             Logits in the dtype of the model. For two classes, the difference of the two logits:
             positive where the second class is predicted.
         """
-        logits = self._logits(X)
-        if len(self.classes_) == 2 and self._kind != MULTILABEL:
+        logits, learnt = self._logits(X)
+        if len(learnt.classes) == 2 and learnt.kind != MULTILABEL:
             difference: NDArray[Any] = logits[:, 1] - logits[:, 0]
             return difference
         return logits
@@ -587,10 +590,10 @@ default='constant'
             Predicted classes. For multi-label targets, indicators of 0 and 1 of shape
             (n_samples, n_classes).
         """
-        logits = self._logits(X)
-        if self._kind == MULTILABEL:
+        logits, learnt = self._logits(X)
+        if learnt.kind == MULTILABEL:
             return (logits > 0).astype(np.intp)
-        labels: NDArray[Any] = self.classes_[logits.argmax(axis=1)]
+        labels: NDArray[Any] = learnt.classes[logits.argmax(axis=1)]
         return labels
 
     def predict_proba(self, X: Any) -> NDArray[Any]:
@@ -606,8 +609,8 @@ default='constant'
         array of shape (n_samples, n_classes)
             Probabilities, in the order of `classes_`.
         """
-        logits = self._logits(X)
-        function = kernels.sigmoid if self._kind == MULTILABEL else kernels.softmax
+        logits, learnt = self._logits(X)
+        function = kernels.sigmoid if learnt.kind == MULTILABEL else kernels.softmax
         return function(logits, out=logits)
 
     def predict_log_proba(self, X: Any) -> NDArray[Any]:
@@ -625,8 +628,11 @@ default='constant'
         array of shape (n_samples, n_classes)
             Log-probabilities, in the order of `classes_`.
         """
-        logits = self._logits(X)
-        if self._kind == MULTILABEL:
+        return self._log_proba(*self._logits(X))
+
+    @staticmethod
+    def _log_proba(logits: NDArray[Any], learnt: LearntLabels) -> NDArray[Any]:
+        if learnt.kind == MULTILABEL:
             log_p: NDArray[Any] = -np.logaddexp(0, -logits)
             return log_p
         return kernels.log_softmax(logits, out=logits)

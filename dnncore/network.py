@@ -311,6 +311,11 @@ class Network:
         sample_weight : array (n,), optional
             Weights of the rows. A row of weight w counts as w rows.
 
+        Raises
+        ------
+        ValueError
+            If a feature is too large to be standardised; the network is unchanged.
+
         Notes
         -----
         Constant features have scale 1. A mean and scale set by :meth:`set_norm` are discarded,
@@ -319,8 +324,12 @@ class Network:
         self._check_norm()
         X = self.check_rows(X)
         missing = self.missing is not None
-        moments = self.moments_ or Moments.empty(self.n_features, missing=missing, ranges=True)
+        if self.moments_ is None:
+            moments = Moments.empty(self.n_features, missing=missing, ranges=True)
+        else:
+            moments = self.moments_.copy()
         moments.update(X, sample_weight)
+        moments.check(self.dtype)
         self.adopt_moments(moments)
 
     def _check_norm(self) -> None:

@@ -21,7 +21,8 @@ cdef class Predictor:
     cdef const Py_ssize_t* _missing_data
     cdef const void* _embedding  # const dnn_embedding *; NULL: none
     cdef const double* _units  # mean and scale of the targets; NULL: none
-    cdef Py_ssize_t _width, _itemsize, _n_parameters, _fill_at, _packed_embedding_at, _size
+    cdef Py_ssize_t _width, _itemsize, _n_parameters, _size
+    cdef Py_ssize_t _fill_at, _mean_at, _scale_at, _packed_embedding_at  # offsets in a set
     cdef bint _fills  # whether NaN denotes a missing value
     cdef int _typenum, _activation, _output
 
@@ -37,15 +38,20 @@ cdef class Predictor:
                          void* out) noexcept nogil
     cdef void _make_inputs(self, char* weights, Py_ssize_t n, const char* x,
                            char* out) noexcept nogil
-    cdef void _fill_in(self, const void* fill, Py_ssize_t n, const char* x,
+    cdef void _fill_in(self, const void* fill, Py_ssize_t n, const char* x, Py_ssize_t ld_x,
                        char* out) noexcept nogil
+    cdef bint _standardises(self, const char* weights) noexcept nogil
     cdef object _call(self, object x, object out)
     cdef object _adopt_embedding(self, object embedding, object fill)
     cdef object _adopt_missing(self, object fill, object missing)
     cdef object _adopt_units(self, object units)
+    cdef tuple _checked_norm(self, object mean, object scale)
     cdef object _lay_out(self)
     cdef char* _at(self, char* weights, Py_ssize_t offset) noexcept nogil
     cdef object _check_learnt(self, dict options)
     cdef bint _rewrite(self, object network, bint in_place) except -1
     cdef tuple _current(self)
+    cdef object _usable(self, object x)
     cdef object _encoded(self, object x)
+    cdef bint _are_finite(self, object x) noexcept
+    cdef bint _allows(self, object x) noexcept

@@ -25,6 +25,8 @@ class Predictor:
         *,
         activation: str = "logistic",
         output: str = "softmax",
+        mean: ArrayLike | None = None,
+        scale: ArrayLike | None = None,
         fill: ArrayLike | None = None,
         missing: ArrayLike | None = None,
         embedding: PiecewiseLinear | None = None,
@@ -34,6 +36,10 @@ class Predictor:
     def save(self, path: str | os.PathLike[str]) -> None: ...
     @property
     def parameters(self) -> NDArray[Any]: ...
+    @property
+    def mean(self) -> NDArray[Any] | None: ...
+    @property
+    def scale(self) -> NDArray[Any] | None: ...
     @property
     def fill(self) -> NDArray[Any] | None: ...
     def refresh(self, network: Any) -> None: ...

@@ -10,7 +10,7 @@ from libc.string cimport memcpy, memset
 from ._core.arrays cimport empty_rows, ready, usable_as_it_is
 from ._core.csrc cimport DNN_IDENTITY, dnn_embedding, dnn_ops, isa, real
 from ._core.embedding cimport embedding_of, first_bias, first_weight
-from ._core.folding cimport fold_norm, fold_units
+from ._core.folding cimport folds_exactly, fold_norm, fold_units
 from ._core.rows cimport fill_missing
 from ._core.scoring cimport apply_output
 from ._core.versions cimport (
@@ -41,23 +41,37 @@ cdef enum:
     UNLOCKED_TRIES = 3  # to score between two calls of refresh, before these have to wait
 
 
-# The parameters that a set of weights is made of, and what is folded into them. NULL: none.
+# What a set of weights is made of. NULL: none.
 ctypedef struct Source:
     const void* parameters
     const void* mean
     const void* scale
     const void* fill
+    bint folds  # whether the input standardisation is folded into the parameters
+
+
+cdef bint _folds(Predictor self, const real* mean, const real* scale) noexcept nogil:
+    return folds_exactly(self.n_features, mean, scale)
 
 
 cdef void _fill_rows(Py_ssize_t n, Py_ssize_t n_features, Py_ssize_t n_indicators,
                      const Py_ssize_t* indicators, const real* fill, const real* x,
-                     real* out) noexcept nogil:
-    """Compute the inputs of the first layer from rows with missing values."""
+                     Py_ssize_t ld_x, real* out) noexcept nogil:
+    """Compute the inputs of the first layer from rows with missing values, `ld_x` apart."""
     cdef Py_ssize_t r
     for r in range(n):
         fill_missing(n_features, n_indicators, indicators, fill, x, out)
-        x += n_features
+        x += ld_x
         out += n_features + n_indicators
+
+
+cdef bint _has_infinity(Py_ssize_t n, const real* x) noexcept nogil:
+    """Return whether there is an infinite number; NaN is none."""
+    cdef Py_ssize_t i
+    for i in range(n):
+        if x[i] == x[i] and x[i] - x[i] != 0:
+            return True
+    return False
 
 
 cdef class Predictor:
@@ -66,16 +80,17 @@ cdef class Predictor:
     Predictors are created by :meth:`dnncore.Network.freeze`,
     :meth:`dnncore.DNNClassifier.freeze` or :meth:`Predictor.load`. A predictor is a copy: further
     training of the model does not change it, unless :meth:`refresh` copies the parameters again.
-    The input standardisation is folded into the first layer. A predictor can be called from any
-    number of threads at the same time; it runs in the calling thread, without the GIL.
+    The input standardisation is folded into the first layer if no digits are lost by that: unless
+    the mean of a feature is many times its scale, or a scale is extreme. A predictor can be called
+    from any number of threads at the same time; it runs in the calling thread, without the GIL.
 
     Parameters
     ----------
     layer_sizes : tuple of int
         Numbers of inputs, hidden units of each layer, and outputs.
     parameters : array (n_parameters,) of float32 or float64
-        Weights and biases in the order of ``Network.parameters``, with the input standardisation
-        folded in. Copied.
+        Weights and biases in the order of ``Network.parameters``, for rows that are standardised
+        by `mean` and `scale`, if these are given. Copied.
     classes : array (n_outputs,), optional
         Labels returned by :meth:`predict`. By default, the class indices.
     activation : str, default='logistic'
@@ -83,9 +98,11 @@ cdef class Predictor:
         (also called swish), 'gelu' (the exact one, with erf), 'mish' or 'identity'.
     output : {'softmax', 'logistic', 'identity', 'exp', 'sorted'}, default='softmax'
         Output function, as in :class:`dnncore.Network`.
+    mean, scale : array (n_features,), optional
+        Input standardisation, both or none. Excludes `embedding`.
     fill : array (n_features,), optional
-        Values that replace missing values (NaN) of each feature. By default, rows with NaN give
-        NaN.
+        Values that replace missing values (NaN) of each feature, after the input standardisation.
+        By default, rows with NaN give NaN.
     missing : sequence of int, optional
         Features with a missing indicator, as in :class:`dnncore.Network`: an additional input,
         after the features, that is 1 if the value is missing and 0 otherwise. Requires `fill`.
@@ -99,7 +116,9 @@ cdef class Predictor:
     n_features : int
         Number of columns of the rows to score.
     parameters : array (n_parameters,)
-        Weights and biases, with the input standardisation folded in; a read-only copy.
+        Weights and biases; a read-only copy.
+    mean, scale : array (n_features,) or None
+        Input standardisation, if it is not folded into the weights and biases; read-only copies.
     fill : array (n_features,) or None
         Values that replace missing values; a read-only copy.
     missing : intp array or None
@@ -125,7 +144,11 @@ cdef class Predictor:
     ((3,), (2, 3))
     """
 
-    def __cinit__(self):
+    # All is done here rather than in __init__, so that no predictor exists without its weights.
+    def __cinit__(self, layer_sizes, parameters, classes=None, *, activation="logistic",
+                  output="softmax", mean=None, scale=None, fill=None, missing=None,
+                  embedding=None):
+        cdef Source source
         self._versions = malloc(sizeof(dnn_versions))
         if self._versions == NULL:
             raise MemoryError
@@ -134,16 +157,6 @@ cdef class Predictor:
             self._versions = NULL
             raise MemoryError("not enough resources for a lock")
 
-    def __dealloc__(self):
-        if self._versions != NULL:
-            dnn_versions_destroy(<dnn_versions*> self._versions)
-            free(self._versions)
-
-    def __init__(self, layer_sizes, parameters, classes=None, *, activation="logistic",
-                 output="softmax", fill=None, missing=None, embedding=None):
-        cdef Source source
-        if self._first is not None:
-            raise TypeError("a predictor cannot be initialised twice; see refresh")
         self.activation = choice("activation", activation, ACTIVATIONS)
         self.output = choice("output", output, OUTPUTS)
         self._activation, self._output = ACTIVATION_CODES[activation], OUTPUT_CODES[output]
@@ -181,15 +194,23 @@ cdef class Predictor:
         self._units_of_targets = np.array([np.zeros(sizes[-1]), np.ones(sizes[-1])])
         self._units = NULL
         fill = self._adopt_missing(fill, missing)
+        mean, scale = self._checked_norm(mean, scale)
         self._lay_out()
         first = aligned_empty(self._size, self.dtype)
         self._data[0] = <char*> cnp.PyArray_DATA(first)
         source.parameters = cnp.PyArray_DATA(parameters)
         source.fill = NULL if fill is None else cnp.PyArray_DATA(fill)
-        source.mean = source.scale = NULL
+        source.mean = NULL if mean is None else cnp.PyArray_DATA(mean)
+        source.scale = NULL if scale is None else cnp.PyArray_DATA(scale)
+        source.folds = False
         if not _write(self, self._data[0], &source):
             raise ValueError("parameters must be finite")
         self._first = first
+
+    def __dealloc__(self):
+        if self._versions != NULL:
+            dnn_versions_destroy(<dnn_versions*> self._versions)
+            free(self._versions)
 
     cdef object _adopt_embedding(self, embedding, fill):
         """Validate and store `embedding`."""
@@ -227,11 +248,31 @@ cdef class Predictor:
             )
         return checked
 
+    cdef tuple _checked_norm(self, mean, scale):
+        """Return `mean` and `scale` as contiguous arrays (n_features,) or None, validated."""
+        if mean is None or scale is None:
+            if mean is not scale:
+                raise ValueError("mean and scale must both be arrays or both be None")
+            return None, None
+        if self.embedding is not None:
+            raise ValueError("mean and scale must be None with an embedding")
+        mean = np.require(mean, self.dtype, ("C", "A"))
+        scale = np.require(scale, self.dtype, ("C", "A"))
+        if mean.shape != (self.n_features,) or scale.shape != (self.n_features,):
+            raise ValueError(
+                f"mean and scale must have shape ({self.n_features},), "
+                f"got {mean.shape} and {scale.shape}"
+            )
+        if not all_finite(mean) or not all_finite(scale) or not (scale > 0).all():
+            raise ValueError("mean must be finite, and scale finite and positive")
+        return mean, scale
+
     # ---------------------------------------------------------------------------- weights
     #
     # A set of weights is one block of memory: the parameters, the values that replace missing
-    # ones, and the weights of each layer and of the embedding, packed into panels. The second
-    # set is allocated by the first call of refresh.
+    # ones, mean and scale of the input standardisation (the first scale is 0 if it is folded into
+    # the parameters), and the weights of each layer and of the embedding, packed into panels. The
+    # second set is allocated by the first call of refresh.
 
     cdef object _lay_out(self):
         """Determine the offsets of the parts of a set, in elements."""
@@ -239,13 +280,15 @@ cdef class Predictor:
         cdef const dnn_embedding* of = <const dnn_embedding*> self._embedding
         step = ALIGNMENT // self._itemsize
         cols = [ops.packed_cols(size) for size in self.layer_sizes[1:]]
-        parts = [self._n_parameters, self.n_features if self._fills else 0]
+        n_norm = self.n_features if of == NULL else 0
+        parts = [self._n_parameters, self.n_features if self._fills else 0, n_norm, n_norm]
         parts += [size * col for size, col in zip(self.layer_sizes, cols)]
         parts.append(0 if of == NULL else ops.packed_embedding(of))
         starts = np.cumsum([0] + [-(-part // step) * step for part in parts]).astype(np.intp)
         self._width = max(cols)
-        self._fill_at, self._packed_embedding_at, self._size = starts[1], starts[-2], starts[-1]
-        self._weights = starts[2:-2].copy()
+        self._fill_at, self._mean_at, self._scale_at = starts[1:4]
+        self._packed_embedding_at, self._size = starts[-2:]
+        self._weights = starts[4:-2].copy()
 
     cdef char* _at(self, char* weights, Py_ssize_t offset) noexcept nogil:
         return weights + offset * self._itemsize
@@ -294,8 +337,8 @@ cdef class Predictor:
         True
         """
         if hasattr(network, "network_"):
-            self._check_learnt(network._learnt().freeze_options)
-            network = network.network_
+            network, learnt = network._network_and_learnt()
+            self._check_learnt(learnt.freeze_options)
         elif hasattr(network, "fit"):
             raise TypeError(
                 "network must be a Network, or a DNNClassifier or DNNRegressor that is fitted, "
@@ -340,13 +383,16 @@ cdef class Predictor:
             raise TypeError(f"network must be a Network, got {type(network).__name__}")
         source.parameters = cnp.PyArray_DATA(parameters)
         source.mean = source.scale = source.fill = NULL
-        if mean is not None and scale is not None:
-            mean = np.require(mean, self.dtype, ("C", "A"))
-            scale = np.require(scale, self.dtype, ("C", "A"))
-            if mean.shape != (self.n_features,) or scale.shape != (self.n_features,):
-                raise ValueError(f"network must have mean_ and scale_ of {self.n_features} features")
+        source.folds = False
+        mean, scale = self._checked_norm(mean, scale)
+        if mean is not None:
             source.mean, source.scale = cnp.PyArray_DATA(mean), cnp.PyArray_DATA(scale)
-            source.fill = source.mean
+            if self._typenum == cnp.NPY_FLOAT32:
+                source.folds = _folds(self, <const float*> source.mean, <const float*> source.scale)
+            else:
+                source.folds = _folds(self, <const double*> source.mean,
+                                      <const double*> source.scale)
+            source.fill = source.mean if source.folds else NULL  # 0 after the standardisation
         if in_place:
             return _write(self, self._data[0], &source)
         with nogil:
@@ -356,9 +402,9 @@ cdef class Predictor:
         return finite
 
     cdef tuple _current(self):
-        """Return read-only copies of `parameters` and `fill`, both of the same version."""
+        """Return read-only copies of `parameters`, `mean`, `scale` and `fill`, of one version."""
         cdef dnn_versions* versions = <dnn_versions*> self._versions
-        cdef Py_ssize_t n = self._fill_at + (self.n_features if self._fills else 0)
+        cdef Py_ssize_t n = self._weights[0], k = self.n_features
         copy = np.empty(n, self.dtype)
         cdef char* data = <char*> cnp.PyArray_DATA(copy)
         with nogil:
@@ -366,7 +412,12 @@ cdef class Predictor:
             memcpy(data, self._data[dnn_versions_current(versions) & 1], n * self._itemsize)
             dnn_versions_unlock(versions)
         copy.flags.writeable = False
-        return copy[:self._n_parameters], copy[self._fill_at:] if self._fills else None
+        mean = scale = None
+        if self._standardises(data):
+            mean = copy[self._mean_at : self._mean_at + k]
+            scale = copy[self._scale_at : self._scale_at + k]
+        fill = copy[self._fill_at : self._fill_at + k] if self._fills else None
+        return copy[:self._n_parameters], mean, scale, fill
 
     @classmethod
     def load(cls, path):
@@ -414,15 +465,26 @@ cdef class Predictor:
         return self._current()[0]
 
     @property
-    def fill(self):
-        """Values that replace missing values, a read-only copy of shape (n_features,); or None."""
+    def mean(self):
+        """Mean of each feature, a read-only copy of shape (n_features,); None if it is folded
+        into the parameters."""
         return self._current()[1]
 
+    @property
+    def scale(self):
+        """Scale of each feature, as `mean`."""
+        return self._current()[2]
+
+    @property
+    def fill(self):
+        """Values that replace missing values, a read-only copy of shape (n_features,); or None."""
+        return self._current()[3]
+
     def __reduce__(self):
-        parameters, fill = self._current()
+        parameters, mean, scale, fill = self._current()
         return _restore, (self.layer_sizes, parameters, self.classes_, self.activation,
                           self.output, fill, self.missing, self.embedding, self.encoder,
-                          self._units_of_targets if self._units != NULL else None)
+                          self._units_of_targets if self._units != NULL else None, mean, scale)
 
     def __repr__(self):
         return (
@@ -461,7 +523,8 @@ cdef class Predictor:
         cdef Py_ssize_t itemsize = self._itemsize
         cdef Py_ssize_t n_layers = self._weights.shape[0], l, r, rows, k, m, ld_a, start
         cdef Py_ssize_t row_bytes = self._width * itemsize
-        cdef bint as_is = not self._fills and self._embedding == NULL
+        cdef bint as_is = not (self._fills or self._embedding != NULL
+                               or self._standardises(weights))
         # Two layers, and the inputs if they differ from the rows.
         cdef Py_ssize_t needed = 2 * row_bytes + (0 if as_is else self._sizes[0] * itemsize)
         cdef Py_ssize_t block = min(n, STACK_BYTES // needed)
@@ -501,25 +564,47 @@ cdef class Predictor:
             free(buffer)
         return 0
 
+    cdef bint _standardises(self, const char* weights) noexcept nogil:
+        """Return whether these weights are for standardised rows."""
+        if self._embedding != NULL:
+            return False
+        if self._typenum == cnp.NPY_FLOAT32:
+            return (<const float*> weights)[self._scale_at] > 0
+        return (<const double*> weights)[self._scale_at] > 0
+
     cdef void _make_inputs(self, char* weights, Py_ssize_t n, const char* x,
                            char* out) noexcept nogil:
-        """Compute the inputs of the first layer from rows to fill in or to embed."""
+        """Compute the inputs of the first layer from rows to standardise, fill in or embed."""
+        cdef const dnn_ops* ops = <const dnn_ops*> self._ops
         cdef const dnn_embedding* of = <const dnn_embedding*> self._embedding
+        cdef const void* mean
+        cdef const void* scale
+        cdef Py_ssize_t k = self.n_features, ld_x = k, r
+        if of != NULL:  # the parameters begin with s
+            ops.embed_packed(of, n, x, weights, self._at(weights, self._packed_embedding_at), out)
+            return
+        if self._standardises(weights):
+            ld_x = self._sizes[0]
+            mean, scale = self._at(weights, self._mean_at), self._at(weights, self._scale_at)
+            if ld_x == k:
+                ops.norm(n, k, x, NULL, 0, mean, scale, out)
+            else:
+                for r in range(n):
+                    ops.norm(1, k, x + r * k * self._itemsize, NULL, 0, mean, scale,
+                             out + r * ld_x * self._itemsize)
+            x = out
         if self._fills:
-            self._fill_in(self._at(weights, self._fill_at), n, x, out)
-        else:  # the parameters begin with s
-            (<const dnn_ops*> self._ops).embed_packed(
-                of, n, x, weights, self._at(weights, self._packed_embedding_at), out)
+            self._fill_in(self._at(weights, self._fill_at), n, x, ld_x, out)
 
-    cdef void _fill_in(self, const void* fill, Py_ssize_t n, const char* x,
+    cdef void _fill_in(self, const void* fill, Py_ssize_t n, const char* x, Py_ssize_t ld_x,
                        char* out) noexcept nogil:
         cdef Py_ssize_t k = self.n_features, n_indicators = self._sizes[0] - k
         if self._typenum == cnp.NPY_FLOAT32:
             _fill_rows(n, k, n_indicators, self._missing_data, <const float*> fill,
-                       <const float*> x, <float*> out)
+                       <const float*> x, ld_x, <float*> out)
         else:
             _fill_rows(n, k, n_indicators, self._missing_data, <const double*> fill,
-                       <const double*> x, <double*> out)
+                       <const double*> x, ld_x, <double*> out)
 
     cdef object _call(self, object x, object out):
         """Score rows that are contiguous, aligned and of this dtype."""
@@ -560,13 +645,18 @@ cdef class Predictor:
         cdef Py_ssize_t n_outputs = self._sizes[self._weights.shape[0]]
         if ready(x, out, self._typenum, self.n_features, n_outputs):
             return self._call(x, out)
+        x = self._usable(x)
+        return self._call(x, output_of_rows(x, self.n_features, out, n_outputs, self.dtype))
+
+    cdef object _usable(self, object x):
+        """Return an array that compiled code can use, of any shape."""
         x = self._encoded(x)
         if is_sparse(x):
             raise TypeError("x must be dense, got a sparse matrix; use x.toarray()")
         x = np.require(x, requirements=("C", "A"))
         if x.dtype != self.dtype:
             raise TypeError(f"x must have dtype {self.dtype}, like the predictor, got {x.dtype}")
-        return self._call(x, output_of_rows(x, self.n_features, out, n_outputs, self.dtype))
+        return x
 
     cdef object _encoded(self, object x):
         """Return a table as rows, if there is an encoder; anything else as it is."""
@@ -595,17 +685,42 @@ cdef class Predictor:
             The most probable class. If the output is 'logistic', multi-label indicators of shape
             (n_outputs,) or (n, n_outputs): 1 where the probability exceeds 0.5, else 0. The
             outputs of a regression as they are.
+
+        Raises
+        ------
+        TypeError, ValueError
+            If a dtype or shape is invalid, or a row is not finite, where NaN may denote a missing
+            value.
         """
+        if not ready(x, None, self._typenum, self.n_features, 0):
+            x = self._usable(x)
         outputs = self(x)
+        if not (self._allows(x) and self._are_finite(outputs)):
+            finite_matrix("x", np.atleast_2d(x), self.n_features, self.dtype, missing=self._fills)
+            raise ValueError("x must give finite outputs, got numbers that are too large")
         if self.output == "softmax":
             return self.classes_[outputs.argmax(axis=-1)]
         return outputs if self.output in REGRESSION_OUTPUTS else (outputs > 0.5).astype(np.intp)
+
+    cdef bint _are_finite(self, object x) noexcept:
+        return (<const dnn_ops*> self._ops).all_finite(cnp.PyArray_SIZE(x), cnp.PyArray_DATA(x))
+
+    cdef bint _allows(self, object x) noexcept:
+        """Return whether rows that can be used as they are are finite or missing."""
+        cdef Py_ssize_t n = cnp.PyArray_SIZE(x)
+        if self._are_finite(x):
+            return True
+        if not self._fills:
+            return False
+        if self._typenum == cnp.NPY_FLOAT32:
+            return not _has_infinity(n, <const float*> cnp.PyArray_DATA(x))
+        return not _has_infinity(n, <const double*> cnp.PyArray_DATA(x))
 
 
 cdef void _fold(Predictor self, real* parameters, const Source* source) noexcept nogil:
     """Fold the input standardisation and the units of the targets into the parameters."""
     cdef Py_ssize_t last = self._weights.shape[0] - 1, k, m
-    if source.mean != NULL:  # indicators of missing values are not standardised
+    if source.folds:  # indicators of missing values are not standardised
         k, m = self._sizes[0], self._sizes[1]
         fold_norm(self.n_features, m, <const real*> source.mean, <const real*> source.scale,
                   parameters + self._biases[0] - k * m, parameters + self._biases[0])
@@ -619,8 +734,9 @@ cdef bint _write(Predictor self, char* to, const Source* source) noexcept nogil:
     """Write a set of weights; return whether all of them are finite."""
     cdef const dnn_ops* ops = <const dnn_ops*> self._ops
     cdef const dnn_embedding* of = <const dnn_embedding*> self._embedding
-    cdef Py_ssize_t l, k, m
+    cdef Py_ssize_t l, k, m, n_norm = self.n_features * self._itemsize
     cdef char* fill = self._at(to, self._fill_at)
+    cdef char* scale = self._at(to, self._scale_at)
     memcpy(to, source.parameters, self._n_parameters * self._itemsize)
     if self._itemsize == sizeof(float):
         _fold(self, <float*> to, source)
@@ -635,6 +751,11 @@ cdef bint _write(Predictor self, char* to, const Source* source) noexcept nogil:
             memcpy(fill, source.fill, self.n_features * self._itemsize)
         if not ops.all_finite(self.n_features, fill):
             return False
+    if of == NULL and (source.mean == NULL or source.folds):
+        memset(scale, 0, n_norm)
+    elif of == NULL:
+        memcpy(self._at(to, self._mean_at), source.mean, n_norm)
+        memcpy(scale, source.scale, n_norm)
     for l in range(self._weights.shape[0]):
         k, m = self._sizes[l], self._sizes[l + 1]
         ops.pack_weights(k, m, self._at(to, self._biases[l] - k * m),
@@ -662,11 +783,11 @@ def frozen(network, classes, units):
 
 
 def _restore(layer_sizes, parameters, classes, activation, output, fill, missing,
-             embedding=None, encoder=None, units=None):
+             embedding=None, encoder=None, units=None, mean=None, scale=None):
     """Create a predictor from positional arguments, for pickle."""
     cdef Predictor predictor = Predictor(
-        layer_sizes, parameters, classes, activation=activation, output=output, fill=fill,
-        missing=missing, embedding=embedding,
+        layer_sizes, parameters, classes, activation=activation, output=output, mean=mean,
+        scale=scale, fill=fill, missing=missing, embedding=embedding,
     )
     predictor.encoder = encoder
     predictor._adopt_units(units)

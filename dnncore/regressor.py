@@ -13,9 +13,8 @@ from ._core.optional import scikit_learn_for
 with scikit_learn_for(__name__):
     from sklearn.base import RegressorMixin
     from sklearn.utils.metaestimators import available_if
-    from sklearn.utils.validation import check_is_fitted
 
-from ._core.names import REGRESSION_LOSSES, loss_parameters
+from ._core.names import REGRESSION_LOSSES, check_loss, loss_parameters
 from ._estimators.base import DNNEstimator, takes_mini_batches
 from ._estimators.learnt import LearntNumbers
 from ._estimators.numeric import NumberLearner, NumberTargets
@@ -436,13 +435,24 @@ default='constant'
             self._target_ndim, self.target_mean_, self.target_scale_, self.network_.output
         )
 
-    def _adopt_learnt(self, learnt: LearntNumbers) -> None:
-        self._target_ndim = learnt.ndim
-        self.target_mean_, self.target_scale_ = learnt.mean, learnt.scale
+    def _of_learnt(self, learnt: LearntNumbers) -> dict[str, Any]:
+        return {
+            "_target_ndim": learnt.ndim,
+            "target_mean_": learnt.mean,
+            "target_scale_": learnt.scale,
+        }
 
     def _loss_options(self) -> dict[str, Any]:
         names = ("loss", "huber_delta", "quantiles")
         return {name: getattr(self, name) for name in names}
+
+    def _check_parts(self) -> None:
+        super()._check_parts()
+        network = self.network_
+        loss_parameters(
+            check_loss(self.loss, network.output), network.layer_sizes[-1], self.huber_delta,
+            self.quantiles,
+        )  # fmt: skip
 
     # -------------------------------------------------------------------------- scoring
 
@@ -458,10 +468,11 @@ default='constant'
         -------
         array of shape (n_samples,) or (n_samples, n_outputs)
             Predictions, with the number of dimensions of y in training; several quantiles have the
-            shape (n_samples, n_quantiles).
+            shape (n_samples, n_quantiles). They have the dtype of the model, or float64 if the
+            targets are so large compared with their scale that float32 has too few digits.
         """
-        logits = self._logits(X)
-        return self._targets(self._learnt()).in_units_of_y(logits)
+        logits, learnt = self._logits(X)
+        return self._targets(learnt).in_units_of_y(logits)
 
     def score(self, X: Any, y: Any, sample_weight: ArrayLike | None = None) -> float:
         """Return the R2 of the predictions or, with loss='quantile', their D2.
@@ -484,13 +495,15 @@ default='constant'
         float
             The score: 1 for perfect predictions.
         """
-        check_is_fitted(self)
-        if self.network_.output != "sorted":
+        _, learnt = self._network_and_learnt()
+        if learnt.output != "sorted":
             return float(super().score(X, y, sample_weight))
-        n_outputs = self.network_.layer_sizes[-1]
+        logits, learnt = self._logits(X)
+        n_outputs = len(learnt.mean)
         loss_parameters("quantile", n_outputs, 1.0, self.quantiles)  # may not be those of `fit`
-        predictions = self.predict(X).reshape(-1, n_outputs)
-        return self._targets(self._learnt()).quantile_score(y, predictions, sample_weight)
+        targets = self._targets(learnt)
+        predictions = targets.in_units_of_y(logits).reshape(-1, n_outputs)
+        return targets.quantile_score(y, predictions, sample_weight)
 
     def __sklearn_tags__(self) -> Any:
         tags = super().__sklearn_tags__()

@@ -44,8 +44,9 @@ cdef class Stepper:
         The norm of the network that the stepper was made for.
     """
 
-    def __init__(self, network, Engine engine, counter, rate, *, double low=-INFINITY,
-                 double high=INFINITY):
+    # All is done here rather than in __init__, so that no stepper exists without its engine.
+    def __cinit__(self, network, Engine engine not None, counter, rate, *,
+                  double low=-INFINITY, double high=INFINITY):
         self._engine, self._counter, self._rate = engine, counter, rate
         self._pointer = <void*> engine
         self._steps = <int64_t*> cnp.PyArray_DATA(counter)
@@ -166,7 +167,7 @@ cdef class Stepper:
             if not value >= 0.0:
                 return False
             total += value
-        return 1e-300 < total < INFINITY
+        return 1e-30 < total < 1e30  # as in labels.py
 
     def try_step(self, X, y, sample_weight):
         """Return the loss of a step; None, without any change, if an array needs to be checked."""

@@ -166,8 +166,9 @@ cdef class TablePredictor:
     True
     """
 
-    def __init__(self, encoding, predictors, classes=None, *, target_mean=None, target_scale=None,
-                 target_range=None):
+    # All is done here rather than in __init__, so that no predictor exists without its encoding.
+    def __cinit__(self, encoding, predictors, classes=None, *, target_mean=None,
+                  target_scale=None, target_range=None):
         self._adopt_encoding(encoding)
         self.predictors = tuple(predictors)
         if not self.predictors:

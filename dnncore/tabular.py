@@ -235,7 +235,7 @@ class TabularClassifier(ClassifierMixin, TabularEstimator):  # type: ignore[misc
         array of shape (n_samples, n_classes)
             Mean probabilities of the members, in the order of `classes_`.
         """
-        return self._mean_outputs(X)
+        return self._mean_outputs(X)[0]
 
     def predict_log_proba(self, X: Any) -> NDArray[Any]:
         """Predict the logarithms of the class probabilities.
@@ -267,8 +267,8 @@ class TabularClassifier(ClassifierMixin, TabularEstimator):  # type: ignore[misc
         array of shape (n_samples,)
             Predicted classes.
         """
-        p = self.predict_proba(X)  # which checks that the model is fitted
-        labels: NDArray[Any] = self.classes_[p.argmax(axis=1)]
+        p, learnt = self._mean_outputs(X)
+        labels: NDArray[Any] = learnt.classes[p.argmax(axis=1)]
         return labels
 
     def _new_learner(self) -> LabelLearner:
@@ -504,12 +504,13 @@ class TabularRegressor(RegressorMixin, TabularEstimator):  # type: ignore[misc]
         array of shape (n_samples,) or (n_samples, n_outputs)
             Mean predictions of the members, with the number of dimensions of y in training.
         """
-        return self._in_units_of_y(self._mean_outputs(X))
+        return self._in_units_of_y(*self._mean_outputs(X))
 
-    def _in_units_of_y(self, outputs: NDArray[Any]) -> NDArray[Any]:
-        numbers = outputs.astype(np.float64) * self.target_scale_ + self.target_mean_
-        numbers = np.clip(numbers, *self.target_range_)
-        return numbers.ravel() if self._target_ndim == 1 else numbers
+    @staticmethod
+    def _in_units_of_y(outputs: NDArray[Any], learnt: LearntTableNumbers) -> NDArray[Any]:
+        numbers = outputs.astype(np.float64) * learnt.scale + learnt.mean
+        numbers = np.clip(numbers, learnt.low, learnt.high)
+        return numbers.ravel() if learnt.ndim == 1 else numbers
 
     def _new_learner(self) -> NumberLearner:
         return NumberLearner(None, norm=True)
@@ -531,7 +532,10 @@ class TabularRegressor(RegressorMixin, TabularEstimator):  # type: ignore[misc]
             columns = columns[labels.weight > 0]
         self.target_range_ = columns.min(axis=0), columns.max(axis=0)
         self.oof_prediction_ = np.full(y.shape, np.nan)
-        self.oof_prediction_[np.concatenate(held_out)] = self._in_units_of_y(np.concatenate(logits))
+        outputs = np.concatenate(logits)
+        self.oof_prediction_[np.concatenate(held_out)] = self._in_units_of_y(
+            outputs, self._learnt()
+        )
 
     def _learnt(self) -> LearntTableNumbers:
         return LearntTableNumbers(

@@ -128,7 +128,7 @@ def test_targets_of_another_form_are_refused():
 def test_after_an_error_the_model_is_as_before():
     model = classifier().fit(X[:, :3], LABEL)
     before = {**model.__dict__}
-    before.pop("_direct")  # of partial_fit, which begins anew
+    before.pop("_direct", None)  # of partial_fit, which begins anew
     parameters = model.network_.parameters.copy()
     with pytest.raises(ValueError, match="nan in row 3"):
         model.fit_blocks([(X, LABEL), (nan_at(3, 1)[:300], LABEL[:300])][::-1])

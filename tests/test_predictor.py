@@ -387,3 +387,42 @@ def test_of_a_classifier_of_several_labels_and_from_its_file(tmp_path):
     assert np.array_equal(predictor.predict(X), model.predict(X))
     model.save(tmp_path / "model.safetensors")
     assert np.array_equal(Predictor.load(tmp_path / "model.safetensors")(X), predictor(X))
+
+
+# ------------------------------------------------------------------- rows that are not finite
+
+
+@pytest.mark.parametrize("dtype", [np.float32, np.float64])
+@pytest.mark.parametrize("output", ["softmax", "logistic", "identity"])
+@pytest.mark.parametrize("activation", ["logistic", "relu"])
+def test_predict_refuses_rows_that_are_not_finite(activation, output, dtype):
+    network = Network((4, 5, 3), seed=0, dtype=dtype, activation=activation, output=output)
+    predictor = network.freeze()
+    rows = np.zeros((6, 4), dtype)
+    predictor.predict(rows)
+    for value in (np.nan, np.inf, -np.inf):
+        rows[4, 2] = value
+        with pytest.raises(ValueError, match=f"x must be finite, got {value} in row 4, column 2"):
+            predictor.predict(rows)
+        with pytest.raises(ValueError, match=f"x must be finite, got {value} in row 0, column 2"):
+            predictor.predict(rows[4])
+        with pytest.raises(ValueError, match=f"x must be finite, got {value} in row 4, column 2"):
+            predictor.predict(np.asfortranarray(rows))
+
+
+def test_predict_takes_missing_values_where_they_are_part_of_the_model():
+    network = Network((4, 5, 3), seed=0, missing=[])
+    predictor = network.freeze()
+    rows = np.ones((6, 4))
+    rows[4, 2] = np.nan
+    assert predictor.predict(rows).tolist() == network.predict_proba(rows).argmax(axis=1).tolist()
+    rows[5, 1] = np.inf
+    with pytest.raises(ValueError, match=r"x must be finite or missing \(NaN\), got inf in row 5"):
+        predictor.predict(rows)
+
+
+def test_predict_refuses_outputs_that_are_not_finite():
+    network = Network((2, 2), seed=0, dtype=np.float32)
+    network.parameters[...] = [3e38, 3e38, 3e38, 3e38, 0, 0]
+    with pytest.raises(ValueError, match="x must give finite outputs"):
+        network.freeze().predict(np.full(2, 3e38, np.float32))

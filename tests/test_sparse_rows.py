@@ -56,6 +56,7 @@ def state(model):
         {"norm": False, "shuffle": False},
         {"norm": False, "n_threads": 3, "batch_size": 64},
         {"solver": "lbfgs"},
+        {"solver": "lbfgs", "norm": False, "engine": "builtin"},
         {"early_stopping": True, "scoring": "neg_mean_squared_error"},
         {"learning_rate": "newbob", "batch_size": 10},
         {"engine": "blas", "dropout": 0.3, "hidden_layer_sizes": (9, 7)},

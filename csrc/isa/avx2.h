@@ -1,11 +1,12 @@
-/* x86-64 with AVX2 and FMA (Haswell, Zen and later). See ops/table.h for the definitions. */
+/* x86-64 with AVX2 and FMA (Haswell, Zen and later). See ops/table.h for the definitions. PREFETCHW
+ * does nothing on the processors of this kind that lack it. */
 #include "isa.h"
 
 #ifdef DNN_X86
 #if defined(__clang__)
-#pragma clang attribute push(__attribute__((target("avx2,fma"))), apply_to = function)
+#pragma clang attribute push(__attribute__((target("avx2,fma,prfchw"))), apply_to = function)
 #else
-#pragma GCC target("avx2,fma")
+#pragma GCC target("avx2,fma,prfchw")
 #endif
 #include <immintrin.h>
 

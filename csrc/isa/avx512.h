@@ -4,10 +4,10 @@
 
 #ifdef DNN_X86
 #if defined(__clang__)
-#pragma clang attribute push(__attribute__((target("avx2,fma,avx512f,avx512dq,avx512bw,avx512vl"))), \
+#pragma clang attribute push(__attribute__((target("avx2,fma,prfchw,avx512f,avx512dq,avx512bw,avx512vl"))), \
                              apply_to = function)
 #else
-#pragma GCC target("avx2,fma,avx512f,avx512dq,avx512bw,avx512vl,prefer-vector-width=512")
+#pragma GCC target("avx2,fma,prfchw,avx512f,avx512dq,avx512bw,avx512vl,prefer-vector-width=512")
 #endif
 #include <immintrin.h>
 

@@ -141,8 +141,9 @@ static void update_one(const dnn_step *step, ptrdiff_t k, ptrdiff_t m, ptrdiff_t
     }
 }
 
-/* The weights of a tile and their states, which are updated after the products: they are fetched
- * meanwhile. */
+/* The weights of a tile and their states, which are updated after the products. They are fetched
+ * meanwhile, to be written: other threads have read the weights, and waiting for each line to become
+ * exclusive takes longer than the products of a small layer. */
 typedef struct {
     const real *array[3];
     int arrays;
@@ -203,7 +204,7 @@ static void layer_update(const dnn_step *step, ptrdiff_t n, ptrdiff_t k, ptrdiff
     real *panels = scratch, *g = panels + n * (block + TILE_COLS);
     real *packed = g + TILE_ROWS * (block + TILE_COLS);
     const int pack_a = is_far(n, k) && m > TILE_COLS;
-    const int arrays = !is_far(k, m) ? 0 : s2 == W ? 2 : 3; /* to be fetched */
+    const int arrays = s2 == W ? 2 : 3; /* to be fetched */
     const dnn_step constants = *step; /* a local copy, which cannot alias W */
     if (n == 1) {
         update_one(&constants, k, m, first, last, a_, dz, scratch, s1, s2, W);

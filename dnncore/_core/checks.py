@@ -7,8 +7,10 @@ and what was expected. Labels and weights are validated in :mod:`dnncore._core.l
 
 from __future__ import annotations
 
+import math
 import numbers
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
 from itertools import pairwise
 from typing import Any, TypeAlias
 
@@ -19,6 +21,15 @@ from .csrc import address, all_finite
 
 INT_MAX = 2**31 - 1  # BLAS uses C ints for sizes
 Matrix: TypeAlias = Any  # an array or a scipy.sparse CSR matrix of shape (n_rows, n_columns)
+
+
+@contextmanager
+def in_range_of_floats(name: str) -> Iterator[None]:
+    """Turn the error of NumPy for integers that are too large for a float into a ValueError."""
+    try:
+        yield
+    except OverflowError as error:
+        raise ValueError(f"{name} must be numbers in the range of a float: {error}") from None
 
 
 def floating_array(name: str, x: ArrayLike) -> NDArray[Any]:
@@ -248,8 +259,12 @@ def number(
     high: float = np.inf,
     low_open: bool = False,
     high_open: bool = False,
+    may_be_infinite: bool = False,
 ) -> float:
-    """Return `value` as a float, checked to be a real number in the given interval."""
+    """Return `value` as a float, checked to be a real number in the given interval.
+
+    It is finite unless `may_be_infinite`.
+    """
     if type(value) is not float and not _is_a(numbers.Real, value):
         raise TypeError(f"{name} must be a number, got {value!r}")
     try:
@@ -260,6 +275,8 @@ def number(
     if not inside:
         interval = f"{'(' if low_open else '['}{low}, {high}{')' if high_open else ']'}"
         raise ValueError(f"{name} must lie in {interval}, got {value!r}")
+    if math.isinf(x) and not may_be_infinite:
+        raise ValueError(f"{name} must be finite, got {value!r}")
     return x
 
 

@@ -6,7 +6,7 @@ import numpy as np
 
 cimport numpy as cnp
 from libc.float cimport DBL_MAX, DBL_MIN, FLT_MIN
-from libc.math cimport sqrt
+from libc.math cimport fabs, sqrt
 
 cnp.import_array()
 
@@ -103,6 +103,17 @@ def all_finite(x):
     return finite
 
 
+def sum_squares(x):
+    """Return the sum of the squares of a contiguous float32 or float64 array of any shape."""
+    cdef Py_ssize_t n = cnp.PyArray_SIZE(x)
+    cdef const void* data = cnp.PyArray_DATA(x)
+    cdef const dnn_ops* ops = isa.f32 if cnp.PyArray_TYPE(x) == cnp.NPY_FLOAT32 else isa.f64
+    cdef double total
+    with nogil:
+        total = ops.sum_squares(n, data)
+    return total
+
+
 def address(array):
     """Return the address of the first element."""
     return <size_t> cnp.PyArray_DATA(array)
@@ -148,13 +159,18 @@ cdef void _scales(Py_ssize_t n, const double* mean, const double* variance, cons
                   const double* high, double error, double tiny, real* out) noexcept nogil:
     cdef Py_ssize_t i
     cdef double scale, rounding
+    cdef bint constant
     for i in range(n):
         scale = sqrt(variance[i])
         if low != NULL:
             scale = scale * _asymmetry(mean[i] - low[i], high[i] - mean[i])
         rounding = error * variance[i] + (error * mean[i]) * (error * mean[i])
+        constant = variance[i] <= rounding
+        if variance[i] < 1e-290 and low != NULL:  # squares underflow; half the range does not
+            scale = 0.5 * high[i] - 0.5 * low[i]
+            constant = not scale > error * fabs(mean[i])
         out[i] = <real> scale
-        if variance[i] <= rounding or out[i] < tiny:
+        if constant or out[i] < tiny:
             out[i] = 1.0
 
 

@@ -223,10 +223,11 @@ cdef class Engine:
         memory is needed for dense rows. Otherwise, rows are made dense.
     """
 
-    def __init__(self, layer_sizes, parameters, mean, scale, Py_ssize_t batch_size,
-                 int n_threads, bint training=True, bint builtin=False,
-                 str activation="logistic", str output="softmax", missing=None, factors=None,
-                 embedding=None, bint csr=False):
+    # All is done here rather than in __init__, so that no engine exists without its buffers.
+    def __cinit__(self, layer_sizes, parameters, mean, scale, Py_ssize_t batch_size,
+                  int n_threads, bint training=True, bint builtin=False,
+                  str activation="logistic", str output="softmax", missing=None, factors=None,
+                  embedding=None, bint csr=False):
         dtype = parameters.dtype
         self._parameters, self.mean, self.scale = parameters, mean, scale
         self._missing, self._embedding = missing, embedding

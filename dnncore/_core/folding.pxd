@@ -10,6 +10,22 @@ from .csrc cimport real
 
 cdef enum:
     FOLDED_COLS = 64  # columns of a weight matrix whose sums are kept on the stack
+    MAX_RATIO = 16  # of a mean to its scale: at most 4 bits are lost
+
+
+cdef inline bint folds_exactly(Py_ssize_t k, const real* mean, const real* scale) noexcept nogil:
+    """Return whether fold_norm loses no digits.
+
+    The biases take up the sum of mean / scale times the weights: where that is many times larger
+    than what it is added to, its rounding error is, too. Weights that are divided by an extreme
+    scale may overflow, or lose digits.
+    """
+    cdef Py_ssize_t i
+    for i in range(k):
+        if not (-MAX_RATIO * scale[i] <= mean[i] <= MAX_RATIO * scale[i]
+                and 1e-12 < scale[i] < 1e12):
+            return False
+    return True
 
 
 cdef inline void fold_norm(Py_ssize_t k, Py_ssize_t m, const real* mean, const real* scale,

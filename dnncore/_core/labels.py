@@ -11,7 +11,11 @@ from numpy.typing import ArrayLike, DTypeLike, NDArray
 from .checks import array_like, check_interval, floating_array
 from .csrc import all_finite
 
-MIN_TOTAL = 1e-300  # the reciprocal of a smaller sum of weights is close to overflow
+# Sums of weights in a usable range: neither their reciprocals nor their products with squares of
+# numbers overflow, and an L2 penalty that is divided by them is not out of all proportion.
+MIN_TOTAL, MAX_TOTAL = 1e-30, 1e30
+# The range of sums that are accumulated over several calls or blocks, and cannot be scaled.
+MIN_SUM, MAX_SUM = 1e-300, 1e300
 
 
 @dataclass(frozen=True)
@@ -47,8 +51,8 @@ class Labels:
         if weight is not None:
             with np.errstate(over="ignore"):
                 total = float(weight.sum(dtype=np.float64))
-            if scaled and n and not MIN_TOTAL < total < np.inf:
-                weight = weight / weight.max()
+            if scaled and n and not MIN_TOTAL < total < MAX_TOTAL:
+                weight = usable(weight)
                 total = float(weight.sum(dtype=np.float64))
         label, L = (y, None) if y.ndim == 1 else (None, y)
         return cls(label, L, weight, 1.0 / total if total else 0.0)
@@ -138,7 +142,7 @@ def _class_indices(name: str, y: NDArray[Any], shape: tuple[int, int]) -> NDArra
     if n and (y.min() < 0 or y.max() >= m):
         bad = np.flatnonzero((y < 0) | (y >= m))
         raise ValueError(f"{name} must lie in [0, {m}), got {y[bad[0]]} in row {bad[0]}")
-    return np.ascontiguousarray(y, dtype=np.intp)
+    return np.require(y, np.intp, ("C", "A"))
 
 
 def weights(
@@ -160,11 +164,25 @@ def weights(
     return weight
 
 
+def usable(weight: NDArray[Any]) -> NDArray[Any]:
+    """Return checked weights of all rows, scaled if their sum is not in a usable range.
+
+    Only their ratios matter.
+    """
+    with np.errstate(over="ignore"):
+        total = float(weight.sum(dtype=np.float64))
+    if MIN_TOTAL < total < MAX_TOTAL or not total > 0.0:
+        return weight
+    scaled: NDArray[Any] = weight / weight.max()
+    return scaled
+
+
 def check_total(total: float) -> None:
-    """Raise ValueError if the sum of all sample weights is zero, too small or infinite."""
+    """Raise ValueError if the sum of the sample weights is zero, too small or too large to be added
+    to others."""
     if total == 0.0:
         raise ValueError("sample_weight must not be all zero")
-    if not MIN_TOTAL < total < np.inf:
+    if not MIN_SUM < total < MAX_SUM:
         raise ValueError(
-            f"sample_weight must have a sum between {MIN_TOTAL} and infinity, got {total}"
+            f"sample_weight must have a sum between {MIN_SUM} and {MAX_SUM}, got {total}"
         )

@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from dataclasses import dataclass
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
 from numpy.typing import DTypeLike, NDArray
 
 from .checks import Matrix, is_sparse
-from .csrc import MOMENTS_ROWS, add_moments, scales
+from .csrc import MOMENTS_ROWS, add_moments, all_finite, scales
 from .public import set_module
 
 __all__ = ["MOMENTS_ROWS", "Moments"]
@@ -89,6 +89,44 @@ class Moments:
         self.count = count if missing else count.item(0)
         self.n_rows += X.shape[0]
 
+    def copy(self) -> Moments:
+        """Return a copy that is updated on its own."""
+        arrays: Any = {k: x.copy() for k, x in vars(self).items() if isinstance(x, np.ndarray)}
+        return replace(self, **arrays)
+
+    def check(self, dtype: DTypeLike, names: Sequence[object] | None = None) -> None:
+        """Raise ValueError if a feature is too large to be standardised in `dtype`.
+
+        `names` are the names of the features, for the error.
+        """
+        if self._are_ordinary(dtype):
+            return
+        good = np.isfinite(self.mean) & np.isfinite(self.variance)
+        values = ""
+        if self.low is not None and self.high is not None:
+            with np.errstate(over="ignore", invalid="ignore"):
+                widest = np.maximum(self.high - self.mean, self.mean - self.low)
+            good &= ~(widest > np.finfo(np.dtype(dtype)).max)
+        if good.all():
+            return
+        feature = int(np.argmin(good))
+        if self.low is not None and self.high is not None:
+            values = f" with values from {self.low[feature]:g} to {self.high[feature]:g}"
+        name = "" if names is None else f" ({names[feature]!r})"
+        raise ValueError(
+            f"X must have a variance in the range of float64, and differences in that of "
+            f"{np.dtype(dtype)}, got feature {feature}{name}{values}: divide it by a constant"
+        )
+
+    def _are_ordinary(self, dtype: DTypeLike) -> bool:
+        """Return whether the moments are finite, and differences of any two values too."""
+        if not (all_finite(self.mean) and all_finite(self.variance)):
+            return False
+        if self.low is None or self.high is None:
+            return True
+        half = 0.5 * float(np.finfo(np.dtype(dtype)).max)
+        return bool(self.low.min() >= -half and self.high.max() <= half)
+
     def scale(self, dtype: DTypeLike) -> NDArray[Any]:
         """Return the scales as `dtype`, with 1 for constant features.
 
@@ -99,7 +137,8 @@ class Moments:
         most half the range (Bhatia and Davis 2000), and just that if there are two values only,
         whatever their frequencies.
 
-        A feature counts as constant if its variance does not exceed its own rounding error.
+        A feature counts as constant if its variance does not exceed its own rounding error. Where
+        the squares of the deviations underflow, the scale is half the range.
         """
         scale = np.empty(len(self.mean), dtype)
         error = self.n_rows * EPSILON

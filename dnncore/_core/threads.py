@@ -10,7 +10,7 @@ from contextlib import AbstractContextManager, contextmanager, nullcontext
 from functools import cache
 from pathlib import Path
 
-from threadpoolctl import ThreadpoolController
+from threadpoolctl import LibController, ThreadpoolController
 
 from . import csrc
 from .checks import integer
@@ -122,9 +122,17 @@ class _BlasLimit:
 
     def __init__(self) -> None:
         self._lock = threading.Lock()
-        self._callers = 0
+        self._callers: set[object] = set()
         self._controller: ThreadpoolController | None = None
-        self._limiter: object = None
+        self._before: list[tuple[LibController, int]] = []  # numbers of threads to restore
+
+    def after_fork(self) -> None:
+        """Forget the callers in other threads, which a child process does not have.
+
+        The next caller restores the numbers of threads.
+        """
+        self._lock = threading.Lock()
+        self._callers = set()
 
     def controller(self) -> ThreadpoolController:
         # Finding the libraries takes milliseconds. SciPy's BLAS, which is the one called, is
@@ -133,19 +141,38 @@ class _BlasLimit:
             self._controller = ThreadpoolController().select(user_api="blas")
         return self._controller
 
+    # A signal handler may raise, as Ctrl-C does, between any two statements. What _enter has begun,
+    # _leave undoes, however far that went; both may be run again.
+
     @contextmanager
     def __call__(self) -> Iterator[None]:
-        with self._lock:
-            if self._callers == 0:
-                self._limiter = self.controller().limit(limits=1)
-            self._callers += 1
+        caller = object()
         try:
+            self._enter(caller)
             yield
         finally:
-            with self._lock:
-                self._callers -= 1
-                if self._callers == 0:
-                    self._limiter.restore_original_limits()  # type: ignore[attr-defined]
+            try:
+                self._leave(caller)
+            except BaseException:
+                self._leave(caller)
+                raise
+
+    def _enter(self, caller: object) -> None:
+        with self._lock:
+            if not self._before:
+                libraries = self.controller().lib_controllers
+                self._before = [(library, library.get_num_threads()) for library in libraries]
+                for library, _ in self._before:
+                    library.set_num_threads(1)
+            self._callers.add(caller)
+
+    def _leave(self, caller: object) -> None:
+        with self._lock:
+            self._callers.discard(caller)
+            if not self._callers:
+                for library, n_threads in self._before:
+                    library.set_num_threads(n_threads)
+                self._before = []
 
 
 single_threaded_blas = _BlasLimit()
@@ -156,6 +183,5 @@ def blas_for(engine: str) -> AbstractContextManager[None]:
     return nullcontext() if use_builtin(engine) else single_threaded_blas()
 
 
-# If another thread is inside a call when the process forks, the child must not inherit its lock.
 if hasattr(os, "register_at_fork"):
-    os.register_at_fork(after_in_child=lambda: single_threaded_blas.__init__())  # type: ignore[misc]
+    os.register_at_fork(after_in_child=single_threaded_blas.after_fork)

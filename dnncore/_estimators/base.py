@@ -5,8 +5,7 @@ from __future__ import annotations
 import os
 import warnings
 from abc import ABCMeta, abstractmethod
-from collections.abc import Callable, Iterable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable, Iterable
 from dataclasses import replace
 from typing import Any
 
@@ -18,6 +17,7 @@ from sklearn.utils import check_random_state
 from sklearn.utils.validation import check_is_fitted
 
 from .._core.checks import Matrix
+from .._core.csrc import all_finite
 from .._training.history import Validation
 from .._training.settings import StopSettings
 from .._training.sources import BlockSource, Source
@@ -29,14 +29,22 @@ from .block_rows import BlockRows, LabelledBlocks
 from .callbacks import CallbackSupport, epoch_calls, fit_with_callbacks
 from .direct import DirectTraining
 from .html import estimator_html
-from .interface import AUTO, Estimator, early_stopping_of, table_rows_of
+from .interface import (
+    AUTO,
+    Estimator,
+    early_stopping_of,
+    snapshot,
+    table_rows_of,
+    unchanged_on_error,
+)
 from .learning import RowsLearner
 from .params import ParamValues, are_unchanged, param_values, validate_params
 from .rows import LabelledRows, RowChecker, indexable_rows, labelled
 from .targets import TargetLearner, Targets
-from .trainers import prepare_trainer
-from .validation import require_rows, split, splits_rows, validation
+from .trainers import check_network, prepare_trainer
+from .validation import require_finite_outputs, require_rows, split, splits_rows, validation
 
+OF_COLUMNS = ("n_features_in_", "feature_names_in_", "table_")
 ENDS = {
     "max_iter": "max_iter={0.max_iter} epochs completed, but training has not converged",
     "max_fun": "max_fun={0.max_fun} loss evaluations completed, but training has not converged",
@@ -91,10 +99,11 @@ class DNNEstimator(CallbackSupport, BaseEstimator, Estimator, metaclass=ABCMeta)
         y_val: Any,
         sample_weight_val: ArrayLike | None,
     ) -> None:
-        with self._unchanged_on_error():
+        with unchanged_on_error(self, "_direct"):  # its trainer may be configured otherwise
             self._check_params()
             before = self._resumed_network()
-            checker, learner = self._begin(before, norm=bool(self.norm) and before is None)
+            checked = snapshot(self)
+            checker, learner = self._begin(checked, before, norm=bool(self.norm) and before is None)
             rows, targets = self._learnt_rows(X, y, sample_weight, checker, learner)
             held_out = checker.validation_rows(
                 X_val, y_val, sample_weight_val, targets, learner.targets
@@ -107,9 +116,11 @@ class DNNEstimator(CallbackSupport, BaseEstimator, Estimator, metaclass=ABCMeta)
                 name = f"the split with validation_fraction={self.validation_fraction}"
                 require_rows(name, held_out, targets)
             learner.learn_weighted([rows])
-            self._adopt(trainer, learner)
-            validate = validation(self, held_out, targets)
-        self._run(rows.source(), validate, rows)
+            if before is None and not self.norm:
+                require_finite_outputs(trainer.network, rows.X, vars(checked))
+            self._adopt(trainer, learner, checked)
+            validate = validation(self, trainer.network, held_out, targets)
+        self._run(trainer, rows.source(), validate, rows)
 
     @fit_with_callbacks
     def _fit_blocks(
@@ -120,7 +131,7 @@ class DNNEstimator(CallbackSupport, BaseEstimator, Estimator, metaclass=ABCMeta)
         y_val: Any,
         sample_weight_val: ArrayLike | None,
     ) -> None:
-        with self._unchanged_on_error():
+        with unchanged_on_error(self, "_direct"):  # its trainer may be configured otherwise
             self._check_params()
             if self.solver == "lbfgs":
                 raise ValueError(
@@ -131,7 +142,8 @@ class DNNEstimator(CallbackSupport, BaseEstimator, Estimator, metaclass=ABCMeta)
                 raise ValueError("early_stopping and scoring need X_val and y_val in fit_blocks")
             before = self._resumed_network()
             norm = bool(self.norm) and before is None
-            checker, learner = self._begin(before, classes, norm=norm, in_blocks=True)
+            checked = snapshot(self)
+            checker, learner = self._begin(checked, before, classes, norm=norm, in_blocks=True)
             rows = BlockRows(blocks, checker)
             learner.learn(rows)
             targets = self._targets(learner.targets.learnt())
@@ -143,43 +155,35 @@ class DNNEstimator(CallbackSupport, BaseEstimator, Estimator, metaclass=ABCMeta)
             trainer = prepare_trainer(self, before, targets, learner, random)
             labelled_blocks = LabelledBlocks(rows, targets, learner.targets)
             learner.learn_weighted(labelled_blocks.rows())
-            self._adopt(trainer, learner)
-            validate = validation(self, held_out, targets)
-        self._run(BlockSource(labelled_blocks), validate, None)
+            self._adopt(trainer, learner, checked)
+            validate = validation(self, trainer.network, held_out, targets)
+        self._run(trainer, BlockSource(labelled_blocks), validate, None)
 
     def _partial_fit(self, X: Any, y: Any, sample_weight: ArrayLike | None, classes: Any) -> None:
         direct = self._direct if classes is None else None
         if direct is not None and direct.learn(self, X, y, sample_weight):
             return
-        with self._unchanged_on_error():
+        with unchanged_on_error(self, "_direct"):  # its trainer may be configured otherwise
             self._check_params()
             if self.early_stopping != AUTO and self.early_stopping:
                 raise ValueError("partial_fit does not support early_stopping=True")
             before = getattr(self, "network_", None)
             norm = bool(self.norm)
-            checker, learner = self._begin(before, classes, norm=norm, accumulates=True)
-            rows, targets = self._learnt_rows(X, y, sample_weight, checker, learner)
+            checked = snapshot(self)
+            checker, learner = self._begin(checked, before, classes, norm=norm, accumulates=True)
+            rows, targets = self._learnt_rows(
+                X, y, sample_weight, checker, learner, accumulates=True
+            )
             random = check_random_state(self.random_state)
             trainer = prepare_trainer(self, before, targets, learner, random)
-            if norm:
-                learner.moments = trainer.network.moments_
+            if norm and trainer.network.moments_ is not None:
+                learner.moments = trainer.network.moments_.copy()
             learner.learn_weighted([rows])
-            self._adopt(trainer, learner)
+            self._adopt(trainer, learner, checked)
             settings = StopSettings(max_iter=1, max_time=self.max_time, callback=self.callback)
             if self._checked_params is not None and not learner.targets.weighs:
                 self._direct = DirectTraining(self, self._checked_params, targets, settings)
         fit_source(trainer, rows.source(), settings)
-
-    @contextmanager
-    def _unchanged_on_error(self) -> Iterator[None]:
-        before = dict(self.__dict__)
-        try:
-            yield
-        except BaseException:
-            before.pop("_direct", None)  # the trainer may have been configured otherwise
-            self.__dict__.clear()
-            self.__dict__.update(before)
-            raise
 
     def _resumed_network(self) -> Network | None:
         """Return the network of the previous fit with `warm_start`, otherwise None."""
@@ -187,6 +191,7 @@ class DNNEstimator(CallbackSupport, BaseEstimator, Estimator, metaclass=ABCMeta)
 
     def _begin(
         self,
+        checked: DNNEstimator,
         before: Network | None,
         classes: Any = None,
         *,
@@ -196,12 +201,15 @@ class DNNEstimator(CallbackSupport, BaseEstimator, Estimator, metaclass=ABCMeta)
     ) -> tuple[RowChecker, RowsLearner]:
         """Return the checker and the learner of the rows of a fit.
 
-        `before` is the network that training resumes from, if any.
+        `checked` is the owner of the rows: a copy, so that other threads still see the columns of
+        the previous fit. `before` is the network that training resumes from, if any.
         """
-        dtype, known = (None, None) if before is None else (before.dtype, self._learnt())
+        dtype, known, n_features = None, None, None
+        if before is not None:
+            dtype, known, n_features = before.dtype, self._learnt(), before.n_features
         targets = self._new_learner(known, classes, accumulates=accumulates, in_blocks=in_blocks)
         return (
-            RowChecker(self, dtype, may_miss=self.missing_values != "error"),
+            RowChecker(checked, dtype, self.missing_values != "error", n_features),
             RowsLearner(
                 targets, norm=norm, missing_values=self.missing_values, in_blocks=in_blocks
             ),
@@ -214,29 +222,56 @@ class DNNEstimator(CallbackSupport, BaseEstimator, Estimator, metaclass=ABCMeta)
         sample_weight: ArrayLike | None,
         checker: RowChecker,
         learner: RowsLearner,
+        *,
+        accumulates: bool = False,
     ) -> tuple[LabelledRows, Targets]:
         """Check rows in memory and learn their targets; return the training rows and targets."""
-        checked = checker.training_rows(X, y, sample_weight)
-        checked = replace(checked, y=learner.learn([checked]))
+        checked = checker.training_rows(X, y, sample_weight, accumulates=accumulates)
+        y = learner.learn([checked])
+        if y is not checked.y:
+            checked = replace(checked, y=y)
         targets = self._targets(learner.targets.learnt())
         given = indexable_rows(X, checked.X)
         return labelled(checked, targets, learner.targets, given), targets
 
-    def _adopt(self, trainer: Trainer, learner: RowsLearner) -> None:
-        """Take over the network, the trainer and the learned targets before training."""
+    def _adopt(self, trainer: Trainer, learner: RowsLearner, checked: DNNEstimator) -> None:
+        """Take over the network, the trainer and what was learned, before training."""
+        network, columns = trainer.network, vars(checked)
         if learner.moments is not None:
-            trainer.network.adopt_moments(learner.moments)
-        self._adopt_trainer(trainer)
-        self._adopt_learnt(learner.targets.learnt())
+            learner.moments.check(network.dtype, columns.get("feature_names_in_"))
+            network.adopt_moments(learner.moments)
+        self._set_fitted(
+            **self._of_trainer(trainer),
+            **self._of_learnt(learner.targets.learnt()),
+            **{name: columns.get(name) for name in OF_COLUMNS},
+        )
+
+    def _set_fitted(self, **attributes: Any) -> None:
+        """Set fitted attributes at once for other threads; those that are None do not exist."""
+        own = self.__dict__
+        own.update({name: value for name, value in attributes.items() if value is not None})
+        for name, value in attributes.items():
+            if value is None:
+                own.pop(name, None)
+
+    def _of_trainer(self, trainer: Trainer) -> dict[str, Any]:
+        """Return the fitted attributes that a trainer provides."""
+        network, history = trainer.network, trainer.history
+        return {"_direct": None, "_trainer": trainer, "network_": network, "history_": history}
+
+    @abstractmethod
+    def _of_learnt(self, learnt: Any) -> dict[str, Any]:
+        """Return the fitted attributes that the learned targets provide."""
 
     def _adopt_trainer(self, trainer: Trainer) -> None:
-        self._direct = None
-        self._trainer = trainer
-        self.network_ = trainer.network
-        self.history_ = trainer.history
+        self._set_fitted(**self._of_trainer(trainer))
+
+    def _adopt_learnt(self, learnt: Any) -> None:
+        self._set_fitted(**self._of_learnt(learnt))
 
     def _run(
         self,
+        trainer: Trainer,
         source: Source,
         validate: Callable[[], Validation] | None,
         rows: LabelledRows | None,
@@ -245,7 +280,7 @@ class DNNEstimator(CallbackSupport, BaseEstimator, Estimator, metaclass=ABCMeta)
         try:
             with epoch_calls(self, rows) as callback:
                 end = fit_source(
-                    self._trainer,
+                    trainer,
                     source,
                     StopSettings(
                         self.max_iter, self.tol, self.n_iter_no_change, validate,
@@ -266,24 +301,33 @@ class DNNEstimator(CallbackSupport, BaseEstimator, Estimator, metaclass=ABCMeta)
 
     # -------------------------------------------------------------------------- scoring
 
-    def _logits(self, X: Any) -> NDArray[Any]:
-        if "network_" not in vars(self):
-            check_is_fitted(self)
-        network = self.network_  # for X and its scores, even if another thread fits a new one
-        X = self._rows_for(network, X)
-        return network.logits(X, n_threads=self.n_threads, engine=self.engine)
+    def _network_and_learnt(self) -> tuple[Network, Any]:
+        fitted = self.__dict__
+        while True:
+            if "network_" not in fitted:
+                check_is_fitted(self)
+            network = self.network_
+            learnt = self._learnt()
+            if fitted.get("network_") is network:  # else another thread has just fitted it
+                return network, learnt
 
-    def _check_X(self, X: Any) -> Matrix:
-        return self._rows_for(self.network_, X)
+    def _logits(self, X: Any) -> tuple[NDArray[Any], Any]:
+        """Return the logits of rows, and what was learned of the targets in the same fit."""
+        network, learnt = self._network_and_learnt()
+        X = self._rows_for(network, X)
+        logits = network.logits(X, n_threads=self.n_threads, engine=self.engine)
+        if not all_finite(logits):
+            row = int(np.argmin(np.isfinite(logits).all(axis=1)))
+            raise ValueError(f"X must give finite outputs, but row {row} is too large for that")
+        return logits, learnt
+
+    def _check_parts(self) -> None:
+        network, learnt = self._network_and_learnt()
+        check_network(self, network, self._targets(learnt), network.n_features)
 
     def _rows_for(self, network: Network, X: Any) -> Matrix:
-        """Check rows for a network, which is that of the estimator unless it was just fitted."""
-        rows = RowChecker(self, network.dtype, network.missing is not None).X("X", X)
-        if rows.shape[1] != network.n_features:
-            raise ValueError(
-                f"X has {rows.shape[1]} features, but the network has {network.n_features}"
-            )
-        return rows
+        may_miss = network.missing is not None
+        return RowChecker(self, network.dtype, may_miss, network.n_features).X("X", X)
 
     def _encode(self, name: str, y: Any, dtype: np.dtype[Any]) -> NDArray[Any]:
         targets = self._targets(self._learnt())
@@ -297,10 +341,10 @@ class DNNEstimator(CallbackSupport, BaseEstimator, Estimator, metaclass=ABCMeta)
         dnncore.predictor.Predictor
             Predictor with outputs in the units of `y`.
         """
-        check_is_fitted(self)
-        predictor = self.network_.freeze(**self._learnt().freeze_options)
+        network, learnt = self._network_and_learnt()
+        predictor = network.freeze(**learnt.freeze_options)
         if hasattr(self, "table_"):
-            predictor.encoder = table_rows_of(self.network_, self.table_)
+            predictor.encoder = table_rows_of(network, self.table_)
         return predictor
 
     def save(self, path: str | os.PathLike[str], *, solver_state: bool = False) -> None:

@@ -10,7 +10,7 @@ from typing import Any
 
 from numpy.typing import ArrayLike
 
-from .._core.csrc import all_finite
+from .._core.csrc import all_finite, sum_squares
 from .._core.labels import Labels, weights
 from .._training.settings import StopSettings
 from .._training.sources import ArraySource
@@ -18,6 +18,8 @@ from .._training.trainer import fit_source
 from .params import ParamValues, are_unchanged
 from .plain import is_taken_as_it_is
 from .targets import Targets
+
+SMALL = 1e12  # sums of squares and of weights; the moments of such numbers do not overflow
 
 
 class DirectTraining:
@@ -67,6 +69,10 @@ class DirectTraining:
         if labels.dtype.kind == "f" and not all_finite(labels):
             return False
         weight = None if sample_weight is None else weights(sample_weight, len(X), dtype)
+        if estimator._trainer is not self._trainer:  # its __array__ has fitted the estimator
+            return False
+        if not sum_squares(X) < SMALL or not (weight is None or weight.sum() < SMALL):
+            return False  # the moments or the outputs may overflow
         if indices is not None:
             estimator._adopt_learnt(estimator._learnt().with_rows(indices, weight))
         if self._norm:

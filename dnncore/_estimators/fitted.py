@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
+import numpy as np
 from numpy.typing import NDArray
 
 from .._training.history import History
@@ -39,7 +40,8 @@ class FittedAttributes:
 
     @property
     def loss_(self) -> float:
-        return self.history_.loss_curve[-1]
+        # A fit that diverged in its first epoch has none.
+        return self.history_.loss_curve[-1] if self.history_.loss_curve else np.nan
 
     @property
     def best_loss_(self) -> float | None:

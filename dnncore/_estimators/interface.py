@@ -13,7 +13,7 @@ from abc import ABC, abstractmethod
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from functools import reduce
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
@@ -85,7 +85,13 @@ class Estimator(FittedAttributes, Model):
     def _adopt_trainer(self, trainer: Trainer) -> None: ...
 
     @abstractmethod
-    def _check_X(self, X: Any) -> Matrix: ...
+    def _rows_for(self, network: Network, X: Any) -> Matrix: ...
+
+    @abstractmethod
+    def _check_parts(self) -> None: ...
+
+    @abstractmethod
+    def _network_and_learnt(self) -> tuple[Network, Any]: ...
 
     @abstractmethod
     def _loss_options(self) -> dict[str, Any]: ...
@@ -116,9 +122,44 @@ class TabularModel(Model):
     def _adopt_encoder(self, encoder: TableEncoder) -> None: ...
 
 
+AnyModel = TypeVar("AnyModel", bound=Model)
+
+
+def snapshot(model: AnyModel) -> AnyModel:
+    """Return a shallow copy with the attributes of one moment.
+
+    Another thread may fit the model anew meanwhile: it replaces all fitted attributes at once.
+    """
+    copy = object.__new__(type(model))
+    vars(copy).update(vars(model))
+    return copy
+
+
+@contextmanager
+def unchanged_on_error(model: Model, *forgotten: str) -> Iterator[None]:
+    """Restore the attributes of a model after an error, but those that are to be forgotten."""
+    before = {name: value for name, value in vars(model).items() if name not in forgotten}
+    try:
+        yield
+    except BaseException:
+        now = vars(model)
+        for name in now.keys() - before.keys():
+            now.pop(name, None)
+        now.update(before)
+        raise
+
+
 def check_params(model: Model) -> None:
     """Raise TypeError or ValueError if a parameter is invalid."""
     model._check_params()
+
+
+def check_parts(model: Estimator) -> None:
+    """Raise ValueError if the parameters of a fitted model require another network.
+
+    They may have been changed since it was fitted.
+    """
+    model._check_parts()
 
 
 def is_fitted(model: Estimator) -> bool:
@@ -129,6 +170,17 @@ def is_fitted(model: Estimator) -> bool:
 def learnt_of(model: Model) -> Any:
     """Return what a fitted model has learned about its targets: a `Learnt` or a `LearntTable`."""
     return model._learnt()
+
+
+def network_and_learnt_of(model: Estimator) -> tuple[Network, Any]:
+    """Return the network and a `Learnt` of the same fit, even if another thread fits the model.
+
+    Raises
+    ------
+    sklearn.exceptions.NotFittedError
+        If the model is not fitted.
+    """
+    return model._network_and_learnt()
 
 
 def trainer_of(model: Estimator) -> Trainer | None:
@@ -167,9 +219,9 @@ def encoded_targets(model: Model, name: str, y: Any, dtype: np.dtype[Any]) -> ND
     return model._encode(name, without_nullable(name, y), dtype)
 
 
-def checked_rows(model: Estimator, X: Any) -> Matrix:
+def checked_rows(model: Estimator, network: Network, X: Any) -> Matrix:
     """Check X of shape (n, n_features), as passed to `predict`, and convert it for the network."""
-    return model._check_X(X)
+    return model._rows_for(network, X)
 
 
 def loss_options_of(model: Estimator) -> dict[str, Any]:

@@ -45,6 +45,8 @@ class RowsLearner:
         Features that contain NaN, once all rows have been read.
     dtype : numpy.dtype
         Dtype of X, once all rows have been read.
+    n_features : int
+        Number of columns of X, once all rows have been read.
     """
 
     def __init__(
@@ -59,6 +61,7 @@ class RowsLearner:
         self.moments: Moments | None = None
         self.features_with_nan: NDArray[np.intp] = np.zeros(0, np.intp)
         self.dtype: Any = None
+        self.n_features = 0
         self._norm, self._in_blocks = norm, in_blocks
         self._may_miss, self._seeks_nan = missing_values != "error", missing_values == "indicator"
 
@@ -78,7 +81,7 @@ class RowsLearner:
             for part in rows:
                 with part.faults():
                     y = self.targets.learn(part.y)
-                self.dtype = part.X.dtype
+                self.dtype, self.n_features = part.X.dtype, part.X.shape[1]
                 if self._seeks_nan:
                     self.features_with_nan = np.union1d(
                         self.features_with_nan, features_with_nan(part.X)

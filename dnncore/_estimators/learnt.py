@@ -3,18 +3,18 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any, ClassVar
+from typing import Any, ClassVar, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
 from .._network.back_propagation import apply_output
 
+MAX_RATIO = 1000  # of a mean to its scale: the error of float32 is then 1e-4 of the scale at most
 SINGLE, MULTILABEL, SOFT = "single", "multilabel", "soft"  # kinds of labels
 
 
-@dataclass(frozen=True)
-class LearntLabels:
+class LearntLabels(NamedTuple):  # made anew by every prediction
     """What a classifier has learned about its labels.
 
     Attributes
@@ -55,8 +55,7 @@ class LearntLabels:
         return LearntLabels(self.kind, self.classes, totals / totals.sum(), totals)
 
 
-@dataclass(frozen=True)
-class LearntNumbers:
+class LearntNumbers(NamedTuple):
     """What a regressor has learned about its targets.
 
     Attributes
@@ -86,8 +85,21 @@ class LearntNumbers:
         """Whether there is one target, with a y of shape (n,)."""
         return self.output == "sorted" or self.ndim == 1
 
+    @property
+    def _fits_float32(self) -> bool:
+        """Whether rounding to float32 changes predictions by little, compared with the scale."""
+        return all(
+            abs(mean) <= MAX_RATIO * scale and 1e-30 < scale < 1e30
+            for mean, scale in zip(self.mean.tolist(), self.scale.tolist(), strict=True)
+        )
+
     def predictions(self, logits: NDArray[Any]) -> NDArray[Any]:
-        """Convert logits of shape (n, n_outputs), in place, to predictions in the units of y."""
+        """Convert logits of shape (n, n_outputs), in place, to predictions in the units of y.
+
+        Those in float32 become float64 if they would lose too many digits.
+        """
+        if logits.dtype == np.float32 and not self._fits_float32:
+            logits = logits.astype(np.float64)
         logits *= self.scale.astype(logits.dtype)
         logits += self.mean.astype(logits.dtype)
         return apply_output(self.output, logits)

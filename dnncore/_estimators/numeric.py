@@ -10,6 +10,7 @@ from numpy.typing import ArrayLike, NDArray
 from sklearn.metrics import d2_pinball_score, r2_score
 from sklearn.utils.validation import check_array, column_or_1d
 
+from .._core.checks import in_range_of_floats
 from .._core.moments import Moments
 from .._network.back_propagation import apply_output
 from .learnt import LearntNumbers
@@ -74,7 +75,8 @@ class NumberTargets(Targets):
         outputs = apply_output(self._learnt.output, logits.copy())
         if self._learnt.output == "sorted":
             return self.quantile_score(encoded[:, 0], outputs, weight)
-        return float(r2_score(encoded, outputs, sample_weight=weight))
+        with np.errstate(over="ignore"):  # an error that is infinite gives the worst score
+            return float(r2_score(encoded, outputs, sample_weight=weight))
 
     def quantile_score(
         self, y: NDArray[Any], outputs: NDArray[Any], weight: ArrayLike | None
@@ -177,8 +179,9 @@ def _converted(name: str, y: Any) -> NDArray[np.float64]:
     if dtype.kind in "Mm":  # NumPy would convert times to numbers of an arbitrary unit
         raise TypeError(f"{name} must be numbers, got {dtype}")
     try:
-        return check_array(  # type: ignore[no-any-return]
-            y, ensure_2d=False, dtype=np.float64, input_name=name
-        )
+        with in_range_of_floats(name):
+            return check_array(  # type: ignore[no-any-return]
+                y, ensure_2d=False, dtype=np.float64, input_name=name
+            )
     except TypeError as error:  # of an object that is no number
         raise TypeError(f"{name} must be numbers: {error}") from None

@@ -46,6 +46,7 @@ def are_plain_labels(y: Any) -> bool:
         and y.dtype.kind in "iubU"
         and y.size > 0
         and y.flags.c_contiguous
+        and y.flags.aligned
     )
 
 

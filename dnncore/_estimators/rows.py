@@ -13,8 +13,9 @@ from sklearn.utils import _safe_indexing
 from sklearn.utils.validation import check_consistent_length, validate_data
 
 from .._core import checks as check
+from .._core.checks import in_range_of_floats
 from .._core.csrc import all_finite
-from .._core.labels import Labels, weights
+from .._core.labels import Labels, check_total, usable, weights
 from .._data.blocks import Block
 from .._data.table_rows import TableRows
 from .._training.sources import ArraySource
@@ -98,6 +99,8 @@ class LabelledRows:
 
     def for_validation(self, targets: Targets) -> LabelledRows:
         """Return the rows as a validation set, without label smoothing."""
+        if not targets.smooths:
+            return self
         return replace(self, labels=targets.encode(self.y, self.X.dtype))
 
 
@@ -113,30 +116,44 @@ class RowChecker:
         Dtype of the network; None if there is no network yet, so that these are the first rows.
     may_miss : bool
         Whether NaN represents a missing value.
+    n_features : int or None
+        Number of columns that the network takes, if there is one.
 
     Attributes
     ----------
     dtype : numpy.dtype
         Dtype of X, known once rows have been checked.
+    n_features : int
+        Number of columns of X, known once rows have been checked. Only this one is relied on: that
+        of the owner may change, if its rows have an ``__array__`` that fits it.
     may_miss : bool
         Whether NaN represents a missing value.
     """
 
-    def __init__(self, owner: Any, dtype: np.dtype[Any] | None, may_miss: bool) -> None:
+    def __init__(
+        self,
+        owner: Any,
+        dtype: np.dtype[Any] | None,
+        may_miss: bool,
+        n_features: int | None = None,
+    ) -> None:
         self._owner = owner
         self.dtype: Any = dtype
+        self.n_features = n_features
         self.may_miss = may_miss
 
     def X(self, name: str, X: Any) -> check.Matrix:
         """Check the X of rows after the first ones."""
-        if is_taken_as_it_is(self._owner, X, self.dtype, self._owner.n_features_in_):
+        if is_taken_as_it_is(self._owner, X, self.dtype, self.n_features):
             return X
         encoded = self._table_rows(X)
         if encoded is not X:
             if encoded.ndim != 2:
                 raise ValueError(f"{name} must be a table: Expected 2D array, got a single row")
-            return encoded
-        return self._as_taken(name, validate_data(self._owner, X, **self._options()))
+        else:
+            with in_range_of_floats(name):
+                encoded = validate_data(self._owner, X, **self._options())
+        return self._as_taken(name, encoded)
 
     def X_y(self, X: Any, y: Any, *, finite: bool = True) -> tuple[check.Matrix, Any]:
         """Check X and y of training rows; the returned y is dense.
@@ -148,7 +165,7 @@ class RowChecker:
                 self._owner.n_features_in_ = X.shape[1]
                 for name in ("feature_names_in_", "table_"):
                     vars(self._owner).pop(name, None)
-            self.dtype = X.dtype
+            self.dtype, self.n_features = X.dtype, X.shape[1]
             return X, y
         options = self._options()
         if not finite:
@@ -157,10 +174,12 @@ class RowChecker:
             vars(self._owner).pop("table_", None)
         encoded = self._table_rows(X)
         context = nullcontext() if encoded is X else without_feature_names(self._owner)
-        with context:
+        with context, in_range_of_floats("X"):
             y = without_nullable("y", y)
             X, y = validate_data(self._owner, encoded, y, multi_output=True, **options)
         self.dtype = X.dtype
+        if self.n_features is None:
+            self.n_features = X.shape[1]
         return self._as_taken("X", X), y.toarray() if issparse(y) else y  # type: ignore[attr-defined]
 
     def _are_plain(self, X: Any, y: Any) -> bool:
@@ -171,7 +190,7 @@ class RowChecker:
             return False
         if self.dtype is None:
             return is_plain_matrix(X)
-        return is_taken_as_it_is(self._owner, X, self.dtype, self._owner.n_features_in_)
+        return is_taken_as_it_is(self._owner, X, self.dtype, self.n_features)
 
     def _table_rows(self, X: Any) -> Any:
         """Encode a table by its columns, if the model file of the owner had them."""
@@ -186,18 +205,28 @@ class RowChecker:
             "accept_sparse": "csr", "ensure_all_finite": "allow-nan" if self.may_miss else True,
         }  # fmt: skip
 
-    @staticmethod
-    def _as_taken(name: str, X: Any) -> check.Matrix:
+    def _as_taken(self, name: str, X: Any) -> check.Matrix:
+        if X.shape[1] != self.n_features:
+            raise ValueError(
+                f"{name} has {X.shape[1]} features, but the network has {self.n_features}"
+            )
         return check.csr(name, X) if issparse(X) else X
 
     # ---------------------------------------------------------------- X, y and their weights
 
-    def training_rows(self, X: Any, y: Any, sample_weight: ArrayLike | None) -> CheckedRows:
-        """Check training rows in memory."""
+    def training_rows(
+        self, X: Any, y: Any, sample_weight: ArrayLike | None, *, accumulates: bool = False
+    ) -> CheckedRows:
+        """Check training rows in memory: all of them or, if it `accumulates`, those of a call."""
         X, y = self.X_y(X, y)
         weight = None
         if sample_weight is not None:
             weight = weights(sample_weight, X.shape[0], X.dtype)
+            if accumulates:
+                with np.errstate(over="ignore"):
+                    check_total(float(weight.sum(dtype=np.float64)))
+            else:
+                weight = usable(weight)
         return CheckedRows(X, y, weight)
 
     def validation_rows(
@@ -221,7 +250,7 @@ class RowChecker:
         check_consistent_length(X, y)
         weight = None
         if sample_weight is not None:
-            weight = weights(sample_weight, X.shape[0], self.dtype)
+            weight = usable(weights(sample_weight, X.shape[0], self.dtype))
         checked = CheckedRows(X, targets.check("y_val", y), weight)
         rows = labelled(checked, targets, learner, indexable_rows(given, X))
         return rows.for_validation(targets)
@@ -232,8 +261,9 @@ def _taken(given: Any, rows: NDArray[np.intp]) -> Any:
 
 
 def indexable_rows(given: Any, X: check.Matrix) -> Any:
-    """Return X as given by the user or, if it was sparse, as an indexable matrix."""
-    return X if issparse(given) else given
+    """Return X as given by the user or, if its rows cannot be selected, as checked."""
+    indexable = hasattr(given, "__getitem__") or hasattr(given, "iloc")
+    return X if issparse(given) or not indexable else given
 
 
 def encoded(

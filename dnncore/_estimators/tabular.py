@@ -5,8 +5,8 @@ from __future__ import annotations
 import os
 import warnings
 from abc import ABCMeta, abstractmethod
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager, nullcontext
+from collections.abc import Callable
+from contextlib import nullcontext
 from typing import Any
 
 import numpy as np
@@ -16,7 +16,7 @@ from sklearn.utils import check_random_state
 from sklearn.utils.validation import check_array, check_consistent_length, check_is_fitted
 
 from .._core import checks as check
-from .._core.labels import Labels, weights
+from .._core.labels import Labels, usable, weights
 from .._core.threads import available_cpus
 from .._data.table_encoder import TableEncoder
 from .._training.history import EpochInfo
@@ -26,7 +26,7 @@ from ..ensemble import Ensemble
 from ..table_predictor import TablePredictor
 from .folds import folds
 from .importances import permutation_importances
-from .interface import TabularModel
+from .interface import TabularModel, snapshot
 from .nullable import without_nullable
 from .params import validate_table_params
 from .progress import progress_bar
@@ -63,57 +63,56 @@ class TabularEstimator(BaseEstimator, TabularModel, metaclass=ABCMeta):  # type:
     # -------------------------------------------------------------------------- training
 
     def _fit(self, X: Any, y: Any, sample_weight: ArrayLike | None) -> None:
-        with self._unchanged_on_error():
-            self._check_params()
-            y = self._checked_y(y)
-            encoder = self._new_encoder()
-            rows = encoder.fit_transform(X)
-            self._adopt_encoder(encoder)
-            check_consistent_length(X, y)
-            if len(y) < MIN_ROWS:
-                raise ValueError(f"X must have at least {MIN_ROWS} samples, got n_samples = 1")
-            random = check_random_state(self.random_state)
-            learner = self._new_learner()
-            y = learner.learn(y)
-            weight = None if sample_weight is None else weights(sample_weight, len(y), rows.dtype)
-            if learner.moments is not None:
-                learner.moments.update(y.reshape(len(y), -1), weight)
-            learner.finish()
-            targets = self._targets(learner.learnt())
-            factor = learner.row_weight(y)
-            if factor is not None:
-                total = factor if weight is None else weight * factor
-                weight = weights(total, len(y), rows.dtype)
-            labels = Labels.of(encoded(targets, y, rows.dtype, training=True), weight)
-            learner.add_totals(y, weight)
-            members = self._members(rows, labels, targets.strata(y), targets, random)
-            trained = self._train(members, rows, labels)
-            self.ensemble_ = Ensemble([member.trainer.network for member in trained])
-            self.histories_ = [member.trainer.history for member in trained]
-            held_out = [member.held_out for member in trained]
-            logits = [
-                member.trainer.network.logits(
-                    rows[member.held_out], n_threads=self.n_threads, engine="builtin"
-                )
-                for member in trained
-            ]
-            self._finish(learner.learnt(), y, labels, held_out, logits)
-            self.__dict__.pop("feature_importances_", None)
-            if self.importances:
-                networks = self.ensemble_.networks
-                self.feature_importances_ = permutation_importances(
-                    networks, rows, labels, held_out, encoder.encoding_.features, random
-                )
+        fitted = snapshot(self)  # so that other threads still see the previous fit, or all of this
+        fitted._fit_copy(X, y, sample_weight)
+        own, new = self.__dict__, fitted.__dict__
+        own.update(new)
+        for name in own.keys() - new.keys():
+            own.pop(name, None)
 
-    @contextmanager
-    def _unchanged_on_error(self) -> Iterator[None]:
-        before = dict(self.__dict__)
-        try:
-            yield
-        except BaseException:
-            self.__dict__.clear()
-            self.__dict__.update(before)
-            raise
+    def _fit_copy(self, X: Any, y: Any, sample_weight: ArrayLike | None) -> None:
+        self._check_params()
+        y = self._checked_y(y)
+        encoder = self._new_encoder()
+        rows = encoder.fit_transform(X)
+        self._adopt_encoder(encoder)
+        check_consistent_length(X, y)
+        if len(y) < MIN_ROWS:
+            raise ValueError(f"X must have at least {MIN_ROWS} samples, got n_samples = 1")
+        random = check_random_state(self.random_state)
+        learner = self._new_learner()
+        y = learner.learn(y)
+        weight = None
+        if sample_weight is not None:
+            weight = usable(weights(sample_weight, len(y), rows.dtype))
+        if learner.moments is not None:
+            learner.moments.update(y.reshape(len(y), -1), weight)
+        learner.finish()
+        targets = self._targets(learner.learnt())
+        factor = learner.row_weight(y)
+        if factor is not None:
+            total = factor if weight is None else weight * factor
+            weight = weights(total, len(y), rows.dtype)
+        labels = Labels.of(encoded(targets, y, rows.dtype, training=True), weight)
+        learner.add_totals(y, weight)
+        members = self._members(rows, labels, targets.strata(y), targets, random)
+        trained = self._train(members, rows, labels)
+        self.ensemble_ = Ensemble([member.trainer.network for member in trained])
+        self.histories_ = [member.trainer.history for member in trained]
+        held_out = [member.held_out for member in trained]
+        logits = [
+            member.trainer.network.logits(
+                rows[member.held_out], n_threads=self.n_threads, engine="builtin"
+            )
+            for member in trained
+        ]
+        self._finish(learner.learnt(), y, labels, held_out, logits)
+        self.__dict__.pop("feature_importances_", None)
+        if self.importances:
+            networks = self.ensemble_.networks
+            self.feature_importances_ = permutation_importances(
+                networks, rows, labels, held_out, encoder.encoding_.features, random
+            )
 
     def _check_params(self) -> None:
         validate_table_params(self)
@@ -192,7 +191,7 @@ class TabularEstimator(BaseEstimator, TabularModel, metaclass=ABCMeta):  # type:
             )  # fmt: skip
         if len(trained) < len(members):
             warnings.warn(
-                f"training ended with {len(trained)} of {len(members)} members", stacklevel=5
+                f"training ended with {len(trained)} of {len(members)} members", stacklevel=6
             )
         return trained
 
@@ -211,12 +210,17 @@ class TabularEstimator(BaseEstimator, TabularModel, metaclass=ABCMeta):  # type:
             Its outputs are those of `predict_proba` of a classifier, or `predict` of a regressor.
         """
         check_is_fitted(self)
-        networks = [network.freeze() for network in self.ensemble_.networks]
-        return TablePredictor(self.encoder_.encoding_, networks, **self._learnt().freeze_options)
+        fitted = snapshot(self)
+        networks = [network.freeze() for network in fitted.ensemble_.networks]
+        options = fitted._learnt().freeze_options
+        return TablePredictor(fitted.encoder_.encoding_, networks, **options)
 
-    def _mean_outputs(self, X: Any) -> NDArray[Any]:
+    def _mean_outputs(self, X: Any) -> tuple[NDArray[Any], Any]:
+        """Return the mean outputs for a table, and what was learned in the same fit."""
         check_is_fitted(self)
-        return self.ensemble_.mean(self.encoder_.transform(X), n_threads=self.n_threads)
+        fitted = snapshot(self)
+        rows = fitted.encoder_.transform(X)
+        return fitted.ensemble_.mean(rows, n_threads=self.n_threads), fitted._learnt()
 
     def _encode(self, name: str, y: Any, dtype: np.dtype[Any]) -> NDArray[Any]:
         targets = self._targets(self._learnt())

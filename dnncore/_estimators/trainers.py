@@ -42,13 +42,14 @@ def prepare_trainer(
     if before is None:
         network = _new_network(estimator, targets, learner, random)
         return Trainer(network, seed=random.randint(2**31), **settings)
-    _check_network(estimator, before, targets)
+    check_network(estimator, before, targets, learner.n_features)
     trainer = trainer_of(estimator)
-    if trainer is not None:
+    if trainer is not None and trainer.network is before:
         trainer.configure(**settings)
         return trainer
     trainer = Trainer(before, seed=random.randint(2**31), **settings)
-    trainer.history = estimator.history_
+    if estimator.network_ is before:  # not fitted anew by the __array__ of its rows
+        trainer.history = estimator.history_
     return trainer
 
 
@@ -60,20 +61,23 @@ def _new_network(
     if mode != "error":
         missing = learner.features_with_nan if mode == "indicator" else np.zeros(0, np.intp)
     return Network(
-        _layer_sizes(estimator, missing, targets), dtype=learner.dtype, seed=random,
-        activation=estimator.activation, output=targets.output()[1], missing=missing,
+        _layer_sizes(estimator, missing, targets, learner.n_features), dtype=learner.dtype,
+        seed=random, activation=estimator.activation, output=targets.output()[1], missing=missing,
     )  # fmt: skip
 
 
 def _layer_sizes(
-    estimator: Any, missing: NDArray[np.intp] | None, targets: Targets
+    estimator: Any,
+    missing: NDArray[np.intp] | None,
+    targets: Targets,
+    n_features: int,
 ) -> tuple[int, ...]:
-    n_inputs = estimator.n_features_in_ + (0 if missing is None else len(missing))
+    n_inputs = n_features + (0 if missing is None else len(missing))
     hidden = check.hidden_sizes("hidden_layer_sizes", estimator.hidden_layer_sizes)
     return (n_inputs, *hidden, targets.output()[0])
 
 
-def _check_network(estimator: Any, network: Network, targets: Targets) -> None:
+def check_network(estimator: Any, network: Network, targets: Targets, n_features: int) -> None:
     """Raise ValueError if the parameters require another network."""
     mode, missing = estimator.missing_values, network.missing
     if (missing is None) != (mode == "error") or (mode == "mean" and missing.size > 0):  # type: ignore[union-attr]
@@ -81,7 +85,7 @@ def _check_network(estimator: Any, network: Network, targets: Targets) -> None:
             f"missing_values must be the same as in the first call to fit, got {mode!r}"
         )
     has = (network.layer_sizes, network.activation, network.output)
-    sizes = _layer_sizes(estimator, missing, targets)
+    sizes = _layer_sizes(estimator, missing, targets, n_features)
     wanted = (sizes, estimator.activation, targets.output()[1])
     if has != wanted:
         raise ValueError(

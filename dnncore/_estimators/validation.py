@@ -10,12 +10,16 @@ from numpy.typing import NDArray
 from sklearn.metrics import check_scoring, get_scorer
 from sklearn.model_selection import train_test_split
 
+from .._core.checks import Matrix, is_sparse
+from .._core.csrc import all_finite, sum_squares
 from .._core.labels import Labels
 from .._training.history import Validation
 from ..network import Network
 from .interface import AUTO, loss_options_of
 from .rows import LabelledRows
 from .targets import Targets
+
+SMALL = 1e12  # a sum of squares; no sum of products of such numbers overflows
 
 
 def scorers_of(estimator: Any) -> dict[str, Any]:
@@ -61,7 +65,7 @@ def split(
         held_out = _representative(_weighted_rows(rows), strata, fraction, random)
         kept = np.ones(rows.n_rows, bool)
         kept[held_out] = False
-        train = np.flatnonzero(kept)
+        train = kept.nonzero()[0]
     else:
         train, held_out = train_test_split(
             np.arange(rows.n_rows), test_size=fraction, stratify=strata, random_state=random
@@ -94,7 +98,7 @@ def _representative(
         return rows[positions]
     labels = strata[rows]
     counts = np.bincount(labels)
-    chosen = np.argsort(labels, kind="stable")[positions]
+    chosen = labels.argsort(kind="stable")[positions]
     held_out: NDArray[np.intp] = rows[chosen[counts[labels[chosen]] > 1]]
     return held_out
 
@@ -108,8 +112,23 @@ def require_rows(name: str, held_out: LabelledRows | None, targets: Targets) -> 
         )
 
 
+def require_finite_outputs(network: Network, X: Matrix, columns: Mapping[str, Any]) -> None:
+    """Raise ValueError if rows that are not standardised are too large for a new network."""
+    values = X.data[: X.indptr[-1]] if is_sparse(X) else X
+    if sum_squares(values) < SMALL or all_finite(network.logits(X)):
+        return
+    largest = np.abs(X).max(axis=0)
+    largest = np.ravel(largest.toarray() if is_sparse(X) else largest)
+    feature, names = int(largest.argmax()), columns.get("feature_names_in_")
+    name = "" if names is None else f" ({names[feature]!r})"
+    raise ValueError(
+        f"X must be smaller with norm=False, got numbers up to {largest[feature]:g} in feature "
+        f"{feature}{name}: the outputs of the network are not finite"
+    )
+
+
 def validation(
-    estimator: Any, held_out: LabelledRows | None, targets: Targets
+    estimator: Any, network: Network, held_out: LabelledRows | None, targets: Targets
 ) -> Callable[[], Validation] | None:
     """Return the function that scores the validation set after each epoch, if there is one.
 
@@ -122,7 +141,6 @@ def validation(
             raise ValueError("scoring needs a validation set: X_val and y_val, or early_stopping")
         return None
     rows = held_out
-    network: Network = estimator.network_
     loss_options = loss_options_of(estimator)
     labels = Labels.of(rows.labels, rows.weight)
     weight = rows.sample_weight
@@ -130,6 +148,8 @@ def validation(
 
     def validate() -> Validation:
         logits = network.logits(rows.X, n_threads=estimator.n_threads, engine=estimator.engine)
+        if not all_finite(logits):  # which scorers refuse
+            return Validation(-np.inf, np.inf, dict.fromkeys(scorers, np.nan))
         metrics = {
             name: float(scorer(estimator, rows.given, rows.y, **weight_of_scorers))
             for name, scorer in scorers.items()

@@ -1,20 +1,26 @@
-"""L-BFGS from SciPy, on the loss of all rows at once."""
+"""L-BFGS on the loss of all rows at once (Liu and Nocedal 1989)."""
 
 from __future__ import annotations
 
+import math
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from .._core.checks import Matrix
+from .._core.csrc import sum_squares
 from .._core.labels import Labels
-from .._core.threads import single_threaded_blas
+from .._core.threads import blas_for, threads_for_training
+from .line_search import search
+from .loop import warn_of_divergence
 from .monitor import Monitor
 from .optimizer import Optimizer
-from .solvers import LBFGS
+from .solvers import LBFGS, MAX_PAIRS
 
 MAX_ELEMENTS = 2**20  # of the activations of a block of rows
+LEAST_DECREASE = 1e7 * np.finfo(np.float64).eps  # of the loss, relative; with less, it ends
+Vector = NDArray[Any]
 
 
 def fit_lbfgs(
@@ -24,66 +30,192 @@ def fit_lbfgs(
 
     One iteration counts as one epoch.
     """
-    from scipy.optimize import minimize
-
     network, settings = optimizer.network, monitor.settings
-    epoch, ended = 0, "converged"
-    limits: Any = {"maxiter": settings.max_iter, "maxfun": solver.max_fun, "gtol": settings.tol}
-    accepted = network.parameters.copy()
-
-    def evaluate(w: NDArray[np.float64]) -> Any:
-        network.parameters[...] = w
-        with single_threaded_blas():
-            return loss_and_gradient(optimizer, X, labels)
-
-    def after_iteration(intermediate_result: Any) -> None:
-        nonlocal epoch, ended
-        epoch += 1
-        network.parameters[...] = accepted[...] = intermediate_result.x
-        loss = float(intermediate_result.fun)
-        found = monitor.record(loss, X.shape[0])
-        if monitor.callback_ends(epoch, loss, found, optimizer.learning_rate):
-            ended = "stopped"
-        elif monitor.time_is_up:
-            ended = "max_time"
-        elif not (settings.early_stopping and monitor.patience_is_exhausted):
-            return
-        raise StopIteration
-
+    objective = Objective(optimizer, X, labels)
+    pairs = optimizer._state
     try:
-        result = minimize(
-            evaluate, network.parameters.astype(np.float64), method="L-BFGS-B", jac=True,
-            callback=after_iteration, options=limits,
-        )  # fmt: skip
+        if not objective.accept():
+            return _diverged(optimizer, 1)
+        for epoch in range(1, settings.max_iter + 1):
+            if objective.largest_slope <= settings.tol:
+                break
+            before = objective.loss
+            if not _iterate(objective, pairs):
+                break
+            found = monitor.record(objective.loss, X.shape[0])
+            if monitor.callback_ends(epoch, objective.loss, found, optimizer.learning_rate):
+                return "stopped"
+            if monitor.time_is_up:
+                return "max_time"
+            if settings.early_stopping and monitor.patience_is_exhausted:
+                return "converged"
+            if epoch == settings.max_iter:
+                return "max_iter"
+            if objective.n_evaluations > solver.max_fun:
+                return "max_fun"
+            scale = max(abs(before), abs(objective.loss), 1.0)
+            if before - objective.loss <= LEAST_DECREASE * scale:
+                return "converged"
+        if epoch == 1:  # There was nothing to improve, which also counts as an epoch.
+            monitor.record(objective.loss, X.shape[0])
+        return "converged"
     finally:
-        network.parameters[...] = accepted
-    if epoch == 0:  # There was nothing to improve, which also counts as an epoch.
-        monitor.record(float(result.fun), X.shape[0])
-    if ended == "converged" and result.status == 1:
-        return "max_iter" if result.nit >= settings.max_iter else "max_fun"
-    return ended
+        network.parameters[...] = objective.parameters
 
 
-def loss_and_gradient(
-    optimizer: Optimizer, X: Matrix, labels: Labels
-) -> tuple[float, NDArray[np.float64]]:
-    """Compute loss and gradient of all rows, block by block to limit memory."""
+def _diverged(optimizer: Optimizer, epoch: int) -> str:
     network = optimizer.network
-    rows = max(1, MAX_ELEMENTS // sum(network.layer_sizes))
-    blocks = [slice(start, start + rows) for start in range(0, X.shape[0], rows)]
-    parts = [labels.take(block) for block in blocks]
-    total = sum(part.total for part in parts)
-    decay = optimizer.alpha / total
-    gradient = np.zeros(network.n_parameters)
-    for W, dW in zip(network.coefs_, network.views(gradient)[0], strict=True):
-        dW[...] = decay * W
-    loss = network.penalty(decay)
-    for block, part in zip(blocks, parts, strict=True):
-        if part.total > 0.0:
-            found = network.back_propagate(
-                X if len(blocks) == 1 else X[block], part, alpha=0.0, **optimizer._loss_options
-            )
-            share = part.total / total
-            loss += share * found.loss
-            gradient += share * found.flat
-    return loss, gradient
+    scaled = network.mean_ is not None or network.embedding is not None
+    warn_of_divergence(epoch, None, scaled=scaled)
+    return "diverged"
+
+
+def _iterate(objective: Objective, pairs: list[Vector]) -> bool:
+    """Take a step; return whether there is one that lowers the loss enough.
+
+    `pairs` are the last steps, each followed by the change of the gradient, the oldest first.
+    """
+    while True:
+        gradient = objective.gradient
+        direction = _direction(gradient, pairs)
+        slope = _dot(gradient, direction)
+        first = 1.0 if pairs else 1.0 / math.sqrt(_dot(gradient, gradient))
+        descends = -math.inf < slope < 0.0
+        if descends and search(objective.along(direction), objective.loss, slope, first):
+            break
+        if not pairs:
+            objective.go_back()
+            return False
+        pairs.clear()  # the curvature may be that of other rows, or of rounding errors
+    step, change = objective.accept_trial()
+    if _dot(step, change) > -np.finfo(np.float64).eps * _dot(step, gradient):
+        pairs += [step, change]
+        del pairs[: -2 * MAX_PAIRS]
+    return True
+
+
+def _direction(gradient: Vector, pairs: list[Vector]) -> Vector:
+    """Return minus the gradient times the inverse Hessian that the pairs tell of."""
+    d = -gradient
+    known = [(s, y, _dot(s, y)) for s, y in zip(pairs[::2], pairs[1::2], strict=True)]
+    known = [pair for pair in known if pair[2] > 0.0]  # a file may say otherwise
+    shares = []
+    for s, y, curvature in reversed(known):
+        shares.append(_dot(s, d) / curvature)
+        d -= shares[-1] * y
+    if known:
+        _, y, curvature = known[-1]
+        d *= curvature / _dot(y, y)
+    for s, y, curvature in known:
+        d += (shares.pop() - _dot(y, d) / curvature) * s
+    return d
+
+
+def _dot(a: Vector, b: Vector) -> float:
+    """Return the scalar product in double, not by BLAS, whose threads do not survive a fork."""
+    with np.errstate(over="ignore", invalid="ignore"):
+        return float(np.sum(np.multiply(a, b, dtype=np.float64)))
+
+
+class Objective:
+    """Loss and gradient of all rows as a function of the parameters.
+
+    Parameters
+    ----------
+    optimizer : Optimizer
+        Optimizer with the network, the penalty, the loss and the engine.
+    X, labels
+        Checked rows and labels.
+
+    Attributes
+    ----------
+    parameters : array of shape (n_parameters,)
+        The parameters that were last accepted.
+    loss : float
+        Their loss.
+    gradient : float64 array of shape (n_parameters,)
+        Its gradient.
+    n_evaluations : int
+        Number of evaluations.
+    """
+
+    def __init__(self, optimizer: Optimizer, X: Matrix, labels: Labels) -> None:
+        network = self._network = optimizer.network
+        self._optimizer, self._X = optimizer, X
+        rows = max(1, MAX_ELEMENTS // sum(network.layer_sizes))
+        blocks = [slice(start, start + rows) for start in range(0, X.shape[0], rows)]
+        parts = [(block, labels.take(block)) for block in blocks]
+        self._parts = [x for x in parts if len(parts) == 1 or x[1].total > 0.0]
+        self._total = sum(part.total for _, part in self._parts)
+        rows = min(rows, X.shape[0])
+        n_threads = threads_for_training(optimizer._n_threads, rows, network.n_parameters)
+        # With momentum 0 and rate -1, the velocity that a step leaves is the gradient.
+        self._velocity = np.zeros_like(network.parameters)
+        csr = optimizer._multiplies_stored(X)
+        self._engine = optimizer._bare_engine(rows, n_threads, csr=csr)
+        self._engine.prepare(
+            "momentum", self._velocity, network.parameters, alpha=0.0, loss=optimizer.loss,
+            loss_parameters=optimizer._loss_parameters,
+        )  # fmt: skip
+        self.n_evaluations = 0
+        self.parameters = network.parameters.copy()
+        self.loss, self.gradient = math.nan, np.zeros(network.n_parameters)
+        self._trial = self.parameters, self.loss, self.gradient
+
+    def accept(self) -> bool:
+        """Evaluate the present parameters; return whether loss and gradient are finite."""
+        self.loss, self.gradient = self._evaluate(self.parameters)
+        return math.isfinite(self.loss) and math.isfinite(_dot(self.gradient, self.gradient))
+
+    @property
+    def largest_slope(self) -> float:
+        return float(np.abs(self.gradient).max())
+
+    def along(self, direction: Vector) -> Any:
+        """Return the function of a step along a direction that gives loss and slope."""
+
+        def at(step: float) -> tuple[float, float]:
+            with np.errstate(over="ignore", invalid="ignore"):
+                trial = (self.parameters + step * direction).astype(self.parameters.dtype)
+                self._trial = trial, *self._evaluate(trial)
+                return self._trial[1], _dot(self._trial[2], direction)
+
+        return at
+
+    def accept_trial(self) -> tuple[Vector, Vector]:
+        """Accept the parameters that were evaluated last.
+
+        Returns the changes of the parameters and of the gradient, in the dtype of the network.
+        """
+        parameters, loss, gradient = self._trial
+        step = parameters - self.parameters
+        change = (gradient - self.gradient).astype(step.dtype)
+        self.parameters, self.loss, self.gradient = parameters, loss, gradient
+        self._network.parameters[...] = parameters
+        return step, change
+
+    def go_back(self) -> None:
+        """Let the network have the accepted parameters."""
+        self._network.parameters[...] = self.parameters
+
+    def _evaluate(self, parameters: Vector) -> tuple[float, Vector]:
+        network, optimizer, velocity = self._network, self._optimizer, self._velocity
+        self.n_evaluations += 1
+        loss, gradient = 0.0, np.zeros(network.n_parameters)
+        for block, part in self._parts:
+            network.parameters[...] = parameters
+            velocity[...] = 0.0
+            rows = self._X if len(self._parts) == 1 else self._X[block]
+            with blas_for(optimizer.engine):
+                summed, n_rows = self._engine.train_epoch(
+                    rows, part.label, part.L, part.weight, None, rate=-1.0, steps_before=0
+                )
+            share = part.total / self._total
+            loss += share * summed / n_rows
+            gradient += share * velocity
+        network.parameters[...] = parameters
+        decay = optimizer.alpha / self._total
+        for W, dW in zip(network.coefs_, network.views(gradient)[0], strict=True):
+            dW += decay * W
+            loss += 0.5 * decay * sum_squares(W)
+        return loss, gradient

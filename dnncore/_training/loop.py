@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import logging
-import math
 import sys
 import warnings
 from collections.abc import Callable
@@ -24,7 +23,7 @@ logger = logging.getLogger("dnncore")
 
 @set_module("dnncore.training")
 class DivergenceWarning(UserWarning):
-    """Training diverged: the loss or a parameter is not finite.
+    """Training diverged: the loss, a parameter or the solver's state is not finite.
 
     The last epoch is undone; a step of :mod:`dnncore.river`, likewise.
     """
@@ -68,7 +67,7 @@ class EpochLoop:
             optimizer.restore(before)
             raise
         steps = optimizer._steps - before.steps
-        if not (math.isfinite(loss) and optimizer.is_finite()):
+        if not optimizer._is_sound(loss, self._source):
             progress = self._progress(epoch, steps, loss, self._current_loss)
             return self._after_divergence(epoch, before, schedule.on_divergence(progress))
         self._last_epoch = steps, loss
@@ -145,13 +144,17 @@ class EpochLoop:
         return self._optimizer._loss_of(self._source) if found.loss is None else found.loss
 
 
-def warn_of_divergence(epoch: int, learning_rate: float, *, scaled: bool) -> None:
+def warn_of_divergence(epoch: int, learning_rate: float | None, *, scaled: bool) -> None:
     """Warn, and advise the user; `scaled` tells that the inputs are scaled already."""
-    advice = "" if scaled else ", or input standardisation (norm)"
+    advice = []
+    if learning_rate is not None:
+        advice.append(f"a learning_rate_init below {learning_rate:g}")
+    if not scaled:
+        advice.append("input standardisation (norm)")
+    text = f" Try {', or '.join(advice)}." if advice else ""
     warnings.warn(
         f"training diverged in epoch {epoch}: the loss or a parameter is not finite. The "
-        f"parameters before that epoch are kept. Try a learning_rate_init below "
-        f"{learning_rate:g}{advice}.",
+        f"parameters before that epoch are kept.{text}",
         DivergenceWarning,
         stacklevel=_level_of_caller(),
     )

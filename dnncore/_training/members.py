@@ -141,7 +141,7 @@ def train_members(
             "decay is too large"
         )
     if interrupt is not None:
-        warnings.warn("Training interrupted by user.", UserWarning, stacklevel=5)
+        warnings.warn("Training interrupted by user.", UserWarning, stacklevel=6)
     return trained
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import time
 from collections.abc import Mapping, Sequence
 from contextlib import closing
@@ -12,18 +13,19 @@ from numpy.typing import NDArray
 
 from .._core import checks as check
 from .._core.checks import Matrix
-from .._core.csrc import all_finite
+from .._core.csrc import all_finite, sum_squares
 from .._core.engine import Engine, multiplies_stored
 from .._core.memory import aligned_zeros
 from .._core.names import ENGINES, check_loss, loss_parameters
 from .._core.threads import blas_for, threads_for_training, use_builtin
 from ..network import Network
-from .settings import check_layer_factors
-from .solvers import LBFGS, N_STATES, SGD, Adam
+from .settings import LayerFactors, check_layer_factors
+from .solvers import LBFGS, MAX_STATES, N_STATES, SGD, Adam
 from .sources import Piece, Source
 
 DEFAULT_BATCH_SIZE = 200
 MAX_COUNT = 2**63 - 1  # largest C integer
+LARGE = 1e12  # a sum of squares; the outputs of a network with smaller parameters are finite
 LOSS_ROWS = 4096  # rows scored at a time for the loss of the training rows
 
 
@@ -116,7 +118,9 @@ class Optimizer:
             layer_factors, len(network.coefs_) + (network.embedding is not None)
         )
         if max_grad_norm is not None:
-            max_grad_norm = check.number("max_grad_norm", max_grad_norm, low=0.0, low_open=True)
+            max_grad_norm = check.number(
+                "max_grad_norm", max_grad_norm, low=0.0, low_open=True, may_be_infinite=True
+            )
         if isinstance(solver, LBFGS) and (dropout > 0.0 or max_grad_norm is not None):
             raise ValueError(
                 "dropout must be 0 and max_grad_norm None with LBFGS, which needs an exact loss"
@@ -137,7 +141,8 @@ class Optimizer:
             return
         self.solver = solver
         self.learning_rate = float(solver.learning_rate_init)
-        if previous is None or N_STATES[solver.update] != N_STATES[previous.update]:
+        kept = previous is not None and N_STATES[solver.update] == N_STATES[previous.update]
+        if not kept or isinstance(solver, LBFGS) != isinstance(previous, LBFGS):
             self._steps = 0
             self._state = [
                 aligned_zeros(self.network.n_parameters, self.network.dtype)
@@ -240,24 +245,22 @@ class Optimizer:
         """Return the engine of the previous call if it fits, as its buffers are in the cache."""
         network = self.network
         arrays = network.parameters, network.mean_, network.scale_
-        rows, builtin = min(self.batch_size, max_rows), use_builtin(self.engine)
-        csr = multiplies_stored(X, network.mean_, network.missing, network.embedding, builtin)
+        rows, csr = min(self.batch_size, max_rows), self._multiplies_stored(X)
         # The engine keeps the arrays alive.
-        key = *map(id, arrays), rows, builtin, csr
+        key = *map(id, arrays), rows, use_builtin(self.engine), csr
         if self._cached_engine is None or self._cached_engine[0] != key:
             self._cached_engine = key, self._new_engine(rows, self.n_threads, csr)
         return self._cached_engine[1]
 
+    def _multiplies_stored(self, X: Matrix) -> bool:
+        """Return whether X are CSR rows of which the engine multiplies the stored elements."""
+        network, builtin = self.network, use_builtin(self.engine)
+        return multiplies_stored(X, network.mean_, network.missing, network.embedding, builtin)
+
     def _new_engine(self, max_rows: int, n_threads: int, csr: bool = False) -> Engine:
         """Return an engine for the present settings, for mini-batches of at most `max_rows`."""
-        network = self.network
-        engine = Engine(
-            network.layer_sizes, network.parameters, network.mean_, network.scale_, max_rows,
-            n_threads, builtin=use_builtin(self.engine), activation=network.activation,
-            output=network.output, missing=network.missing, factors=self.layer_factors,
-            embedding=network.embedding, csr=csr,
-        )  # fmt: skip
-        unused = network.parameters
+        engine = self._bare_engine(max_rows, n_threads, self.layer_factors, csr)
+        unused = self.network.parameters
         state1, state2 = (*self._state, unused, unused)[:2]
         engine.prepare(
             self.solver.update, state1, state2, alpha=self.alpha, loss=self.loss,
@@ -266,6 +269,22 @@ class Optimizer:
             **self.solver.constants,
         )  # fmt: skip
         return engine
+
+    def _bare_engine(
+        self,
+        max_rows: int,
+        n_threads: int,
+        factors: Sequence[LayerFactors] | None = None,
+        csr: bool = False,
+    ) -> Engine:
+        """Return an engine that is not prepared for training."""
+        network = self.network
+        return Engine(
+            network.layer_sizes, network.parameters, network.mean_, network.scale_, max_rows,
+            n_threads, builtin=use_builtin(self.engine), activation=network.activation,
+            output=network.output, missing=network.missing, factors=factors,
+            embedding=network.embedding, csr=csr,
+        )  # fmt: skip
 
     def _forget_engines(self) -> None:
         """Let new engines be made: they are for the settings and the solver's state of before."""
@@ -284,6 +303,16 @@ class Optimizer:
                     )
         return loss / total + self.network.penalty(self.alpha / total)
 
+    def _is_sound(self, loss: float, source: Source) -> bool:
+        """Return whether the loss of an epoch, and all that it leaves behind, is finite.
+
+        That includes the loss of the new parameters, which is computed only if they are large.
+        """
+        if not (math.isfinite(loss) and self.is_finite()):
+            return False
+        small = sum_squares(self.network.parameters) < LARGE
+        return small or math.isfinite(self._loss_of(source))
+
     # ------------------------------------------------------------------------------ state
 
     def snapshot(self) -> Snapshot:
@@ -297,9 +326,11 @@ class Optimizer:
     def restore(self, snapshot: Snapshot) -> None:
         """Restore the parameters and the solver's state of a snapshot."""
         self._steps = snapshot.steps
-        for array, copy in zip(
-            (self.network.parameters, *self._state), snapshot.arrays, strict=True
-        ):
+        parameters, *state = snapshot.arrays
+        self.network.parameters[...] = parameters
+        if len(state) != len(self._state):  # of L-BFGS
+            self._state = [x.copy() for x in state]
+        for array, copy in zip(self._state, state, strict=True):
             array[...] = copy
 
     def state_dict(self) -> dict[str, Any]:
@@ -330,7 +361,10 @@ class Optimizer:
             If the state is invalid; the optimizer is unchanged.
         """
         solver, vectors = state["solver"], state["vectors"]
-        shapes = [(self.network.n_parameters,)] * N_STATES[solver.update]
+        n_vectors = N_STATES[solver.update]
+        if isinstance(solver, LBFGS) and len(vectors) <= MAX_STATES:
+            n_vectors = len(vectors) // 2 * 2
+        shapes = [(self.network.n_parameters,)] * n_vectors
         if [x.shape for x in vectors] != shapes:
             raise ValueError(
                 f"vectors must have shapes {shapes} for {solver}, got {[x.shape for x in vectors]}"

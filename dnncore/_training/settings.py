@@ -34,10 +34,12 @@ class StopSettings:
         checked = {
             "max_iter": check.integer("max_iter", self.max_iter, low=1),
             "n_iter_no_change": check_patience(self.n_iter_no_change),
-            "tol": check.number("tol", self.tol, low=0.0),
+            "tol": check.number("tol", self.tol, low=0.0, may_be_infinite=True),
         }
         if self.max_time is not None:
-            checked["max_time"] = check.number("max_time", self.max_time, low=0.0, low_open=True)
+            checked["max_time"] = check.number(
+                "max_time", self.max_time, low=0.0, low_open=True, may_be_infinite=True
+            )
         for name, value in checked.items():
             object.__setattr__(self, name, value)  # the dataclass is frozen
 

@@ -9,8 +9,11 @@ from .._core import checks as check
 from .._core.public import set_module
 from .schedules import schedules_of
 
-# Number of vectors that each update keeps: the velocity, or Adam's two moments.
+# Number of vectors that each update keeps: the velocity, or Adam's two moments. L-BFGS begins
+# without any, and keeps the last steps and the changes of the gradient, in pairs.
 N_STATES = {"sgd": 0, "momentum": 1, "nesterov": 1, "adam": 2, "adamw": 2, "lbfgs": 0}
+MAX_PAIRS = 10
+MAX_STATES = 2 * MAX_PAIRS
 
 
 @set_module("dnncore.training")
@@ -154,9 +157,14 @@ class AdamW(Adam):
 @set_module("dnncore.training")
 @dataclass(frozen=True)
 class LBFGS:
-    """Limited-memory BFGS (SciPy's L-BFGS-B) on the loss of all rows, for small data sets.
+    """Limited-memory BFGS (Liu and Nocedal 1989) on the loss of all rows, for small data sets.
 
     One iteration counts as one epoch. Mini-batches, learning rates and shuffling do not apply.
+    The curvature that the last 10 iterations have found is kept between fits: several fits of one
+    iteration are the same as one of as many iterations.
+
+    A step fulfils the strong Wolfe conditions (Moré and Thuente 1994). Training ends when no
+    derivative exceeds the `tol` of the fit, or the loss falls by less than 2e-9 of it, or of 1.
 
     Parameters
     ----------

@@ -8,6 +8,8 @@ import sys
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+
 from .._data.atomic import write_atomically
 from .._data.columns import feature_names
 from ._arguments import CommandError, check_destination
@@ -71,18 +73,21 @@ def _write(model: Any, path: str, kind: str) -> None:
     elif kind == "c":
         convert.to_c(model, path)
     else:
-        write_atomically(path, _torch_file(convert.to_torch(model), kind))
+        write_atomically(path, _torch_file(model, kind))
 
 
-def _torch_file(module: Any, kind: str) -> bytes:
+def _torch_file(model: Any, kind: str) -> bytes:
     import torch
 
-    file = io.BytesIO()
+    from ..convert import to_torch
+    from ..convert._description import describe
+
+    module, file = to_torch(model), io.BytesIO()
     if kind == "torch":
         torch.save(module, file)
     else:
-        linear = next(part for part in module if isinstance(part, torch.nn.Linear))
-        rows = torch.zeros((2, linear.in_features), dtype=linear.weight.dtype)
+        description = describe(model)
+        rows = torch.from_numpy(np.zeros((2, description.n_features), description.dtype))
         any_number = ({0: torch.export.Dim("rows")},)
         torch.export.save(torch.export.export(module, (rows,), dynamic_shapes=any_number), file)
     return file.getvalue()

@@ -51,6 +51,7 @@ def to_c(
     Parameters
     ----------
     model : Network, fitted estimator, Predictor or TablePredictor
+        Or a scikit-learn Pipeline, as for :func:`to_onnx`.
         The file includes the input standardisation, the activations, the labels and the scale of
         the targets.
     path : str or path-like

@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 from copy import copy
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from .._core.names import REGRESSION_OUTPUTS
-from .._estimators.interface import Estimator, learnt_of
+from .._estimators.interface import Estimator, network_and_learnt_of, snapshot
 from ..network import Network
 from ..predictor import Predictor
 from ._steps import Embedding, Missing, Norm, Step
@@ -131,6 +131,7 @@ def _of_predictor(predictor: Predictor) -> Description:
         output=predictor.output, missing=predictor.missing, embedding=predictor.embedding,
     )  # fmt: skip
     network.parameters[...] = predictor.parameters
+    network.set_norm(predictor.mean, predictor.scale)
     return _of_network(network, classes=predictor.classes_, fill=predictor.fill)
 
 
@@ -170,20 +171,72 @@ def _of_network(
     )  # fmt: skip
 
 
+def _of_pipeline(steps: list[tuple[str, Any]]) -> Description:
+    """Describe a pipeline of scikit-learn: scalers, and an estimator of dnncore."""
+    *before, (_, last) = steps
+    description = describe(last)
+    norms: list[Step] = []
+    for name, scaler in before:
+        if scaler in (None, "passthrough"):
+            continue
+        norm = _norm_of(scaler)
+        if norm is None:
+            raise TypeError(
+                "model must be an estimator, or a Pipeline of scalers and an estimator, got the "
+                f"step {name!r}, {scaler!r:.80}; convert this step with another tool, or leave it "
+                "out: the estimators scale their inputs"
+            )
+        arrays = (np.broadcast_to(x, description.n_features) for x in norm)
+        norms.append(Norm(*(np.array(x, description.dtype) for x in arrays)))
+    names = getattr(next((x for _, x in steps if hasattr(x, "transform")), last),
+                    "feature_names_in_", None)  # fmt: skip
+    return replace(
+        description,
+        steps=(*norms, *description.steps),
+        feature_names=None if names is None else tuple(map(str, names)),
+    )
+
+
+def _norm_of(scaler: Any) -> tuple[Any, Any] | None:
+    """Return mean and scale of a fitted scaler, or None if it is none."""
+    from sklearn import preprocessing
+    from sklearn.utils.validation import check_is_fitted
+
+    names = {
+        preprocessing.StandardScaler: ("mean_", "scale_"),
+        preprocessing.RobustScaler: ("center_", "scale_"),
+        preprocessing.MaxAbsScaler: (None, "scale_"),
+        preprocessing.MinMaxScaler: ("min_", "scale_"),
+    }.get(type(scaler))
+    if names is None or getattr(scaler, "clip", False):
+        return None
+    check_is_fitted(scaler)
+    if not getattr(scaler, "with_mean", True):  # but it has a mean
+        names = (None, names[1])
+    shift, scale = (
+        default if name is None or getattr(scaler, name) is None else getattr(scaler, name)
+        for name, default in zip(names, (0.0, 1.0), strict=True)
+    )
+    if isinstance(scaler, preprocessing.MinMaxScaler):  # x * scale + shift
+        return -shift / scale, 1.0 / scale
+    return shift, scale
+
+
 def _of_estimator(model: Any) -> Description:
+    steps = getattr(model, "steps", None)
+    if isinstance(steps, list):
+        return _of_pipeline(steps)
     if not isinstance(model, Estimator):
         raise TypeError(
             "model must be a Network, DNNClassifier, DNNRegressor or Predictor, "
             f"got {type(model).__name__}"
         )
-    from sklearn.utils.validation import check_is_fitted
-
-    check_is_fitted(model)
+    network, learnt = network_and_learnt_of(model := snapshot(model))
     names = getattr(model, "feature_names_in_", None)
     return _of_network(
-        model.network_,
+        network,
         feature_names=None if names is None else tuple(map(str, names)),
-        **learnt_of(model).freeze_options,
+        **learnt.freeze_options,
     )
 
 

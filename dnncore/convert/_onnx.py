@@ -37,6 +37,8 @@ def to_onnx(model: AnyModel, path: str | os.PathLike[str]) -> None:
     Parameters
     ----------
     model : Network, fitted estimator, Predictor or TablePredictor
+        Or a scikit-learn Pipeline of scalers (StandardScaler, RobustScaler, MinMaxScaler,
+        MaxAbsScaler) and a fitted DNNClassifier or DNNRegressor.
         The graph includes the input standardisation, the activations, the labels and the scale
         of the targets.
     path : str or path-like

@@ -42,6 +42,7 @@ def to_torch(model: Model, *, logits: bool = False) -> torch.nn.Sequential:
     Parameters
     ----------
     model : Network, fitted DNNClassifier or DNNRegressor, or Predictor
+        Or a scikit-learn Pipeline, as for :func:`to_onnx`.
     logits : bool
         Whether to omit the output function, as ``torch.nn.CrossEntropyLoss``,
         ``torch.nn.BCEWithLogitsLoss`` and ``torch.nn.PoissonNLLLoss`` require.

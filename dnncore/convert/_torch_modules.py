@@ -1,6 +1,6 @@
 """PyTorch modules for steps of a network that PyTorch lacks; importing them needs PyTorch."""
 
-from __future__ import annotations
+# Without annotations from __future__: torch.jit.script reads those below.
 
 from typing import Any
 
@@ -17,15 +17,15 @@ class Norm(torch.nn.Module):  # type: ignore[misc, unused-ignore]
     mean, scale : array (n_features,)
     """
 
-    mean: Any
-    scale: Any
+    mean: torch.Tensor
+    scale: torch.Tensor
 
     def __init__(self, mean: NDArray[Any], scale: NDArray[Any]) -> None:
         super().__init__()
         self.register_buffer("mean", torch.from_numpy(np.array(mean)))
         self.register_buffer("scale", torch.from_numpy(np.array(scale)))
 
-    def forward(self, x: Any) -> Any:
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
         return (x - self.mean) / self.scale
 
     def extra_repr(self) -> str:
@@ -41,17 +41,17 @@ class Missing(torch.nn.Module):  # type: ignore[misc, unused-ignore]
     features : intp array (n_indicators,)
     """
 
-    fill: Any
-    features: Any
+    fill: torch.Tensor
+    features: torch.Tensor
 
     def __init__(self, fill: NDArray[Any], features: NDArray[np.intp]) -> None:
         super().__init__()
         self.register_buffer("fill", torch.from_numpy(np.array(fill)))
         self.register_buffer("features", torch.from_numpy(np.array(features, np.int64)))
 
-    def forward(self, x: Any) -> Any:
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
         is_missing = torch.isnan(x)
-        indicators = is_missing[..., self.features].to(x.dtype)
+        indicators = torch.index_select(is_missing, -1, self.features).to(x.dtype)
         return torch.cat([torch.where(is_missing, self.fill, x), indicators], dim=-1)
 
     def extra_repr(self) -> str:
@@ -66,15 +66,15 @@ class Rescale(torch.nn.Module):  # type: ignore[misc, unused-ignore]
     scale, mean : array (n_outputs,)
     """
 
-    scale: Any
-    mean: Any
+    scale: torch.Tensor
+    mean: torch.Tensor
 
     def __init__(self, scale: NDArray[Any], mean: NDArray[Any]) -> None:
         super().__init__()
         self.register_buffer("scale", torch.from_numpy(np.array(scale)))
         self.register_buffer("mean", torch.from_numpy(np.array(mean)))
 
-    def forward(self, z: Any) -> Any:
+    def forward(self, z: torch.Tensor) -> torch.Tensor:
         return z * self.scale + self.mean
 
     def extra_repr(self) -> str:
@@ -84,14 +84,14 @@ class Rescale(torch.nn.Module):  # type: ignore[misc, unused-ignore]
 class Exp(torch.nn.Module):  # type: ignore[misc, unused-ignore]
     """``exp(z)``, at most the largest finite number."""
 
-    def forward(self, z: Any) -> Any:
-        return torch.exp(z).clamp(max=torch.finfo(z.dtype).max)
+    def forward(self, z: torch.Tensor) -> torch.Tensor:
+        return torch.nan_to_num(torch.exp(z), nan=float("nan"))
 
 
 class Sort(torch.nn.Module):  # type: ignore[misc, unused-ignore]
     """The elements of every row in ascending order."""
 
-    def forward(self, z: Any) -> Any:
+    def forward(self, z: torch.Tensor) -> torch.Tensor:
         return torch.sort(z, dim=-1).values
 
 
@@ -106,8 +106,8 @@ class Embedding(torch.nn.Module):  # type: ignore[misc, unused-ignore]
     c : array (n_numeric, size)
     """
 
-    lower: Any
-    inverse_width: Any
+    lower: torch.Tensor
+    inverse_width: torch.Tensor
 
     def __init__(
         self,
@@ -124,7 +124,7 @@ class Embedding(torch.nn.Module):  # type: ignore[misc, unused-ignore]
             torch.nn.Parameter(torch.from_numpy(np.array(array))) for array in (s, V, c)
         )
 
-    def forward(self, x: Any) -> Any:
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
         n_numeric = self.c.shape[0]
         numbers, rest = x[..., :n_numeric], x[..., n_numeric:]
         q = ((numbers[..., None] - self.lower) * self.inverse_width).clamp(0, 1)

@@ -230,7 +230,7 @@ def _inputs(
 
     check_is_fitted(model)
     network = model.network_
-    X = checked_rows(model, X)
+    X = checked_rows(model, network, X)
     if y is not None:
         check_consistent_length(X, y)
         y = y.toarray() if hasattr(y, "toarray") else np.asarray(y)

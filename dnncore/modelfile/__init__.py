@@ -123,7 +123,9 @@ def load(path: str | os.PathLike[str]) -> Network | Predictor | Estimator | Tabu
         If the file contains an estimator and scikit-learn is not installed.
     """
     with _path_in_errors(path):
-        return _build.build(*_read(path))
+        read = _read(path)
+        with _errors_of_files():
+            return _build.build(*read)
 
 
 def load_predictor(path: str | os.PathLike[str]) -> Predictor | TablePredictor:
@@ -136,7 +138,9 @@ def load_predictor(path: str | os.PathLike[str]) -> Predictor | TablePredictor:
     Predictor, or TablePredictor for a TabularClassifier or TabularRegressor
     """
     with _path_in_errors(path):
-        return _build.build_predictor(*_read(path))
+        read = _read(path)
+        with _errors_of_files():
+            return _build.build_predictor(*read)
 
 
 def read_table(path: str | os.PathLike[str]) -> Table | None:
@@ -176,6 +180,17 @@ def _path_in_errors(path: str | os.PathLike[str]) -> Iterator[None]:
         yield
     except ModelFileError as error:
         raise ModelFileError(f"{os.fspath(path)}: {error}") from error.__cause__
+
+
+@contextmanager
+def _errors_of_files() -> Iterator[None]:
+    """Turn errors of the parts of a model into errors of its file."""
+    try:
+        yield
+    except ModelFileError:
+        raise
+    except (TypeError, ValueError) as error:
+        raise ModelFileError(str(error)) from error
 
 
 def _read(path: str | os.PathLike[str]) -> tuple[dict[str, Any], dict[str, Any]]:

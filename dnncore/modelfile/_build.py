@@ -20,6 +20,7 @@ from .._estimators.interface import (
     TabularModel,
     adopt_trainer,
     check_params,
+    check_parts,
     loss_options_of,
     restore,
     restore_tabular,
@@ -112,6 +113,8 @@ def _predictor(metadata: Metadata, tensors: Tensors) -> Predictor:
         _classes.build(metadata["classes"], sizes[-1], ordered=False),
         activation=metadata["activation"],
         output=metadata["output"],
+        mean=tensors.get("norm.mean"),
+        scale=tensors.get("norm.scale"),
         fill=tensors.get("missing.fill"),
         missing=metadata.get("missing"),
         embedding=_embedding(metadata, tensors),
@@ -150,7 +153,7 @@ def _network(metadata: Metadata, tensors: Tensors) -> Network:
             tensors["norm.moments.variance"].astype(np.float64, copy=False),
             tensors.get("norm.range.low"),
             tensors.get("norm.range.high"),
-            n_rows=int(min(count.max(), INT_MAX)),  # the file has the weights only
+            n_rows=int(np.clip(count.max(), 1, INT_MAX)),  # the file has the weights only
         )
     return network
 
@@ -187,6 +190,10 @@ def _classifier(metadata: Metadata, tensors: Tensors) -> LearntLabels:
         f"label_kind must match output {output!r}, got {kind!r:.80}",
     )
     classes = _classes.build(metadata["classes"], metadata["layer_sizes"][-1], ordered=True)
+    require(
+        kind == SINGLE or np.array_equal(classes, np.arange(len(classes))),
+        f"classes of {kind} labels must be 0, 1, ..., got {classes!s:.80}",
+    )
     if output != "softmax":
         return LearntLabels(kind, classes)
     total = tensors["class_total"]
@@ -215,6 +222,10 @@ def _estimator(network: Network, metadata: Metadata, tensors: Tensors) -> Estima
         table=metadata.get("table"),
         history=_history(tensors, metadata["n_iter"], metadata["t"], metadata["metrics"]),
     )
+    try:
+        check_parts(model)
+    except ValueError as error:
+        raise ModelFileError(f"params: {error}") from error
     if "solver" in metadata:
         vectors = [tensors[f"solver.state.{i}"] for i in range(metadata["solver"]["n_vectors"])]
         trainer = _solver.build(

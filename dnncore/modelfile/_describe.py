@@ -11,7 +11,15 @@ from numpy.typing import NDArray
 
 from .._data.columns import Table
 from .._data.table_rows import TableRows
-from .._estimators.interface import Estimator, TabularModel, learnt_of, trainer_of
+from .._estimators.interface import (
+    Estimator,
+    TabularModel,
+    check_parts,
+    learnt_of,
+    network_and_learnt_of,
+    snapshot,
+    trainer_of,
+)
 from .._estimators.learnt import LearntLabels, LearntNumbers, LearntTableLabels
 from .._training.history import History
 from .._version import __version__
@@ -81,8 +89,10 @@ def _layers(kind: str, model: Network | Predictor, parameters: NDArray[Any]) -> 
 def _predictor(predictor: Predictor) -> Described:
     predictor = copy(predictor)  # of a single version, should another thread refresh it
     metadata, tensors = _layers(_schema.PREDICTOR, predictor, predictor.parameters)
-    if predictor.fill is not None:
-        tensors["missing.fill"] = predictor.fill
+    named = ("norm.mean", predictor.mean), ("norm.scale", predictor.scale)
+    for name, array in (*named, ("missing.fill", predictor.fill)):
+        if array is not None:
+            tensors[name] = array
     return metadata | {"classes": _classes.describe(predictor.classes_)}, tensors
 
 
@@ -110,10 +120,13 @@ def _estimator(model: Estimator, solver_state: bool) -> Described:
             f"model must be a {', '.join(_schema.KINDS[:-1])} or {_schema.KINDS[-1]}, "
             f"got {type(model).__name__}"
         )
-    from sklearn.utils.validation import check_is_fitted
-
-    check_is_fitted(model)
-    metadata, tensors = _network(model.network_)
+    model = snapshot(model)  # of a single fit, should another thread fit it
+    network, learnt = network_and_learnt_of(model)
+    try:
+        check_parts(model)
+    except ValueError as error:
+        raise ValueError(f"the model cannot be saved: {error}") from error
+    metadata, tensors = _network(network)
     names = getattr(model, "feature_names_in_", None)
     metadata |= {
         "feature_names": names,
@@ -121,7 +134,6 @@ def _estimator(model: Estimator, solver_state: bool) -> Described:
         "n_iter": model.n_iter_,
         "t": model.t_,
     }
-    learnt = learnt_of(model)
     own = _labels(learnt) if isinstance(learnt, LearntLabels) else _numbers(learnt)
     metadata, tensors = metadata | own[0], tensors | own[1]
     metadata["metrics"] = list(model.history_.metrics)
@@ -164,6 +176,7 @@ def _tabular(model: TabularModel) -> Described:
     from sklearn.utils.validation import check_is_fitted
 
     check_is_fitted(model)
+    model = snapshot(model)
     metadata: dict[str, Any] = {}
     tensors: Tensors = {}
     networks = model.ensemble_.networks

@@ -21,7 +21,9 @@ from numpy.typing import NDArray
 from . import _json
 
 LENGTH_BYTES = 8
-MAX_HEADER = 100_000_000  # as in the package safetensors
+# The header becomes objects that take up to 30 times its memory. It may be long where the data are
+# much longer: names of features come with weights.
+MAX_HEADER, HEADER_SHARE = 2**24, 0.25
 MAX_SIZE = 2**63 - 1
 DTYPES: dict[str, np.dtype[Any]] = {"F32": np.dtype("<f4"), "F64": np.dtype("<f8")}
 NAMES = {"float32": "F32", "float64": "F64"}
@@ -64,6 +66,11 @@ class Entry:
         return cls(NAMES.get(name, name), tensor.shape, 0, tensor.nbytes)
 
 
+def max_header(n_bytes: int) -> int:
+    """Return the largest permitted length of the header of a file with these bytes of data."""
+    return max(MAX_HEADER, int(HEADER_SHARE * n_bytes))
+
+
 def read_header(file: BinaryIO) -> tuple[dict[str, str], dict[str, Any], int]:
     """Return the metadata, the unchecked entries of the tensors, and the length of the data.
 
@@ -73,7 +80,7 @@ def read_header(file: BinaryIO) -> tuple[dict[str, str], dict[str, Any], int]:
     length = int.from_bytes(file.read(LENGTH_BYTES), "little")
     n_bytes = size - LENGTH_BYTES - length
     require(
-        n_bytes >= 0 and 2 <= length <= MAX_HEADER,
+        n_bytes >= 0 and 2 <= length <= max_header(n_bytes),
         f"not a readable safetensors file: {size} bytes cannot contain a header of {length}",
     )
     try:
@@ -164,7 +171,10 @@ def checksum(metadata: Mapping[str, str], tensors: Mapping[str, NDArray[Any]]) -
 
 
 def serialize(metadata: Mapping[str, str], tensors: Mapping[str, NDArray[Any]]) -> bytes:
-    """Return the bytes of the file; the same contents give the same bytes."""
+    """Return the bytes of the file; the same contents give the same bytes.
+
+    ValueError if the header would be too long to be read.
+    """
     try:
         from safetensors.numpy import save
     except ModuleNotFoundError as error:
@@ -176,4 +186,7 @@ def serialize(metadata: Mapping[str, str], tensors: Mapping[str, NDArray[Any]]) 
     header["__metadata__"] = dict(sorted(header["__metadata__"].items()))
     text = json.dumps(header, separators=(",", ":")).encode()
     text += b" " * (-len(text) % LENGTH_BYTES)  # keeps the tensors aligned
+    limit = max_header(len(data) - end)
+    if len(text) > limit:
+        raise ValueError(f"names and categories must take at most {limit} bytes, got {len(text)}")
     return len(text).to_bytes(LENGTH_BYTES, "little") + text + data[end:]

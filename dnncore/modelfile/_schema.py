@@ -261,7 +261,7 @@ GROUPS = (
             "norm.mean": Tensor(("n_features",), MODEL),
             "norm.scale": Tensor(("n_features",), MODEL, "positive"),
         },
-        TRAINABLE,
+        TRAINABLE | {PREDICTOR},
         needed=lambda metadata: "embedding" not in metadata,
         prefix="norm.",
     ),
@@ -411,6 +411,12 @@ def _by_member(found: Iterable[str]) -> tuple[list[str], dict[str, list[str]]]:
 
 def check_entries(metadata: Metadata, found: Mapping[str, Entry]) -> dict[str, Tensor]:
     """Check names, dtypes and shapes of the tensors found; return the expected tensors."""
+    # Before anything is made for each of the layers that the metadata speaks of.
+    n_layers = (len(metadata["layer_sizes"]) - 1) * len(metadata.get("members", (None,)))
+    require(
+        2 * n_layers <= len(found),
+        f"layer_sizes must have 2 tensors for each of {n_layers} layers, got {len(found)} in all",
+    )
     expected = _expected_tensors(metadata, found)
     _check_names("tensor", found, set(expected), set(expected))
     sizes, model = _sizes(metadata), NAMES[metadata["dtype"]]

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
-from .._training.solvers import LBFGS, N_STATES, SGD, Adam, AdamW
+from .._training.solvers import LBFGS, MAX_STATES, SGD, Adam, AdamW
 from ._header import ModelFileError, require
 
 if TYPE_CHECKING:
@@ -59,9 +59,8 @@ def check(description: object) -> None:
     assert isinstance(description, dict)
     count = description["n_vectors"]
     require(
-        type(count) is int and 0 <= count <= max(N_STATES.values()),
-        f"n_vectors of the solver must be an integer from 0 to {max(N_STATES.values())}, "
-        f"got {count!r:.80}",
+        type(count) is int and 0 <= count <= MAX_STATES,
+        f"n_vectors of the solver must be an integer from 0 to {MAX_STATES}, got {count!r:.80}",
     )
 
 

@@ -1,6 +1,7 @@
 """How many threads are used, and the CPU quota of a control group."""
 
 import os
+from types import SimpleNamespace
 
 import pytest
 
@@ -77,3 +78,78 @@ def test_small_batches_get_one_thread():
     assert threads.threads_for_training(None, 64, 100) == 1
     assert threads.threads_for_training(5, 16, 100) == 5
     assert threads.threads_for_training(None, 10**5, 10**6) == threads.available_cpus()
+
+
+# ------------------------------------------------------------- the restriction of BLAS
+
+
+class Library:
+    """A BLAS whose calls may be interrupted, before or after they have done their work."""
+
+    calls, interrupted = 0, None
+
+    def __init__(self, n_threads):
+        self.n_threads = n_threads
+
+    def _call(self, when):
+        if when == "before":
+            Library.calls += 1
+        if (Library.calls, when) == Library.interrupted:
+            raise KeyboardInterrupt
+
+    def get_num_threads(self):
+        self._call("before")
+        self._call("after")
+        return self.n_threads
+
+    def set_num_threads(self, n_threads):
+        self._call("before")
+        self.n_threads = n_threads
+        self._call("after")
+
+
+@pytest.fixture
+def blas():
+    """A restriction of two libraries."""
+    limit = threads._BlasLimit()
+    limit.libraries = [Library(4), Library(3)]
+    limit._controller = SimpleNamespace(lib_controllers=limit.libraries)
+    yield limit
+    Library.calls, Library.interrupted = 0, None
+
+
+def numbers(limit):
+    return [library.n_threads for library in limit.libraries]
+
+
+@pytest.mark.parametrize("when", ["before", "after"])
+@pytest.mark.parametrize("call", range(1, 7))
+def test_ctrl_c_anywhere_restores_the_threads_of_blas(blas, call, when):
+    Library.interrupted = call, when
+    with pytest.raises(KeyboardInterrupt), blas():
+        pass
+    assert Library.calls >= call
+    assert numbers(blas) == [4, 3] and not blas._callers
+    Library.interrupted = None
+    with blas():
+        assert numbers(blas) == [1, 1]
+    assert numbers(blas) == [4, 3]
+
+
+def test_callers_that_overlap(blas):
+    first, second = blas(), blas()
+    first.__enter__()
+    second.__enter__()
+    first.__exit__(None, None, None)
+    assert numbers(blas) == [1, 1]
+    second.__exit__(None, None, None)
+    assert numbers(blas) == [4, 3]
+
+
+def test_a_child_forgets_the_callers_of_its_parent(blas):
+    parent = blas()
+    parent.__enter__()
+    blas.after_fork()  # as in the child
+    with blas():
+        assert numbers(blas) == [1, 1]
+    assert numbers(blas) == [4, 3]

@@ -432,9 +432,9 @@ def test_fit_begins_anew_after_partial_fit(direct_calls):
 
 @pytest.mark.parametrize("as_given", [lambda x: x, as_other], ids=["direct", "other"])
 def test_a_diverged_epoch_is_undone(as_given):
-    model = DNNClassifier((3,), solver="sgd", norm=False, alpha=1e30, random_state=0)
+    model = DNNClassifier((3,), solver="sgd", norm=False, random_state=0)
     model.partial_fit(X[:1], LABEL[:1], classes=[0, 1, 2])
-    model.set_params(learning_rate_init=1e30)
+    model.set_params(learning_rate_init=1e30, alpha=1e30)
     with pytest.warns(DivergenceWarning):
         model.partial_fit(X, LABEL)
     before = model.network_.parameters.copy()

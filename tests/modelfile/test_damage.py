@@ -2,6 +2,7 @@
 
 import json
 import os
+import pickle
 import struct
 import tracemalloc
 
@@ -384,3 +385,68 @@ def test_other_formats(tmp_path):
     assert "not a dnncore model file" in refusal(path)
     save_file({"a": X}, path)
     assert "not a dnncore model file" in refusal(path)
+
+
+def test_layers_that_are_only_named_are_refused_before_anything_is_made(contents, tmp_path):
+    path = tmp_path / "model.safetensors"
+    for kind in ("network", "tabular regressor"):
+        path.write_bytes(contents(kind))
+        names = {"layer_sizes": json.dumps([4] + [1] * 500_000)}
+        if kind != "network":
+            names = {"members": json.dumps([{"n_iter": 0, "t": 0}] * 100_000)}
+        alter(path, metadata=names)
+        tracemalloc.start()
+        assert "layer_sizes must have 2 tensors for each of" in refusal(path)
+        assert tracemalloc.get_traced_memory()[1] < 100 * path.stat().st_size
+        tracemalloc.stop()
+
+
+def test_headers_are_bounded(tmp_path):
+    path = tmp_path / "model.safetensors"
+    text = json.dumps({"a": [[]] * 6_000_000}).encode()
+    path.write_bytes(struct.pack("<Q", len(text)) + text)
+    assert "cannot contain a header of" in refusal(path)
+
+
+@pytest.mark.parametrize(
+    ("tensors", "message"),
+    [({"target.scale": np.full(1, 1e300), "layers.1.weight": np.full((5, 1), 1e300)}, "finite")],
+)
+def test_predictors_that_cannot_be_made_are_damaged_files(contents, tmp_path, tensors, message):
+    path = tmp_path / "model.safetensors"
+    path.write_bytes(contents("numbers"))
+    alter(path, tensors)
+    with pytest.raises(ModelFileError, match=message):
+        Predictor.load(path)
+
+
+@pytest.mark.parametrize(
+    ("kind", "changes", "message"),
+    [
+        ("single", {"hidden_layer_sizes": [7]}, r"params: the model has layer sizes \(4, 5, 3\)"),
+        ("single", {"activation": "tanh"}, "params: the model has layer sizes .* activation"),
+        ("single", {"missing_values": "mean"}, "params: missing_values must be the same"),
+        ("numbers", {"loss": "quantile"}, "params: loss must be one of"),
+    ],
+)
+def test_parts_that_do_not_fit_each_other(contents, tmp_path, kind, changes, message):
+    path = tmp_path / "model.safetensors"
+    path.write_bytes(contents(kind))
+    params = json.loads(metadata_of(path)["params"])
+    alter(path, metadata={"params": json.dumps(params | changes)})
+    with pytest.raises(ModelFileError, match=message):
+        load(path)
+
+
+def test_models_whose_parts_do_not_fit_are_not_written(tmp_path):
+    model = model_of("single")
+    changed = pickle.loads(pickle.dumps(model)).set_params(hidden_layer_sizes=(9,))
+    with pytest.raises(ValueError, match="the model cannot be saved: the model has layer sizes"):
+        save(changed, tmp_path / "model.safetensors")
+
+
+def test_soft_labels_of_words(contents, tmp_path):
+    path = tmp_path / "model.safetensors"
+    path.write_bytes(contents("single"))
+    alter(path, metadata={"label_kind": "soft"})
+    assert "classes of soft labels must be 0, 1, ..." in refusal(path)

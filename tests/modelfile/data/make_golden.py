@@ -48,6 +48,9 @@ def networks():
     yield "predictor-missing", gaps.freeze(), {}
     yield "predictor", given.freeze(["right", "left"]), {}
     yield "predictor-numbers", learnt.freeze(), {"table": TABLE}
+    offset = Network((3, 2), seed=6, dtype=np.float32)
+    offset.set_norm([1000.0, 2.0, 3.0], [0.5, 1.0, 2.0])
+    yield "predictor-offset", offset.freeze(), {}
 
 
 def classifiers():
