@@ -33,6 +33,6 @@ def random_of(random_state: Any) -> Iterator[np.random.RandomState]:
     if random is None:
         random = check_random_state(random_state)
     else:
-        random.seed(random_state)  # type: ignore[arg-type]
+        random.seed(random_state)
     yield random
     _spare.random = random
