@@ -83,3 +83,13 @@ def test_labels():
 def test_factorize(column, codes, texts):
     found, values = factorize(column)
     assert (found.dtype, found.tolist(), values) == (np.intp, codes, texts)
+
+
+@pytest.mark.parametrize("cells", [["5%", None, "3%"], ["$5", None, "$3"], ["5 €", None, "3 €"]])
+def test_missing_cells_among_numbers_with_units(cells):
+    for column in (pa.array(cells), pa.array(["x", *cells]).slice(1)):
+        np.testing.assert_array_equal(numbers(column), [5, NAN, 3])
+    with pytest.raises(NotANumber):
+        numbers(pa.array([*cells, "x"]))
+    with pytest.raises(NotANumber):
+        numbers(pa.array([*cells, "7"]))

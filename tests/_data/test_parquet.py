@@ -76,3 +76,12 @@ def test_a_file_that_changes_is_noticed(path):
     touch(path)
     with pytest.raises(FileError, match=rf"^{path} has changed since it was first read$"):
         next(file.columns(["x"]))
+
+
+@pytest.mark.parametrize("encode", [False, True])
+def test_text_that_is_no_text(tmp_path, encode):
+    colour = pa.array([b"red", b"\xff", b"blue"]).view(pa.string())
+    path = tmp_path / "data.parquet"
+    parquet.write_table(pa.table({"a": colour.dictionary_encode() if encode else colour}), path)
+    with pytest.raises(FileError, match=r"row 0 of .*Invalid UTF8"):
+        list(ParquetFile(path).columns(["a"]))
