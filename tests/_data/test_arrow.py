@@ -57,8 +57,11 @@ def test_texts_that_are_no_numbers():
 @pytest.mark.parametrize("kind", ["string", "large_string", "string_view"])
 def test_plain_columns_of_text(kind):
     column = pa.array(["b", "a", None, "b"], pa.string())
-    if hasattr(pa, kind):  # not in all versions
-        assert plain(column.cast(getattr(pa, kind)())).equals(column)
+    try:
+        cast = column.cast(getattr(pa, kind)())
+    except (AttributeError, pa.ArrowNotImplementedError):
+        cast = column  # not in all versions
+    assert plain(cast).equals(column)
     assert plain(column.dictionary_encode()).equals(column)
     assert plain(pa.array([1, 2])).type == pa.int64()
 

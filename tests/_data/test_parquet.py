@@ -18,7 +18,7 @@ COLOURS = np.where(X > 0, "red", "blue")
 
 @pytest.fixture
 def path(tmp_path):
-    colours = pa.array(COLOURS, pa.large_string()).dictionary_encode()
+    colours = pa.array(COLOURS.tolist(), pa.large_string()).dictionary_encode()
     table = pa.table({"x": X, "colour": colours, "i": np.arange(N)})
     parquet.write_table(table, tmp_path / "data.parquet", row_group_size=300)
     return str(tmp_path / "data.parquet")

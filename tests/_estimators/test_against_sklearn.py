@@ -16,6 +16,9 @@ from sklearn.neural_network import MLPClassifier, MLPRegressor
 
 from dnncore import DNNClassifier, DNNRegressor
 
+if "sample_weight" not in inspect.signature(MLPClassifier.fit).parameters:
+    pytest.skip("compares with scikit-learn 1.7 or later", allow_module_level=True)
+
 pytestmark = pytest.mark.filterwarnings("ignore::sklearn.exceptions.ConvergenceWarning")
 
 
