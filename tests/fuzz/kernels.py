@@ -7,8 +7,7 @@ numbers: the same bits on all instruction sets, whatever the layout.
 from typing import Any
 
 import numpy as np
-from searching import search
-
+from _search import search
 from kernelcases import CASES, DTYPES, call, check_against_reference, make_arguments, same_bits
 
 from dnncore import kernels
@@ -104,9 +103,7 @@ def results(isa: str, case: tuple[str, ...], arguments: Arguments) -> Any:
 def try_one(rng: np.random.Generator) -> str:
     case = CASES[rng.integers(len(CASES))]
     n, m = shape(rng)
-    arguments = make_arguments(
-        case, n, m, DTYPES[rng.integers(2)], seed=int(rng.integers(2**31))
-    )
+    arguments = make_arguments(case, n, m, DTYPES[rng.integers(2)], seed=int(rng.integers(2**31)))
     ordinary = rng.random() < 0.6
     arguments = scaled(rng, case, arguments) if ordinary else extreme(rng, arguments)
     isas = csrc.available()

@@ -9,8 +9,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from searching import search
-
+from _search import search
 from modelfiles import KINDS, bytes_of, checksum, metadata_of
 from safetensors.numpy import load_file, save
 
@@ -24,9 +23,9 @@ PATH, AGAIN = FOLDER / "model.safetensors", FOLDER / "again.safetensors"
 Parts = tuple[dict[str, str], dict[str, np.ndarray]]  # metadata, tensors
 
 SCALARS: list[Any] = [
-    None, True, False, 0, 1, -1, 2, 3, 7, 2**31, 2**63, 2**64, 10**30, 0.0, -0.0, 0.5, 1e308, 1e-320,
-    float("nan"), float("inf"), "", "a", "red", "float32", "float64", "<f4", "U1", "\0", "\ud800",
-    "é" * 300, [], {}, [0], [[]], {"float": "inf"}, {"a": 1}, [1] * 50,
+    None, True, False, 0, 1, -1, 2, 3, 7, 2**31, 2**63, 2**64, 10**30, 0.0, -0.0, 0.5, 1e308,
+    1e-320, float("nan"), float("inf"), "", "a", "red", "float32", "float64", "<f4", "U1", "\0",
+    "\ud800", "é" * 300, [], {}, [0], [[]], {"float": "inf"}, {"a": 1}, [1] * 50,
 ]  # fmt: skip
 NUMBERS = [0.0, -0.0, 1.0, -1.0, 1e-320, 1e-45, 1e38, 1e300, np.inf, -np.inf, np.nan]
 DTYPES = ["float64", "float32", "float16", "int64", "bool"]
@@ -63,7 +62,7 @@ def changed_json(rng: np.random.Generator, value: Any) -> Any:
             case 0:
                 return value[:i] + value[i + 1 :]
             case 1:
-                return value[:i] + [value[i]] + value[i:]
+                return [*value[:i], value[i], *value[i:]]
             case 2:
                 return value[::-1]
         return [*value[:i], changed_json(rng, value[i]), *value[i + 1 :]]
@@ -76,7 +75,8 @@ def changed_json(rng: np.random.Generator, value: Any) -> Any:
 
 def changed_text(rng: np.random.Generator, text: str) -> str:
     i, j = sorted(int(k) for k in rng.integers(0, len(text) + 1, 2))
-    return text[:i] + pick(rng, ["", "0", "-", "]", '"', ",", "e9", "null", text[i:j] * 2]) + text[j:]
+    middle = pick(rng, ["", "0", "-", "]", '"', ",", "e9", "null", text[i:j] * 2])
+    return text[:i] + middle + text[j:]
 
 
 def change_metadata(rng: np.random.Generator, metadata: dict[str, str]) -> None:

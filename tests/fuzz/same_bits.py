@@ -5,11 +5,12 @@ instruction sets and divisions of the rows into blocks; parameters, losses and p
 compared bit for bit.
 """
 
+from itertools import pairwise
 from typing import Any
 
 import numpy as np
+from _search import search
 from scipy import sparse
-from searching import search
 
 from dnncore import DNNClassifier, DNNRegressor
 from dnncore._core import csrc
@@ -77,7 +78,7 @@ def blocks(rng: np.random.Generator, *arrays: Any) -> list[tuple[Any, ...]]:
     n = arrays[0].shape[0]
     inner = rng.choice(np.arange(1, n), min(n - 1, int(rng.integers(0, 6))), replace=False)
     cuts = [0, *sorted(int(cut) for cut in inner), n]
-    return [tuple(x[a:b] for x in arrays) for a, b in zip(cuts, cuts[1:], strict=False)]
+    return [tuple(x[a:b] for x in arrays) for a, b in pairwise(cuts)]
 
 
 def bits(model: Any, X: Any) -> tuple[bytes, ...]:
