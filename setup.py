@@ -11,14 +11,20 @@ from setuptools import Extension, setup
 
 # DNNCORE_DEBUG=1: Cython with bounds checks, C with assertions and debug symbols.
 DEBUG = os.environ.get("DNNCORE_DEBUG", "0") not in ("", "0")
+# DNNCORE_SANITIZE=address,undefined: C with these sanitizers of GCC or Clang; see CONTRIBUTING.md.
+SANITIZE = os.environ.get("DNNCORE_SANITIZE", "")
+SYMBOLS = DEBUG or bool(SANITIZE)
 
 # Results must not depend on the instruction set, so the compiler must not contract multiply-adds.
 # errno and floating-point traps are not used; ignoring them enables vectorisation without
 # changing any value.
 C_FLAGS = ["-std=c11", "-ffp-contract=off", "-fno-math-errno", "-fno-trapping-math"]
-C_FLAGS += ["-g", "-UNDEBUG"] if DEBUG else ["-g0", "-DNDEBUG"]
+C_FLAGS += ["-g", "-UNDEBUG"] if SYMBOLS else ["-g0", "-DNDEBUG"]
 LINK_FLAGS = ["-pthread"]
-if not DEBUG and sys.platform == "linux":
+if SANITIZE:
+    C_FLAGS += [f"-fsanitize={SANITIZE}", "-fno-sanitize-recover=all", "-fno-omit-frame-pointer"]
+    LINK_FLAGS.append(f"-fsanitize={SANITIZE}")
+if not SYMBOLS and sys.platform == "linux":
     LINK_FLAGS.append("-Wl,-s")  # no symbol table
 
 # Two files per instruction set, for float and double; empty on other architectures.
@@ -47,7 +53,7 @@ def extension(name: str, c_sources: Sequence[str] = (), optimise: str = "-O2") -
         include_dirs=["csrc", np.get_include()],
         define_macros=[("NPY_NO_DEPRECATED_API", "NPY_2_0_API_VERSION")],
         depends=HEADERS,
-        extra_compile_args=[*C_FLAGS, "-O1" if DEBUG else optimise],
+        extra_compile_args=[*C_FLAGS, "-O1" if SYMBOLS else optimise],
         extra_link_args=LINK_FLAGS,
     )
 
@@ -66,6 +72,9 @@ setup(
         ],
         compiler_directives=DIRECTIVES,
         shared_utility_qualified_name=f"dnncore.{SHARED}",
-        build_dir="build/cython-debug" if DEBUG else "build/cython",
+        build_dir="build/cython",
+        # The C depends on the versions of Cython and NumPy and on the switches above, of which
+        # cythonize, which compares times, knows nothing. New C makes setuptools compile it.
+        force=True,
     )
 )

@@ -83,7 +83,7 @@ def test_takes_the_columns_named(tmp_path):
         (pa.array(TARGET), TARGET),
         (pa.array(LABEL > 1), LABEL > 1),
         (pa.array(NAMES), NAMES),
-        (pa.array(NAMES, pa.large_string()), NAMES),
+        (pa.array(NAMES.tolist(), pa.large_string()), NAMES),
         (pa.array(NAMES).dictionary_encode(), NAMES),
         (pa.array([decimal.Decimal(int(x)) / 4 for x in LABEL]), LABEL / 4),
     ],

@@ -98,7 +98,10 @@ def test_the_same_bits_as_dense(make, dtype, options):
     index=st.sampled_from([np.int32, np.int64]),
 )
 def test_an_epoch_of_any_matrix(n, density, batch_size, threads, dtype, norm, shuffle, index):
-    X = sparse.random_array((n, 5), density=density, rng=n, format="csr", dtype=dtype)
+    generator = np.random.default_rng(n)
+    X = sparse.random_array(
+        (n, 5), density=density, random_state=generator, format="csr", dtype=dtype
+    )
     X.indices, X.indptr = X.indices.astype(index), X.indptr.astype(index)
     y = np.arange(n) % 2
     networks = []
@@ -445,7 +448,9 @@ def test_a_frozen_predictor_takes_dense_rows():
 @pytest.mark.parametrize("solver", ["adam", "lbfgs"])
 def test_the_matrix_is_never_made_dense(solver):
     n, features = 20_000, 1000
-    X = sparse.random_array((n, features), density=0.002, rng=0, format="csr")
+    X = sparse.random_array(
+        (n, features), density=0.002, random_state=np.random.default_rng(0), format="csr"
+    )
     y = np.arange(n) % 2
     model = DNNClassifier(
         (2,), solver=solver, batch_size=50, max_iter=1, early_stopping=True, random_state=0,
@@ -462,7 +467,12 @@ def test_the_matrix_is_never_made_dense(solver):
 
 def test_moments_of_very_many_features():
     """More than are made dense together; and the same bits in pieces of whole chunks."""
-    X = sparse.random_array((2 * MOMENTS_ROWS + 5, 20_000), density=0.002, rng=0, format="csr")
+    X = sparse.random_array(
+        (2 * MOMENTS_ROWS + 5, 20_000),
+        density=0.002,
+        random_state=np.random.default_rng(0),
+        format="csr",
+    )
     weight = np.random.default_rng(0).uniform(0, 1, X.shape[0])
     found, dense, pieces = (Moments.empty(X.shape[1]) for _ in range(3))
     found.update(X, weight)

@@ -114,8 +114,8 @@ def _without_unit(column: Any, with_units: bool) -> Any:
     cells = column.drop_null()
     unit = (_unit(str(cells[0])) if len(cells) and with_units else None) or ""
     if unit:
-        found = compute.extract_regex(column, WITH_UNIT)
-        sign, before, number, after = (found.field(i) for i in range(4))
+        # flatten, unlike field, keeps the nulls of the column.
+        sign, before, number, after = compute.extract_regex(column, WITH_UNIT).flatten()
         same = compute.equal(compute.binary_join_element_wise(before, after, ""), unit)
         bare = compute.binary_join_element_wise(sign, number, "")
         if compute.all(same).as_py() and bare.null_count == column.null_count:

@@ -60,7 +60,8 @@ class Block(NamedTuple):
         X = self.X
         if not isinstance(X, np.ndarray) or X.ndim != 2 or X.dtype.kind != "f":
             return
-        if X.flags.c_contiguous and X.dtype.char in "fd" and X.dtype.isnative and all_finite(X):
+        usable = X.flags.c_contiguous and X.flags.aligned
+        if usable and X.dtype.char in "fd" and X.dtype.isnative and all_finite(X):
             return
         bad = np.isinf(X) if may_miss else ~np.isfinite(X)
         if bad.any():

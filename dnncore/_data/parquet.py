@@ -10,7 +10,7 @@ from typing import Any
 
 import numpy as np
 
-from .arrow import plain, require_pyarrow
+from .arrow import is_text_type, plain, require_pyarrow
 from .files import FileError, FilePath, Stamp, UnusableFile
 
 BUFFER_BYTES = 1 << 16  # read at a time from a column chunk
@@ -32,6 +32,15 @@ class UnreadableRow(FileError):
     def __init__(self, path: str, row: int, place: str, problem: object) -> None:
         super().__init__(f"{place} or one after it cannot be read: {problem}")
         self.path, self.row, self.problem = path, row, str(problem)
+
+
+def _check_text(batch: Any) -> None:
+    """Raise ArrowException for text that is not UTF-8, or not in its dictionary."""
+    from pyarrow import types
+
+    for column in batch.columns:
+        if is_text_type(column.type) or types.is_dictionary(column.type):
+            column.validate(full=True)
 
 
 class ParquetFile:
@@ -110,6 +119,8 @@ class ParquetFile:
             while True:
                 try:
                     batch = next(batches, None)
+                    if batch is not None:
+                        _check_text(batch)
                 except (pyarrow.ArrowException, OSError) as error:
                     row = min(done, self.n_rows - 1)
                     raise UnreadableRow(self.path, row, self.place(row), error) from error

@@ -18,6 +18,7 @@ from sklearn.utils.validation import check_is_fitted
 from .._core.checks import Matrix
 from .._core.csrc import all_finite
 from .._training.history import Validation
+from .._training.loop import level_of_caller
 from .._training.settings import StopSettings
 from .._training.sources import BlockSource, Source
 from .._training.trainer import fit_source
@@ -289,10 +290,14 @@ class DNNEstimator(CallbackSupport, BaseEstimator, Estimator, metaclass=ABCMeta)
                     ),
                 )  # fmt: skip
         except KeyboardInterrupt:
-            warnings.warn("Training interrupted by user.", UserWarning, stacklevel=5)
+            warnings.warn(
+                "Training interrupted by user.", UserWarning, stacklevel=level_of_caller()
+            )
         else:
             if end in ENDS:
-                warnings.warn(ENDS[end].format(self), ConvergenceWarning, stacklevel=5)
+                warnings.warn(
+                    ENDS[end].format(self), ConvergenceWarning, stacklevel=level_of_caller()
+                )
 
     def _check_params(self) -> None:
         if not are_unchanged(self, self._checked_params):

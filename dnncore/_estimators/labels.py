@@ -85,7 +85,7 @@ class LabelTargets(Targets):
         smoothing = self._smoothing if training else 0.0
         if self._kind == SINGLE:
             return self._rows_of(np.searchsorted(self._classes, y), dtype, smoothing)
-        return self._smoothed(np.ascontiguousarray(y, dtype=dtype), smoothing)
+        return self._smoothed(np.require(y, dtype, ("C", "A")), smoothing)
 
     def read(
         self, y: Any, dtype: np.dtype[Any]

@@ -20,6 +20,7 @@ from .._core.labels import Labels, usable, weights
 from .._core.threads import available_cpus
 from .._data.table_encoder import TableEncoder
 from .._training.history import EpochInfo
+from .._training.loop import level_of_caller
 from .._training.members import Member, train_members
 from .._training.recipe import Recipe
 from ..ensemble import Ensemble
@@ -191,7 +192,8 @@ class TabularEstimator(BaseEstimator, TabularModel, metaclass=ABCMeta):  # type:
             )  # fmt: skip
         if len(trained) < len(members):
             warnings.warn(
-                f"training ended with {len(trained)} of {len(members)} members", stacklevel=6
+                f"training ended with {len(trained)} of {len(members)} members",
+                stacklevel=level_of_caller(),
             )
         return trained
 

@@ -156,11 +156,11 @@ def warn_of_divergence(epoch: int, learning_rate: float | None, *, scaled: bool)
         f"training diverged in epoch {epoch}: the loss or a parameter is not finite. The "
         f"parameters before that epoch are kept.{text}",
         DivergenceWarning,
-        stacklevel=_level_of_caller(),
+        stacklevel=level_of_caller(),
     )
 
 
-def _level_of_caller() -> int:
+def level_of_caller() -> int:
     """Return the stacklevel at which a warning of the calling function shows the user's code.
 
     scikit-learn's wrapper of `fit`, which calls the callbacks, is not the user's code.

@@ -19,6 +19,7 @@ from numpy.typing import NDArray
 
 from .._core.labels import Labels
 from .history import EpochInfo, Validation
+from .loop import level_of_caller
 from .recipe import CYCLE_ENDS
 from .settings import StopSettings
 from .sources import ArraySource
@@ -141,7 +142,7 @@ def train_members(
             "decay is too large"
         )
     if interrupt is not None:
-        warnings.warn("Training interrupted by user.", UserWarning, stacklevel=6)
+        warnings.warn("Training interrupted by user.", UserWarning, stacklevel=level_of_caller())
     return trained
 
 

@@ -54,11 +54,14 @@ def build(description: object, n_outputs: int, *, ordered: bool) -> NDArray[Any]
         and (_is_string_dtype(dtype, values) if kind == "str" else dtype in DTYPES[kind]),
         f"classes of kind {kind} cannot have dtype {dtype!r:.80}",
     )
-    try:
-        with np.errstate(over="ignore"):
-            classes = np.array(values, dtype=dtype)
-    except OverflowError as error:
-        raise ModelFileError(f"classes must fit into {dtype}: {error}") from error
+    if kind == "int":  # NumPy 1 takes them modulo 2^bits
+        limits = np.iinfo(dtype)
+        require(
+            limits.min <= min(values) and max(values) <= limits.max,
+            f"classes must fit into {dtype}, got {min(values)!r:.40} to {max(values)!r:.40}",
+        )
+    with np.errstate(over="ignore"):
+        classes = np.array(values, dtype=dtype)
     require(kind != "float" or np.isfinite(classes).all(), "classes must be finite")
     require(not ordered or (classes[1:] > classes[:-1]).all(), "classes must be unique and sorted")
     return classes

@@ -6,7 +6,10 @@ import pytest
 from dnncore import DNNClassifier, Network
 from dnncore._core.engine import Engine
 from dnncore._core.labels import labels
+from dnncore._data.blocks import Block
+from dnncore._estimators import rows
 from dnncore._estimators.plain import are_plain_labels
+from dnncore._training.sources import ArraySource
 from dnncore.predictor import Predictor
 from dnncore.stepper import Stepper
 from dnncore.table_predictor import TablePredictor
@@ -43,6 +46,28 @@ def test_misaligned_labels_are_copied(dtype):
         one.partial_fit(X, y, classes=np.arange(3).astype(dtype))
         two.partial_fit(misaligned(X), LABELS.astype(dtype), classes=np.arange(3).astype(dtype))
     np.testing.assert_array_equal(one.network_.parameters, two.network_.parameters)
+
+
+@pytest.mark.filterwarnings("ignore:.*has not converged")
+@pytest.mark.parametrize("y", [LABELS, np.eye(3)[LABELS], np.full((30, 3), 1 / 3)])
+def test_misaligned_rows_and_label_rows_are_copied(y, monkeypatch):
+    used = []
+
+    class Recorder(ArraySource):
+        def __init__(self, X, labels):
+            used.extend([X, labels.L if labels.label is None else labels.label])
+            super().__init__(X, labels)
+
+    monkeypatch.setattr(rows, "ArraySource", Recorder)
+    options = {"max_iter": 1, "early_stopping": False}
+    model = DNNClassifier((3,), **options).fit(misaligned(X), misaligned(y))
+    model.set_params(warm_start=True).fit(misaligned(X), misaligned(y))
+    if y.ndim == 1:
+        model.partial_fit(misaligned(X), misaligned(y))
+    assert len(used) >= 4
+    assert all(x.flags.aligned and x.flags.c_contiguous for x in used)
+    checked = Block(misaligned(X), y, None, len(X), 0, 0, None)
+    checked.check_finite()
 
 
 def test_misaligned_arrays_in_steps():

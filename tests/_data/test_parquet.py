@@ -18,7 +18,7 @@ COLOURS = np.where(X > 0, "red", "blue")
 
 @pytest.fixture
 def path(tmp_path):
-    colours = pa.array(COLOURS, pa.large_string()).dictionary_encode()
+    colours = pa.array(COLOURS.tolist(), pa.large_string()).dictionary_encode()
     table = pa.table({"x": X, "colour": colours, "i": np.arange(N)})
     parquet.write_table(table, tmp_path / "data.parquet", row_group_size=300)
     return str(tmp_path / "data.parquet")
@@ -76,3 +76,12 @@ def test_a_file_that_changes_is_noticed(path):
     touch(path)
     with pytest.raises(FileError, match=rf"^{path} has changed since it was first read$"):
         next(file.columns(["x"]))
+
+
+@pytest.mark.parametrize("encode", [False, True])
+def test_text_that_is_no_text(tmp_path, encode):
+    colour = pa.array([b"red", b"\xff", b"blue"]).view(pa.string())
+    path = tmp_path / "data.parquet"
+    parquet.write_table(pa.table({"a": colour.dictionary_encode() if encode else colour}), path)
+    with pytest.raises(FileError, match=r"row 0 of .*Invalid UTF8"):
+        list(ParquetFile(path).columns(["a"]))

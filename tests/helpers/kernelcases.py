@@ -57,8 +57,10 @@ each_unweighted_case = pytest.mark.parametrize(
 each_dtype = pytest.mark.parametrize("dtype", DTYPES)
 
 
-def make_arguments(case: tuple[str, ...], n: int, m: int, dtype: type) -> dict[str, np.ndarray]:
-    rng = np.random.default_rng([n, m])
+def make_arguments(
+    case: tuple[str, ...], n: int, m: int, dtype: type, seed: int | None = None
+) -> dict[str, np.ndarray]:
+    rng = np.random.default_rng([n, m] if seed is None else seed)
 
     def normal(*shape: int) -> np.ndarray:
         return rng.standard_normal(shape).astype(dtype)
@@ -168,6 +170,7 @@ def error_bounds(
             if name.endswith("_backward"):
                 gate, bend = TERMS[name.removesuffix("_backward")](arguments["z"].astype(float))
                 magnitudes = (A["da"] * (gate + np.abs(bend)),)
+                units = units * np.maximum(1, A["da"].astype(float))
         case name if name in ELEMENTWISE:
             n_terms = (0,)
         case "affine":

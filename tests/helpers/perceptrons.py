@@ -1,5 +1,7 @@
 """scikit-learn's perceptrons and ours, made so that both mean the same."""
 
+from inspect import signature
+
 import numpy as np
 import pytest
 from sklearn.neural_network import MLPClassifier, MLPRegressor
@@ -7,6 +9,8 @@ from sklearn.neural_network import MLPClassifier, MLPRegressor
 from dnncore import DNNClassifier, DNNRegressor
 
 PAIRS = [(DNNClassifier, MLPClassifier), (DNNRegressor, MLPRegressor)]
+# Since version 1.7.
+TAKES_WEIGHTS = "sample_weight" in signature(MLPClassifier.fit).parameters
 each_pair = pytest.mark.parametrize(("mine", "their"), PAIRS)
 each_estimator = pytest.mark.parametrize("make", [DNNClassifier, DNNRegressor])
 

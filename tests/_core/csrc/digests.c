@@ -1,6 +1,6 @@
 /* Digests of what every operation of ops.h returns, for every instruction set that can run here:
- * lines `instruction-set operation type digest`. The same operation and type must have the same
- * digest everywhere, on any processor, from any compiler.
+ * lines `instruction-set operation type digest`; arguments select operations. The same operation
+ * and type must have the same digest everywhere, on any processor, from any compiler.
  *
  * Every array is a malloc of its documented size, so that AddressSanitizer sees an element too
  * many, and is NaN before it is written, so that a result made of something else is an error.
@@ -12,6 +12,7 @@
 #include "packed_embedding.h"
 #include "rows.h"
 #include "sparse_products.h"
+#include "teams.h"
 #include "training.h"
 
 static const struct {
@@ -91,6 +92,7 @@ static const struct {
     {"embed", embedding, EMBED},
     {"embed_delta", embedding, EMBED_DELTA},
     {"embed_gradient", embedding, EMBED_GRADIENT},
+    {"teams", teams, 0},
     {"train_logistic", train, DNN_LOGISTIC},
     {"train_tanh", train, DNN_TANH},
     {"train_relu", train, DNN_RELU},
@@ -100,11 +102,21 @@ static const struct {
     {"train_mish", train, DNN_MISH},
 };
 
-int main(void)
+/* Whether the operation is among the arguments, which are beginnings of names; all are if there are
+ * none. */
+static int wanted(const char *operation, int argc, char **argv)
+{
+    for (int i = 1; i < argc; i++)
+        if (!strncmp(operation, argv[i], strlen(argv[i]))) return 1;
+    return argc < 2;
+}
+
+int main(int argc, char **argv)
 {
     const dnn_isa *isa;
     for (int i = 0; (isa = dnn_isa_available(i)); i++) {
         for (int o = 0; o < COUNT(OPERATIONS); o++) {
+            if (!wanted(OPERATIONS[o].name, argc, argv)) continue;
             for (int is_double = 0; is_double < 2; is_double++) {
                 context t = {
                     .isa = isa->name,
