@@ -40,6 +40,8 @@ def write_in_one_step(path: str | os.PathLike[str]) -> Iterator[BinaryIO]:
             if os.fstat(file.fileno()).st_nlink == 0:
                 # With a directory descriptor, which is not used, os.link follows the link.
                 os.link(f"{DESCRIPTORS}/{file.fileno()}", temporary, src_dir_fd=file.fileno())
+                os.replace(temporary, path)  # at once: the name would survive a kill
+                return
         os.replace(temporary, path)
     except OSError as error:
         if str(temporary) not in (error.filename or str(temporary), error.filename2):

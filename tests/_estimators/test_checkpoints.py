@@ -222,7 +222,9 @@ def test_a_file_that_cannot_be_written_does_not_end_training(tmp_path):
     folder.mkdir()
     path = folder / "model"
     vanish = {"callback": lambda info: info.epoch == 1 and folder.rmdir()}
-    model = DNNRegressor(hidden_layer_sizes=(3,), max_iter=3, checkpoint=Checkpoint(path, 0), **vanish)
+    model = DNNRegressor(
+        hidden_layer_sizes=(3,), max_iter=3, checkpoint=Checkpoint(path, 0), **vanish
+    )
     with pytest.warns(UserWarning, match="checkpoint was not written.*No such file") as caught:
         model.fit(X, X[:, 0])
     assert model.n_iter_ == 3

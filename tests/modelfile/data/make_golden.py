@@ -173,7 +173,13 @@ def write(folder):
     meanings = {}
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # of training that stops early
-        for name, model, options in (*networks(), *classifiers(), *unfinished(), *regressors(), *tabular()):
+        for name, model, options in (
+            *networks(),
+            *classifiers(),
+            *unfinished(),
+            *regressors(),
+            *tabular(),
+        ):
             save(model, folder / f"{name}.safetensors", **options)
             describe = tabular_meaning if name.startswith("tabular") else meaning
             meanings[name] = describe(model, options)
