@@ -2,7 +2,6 @@
 
 import os
 import re
-import resource
 import signal
 import stat
 import subprocess
@@ -105,6 +104,8 @@ def test_a_file_that_becomes_too_large(options):
     os.chmod("model.safetensors", 0o640)
 
     def limit():
+        import resource
+
         resource.setrlimit(resource.RLIMIT_FSIZE, (LIMIT, LIMIT))
 
     with python_m_dnncore(
@@ -150,3 +151,18 @@ def test_signals_while_a_file_is_written(number):
         assert process.returncode != 0
         dnncore.load("model.safetensors")
         assert set(os.listdir()) == {"iris.csv", "model.safetensors"}
+
+
+def test_nothing_of_the_name_is_there_before_training(dnncore_command, monkeypatch):
+    """Otherwise a kill would leave an empty file, from which nothing goes on."""
+    opened = []
+    real_open = os.open
+
+    def watch(path, *arguments, **options):
+        opened.append(os.path.basename(path))
+        return real_open(path, *arguments, **options)
+
+    monkeypatch.setattr(os, "open", watch)
+    assert dnncore_command(*TRAIN, "--epochs", 1)[0] == 0
+    assert opened
+    assert "model.safetensors" not in opened
