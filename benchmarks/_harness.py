@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import contextlib
 import datetime
 import importlib.metadata
 import json
@@ -20,8 +21,8 @@ from typing import Any
 
 HERE = Path(__file__).parent
 PACKAGES = (
-    "dnncore", "numpy", "scipy", "scikit-learn", "torch", "jax", "jaxlib", "onnxruntime",
-    "skorch", "thinc",
+    "dnncore", "numpy", "scipy", "scikit-learn", "torch", "jax", "jaxlib", "tensorflow",
+    "tensorflow-cpu", "mlx", "onnxruntime", "openvino", "skorch", "thinc",
 )  # fmt: skip
 
 # Threads of OpenMP, OpenBLAS, Eigen and others continue to spin for up to 0.2 s after a call.
@@ -114,6 +115,7 @@ def environment(threads: int) -> dict[str, str]:
     )  # fmt: skip
     return dict.fromkeys(names, str(threads)) | {
         "JAX_PLATFORMS": "cpu",
+        "TF_CPP_MIN_LOG_LEVEL": "2",  # TensorFlow describes the processor otherwise
         # PyTorch's compiler would otherwise keep a pool of processes.
         "TORCHINDUCTOR_COMPILE_THREADS": "1",
     }
@@ -236,8 +238,11 @@ def _processor() -> str:
 
 
 def _versions() -> dict[str, str]:
-    installed = {d.name for d in importlib.metadata.distributions()}
-    return {name: importlib.metadata.version(name) for name in PACKAGES if name in installed}
+    versions = {}
+    for name in PACKAGES:
+        with contextlib.suppress(importlib.metadata.PackageNotFoundError):
+            versions[name] = importlib.metadata.version(name)
+    return versions
 
 
 def configuration_task():

@@ -6,8 +6,8 @@ terms that are proportional to what a thread does:
     products     n k m multiply-adds of every product, divided by p; with the weights, whose part in
                  the time of the networks measured is too small to be told apart
     activations  n m outputs, divided by p: the activation function, and its slope
-    transfer     bytes that a thread reads and another has written: (1 - 1/p) of the weights (phase A),
-                 of n k / p inputs and of n m deltas (phase B)
+    transfer     bytes that a thread reads and another has written: (1 - 1/p) of the weights (phase
+                 A), of n k / p inputs and of n m deltas (phase B)
     barriers     2, if there are several threads
     step         1: the call and the loop
 
@@ -25,10 +25,9 @@ from itertools import pairwise
 from typing import Any
 
 import numpy as np
+from _harness import available_cpus, markdown_table, parse, warn_if_busy, write_json
 from numpy.typing import NDArray
 from scipy.optimize import nnls
-
-from _harness import available_cpus, markdown_table, parse, warn_if_busy, write_json
 
 TERMS = {
     "products": "ns per 1000 multiply-adds",
@@ -127,8 +126,8 @@ def main() -> None:
         ["term", "constant", ""],
         [(name, f"{c:.3g}", TERMS[name]) for name, c in zip(TERMS, constants, strict=True)],
     ))  # fmt: skip
-    print(f"\nRelative error on networks that were not fitted: median {np.median(error[held_out]):.0%}, "
-          f"largest {error[held_out].max():.0%}\n")  # fmt: skip
+    median, largest = np.median(error[held_out]), error[held_out].max()
+    print(f"\nError on networks that were not fitted: median {median:.0%}, largest {largest:.0%}\n")
     print(markdown_table(
         ["network", "rows", "threads", "measured, us", "modelled, us"],
         [("-".join(map(str, r["layer_sizes"])), r["rows"], r["threads"], f"{r['ns'] / 1e3:.1f}",
@@ -144,7 +143,9 @@ def main() -> None:
     if output is not None:
         write_json(output, {
             "constants": dict(zip(TERMS, constants.tolist(), strict=True)),
-            "points": [r | {"modelled_ns": t} for r, t in zip(rows, modelled.tolist(), strict=True)],
+            "points": [
+                row | {"modelled_ns": t} for row, t in zip(rows, modelled.tolist(), strict=True)
+            ],
         })  # fmt: skip
 
 

@@ -35,9 +35,12 @@ IMPORTS = {
     "sklearn": ("sklearn.neural_network", ["scikit-learn"]),
     "torch": ("torch", ["torch"]),
     "jax": ("jax, jax.numpy", ["jax", "jaxlib"]),
+    "tensorflow": ("tensorflow", ["tensorflow-cpu"]),
+    "mlx": ("mlx.core", ["mlx", "mlx-cpu"]),
     "skorch": ("skorch", ["skorch", "torch"]),
     "thinc": ("thinc.api", ["thinc"]),
     "onnxruntime": ("onnxruntime", ["onnxruntime"]),
+    "openvino": ("openvino", ["openvino"]),
 }
 
 PROBLEM = Training(layer_sizes=(784, 256, 10), batch_size=128, steps=100)

@@ -33,6 +33,9 @@ enum { DNN_LANE_BYTES = 64 };
 /* Number of rows that add_moments merges at a time. */
 enum { DNN_MOMENTS_ROWS = 256 };
 
+/* Number of rows of W that sparse_update updates at a time. */
+enum { DNN_SPARSE_ROWS = 16 };
+
 /* a = f(z), and f'(z) as a function of a:
  *   LOGISTIC: 1 / (1 + exp(-z)), a (1 - a)      TANH: 1 - a^2
  *   RELU: max(z, 0), 1 if a > 0 else 0          IDENTITY: 1
@@ -112,6 +115,16 @@ typedef struct dnn_embedding {
     const void *lower;          /* (n_numeric, n_bins), lower edges of the bins */
     const void *inverse_width;  /* (n_numeric, n_bins), 0 for bins that are not used */
 } dnn_embedding;
+
+/* Rows of a CSR matrix in canonical order: the column indices of a row increase. Row r is row index[r]
+ * of the matrix, or row first + r if index is NULL. */
+typedef struct dnn_csr_rows {
+    const void *values;           /* of type real */
+    const void *indices, *indptr; /* int64_t if `wide`, else int32_t */
+    int wide;
+    const ptrdiff_t *index;
+    ptrdiff_t first;
+} dnn_csr_rows;
 
 typedef struct dnn_ops {
     /* ---------------------------------------------------------------- elementwise functions */
@@ -341,6 +354,24 @@ typedef struct dnn_ops {
     void (*layer_update)(const dnn_step *step, ptrdiff_t n, ptrdiff_t k, ptrdiff_t m,
                          ptrdiff_t first, ptrdiff_t last, const void *a, const void *dz,
                          void *scratch, void *state1, void *state2, void *W);
+
+    /* out = f(a W + b), bit for bit equal to layer_forward with dense rows, except that the sign of a
+     * zero may differ. W must be finite: rows of W for which a row has no element are not read.
+     *   IN  n rows of a (., k), W (k, m), b (m,)
+     *   OUT out (n, m); slope (n, m) or NULL, as in activate
+     * The chain of multiply-adds has the length of the stored elements of a row. */
+    void (*sparse_forward)(const dnn_csr_rows *a, ptrdiff_t n, ptrdiff_t m, const void *W,
+                           const void *b, dnn_activation activation, void *out, void *slope);
+
+    /* Updates rows [first, last) of W as layer_update does with dense rows, bit for bit, except that
+     * the sign of a zero may differ. dz must be finite.
+     *   IN     n rows of a (., k), dz (n, m)
+     *   OUT    cursors (2 n,), scratch (DNN_SPARSE_ROWS * m,), contents undefined
+     *   IN/OUT state1, state2, W as in layer_update
+     * The chain of a weight has the length of the stored elements of its column. */
+    void (*sparse_update)(const dnn_step *step, const dnn_csr_rows *a, ptrdiff_t n, ptrdiff_t m,
+                          ptrdiff_t first, ptrdiff_t last, const void *dz, ptrdiff_t *cursors,
+                          void *scratch, void *state1, void *state2, void *W);
 
     /* Updates n parameters w from their gradient g.
      *   IN     g (n,)

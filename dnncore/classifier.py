@@ -313,8 +313,8 @@ default='constant'
         X : array, data frame or sparse matrix of shape (n_samples, n_features)
             Training rows. float32 stays float32; anything else becomes float64. All values must
             be finite, except for missing values. A sparse matrix (CSR; other formats are
-            converted) is made dense one mini-batch at a time, and gives the same model as the
-            dense matrix.
+            converted) is never made dense as a whole, and gives the same model as the dense
+            matrix. With ``norm=False``, only its stored elements are multiplied.
         y : array of shape (n_samples,) or (n_samples, n_classes)
             Class labels, integers or strings. A two-dimensional array contains either multi-label
             indicators of 0 and 1 (each class has its own sigmoid), or soft labels: probabilities

@@ -12,7 +12,7 @@ from numpy.typing import ArrayLike, DTypeLike, NDArray
 
 from ._core import checks as check
 from ._core.architecture import check_same_architecture
-from ._core.engine import SCORING_ROWS, Engine
+from ._core.engine import SCORING_ROWS, Engine, multiplies_stored
 from ._core.labels import Labels, labels, targets
 from ._core.memory import aligned_zeros
 from ._core.moments import Moments as Moments  # public here: an attribute of networks
@@ -33,7 +33,7 @@ from ._network.losses import loss_and_delta
 from .predictor import Predictor, frozen
 
 # Largest number of inputs (rows times columns) that a thread scores together. It limits the memory
-# for sparse matrices with very many features, whose rows are made dense.
+# where rows with very many features are made dense.
 MAX_GATHERED = 2**23
 # Largest number of outputs of units, and of packed weights, for which a network keeps memory
 # between calls.
@@ -104,7 +104,9 @@ class Network:
     Notes
     -----
     Rows can be arrays or sparse matrices of scipy.sparse, which are converted to CSR. Sparse rows
-    are made dense one mini-batch or block of rows at a time, and give the same bits.
+    give the same bits as dense ones. Without standardisation, missing values and embedding, the
+    first layer of dnncore's own engine multiplies only their stored elements, if the indices of
+    every row increase; else they are made dense one mini-batch or block of rows at a time.
 
     The initial weights and biases of a layer are uniform in +-sqrt(6 / (n_in + n_out)), or
     +-sqrt(2 / (n_in + n_out)) for the logistic function (Glorot and Bengio 2010). They are drawn
@@ -365,28 +367,33 @@ class Network:
         self, X: check.Matrix, as_logits: bool, n_threads: int | None, engine: str = "auto"
     ) -> NDArray[Any]:
         n = X.shape[0]
-        threads = threads_for_scoring(n_threads, n, self.n_parameters)
         out = np.empty((n, self.layer_sizes[-1]), self.dtype)
-        rows = max(1, min(n, SCORING_ROWS, MAX_GATHERED // self.layer_sizes[0]))
+        csr = multiplies_stored(X, self.mean_, self.missing, self.embedding, use_builtin(engine))
+        gathered = 0 if csr else self.layer_sizes[0]  # elements of a row in the engine's memory
+        work = n * self.n_parameters
+        if csr:
+            work += (X.nnz - n * self.layer_sizes[0]) * self.layer_sizes[1]
+        threads = threads_for_scoring(n_threads, work)
+        rows = max(1, min(n, SCORING_ROWS, MAX_GATHERED // max(1, gathered)))
         # The engine keeps the arrays alive.
         arrays = id(self.parameters), id(self.mean_), id(self.scale_)
-        key = *arrays, threads, use_builtin(engine)
+        key = *arrays, threads, use_builtin(engine), csr
         # While it scores, the engine is out of reach of other threads.
         kept, scorer = self.__dict__.pop("_scorer", None) or (None, None)
         if scorer is None or kept != key or scorer.batch_size < rows:
-            scorer = self._new_scorer(rows, threads, engine)
+            scorer = self._new_scorer(rows, threads, engine, csr)
         with blas_for(engine):
             scorer.score(X, out, as_logits)
-        n_kept = scorer.batch_size * sum(self.layer_sizes) + self.n_parameters
+        n_kept = scorer.batch_size * (gathered + sum(self.layer_sizes[1:])) + self.n_parameters
         if n_kept * threads <= MAX_KEPT:
             self._scorer = key, scorer
         return out
 
-    def _new_scorer(self, rows: int, n_threads: int, engine: str) -> Engine:
+    def _new_scorer(self, rows: int, n_threads: int, engine: str, csr: bool) -> Engine:
         return Engine(
             self.layer_sizes, self.parameters, self.mean_, self.scale_, rows, n_threads,
             training=False, builtin=use_builtin(engine), activation=self.activation,
-            output=self.output, missing=self.missing, embedding=self.embedding,
+            output=self.output, missing=self.missing, embedding=self.embedding, csr=csr,
         )  # fmt: skip
 
     def freeze(

@@ -6,6 +6,7 @@ import tracemalloc
 import numpy as np
 import pandas as pd
 import pytest
+from differences import assert_close, jacobian
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from perceptrons import each_estimator
@@ -14,8 +15,9 @@ from scipy import sparse
 from sklearn.metrics import log_loss
 
 from dnncore import DNNClassifier, Network
+from dnncore._core import csrc
 from dnncore._core.moments import MOMENTS_ROWS, Moments
-from dnncore.training import LBFGS, SGD, Adam, Trainer
+from dnncore.training import LBFGS, SGD, Adam, AdamW, Trainer
 
 pytestmark = pytest.mark.filterwarnings("ignore::sklearn.exceptions.ConvergenceWarning")
 
@@ -54,6 +56,7 @@ def state(model):
         {"norm": False, "shuffle": False},
         {"norm": False, "n_threads": 3, "batch_size": 64},
         {"solver": "lbfgs"},
+        {"solver": "lbfgs", "norm": False, "engine": "builtin"},
         {"early_stopping": True, "scoring": "neg_mean_squared_error"},
         {"learning_rate": "newbob", "batch_size": 10},
         {"engine": "blas", "dropout": 0.3, "hidden_layer_sizes": (9, 7)},
@@ -152,6 +155,143 @@ def test_of_the_network():
     assert np.array_equal(probabilities, dense_one.predict_proba(X.toarray()))
     np.testing.assert_allclose(probabilities, sparse_one.forward(X).p, rtol=1e-13)
     assert Trainer(sparse_one, LBFGS()).fit(X, y, max_iter=3) == "max_iter"
+
+
+# ------------------------------------------------- only the stored elements are multiplied
+
+SOLVERS = [SGD(0.1, momentum=0.0), SGD(0.1), SGD(0.1, nesterov=False), Adam(0.01), AdamW(0.01)]
+
+
+def canonical(dtype=np.float64, index=np.int32, **shape):
+    """The rows of `matrix`, with indices in ascending order."""
+    X = matrix(dtype=dtype, **shape)
+    X.sort_indices()
+    X.indices, X.indptr = X.indices.astype(index), X.indptr.astype(index)
+    return X
+
+
+def epochs(
+    pieces, weight=None, sizes=(FEATURES, 9, 3), dtype=np.float64, activation="relu",
+    n_threads=1, **settings,
+):  # fmt: skip
+    """Losses, parameters and logits of a network after an epoch on each of the matrices."""
+    network = Network(sizes, dtype=dtype, seed=0, activation=activation)
+    settings = {"engine": "builtin", "batch_size": 32, "seed": 1, "n_threads": n_threads} | settings
+    trainer = Trainer(network, **settings)
+    losses = [trainer.run_epoch(X, np.arange(X.shape[0]) % sizes[-1], weight) for X in pieces]
+    logits = network.logits(pieces[0], n_threads=n_threads, engine="builtin")
+    return losses, network.parameters.tobytes(), logits.tobytes()
+
+
+@pytest.mark.parametrize("isa", csrc.available())
+@pytest.mark.parametrize("dtype", [np.float32, np.float64])
+@pytest.mark.parametrize("solver", SOLVERS, ids=repr)
+def test_every_solver_and_instruction_set(solver, dtype, isa, select_isa):
+    select_isa(isa)
+    X = canonical(dtype)
+    for threads in (1, 2, 3):
+        options = {"solver": solver, "alpha": 0.1, "n_threads": threads, "dtype": dtype}
+        assert epochs([X, X], **options) == epochs([X.toarray()] * 2, **options)
+
+
+@pytest.mark.parametrize("index", [np.int32, np.int64])
+@pytest.mark.parametrize(
+    "options",
+    [
+        {"shuffle": False},
+        {"batch_size": 1},
+        {"batch_size": 1, "shuffle": False},
+        {"batch_size": N},
+        {"max_grad_norm": 0.05, "alpha": 1.0},
+        {"dropout": 0.4},
+        {"layer_factors": [(0.5, 2.0, 0.0), (1.0, 3.0, 1.0)], "solver": AdamW(0.01)},
+        {"sizes": (FEATURES, 3)},
+        {"sizes": (FEATURES, 5, 4, 3), "activation": "gelu"},
+        {"sizes": (FEATURES, 65, 3), "activation": "tanh"},
+        {"weight": np.random.default_rng(3).integers(0, 3, N).astype(float)},
+    ],
+)
+def test_every_option(options, index):
+    X = canonical(index=index)
+    for threads in (1, 3):
+        found = epochs([X, X], n_threads=threads, **options)
+        assert found == epochs([X.toarray()] * 2, n_threads=threads, **options)
+
+
+def test_pieces_in_any_order_of_indices():
+    """An engine for rows in canonical order, one for others, and one for dense rows."""
+    X, descending = canonical(), matrix()
+    twice = X.copy()
+    twice.indices[-1] = twice.indices[-2]
+    twice.has_canonical_format = False
+    pieces = [X, descending, twice, X.toarray(), X]
+    dense = [x if isinstance(x, np.ndarray) else x.toarray() for x in pieces]
+    assert epochs(pieces) == epochs(dense)
+
+
+@pytest.mark.parametrize("n", [1, 40])
+def test_rows_without_elements(n):
+    empty = sparse.csr_array((n, FEATURES))
+    for threads in (1, 2):
+        assert epochs([empty], n_threads=threads) == epochs([empty.toarray()], n_threads=threads)
+
+
+@given(
+    n=st.integers(1, 40),
+    k=st.integers(1, 70),
+    m=st.integers(1, 40),
+    density=st.sampled_from([0.0, 0.03, 0.3, 1.0]),
+    batch_size=st.integers(1, 40),
+    threads=st.integers(1, 3),
+    dtype=st.sampled_from([np.float32, np.float64]),
+    index=st.sampled_from([np.int32, np.int64]),
+    shuffle=st.booleans(),
+    solver=st.sampled_from(SOLVERS),
+    zeros=st.booleans(),
+)
+def test_any_shape(n, k, m, density, batch_size, threads, dtype, index, shuffle, solver, zeros):
+    X = sparse.random_array((n, k), density=density, rng=n, format="csr", dtype=dtype)
+    X.indices, X.indptr = X.indices.astype(index), X.indptr.astype(index)
+    if zeros:
+        X.data[::2] = 0
+    options = {
+        "sizes": (k, m, 2), "dtype": dtype, "batch_size": batch_size, "n_threads": threads,
+        "shuffle": shuffle, "solver": solver,
+    }  # fmt: skip
+    assert epochs([X, X], **options) == epochs([X.toarray()] * 2, **options)
+
+
+def test_the_gradient_is_that_of_central_differences():
+    """That of a step of gradient descent with the learning rate 1."""
+    X, y = canonical(n=20), targets(20)
+    network = Network((FEATURES, 4, 3), seed=0, activation="tanh")
+    before = network.parameters.copy()
+
+    def loss(parameters):
+        network.parameters[:] = parameters
+        return network.loss(X, y)
+
+    numerical = jacobian(loss, before)
+    size = loss(before)
+    solver = SGD(1.0, momentum=0.0)
+    Trainer(network, solver, alpha=0.0, batch_size=20, engine="builtin").run_epoch(X, y)
+    assert_close(before - network.parameters, numerical, size)
+
+
+def test_no_batch_is_made_dense():
+    n, features, batch_size = 600, 100_000, 200
+    X = sparse.random_array((n, features), density=1e-4, rng=0, format="csr")
+    y = np.arange(n) % 2
+    network = Network((features, 2, 2), seed=0)
+    trainer = Trainer(network, SGD(0.1), batch_size=batch_size, n_threads=2, engine="builtin")
+    tracemalloc.start()
+    try:
+        trainer.run_epoch(X, y)
+        network.logits(X, n_threads=2, engine="builtin")
+        peak = tracemalloc.get_traced_memory()[1]
+    finally:
+        tracemalloc.stop()
+    assert peak < batch_size * features  # an eighth of a mini-batch
 
 
 # ------------------------------------------------------------------------ kinds of matrices

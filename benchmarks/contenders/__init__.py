@@ -14,6 +14,9 @@ TRAINERS = {
     "torch": "contenders.torch_:train",
     "torch-compiled": "contenders.torch_:train_compiled",
     "jax": "contenders.jax_:train",
+    "tensorflow": "contenders.tensorflow_:train",
+    "tensorflow-xla": "contenders.tensorflow_:train_xla",
+    "mlx": "contenders.mlx_:train",
     "skorch": "contenders.skorch_:train",
     "thinc": "contenders.thinc_:train",
 }
@@ -27,6 +30,7 @@ SCORERS = {
     "torchscript": "contenders.torchscript_:score",
     "jax": "contenders.jax_:score",
     "onnxruntime": "contenders.onnxruntime_:score",
+    "openvino": "contenders.openvino_:score",
     "thinc": "contenders.thinc_:score",
 }
 

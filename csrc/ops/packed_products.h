@@ -123,7 +123,9 @@ static void forward_packed(ptrdiff_t n, ptrdiff_t k, ptrdiff_t m, const void *a_
             for (ptrdiff_t c = 0; c < TILE_COLS && j + c < m; c++) first_sums[c] = b[j + c];
             for (ptrdiff_t t = 0; t < tiles; t++) {
                 const tile_rows rows = rows_of_tile(t, tiles, n);
-                multiply_by_rows[rows.count - 1][kind](k, a + rows.first * ld_a, ld_a, packed,
+                if (t == 0 && kind == KINDS - 1 && rows.count == TILE_ROWS)
+                    multiply_far(k, a, ld_a, packed, TILE_COLS, first_sums, out + j, ld_out, NULL);
+                else multiply_by_rows[rows.count - 1][kind](k, a + rows.first * ld_a, ld_a, packed,
                                                         TILE_COLS, first_sums,
                                                         out + rows.first * ld_out + j, ld_out);
             }

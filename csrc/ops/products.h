@@ -37,7 +37,7 @@ INLINE columns_of_B prepare_columns(int transposed, panel_place of, ptrdiff_t n,
     }
     if (of.cols == of.width && tiles <= FEW_TILES) return (columns_of_B){B + of.start, m, 0};
     if (of.cols == TILE_COLS && rows_of_tile(0, tiles, n).count == TILE_ROWS) {
-        pack_and_multiply(depth, a, depth, B + of.start, m, start, out + of.start, m, panel);
+        multiply_far(depth, a, depth, B + of.start, m, start, out + of.start, m, panel);
         return (columns_of_B){panel, of.width, 1};
     }
     pack(depth, of.cols, of.width, B + of.start, m, panel);

@@ -22,6 +22,7 @@
 #include "rows.h"
 #include "softmax.h"
 #include "sort.h"
+#include "sparse_products.h"
 #include "update.h"
 
 const dnn_ops OPS = {
@@ -53,6 +54,8 @@ const dnn_ops OPS = {
     .layer_forward = layer_forward,
     .layer_delta = layer_delta,
     .layer_update = layer_update,
+    .sparse_forward = sparse_forward,
+    .sparse_update = sparse_update,
     .embed = embed,
     .embed_delta = embed_delta,
     .embed_gradient = embed_gradient,

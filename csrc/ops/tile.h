@@ -9,11 +9,11 @@ typedef real unaligned_tile_vec
     __attribute__((vector_size(TILE_VEC_BYTES), aligned(sizeof(real)), may_alias));
 
 /* The body of a multiply_function with `rows` rows and `vectors` vectors, which are constants after
- * inlining, so that the sums are in registers. What is read of B is also written to `copy`, unless
- * that is NULL (a constant). */
+ * inlining, so that the sums are in registers. With `far`, a constant, B is not in the cache, and is
+ * also written to `copy` unless that is NULL. */
 INLINE void TILE(multiply)(int rows, int vectors, ptrdiff_t depth, const real *a, ptrdiff_t a_row,
                            ptrdiff_t a_step, const real *panel, ptrdiff_t p_step,
-                           const real *start, real *out, ptrdiff_t ld, real *copy)
+                           const real *start, real *out, ptrdiff_t ld, int far, real *copy)
 {
     enum { WIDTH = TILE_VEC_BYTES / sizeof(real) };
     tile_vec sum[TILE_ROWS][2];
@@ -24,9 +24,11 @@ INLINE void TILE(multiply)(int rows, int vectors, ptrdiff_t depth, const real *a
     for (ptrdiff_t p = 0; p < depth; p++) {
         tile_vec b0 = *(const unaligned_tile_vec *)panel, b1 = b0;
         if (vectors == 2) b1 = *(const unaligned_tile_vec *)(panel + WIDTH);
-        if (copy) {
+        if (far) {
             __builtin_prefetch(panel + ROWS_AHEAD * p_step);
             if (vectors == 2) __builtin_prefetch(panel + ROWS_AHEAD * p_step + WIDTH);
+        }
+        if (far && copy) {
             *(unaligned_tile_vec *)copy = b0;
             if (vectors == 2) *(unaligned_tile_vec *)(copy + WIDTH) = b1;
             copy += vectors * WIDTH;
@@ -55,7 +57,7 @@ INLINE void TILE(multiply)(int rows, int vectors, ptrdiff_t depth, const real *a
                                                 const real *start, real *out, ptrdiff_t ld)     \
     {                                                                                          \
         TILE(multiply)(rows, vectors, depth, a, A_ROW, A_STEP, panel, p_step, start, out, ld,   \
-                       NULL);                                                                  \
+                       0, NULL);                                                               \
     }
 #define MULTIPLY_ONE(rows)              \
     MULTIPLY(by_rows, rows, 1, a_ld, 1) \
@@ -67,13 +69,12 @@ FOR_TILE_ROWS(MULTIPLY_ONE)
 #if TILE_VEC_BYTES == VEC_BYTES
 FOR_TILE_ROWS(MULTIPLY_TWO)
 
-/* by_rows for the largest tile, which also copies the columns of B to a panel: while they are
- * multiplied, at no cost. */
-static void pack_and_multiply(ptrdiff_t depth, const real *a, ptrdiff_t a_ld, const real *B,
-                              ptrdiff_t b_step, const real *start, real *out, ptrdiff_t ld,
-                              real *panel)
+/* by_rows for the largest tile and columns of B that are not in the cache. They are fetched ahead,
+ * and copied to a panel unless that is NULL: while they are multiplied, at no cost. */
+static void multiply_far(ptrdiff_t depth, const real *a, ptrdiff_t a_ld, const real *B,
+                         ptrdiff_t b_step, const real *start, real *out, ptrdiff_t ld, real *panel)
 {
-    TILE(multiply)(TILE_ROWS, 2, depth, a, a_ld, 1, B, b_step, start, out, ld, panel);
+    TILE(multiply)(TILE_ROWS, 2, depth, a, a_ld, 1, B, b_step, start, out, ld, 1, panel);
 }
 #endif
 

@@ -7,6 +7,7 @@ cdef extern from "ops.h" nogil:
     # Parameters of enum type are declared as int, because Cython does not convert ints to enums.
     enum:
         DNN_MOMENTS_ROWS
+        DNN_SPARSE_ROWS
         DNN_SGD, DNN_MOMENTUM, DNN_NESTEROV, DNN_ADAM, DNN_ADAMW, DNN_GRADIENT
         DNN_IDENTITY, DNN_LOGISTIC, DNN_TANH, DNN_RELU, DNN_SELU, DNN_SILU, DNN_GELU, DNN_MISH
         DNN_EXP
@@ -30,6 +31,14 @@ cdef extern from "ops.h" nogil:
         Py_ssize_t size
         const void* lower
         const void* inverse_width
+
+    ctypedef struct dnn_csr_rows:
+        const void* values
+        const void* indices
+        const void* indptr
+        bint wide
+        const Py_ssize_t* index
+        Py_ssize_t first
 
     # `void *` is float* in dnn_isa.f32 and double* in dnn_isa.f64; see ops.h for documentation.
     ctypedef struct dnn_ops:
@@ -95,6 +104,13 @@ cdef extern from "ops.h" nogil:
                              Py_ssize_t first, Py_ssize_t last, const void* a,
                              const void* dz, void* scratch, void* state1, void* state2,
                              void* W) noexcept nogil
+        void (*sparse_forward)(const dnn_csr_rows* a, Py_ssize_t n, Py_ssize_t m, const void* W,
+                               const void* b, int activation, void* out,
+                               void* slope) noexcept nogil
+        void (*sparse_update)(const dnn_step* step, const dnn_csr_rows* a, Py_ssize_t n,
+                              Py_ssize_t m, Py_ssize_t first, Py_ssize_t last, const void* dz,
+                              Py_ssize_t* cursors, void* scratch, void* state1, void* state2,
+                              void* W) noexcept nogil
         void (*embed)(const dnn_embedding* of, Py_ssize_t n, const void* x, const void* s,
                       const void* V, const void* c, void* out) noexcept nogil
         void (*embed_delta)(const dnn_embedding* of, Py_ssize_t n, const void* dout,

@@ -14,7 +14,7 @@ cdef enum:
     BLOCK_ROWS = 16  # the rows of W are divided among threads in blocks of this size
 
 
-cdef inline void dense_forward(const Layer* layer, Py_ssize_t n, const real* a,
+cdef inline void dense_forward(const Layer* layer, Py_ssize_t n, const void* a,
                                const real* parameters, real* scratch, real* out,
                                real* slope) noexcept nogil:
     """out = f(a W + b), and slope = f'(a W + b) unless it is NULL."""
@@ -22,10 +22,10 @@ cdef inline void dense_forward(const Layer* layer, Py_ssize_t n, const real* a,
     cdef const real* W = parameters
     cdef const real* b = parameters + k * m
     if layer.builtin:
-        ops_for(a).layer_forward(n, k, m, a, W, b, layer.activation, scratch, out, slope)
+        ops_for(W).layer_forward(n, k, m, a, W, b, layer.activation, scratch, out, slope)
         return
-    matmul(<int> n, <int> m, <int> k, a, W, out)
-    ops_for(a).add_bias(layer.activation, n, m, b, out, slope)
+    matmul(<int> n, <int> m, <int> k, <const real*> a, W, out)
+    ops_for(W).add_bias(layer.activation, n, m, b, out, slope)
 
 
 cdef inline void dense_delta(const Layer* layer, Py_ssize_t n, const real* dz,
@@ -42,31 +42,43 @@ cdef inline void dense_delta(const Layer* layer, Py_ssize_t n, const real* dz,
 
 
 cdef inline void dense_update(const Layer* layer, const dnn_step* step, Py_ssize_t n, int thread,
-                              int n_threads, const real* a, const real* dz, real* scratch,
+                              int n_threads, const void* a, const real* dz, real* scratch,
                               real* state1, real* state2, real* parameters,
                               double* sum_squares) noexcept nogil:
     """Update this thread's rows of W from the gradient a^T dz; one of the threads also updates b
     from the column sums of dz."""
-    cdef Py_ssize_t k = layer.n_inputs, m = layer.n_outputs, b = k * m
-    cdef Py_ssize_t first = share(layer.n_blocks, thread, n_threads)
-    cdef Py_ssize_t last = share(layer.n_blocks, thread + 1, n_threads)
+    cdef Py_ssize_t first = first_row(layer, thread, n_threads)
+    cdef Py_ssize_t last = first_row(layer, thread + 1, n_threads)
     cdef dnn_step own = weight_step(layer, step)
     if sum_squares != NULL:
-        _sum_squares(layer, first, last, <const real*> parameters, sum_squares)
+        sum_squares_of(layer, thread, n_threads, <const real*> parameters, sum_squares)
     if first < last:
-        _update_weights(layer, &own, n, first * BLOCK_ROWS, min(last * BLOCK_ROWS, k), a, dz,
-                        scratch, state1, state2, parameters)
+        _update_weights(layer, &own, n, first, last, <const real*> a, dz, scratch, state1, state2,
+                        parameters)
     if thread == layer.index % n_threads:
-        own = bias_step(layer, step)
-        ops_for(dz).column_sums(n, m, dz, scratch)
-        ops_for(dz).update(&own, m, scratch, state1 + b, state2 + b, parameters + b)
+        update_biases(layer, step, n, dz, scratch, state1, state2, parameters)
 
 
-cdef inline void _sum_squares(const Layer* layer, Py_ssize_t first, Py_ssize_t last,
-                              const real* W, double* sum_squares) noexcept nogil:
-    """Compute the sums of squared weights of the blocks [first, last)."""
+cdef inline Py_ssize_t first_row(const Layer* layer, int thread, int n_threads) noexcept nogil:
+    """Return the first row of W that belongs to a thread."""
+    return min(share(layer.n_blocks, thread, n_threads) * BLOCK_ROWS, layer.n_inputs)
+
+
+cdef inline void update_biases(const Layer* layer, const dnn_step* step, Py_ssize_t n,
+                               const real* dz, real* scratch, real* state1, real* state2,
+                               real* parameters) noexcept nogil:
+    cdef Py_ssize_t m = layer.n_outputs, b = layer.n_weights
+    cdef dnn_step own = bias_step(layer, step)
+    ops_for(dz).column_sums(n, m, dz, scratch)
+    ops_for(dz).update(&own, m, scratch, state1 + b, state2 + b, parameters + b)
+
+
+cdef inline void sum_squares_of(const Layer* layer, int thread, int n_threads, const real* W,
+                                double* sum_squares) noexcept nogil:
+    """Compute the sums of squared weights of this thread's blocks."""
     cdef Py_ssize_t k = layer.n_inputs, m = layer.n_outputs, block, row
-    for block in range(first, last):
+    for block in range(share(layer.n_blocks, thread, n_threads),
+                       share(layer.n_blocks, thread + 1, n_threads)):
         row = block * BLOCK_ROWS
         sum_squares[block] = ops_for(W).sum_squares((min(row + BLOCK_ROWS, k) - row) * m,
                                                     W + row * m)
@@ -97,6 +109,7 @@ cdef inline Layer dense_layer(const dnn_ops* ops, int index, Py_ssize_t n_inputs
     layer.activation, layer.input_activation = activation, input_activation
     layer.drops = drops
     layer.builtin = builtin
+    layer.takes_csr = False
     layer.first_parameter = first_parameter
     layer.n_parameters = (n_inputs + 1) * n_outputs
     layer.n_weights = n_inputs * n_outputs

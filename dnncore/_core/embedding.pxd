@@ -42,14 +42,14 @@ cdef inline void embed(const dnn_embedding* of, Py_ssize_t n, const real* x,
                      parameters + first_bias(of), out)
 
 
-cdef inline void embedding_forward(const Layer* layer, Py_ssize_t n, const real* a,
+cdef inline void embedding_forward(const Layer* layer, Py_ssize_t n, const void* a,
                                    const real* parameters, real* scratch, real* out,
                                    real* slope) noexcept nogil:
-    embed(&layer.embedding, n, a, parameters, out)
+    embed(&layer.embedding, n, <const real*> a, parameters, out)
 
 
 cdef inline void embedding_update(const Layer* layer, const dnn_step* step, Py_ssize_t n,
-                                  int thread, int n_threads, const real* a, const real* dout,
+                                  int thread, int n_threads, const void* a, const real* dout,
                                   real* scratch, real* state1, real* state2, real* parameters,
                                   double* sum_squares) noexcept nogil:
     """Update the parameters of this thread's numbers, and of its part of the other inputs.
@@ -58,6 +58,7 @@ cdef inline void embedding_update(const Layer* layer, const dnn_step* step, Py_s
     them decays.
     """
     cdef const dnn_embedding* of = &layer.embedding
+    cdef const real* x = <const real*> a
     cdef Py_ssize_t numbers = of.n_numeric, size = of.size, rest = of.n_inputs - numbers
     cdef Py_ssize_t V = first_weight(of), c = first_bias(of)
     cdef Py_ssize_t first = share(numbers, thread, n_threads)
@@ -65,7 +66,7 @@ cdef inline void embedding_update(const Layer* layer, const dnn_step* step, Py_s
     cdef Py_ssize_t count = (last - first) * size
     cdef dnn_step scale_step = weight_step(layer, step), own = bias_step(layer, step)
     if first < last:
-        _gradient(of, n, first, last, a, dout, <const real*> parameters, scratch)
+        _gradient(of, n, first, last, x, dout, <const real*> parameters, scratch)
         _update(&scale_step, first, last - first, scratch, state1, state2, parameters)
         _update(&scale_step, numbers + first * size, count, scratch, state1, state2, parameters)
         _update(&own, V + first * size * of.n_bins, count * of.n_bins, scratch, state1, state2,
@@ -74,7 +75,7 @@ cdef inline void embedding_update(const Layer* layer, const dnn_step* step, Py_s
     first = numbers + share(rest, thread, n_threads)
     last = numbers + share(rest, thread + 1, n_threads)
     if first < last:
-        _gradient(of, n, first, last, a, dout, <const real*> parameters, scratch)
+        _gradient(of, n, first, last, x, dout, <const real*> parameters, scratch)
         _update(&scale_step, numbers * size + first, last - first, scratch, state1, state2,
                 parameters)
 
@@ -106,6 +107,7 @@ cdef inline Layer embedding_layer(const dnn_embedding* of) noexcept nogil:
     layer.drops = False
     layer.weight_rate = layer.bias_rate = layer.weight_decay = 1.0
     layer.builtin = True
+    layer.takes_csr = False
     layer.first_parameter = 0
     layer.n_parameters = first_bias(of) + of.n_numeric * of.size
     layer.n_weights = first_weight(of)

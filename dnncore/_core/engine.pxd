@@ -28,6 +28,6 @@ cdef class Engine:
     cdef void backward(self, Py_ssize_t n, const void* d_outputs, const void* dz,
                        double rate, Py_ssize_t steps_before) noexcept nogil
     cdef object _make_layers(self, object layer_sizes, int activation, bint builtin,
-                             object factors)
+                             object factors, bint csr)
     cdef object _make_job(self, int output)
     cdef Job _job_for(self, object X) noexcept

@@ -18,6 +18,13 @@ def input_rows(
     scale: NDArray[Any] | None,
     missing: NDArray[intp] | None,
 ) -> NDArray[Any]: ...
+def multiplies_stored(
+    X: Any,
+    mean: NDArray[Any] | None,
+    missing: NDArray[intp] | None,
+    embedding: PiecewiseLinear | None,
+    builtin: bool,
+) -> bool: ...
 
 class Engine:
     batch_size: int
@@ -39,6 +46,7 @@ class Engine:
         missing: NDArray[intp] | None = None,
         factors: Sequence[tuple[float, float, float]] | None = None,
         embedding: PiecewiseLinear | None = None,
+        csr: bool = False,
     ) -> None: ...
     def score(self, X: Any, out: NDArray[Any], as_logits: bool = False) -> None: ...
     def prepare(

@@ -1,8 +1,8 @@
 """Training and scoring of one network without the GIL.
 
 The parts are `rows.pxd` (conversion of rows of X to inputs of the first layer), `layers.pxd` (the
-interface of a layer), `dense.pxd` (the dense layer), `embedding.pxd` (the embedding of numbers),
-`step.pxd` (a training step), `clipping.pxd` (its update), `epoch.pxd`, `passes.pxd` (a step with the
+interface of a layer), `dense.pxd` (the dense layer), `sparse.pxd` (the same for CSR rows),
+`embedding.pxd` (the embedding of numbers), `step.pxd` (a training step), `clipping.pxd` (its update), `epoch.pxd`, `passes.pxd` (a step with the
 loss of a caller), `scoring.pxd` and `team.pxd` (threads). They are compiled in this module, which
 also allocates their buffers as Python objects.
 """
@@ -28,8 +28,9 @@ from .embedding cimport embedding_layer, embedding_of
 from .epoch cimport train
 from .layers cimport Layer
 from .passes cimport backward_pass, forward_pass
-from .rows cimport InputRows, gather_inputs, usable_as_is
+from .rows cimport InputRows, gather_inputs, is_canonical, usable_as_is
 from .scoring cimport score
+from .sparse cimport sparse_layer
 from .step cimport SOFTMAX, SORTED, Job
 from .team cimport dnn_seconds, dnn_team, dnn_team_run, dnn_team_work
 
@@ -159,6 +160,28 @@ def input_rows(X, mean, scale, missing):
     return out
 
 
+def multiplies_stored(X, mean, missing, embedding, bint builtin):
+    """Return whether an engine can be made for `csr` rows such as those of X.
+
+    Parameters
+    ----------
+    X : array or CSR matrix (n, n_features)
+        Validated rows.
+    mean, missing, embedding, builtin
+        As in :class:`Engine`.
+    """
+    if cnp.PyArray_Check(X) or not builtin:
+        return False
+    if mean is not None or missing is not None or embedding is not None:
+        return False
+    cdef InputRows rows = _rows_of(X, None, None, None, None)
+    cdef Py_ssize_t n = X.shape[0]
+    cdef bint canonical
+    with nogil:
+        canonical = is_canonical(&rows, n)
+    return canonical
+
+
 cdef class Engine:
     """Training and scoring of one network in batches of at most `batch_size` rows.
 
@@ -194,13 +217,17 @@ cdef class Engine:
         biases, and of the weight decay of its weights; None means 1.
     embedding : PiecewiseLinear or None, default=None
         Embedding of the inputs, of the dtype of `parameters`, with layer_sizes[0] outputs.
+    csr : bool, default=False
+        Whether the rows of all calls are those of CSR matrices whose indices increase in every row;
+        see :func:`multiplies_stored`. The first layer then multiplies the stored elements, and no
+        memory is needed for dense rows. Otherwise, rows are made dense.
     """
 
     # All is done here rather than in __init__, so that no engine exists without its buffers.
     def __cinit__(self, layer_sizes, parameters, mean, scale, Py_ssize_t batch_size,
                   int n_threads, bint training=True, bint builtin=False,
                   str activation="logistic", str output="softmax", missing=None, factors=None,
-                  embedding=None):
+                  embedding=None, bint csr=False):
         dtype = parameters.dtype
         self._parameters, self.mean, self.scale = parameters, mean, scale
         self._missing, self._embedding = missing, embedding
@@ -208,13 +235,15 @@ cdef class Engine:
                               dtype)
         self.batch_size = batch_size
         self._n_threads = n_threads if not training else min(n_threads, batch_size)
-        self._make_layers(layer_sizes, ACTIVATION_CODES[activation], builtin, factors)
+        self._make_layers(layer_sizes, ACTIVATION_CODES[activation], builtin, factors, csr)
         cdef Py_ssize_t capacity = batch_size if training else batch_size * n_threads
         cdef const Layer* layers = <const Layer*> _data(self._layers)
         cdef Py_ssize_t m = layer_sizes[-1], l
         self._offsets = np.zeros(self._n_layers + 1, np.intp)
         for l in range(self._n_layers):
-            self._offsets[l + 1] = self._offsets[l] + _whole_lines(layers[l].n_inputs * capacity)
+            self._offsets[l + 1] = self._offsets[l]
+            if not layers[l].takes_csr:
+                self._offsets[l + 1] += _whole_lines(layers[l].n_inputs * capacity)
         self._activations = aligned_empty(self._offsets[self._n_layers], dtype)
         self._scratch = aligned_empty(self._scratch_size * n_threads, dtype)
         if training:
@@ -233,7 +262,7 @@ cdef class Engine:
         self._forward_work = _forward_f32 if single else _forward_f64
         self._backward_work = _backward_f32 if single else _backward_f64
 
-    cdef object _make_layers(self, layer_sizes, int activation, bint builtin, factors):
+    cdef object _make_layers(self, layer_sizes, int activation, bint builtin, factors, bint csr):
         """Create the layers; compute the number of blocks and the size of the scratch buffer."""
         cdef const dnn_ops* ops = ops_for(<const double*> NULL)
         cdef Py_ssize_t first_parameter = 0, needed = 0
@@ -251,6 +280,11 @@ cdef class Engine:
             if l < first:
                 of = embedding_of(self._embedding)
                 layers[l] = embedding_layer(&of)
+            elif l == 0 and csr:
+                layers[l] = sparse_layer(
+                    ops, layer_sizes[0], layer_sizes[1], activation if hidden else DNN_IDENTITY,
+                    hidden, self.batch_size,
+                )
             else:
                 layers[l] = dense_layer(
                     ops, l, layer_sizes[l - first], layer_sizes[l - first + 1],

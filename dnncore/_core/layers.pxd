@@ -1,15 +1,17 @@
 """The interface of a layer: forward, delta, and gradient with update.
 
 Each kind of layer is one file with these three functions, each with a fused type for float and
-double, and a function that creates a Layer from them: `dense.pxd` and `embedding.pxd`.
+double, and a function that creates a Layer from them: `dense.pxd`, `sparse.pxd` and
+`embedding.pxd`.
 """
 
 from .csrc cimport dnn_embedding, dnn_step, real
 
 
-# The functions take n >= 1 rows of the inputs `a` (n, n_inputs) and of the deltas of the outputs
-# `dz` (n, n_outputs). `parameters`, `state1` and `state2` point to the n_parameters elements of
-# this layer, `scratch` to scratch_size elements that belong to the calling thread.
+# The functions take n >= 1 rows of the inputs `a` and of the deltas of the outputs `dz`
+# (n, n_outputs). `a` points to a dense matrix (n, n_inputs) or, if `takes_csr`, to dnn_csr_rows.
+# `parameters`, `state1` and `state2` point to the n_parameters elements of this layer, `scratch` to
+# scratch_size elements that belong to the calling thread.
 #
 # forward: writes the outputs, with `activation` applied, to `out` (n, n_outputs), and its slope
 #     f'(z) to `slope` (n, n_outputs), which is NULL if the slope is a function of the outputs, or is
@@ -29,6 +31,7 @@ ctypedef struct Layer:
     int input_activation
     bint drops  # whether dropout applies to the outputs
     bint builtin  # whether to use the products of csrc/ instead of BLAS
+    bint takes_csr  # only the first layer may
     Py_ssize_t first_parameter  # in the vector of all parameters
     Py_ssize_t n_parameters
     Py_ssize_t n_weights  # the first of the parameters; the rate of biases applies to the others
@@ -39,9 +42,9 @@ ctypedef struct Layer:
     double bias_rate
     double weight_decay
     dnn_embedding embedding  # only of an embedding
-    void (*forward_f32)(const Layer* layer, Py_ssize_t n, const float* a, const float* parameters,
+    void (*forward_f32)(const Layer* layer, Py_ssize_t n, const void* a, const float* parameters,
                         float* scratch, float* out, float* slope) noexcept nogil
-    void (*forward_f64)(const Layer* layer, Py_ssize_t n, const double* a,
+    void (*forward_f64)(const Layer* layer, Py_ssize_t n, const void* a,
                         const double* parameters, double* scratch, double* out,
                         double* slope) noexcept nogil
     void (*delta_f32)(const Layer* layer, Py_ssize_t n, const float* dz, const float* parameters,
@@ -50,11 +53,11 @@ ctypedef struct Layer:
                       const double* parameters, const double* kept, double* scratch,
                       double* out) noexcept nogil
     void (*update_f32)(const Layer* layer, const dnn_step* step, Py_ssize_t n, int thread,
-                       int n_threads, const float* a, const float* dz, float* scratch,
+                       int n_threads, const void* a, const float* dz, float* scratch,
                        float* state1, float* state2, float* parameters,
                        double* sum_squares) noexcept nogil
     void (*update_f64)(const Layer* layer, const dnn_step* step, Py_ssize_t n, int thread,
-                       int n_threads, const double* a, const double* dz, double* scratch,
+                       int n_threads, const void* a, const double* dz, double* scratch,
                        double* state1, double* state2, double* parameters,
                        double* sum_squares) noexcept nogil
 
@@ -77,7 +80,7 @@ cdef inline dnn_step bias_step(const Layer* layer, const dnn_step* step) noexcep
     return own
 
 
-cdef inline void forward(const Layer* layer, Py_ssize_t n, const real* a, const real* parameters,
+cdef inline void forward(const Layer* layer, Py_ssize_t n, const void* a, const real* parameters,
                          real* scratch, real* out, real* slope) noexcept nogil:
     if real is float:
         layer.forward_f32(layer, n, a, parameters, scratch, out, slope)
@@ -94,7 +97,7 @@ cdef inline void delta(const Layer* layer, Py_ssize_t n, const real* dz, const r
 
 
 cdef inline void update(const Layer* layer, const dnn_step* step, Py_ssize_t n, int thread,
-                        int n_threads, const real* a, const real* dz, real* scratch, real* state1,
+                        int n_threads, const void* a, const real* dz, real* scratch, real* state1,
                         real* state2, real* parameters, double* sum_squares) noexcept nogil:
     if real is float:
         layer.update_f32(layer, step, n, thread, n_threads, a, dz, scratch, state1, state2,

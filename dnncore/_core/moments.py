@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import DTypeLike, NDArray
 
 from .checks import Matrix, is_sparse
-from .csrc import MOMENTS_ROWS, add_moments, scales
+from .csrc import MOMENTS_ROWS, add_moments, all_finite, scales
 from .public import set_module
 
 __all__ = ["MOMENTS_ROWS", "Moments"]
@@ -99,6 +99,8 @@ class Moments:
 
         `names` are the names of the features, for the error.
         """
+        if self._are_ordinary(dtype):
+            return
         good = np.isfinite(self.mean) & np.isfinite(self.variance)
         values = ""
         if self.low is not None and self.high is not None:
@@ -115,6 +117,15 @@ class Moments:
             f"X must have a variance in the range of float64, and differences in that of "
             f"{np.dtype(dtype)}, got feature {feature}{name}{values}: divide it by a constant"
         )
+
+    def _are_ordinary(self, dtype: DTypeLike) -> bool:
+        """Return whether the moments are finite, and differences of any two values too."""
+        if not (all_finite(self.mean) and all_finite(self.variance)):
+            return False
+        if self.low is None or self.high is None:
+            return True
+        half = 0.5 * float(np.finfo(np.dtype(dtype)).max)
+        return bool(self.low.min() >= -half and self.high.max() <= half)
 
     def scale(self, dtype: DTypeLike) -> NDArray[Any]:
         """Return the scales as `dtype`, with 1 for constant features.

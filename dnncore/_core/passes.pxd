@@ -29,7 +29,7 @@ cdef inline void forward_pass(const Job* job, dnn_team* team, int thread,
     if n == 0:
         return
     gather_inputs(&job.rows, n, first, NULL, 0, inputs)
-    forward_rows(job, parameters, <const real*> inputs, first, first + n, job.steps_before + 1,
+    forward_rows(job, parameters, inputs, first, first + n, job.steps_before + 1,
                  scratch_of(job, thread, parameters), kept)
     memcpy(out, kept, n * m * sizeof(real))
     apply_output(ops_for(out), job.output, n, m, out)

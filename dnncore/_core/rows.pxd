@@ -1,10 +1,10 @@
 """Conversion of rows of X to inputs of the first layer: dense, standardised, missing values
-replaced and indicated."""
+replaced and indicated; or CSR rows as they are stored."""
 
 from libc.stdint cimport int32_t, int64_t
 from libc.string cimport memset
 
-from .csrc cimport ops_for, real
+from .csrc cimport dnn_csr_rows, ops_for, real
 
 
 # Rows of a dense matrix, or of a CSR matrix (`indices` is not NULL) with its values in X. If NaN
@@ -61,6 +61,28 @@ cdef inline bint usable_as_is(const InputRows* rows) noexcept nogil:
 
 cdef inline Py_ssize_t _index(const void* array, bint wide, Py_ssize_t i) noexcept nogil:
     return (<const int64_t*> array)[i] if wide else (<const int32_t*> array)[i]
+
+
+cdef inline bint is_canonical(const InputRows* rows, Py_ssize_t n) noexcept nogil:
+    """Return whether the indices of each of n CSR rows increase."""
+    cdef Py_ssize_t r, i
+    for r in range(n):
+        for i in range(_index(rows.indptr, rows.wide, r) + 1,
+                       _index(rows.indptr, rows.wide, r + 1)):
+            if _index(rows.indices, rows.wide, i) <= _index(rows.indices, rows.wide, i - 1):
+                return False
+    return True
+
+
+cdef inline dnn_csr_rows csr_rows(const InputRows* rows, Py_ssize_t first,
+                                  const Py_ssize_t* order) noexcept nogil:
+    """Return the CSR rows from `first` on, of those of `order` if it is not NULL."""
+    cdef dnn_csr_rows csr
+    csr.values, csr.indices, csr.indptr = rows.X, rows.indices, rows.indptr
+    csr.wide = rows.wide
+    csr.first = first
+    csr.index = NULL if order == NULL else order + first
+    return csr
 
 
 cdef inline void _make_dense(const InputRows* rows, Py_ssize_t row, real* out) noexcept nogil:

@@ -1,7 +1,7 @@
 """Scoring: the outputs for the rows of a job."""
 
-from .csrc cimport dnn_ops, ops_for, real
-from .rows cimport gather_inputs, usable_as_is
+from .csrc cimport dnn_csr_rows, dnn_ops, ops_for, real
+from .rows cimport csr_rows, gather_inputs, usable_as_is
 from .step cimport SOFTMAX, SORTED, Job, forward_rows, n_outputs, scratch_of
 from .team cimport dnn_team, dnn_team_size, share
 
@@ -26,16 +26,20 @@ cdef inline void score(const Job* job, dnn_team* team, int thread,
     cdef Py_ssize_t end = share(job.n_samples, thread + 1, n_threads)
     cdef Py_ssize_t first = job.batch_size * thread
     cdef real* gathered = <real*> job.activations + first * k
-    cdef const real* inputs
+    cdef dnn_csr_rows csr
+    cdef const void* inputs
     cdef real* out
     while row < end:
         n = min(job.batch_size, end - row)
         out = <real*> job.out + row * m
-        if usable_as_is(&job.rows):
+        if job.layers[0].takes_csr:
+            csr = csr_rows(&job.rows, row, NULL)
+            inputs = &csr
+        elif usable_as_is(&job.rows):
             inputs = <const real*> job.rows.X + row * k
         else:
             gather_inputs(&job.rows, n, row, NULL, 0, gathered)
-            inputs = <const real*> gathered
+            inputs = gathered
         forward_rows(job, parameters, inputs, first, first + n, 0,
                      scratch_of(job, thread, parameters), out)
         if not job.as_logits:

@@ -10,9 +10,9 @@ every sum is independent of the number of threads, except inside BLAS.
 from libc.stdint cimport uint32_t, uint64_t
 
 from . cimport layers
-from .csrc cimport dnn_step, ops_for, real
+from .csrc cimport dnn_csr_rows, dnn_step, ops_for, real
 from .layers cimport Layer
-from .rows cimport InputRows, gather_inputs, gather_rows, usable_as_is
+from .rows cimport InputRows, csr_rows, gather_inputs, gather_rows, usable_as_is
 
 
 cdef enum:
@@ -102,21 +102,26 @@ cdef inline void _drop(const Job* job, Py_ssize_t step, int l, Py_ssize_t first,
     ops_for(x).dropout(<uint32_t> (key >> 32), job.drop_below, job.drop_factor, first, n, x, out)
 
 
-cdef inline const real* _inputs(const Job* job, int l, Py_ssize_t start,
-                                const real* parameters) noexcept nogil:
-    """Return the inputs of layer l for the whole batch, which starts at row `start`."""
-    if l == 0 and job.order == NULL and usable_as_is(&job.rows):
-        return <const real*> job.rows.X + start * job.layers[0].n_inputs
+cdef inline const void* _inputs(const Job* job, int l, Py_ssize_t start, Py_ssize_t first,
+                                dnn_csr_rows* csr, const real* parameters) noexcept nogil:
+    """Return the inputs of layer l, as its functions take them, from row `first` of the batch on,
+    which starts at row `start`. `csr` is written and returned if the layer takes CSR rows."""
     cdef const void* buffer = job.activations
+    if job.layers[l].takes_csr:
+        csr[0] = csr_rows(&job.rows, start + first, job.order)
+        return csr
+    if l == 0 and job.order == NULL and usable_as_is(&job.rows):
+        return <const real*> job.rows.X + (start + first) * job.layers[0].n_inputs
     if l > 0 and job.drop_below and job.layers[l - 1].drops:
         buffer = job.dropped
-    return <const real*> buffer + job.offsets[l]
+    return <const real*> buffer + job.offsets[l] + first * job.layers[l].n_inputs
 
 
-cdef inline void forward_rows(const Job* job, const real* parameters, const real* inputs,
+cdef inline void forward_rows(const Job* job, const real* parameters, const void* inputs,
                               Py_ssize_t first, Py_ssize_t last, Py_ssize_t step, real* scratch,
                               real* logits) noexcept nogil:
-    """Pass `inputs`, rows [first, last) of a_0, forward through all layers, to `logits`."""
+    """Pass `inputs` of the first layer, rows [first, last), forward through all layers, to
+    `logits`."""
     cdef real* activations = <real*> job.activations
     cdef const Layer* layer
     cdef real* out
@@ -132,7 +137,7 @@ cdef inline void forward_rows(const Job* job, const real* parameters, const real
         out = activations + start if hidden else logits
         slope = <real*> job.slopes + start if hidden and job.slopes != NULL else NULL
         if l > 0:
-            inputs = _inputs(job, l, 0, parameters) + first * layer.n_inputs
+            inputs = _inputs(job, l, 0, first, NULL, parameters)
         layers.forward(layer, last - first, inputs, parameters + layer.first_parameter, scratch,
                        out, slope)
         if job.drop_below and layer.drops:
@@ -173,7 +178,7 @@ cdef inline void _gather_batch(const Job* job, Py_ssize_t start, Py_ssize_t firs
         index = job.order + row
         fetchable = job.n_samples - row
         row = 0
-    if index != NULL or not usable_as_is(&job.rows):
+    if not job.layers[0].takes_csr and (index != NULL or not usable_as_is(&job.rows)):
         gather_inputs(&job.rows, n, row, index, fetchable,
                       <real*> job.activations + first * job.layers[0].n_inputs)
     if job.label != NULL:
@@ -214,7 +219,8 @@ cdef inline void phase_a(const Job* job, Py_ssize_t start, Py_ssize_t first, Py_
                          Py_ssize_t step, double inverse_total, real* scratch,
                          const real* parameters) noexcept nogil:
     """Compute all activations and deltas of rows [first, last) of the batch starting at `start`."""
-    cdef const real* inputs = _inputs(job, 0, start, parameters) + first * job.layers[0].n_inputs
+    cdef dnn_csr_rows csr
+    cdef const void* inputs = _inputs(job, 0, start, first, &csr, parameters)
     cdef real* logits = (<real*> job.deltas + job.offsets[job.n_layers]
                          + first * n_outputs(job))
     if first == last:
@@ -232,13 +238,14 @@ cdef inline void phase_b(const Job* job, const dnn_step* step, Py_ssize_t start,
     cdef const real* deltas = <const real*> job.deltas
     cdef double* sum_squares = job.sum_squares if job.alpha > 0.0 else NULL
     cdef const Layer* layer
+    cdef dnn_csr_rows csr
     cdef Py_ssize_t first
     cdef int l
     for l in range(job.n_layers):
         layer = &job.layers[l]
         first = layer.first_parameter
         layers.update(layer, step, n, thread, n_threads,
-                      _inputs(job, l, start, <const real*> parameters),
+                      _inputs(job, l, start, 0, &csr, <const real*> parameters),
                       deltas + job.offsets[l + 1], scratch, state1 + first, state2 + first,
                       parameters + first, sum_squares)
         if sum_squares != NULL:

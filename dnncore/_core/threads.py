@@ -93,9 +93,9 @@ def threads_for_step(n_threads: int | None, n_rows: int, n_parameters: int) -> i
     return _resolve(n_threads, min(work // SCORING_WORK_PER_THREAD, n_rows // STEP_ROWS_PER_THREAD))
 
 
-def threads_for_scoring(n_threads: int | None, n_rows: int, n_parameters: int) -> int:
-    """Return `n_threads` or, if it is None, the number of threads suited to the rows."""
-    return _resolve(n_threads, n_rows * n_parameters // SCORING_WORK_PER_THREAD)
+def threads_for_scoring(n_threads: int | None, work: int) -> int:
+    """Return `n_threads` or, if it is None, that suited to `work` multiply-adds."""
+    return _resolve(n_threads, work // SCORING_WORK_PER_THREAD)
 
 
 def _resolve(n_threads: int | None, useful: int) -> int:

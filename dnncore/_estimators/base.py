@@ -13,7 +13,6 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 from sklearn.base import BaseEstimator
 from sklearn.exceptions import ConvergenceWarning
-from sklearn.utils import check_random_state
 from sklearn.utils.validation import check_is_fitted
 
 from .._core.checks import Matrix
@@ -45,6 +44,7 @@ from .interface import (
 )
 from .learning import RowsLearner
 from .params import ParamValues, are_unchanged, param_values, solver_of, validate_params
+from .randomness import random_of
 from .rows import LabelledRows, RowChecker, indexable_rows, labelled
 from .targets import TargetLearner, Targets
 from .trainers import check_network, prepare_trainer
@@ -116,14 +116,16 @@ class DNNEstimator(CallbackSupport, BaseEstimator, Estimator, metaclass=ABCMeta)
                 X_val, y_val, sample_weight_val, targets, learner.targets
             )
             require_rows("X_val", held_out, targets)
-            random, split_state = check_random_state(self.random_state), None
-            trainer = prepare_trainer(self, before, targets, learner, random)
-            if held_out is None and self._splits(rows, targets, unfinished):
-                random = generator_of_split(unfinished, random)
-                split_state = random.get_state(legacy=False)
-                rows, held_out = split(self, rows, targets, random)
-                name = f"the split with validation_fraction={self.validation_fraction}"
-                require_rows(name, held_out, targets)
+            split_state = None
+            with random_of(self.random_state) as random:
+                trainer = prepare_trainer(self, before, targets, learner, random)
+                if held_out is None and self._splits(rows, targets, unfinished):
+                    random = generator_of_split(unfinished, random)
+                    if self.checkpoint is not None:
+                        split_state = random.get_state(legacy=False)
+                    rows, held_out = split(self, rows, targets, random)
+                    name = f"the split with validation_fraction={self.validation_fraction}"
+                    require_rows(name, held_out, targets)
             require_same_validation(unfinished, held_out)
             learner.learn_weighted([rows])
             if before is None and not self.norm:
@@ -162,8 +164,8 @@ class DNNEstimator(CallbackSupport, BaseEstimator, Estimator, metaclass=ABCMeta)
             )
             require_rows("X_val", held_out, targets)
             require_same_validation(unfinished, held_out)
-            random = check_random_state(self.random_state)
-            trainer = prepare_trainer(self, before, targets, learner, random)
+            with random_of(self.random_state) as random:
+                trainer = prepare_trainer(self, before, targets, learner, random)
             labelled_blocks = LabelledBlocks(rows, targets, learner.targets)
             learner.learn_weighted(labelled_blocks.rows())
             self._adopt(trainer, learner, checked)
@@ -185,8 +187,8 @@ class DNNEstimator(CallbackSupport, BaseEstimator, Estimator, metaclass=ABCMeta)
             rows, targets = self._learnt_rows(
                 X, y, sample_weight, checker, learner, accumulates=True
             )
-            random = check_random_state(self.random_state)
-            trainer = prepare_trainer(self, before, targets, learner, random)
+            with random_of(self.random_state) as random:
+                trainer = prepare_trainer(self, before, targets, learner, random)
             if norm and trainer.network.moments_ is not None:
                 learner.moments = trainer.network.moments_.copy()
             learner.learn_weighted([rows])
@@ -246,7 +248,9 @@ class DNNEstimator(CallbackSupport, BaseEstimator, Estimator, metaclass=ABCMeta)
     ) -> tuple[LabelledRows, Targets]:
         """Check rows in memory and learn their targets; return the training rows and targets."""
         checked = checker.training_rows(X, y, sample_weight, accumulates=accumulates)
-        checked = replace(checked, y=learner.learn([checked]))
+        y = learner.learn([checked])
+        if y is not checked.y:
+            checked = replace(checked, y=y)
         targets = self._targets(learner.targets.learnt())
         given = indexable_rows(X, checked.X)
         return labelled(checked, targets, learner.targets, given), targets

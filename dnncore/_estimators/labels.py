@@ -62,7 +62,7 @@ class LabelTargets(Targets):
 
     def __init__(self, learnt: LearntLabels, smoothing: float) -> None:
         self._kind, self._classes = learnt.kind, learnt.classes
-        self._smoothing = smoothing
+        self._smoothing, self.smooths = smoothing, smoothing > 0.0
         self._first = _first_of_consecutive(self._classes) if self._kind == SINGLE else None
 
     def check(self, name: str, y: Any) -> NDArray[Any]:

@@ -99,6 +99,8 @@ class LabelledRows:
 
     def for_validation(self, targets: Targets) -> LabelledRows:
         """Return the rows as a validation set, without label smoothing."""
+        if not targets.smooths:
+            return self
         return replace(self, labels=targets.encode(self.y, self.X.dtype))
 
 

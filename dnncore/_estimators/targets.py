@@ -21,10 +21,13 @@ class Targets(ABC):
     min_auto_rows : int
         Minimum number of rows for a validation set that ``early_stopping='auto'`` splits off: a
         smaller one tells too little to give up training rows for it.
+    smooths : bool
+        Whether training targets are encoded otherwise than those of a validation set.
     """
 
     min_score_rows: ClassVar[int] = 1
     min_auto_rows: ClassVar[int] = 20
+    smooths: bool = False
 
     @abstractmethod
     def check(self, name: str, y: Any) -> NDArray[Any]:

@@ -65,7 +65,7 @@ def split(
         held_out = _representative(_weighted_rows(rows), strata, fraction, random)
         kept = np.ones(rows.n_rows, bool)
         kept[held_out] = False
-        train = np.flatnonzero(kept)
+        train = kept.nonzero()[0]
     else:
         train, held_out = train_test_split(
             np.arange(rows.n_rows), test_size=fraction, stratify=strata, random_state=random
@@ -98,7 +98,7 @@ def _representative(
         return rows[positions]
     labels = strata[rows]
     counts = np.bincount(labels)
-    chosen = np.argsort(labels, kind="stable")[positions]
+    chosen = labels.argsort(kind="stable")[positions]
     held_out: NDArray[np.intp] = rows[chosen[counts[labels[chosen]] > 1]]
     return held_out
 

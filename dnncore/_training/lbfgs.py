@@ -157,7 +157,8 @@ class Objective:
         n_threads = threads_for_training(optimizer._n_threads, rows, network.n_parameters)
         # With momentum 0 and rate -1, the velocity that a step leaves is the gradient.
         self._velocity = np.zeros_like(network.parameters)
-        self._engine = optimizer._bare_engine(rows, n_threads)
+        csr = optimizer._multiplies_stored(X)
+        self._engine = optimizer._bare_engine(rows, n_threads, csr=csr)
         self._engine.prepare(
             "momentum", self._velocity, network.parameters, alpha=0.0, loss=optimizer.loss,
             loss_parameters=optimizer._loss_parameters,

@@ -12,8 +12,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from .._core import checks as check
+from .._core.checks import Matrix
 from .._core.csrc import all_finite, sum_squares
-from .._core.engine import Engine
+from .._core.engine import Engine, multiplies_stored
 from .._core.memory import aligned_zeros
 from .._core.names import ENGINES, check_loss, loss_parameters
 from .._core.threads import blas_for, threads_for_training, use_builtin
@@ -199,7 +200,6 @@ class Optimizer:
         int
             Number of rows seen.
         """
-        engine = self._engine(source.max_rows)
         loss, rows, first_step = 0.0, 0, self._steps
         with closing(source.pieces(self.batch_size, self._rng if self.shuffle else None)) as pieces:
             for piece in pieces:
@@ -208,7 +208,7 @@ class Optimizer:
                     step = self._steps - first_step + np.arange(self._n_steps(piece.n_rows))
                     of_piece = rates[np.minimum(step, len(rates) - 1)]
                 loss, trained = self._train_on(
-                    engine, piece, of_piece, loss, end - time.monotonic()
+                    source.max_rows, piece, of_piece, loss, end - time.monotonic()
                 )
                 rows += trained
                 if trained < piece.n_rows or time.monotonic() >= end:
@@ -217,13 +217,15 @@ class Optimizer:
 
     def _train_on(
         self,
-        engine: Engine,
+        max_rows: int,
         piece: Piece,
         rates: NDArray[np.float64] | None,
         loss_before: float,
         time_left: float,
     ) -> tuple[float, int]:
-        """Train on a piece; return the sum of the losses and the number of rows seen."""
+        """Train on a piece of a source of `max_rows`; return the sum of the losses and the number
+        of rows seen."""
+        engine = self._engine(piece.X, max_rows)
         with blas_for(self.engine):
             loss, rows = engine.train_epoch(
                 piece.X, piece.label, piece.L, piece.weight, piece.order,
@@ -233,20 +235,25 @@ class Optimizer:
         self._steps += self._n_steps(rows)
         return loss, rows
 
-    def _engine(self, max_rows: int) -> Engine:
+    def _engine(self, X: Matrix, max_rows: int) -> Engine:
         """Return the engine of the previous call if it fits, as its buffers are in the cache."""
         network = self.network
         arrays = network.parameters, network.mean_, network.scale_
-        rows = min(self.batch_size, max_rows)
+        rows, csr = min(self.batch_size, max_rows), self._multiplies_stored(X)
         # The engine keeps the arrays alive.
-        key = *map(id, arrays), rows, use_builtin(self.engine)
+        key = *map(id, arrays), rows, use_builtin(self.engine), csr
         if self._cached_engine is None or self._cached_engine[0] != key:
-            self._cached_engine = key, self._new_engine(rows, self.n_threads)
+            self._cached_engine = key, self._new_engine(rows, self.n_threads, csr)
         return self._cached_engine[1]
 
-    def _new_engine(self, max_rows: int, n_threads: int) -> Engine:
+    def _multiplies_stored(self, X: Matrix) -> bool:
+        """Return whether X are CSR rows of which the engine multiplies the stored elements."""
+        network, builtin = self.network, use_builtin(self.engine)
+        return multiplies_stored(X, network.mean_, network.missing, network.embedding, builtin)
+
+    def _new_engine(self, max_rows: int, n_threads: int, csr: bool = False) -> Engine:
         """Return an engine for the present settings, for mini-batches of at most `max_rows`."""
-        engine = self._bare_engine(max_rows, n_threads, self.layer_factors)
+        engine = self._bare_engine(max_rows, n_threads, self.layer_factors, csr)
         unused = self.network.parameters
         state1, state2 = (*self._state, unused, unused)[:2]
         engine.prepare(
@@ -258,7 +265,11 @@ class Optimizer:
         return engine
 
     def _bare_engine(
-        self, max_rows: int, n_threads: int, factors: Sequence[LayerFactors] | None = None
+        self,
+        max_rows: int,
+        n_threads: int,
+        factors: Sequence[LayerFactors] | None = None,
+        csr: bool = False,
     ) -> Engine:
         """Return an engine that is not prepared for training."""
         network = self.network
@@ -266,7 +277,7 @@ class Optimizer:
             network.layer_sizes, network.parameters, network.mean_, network.scale_, max_rows,
             n_threads, builtin=use_builtin(self.engine), activation=network.activation,
             output=network.output, missing=network.missing, factors=factors,
-            embedding=network.embedding,
+            embedding=network.embedding, csr=csr,
         )  # fmt: skip
 
     def _forget_engines(self) -> None:

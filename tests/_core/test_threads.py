@@ -52,7 +52,7 @@ def test_affinity_is_respected():
     try:
         os.sched_setaffinity(0, {min(before)})
         assert threads.available_cpus() == 1
-        assert threads.threads_for_scoring(None, 10**6, 10**6) == 1
+        assert threads.threads_for_scoring(None, 10**12) == 1
     finally:
         os.sched_setaffinity(0, before)
 
@@ -68,9 +68,9 @@ def test_number_of_threads_in_the_environment(monkeypatch, value, cpus):
 
 
 def test_small_work_gets_one_thread():
-    assert threads.threads_for_scoring(None, 10, 1000) == 1
-    assert threads.threads_for_scoring(5, 10, 1000) == 5
-    assert threads.threads_for_scoring(None, 10**6, 10**6) == threads.available_cpus()
+    assert threads.threads_for_scoring(None, 10**4) == 1
+    assert threads.threads_for_scoring(5, 10**4) == 5
+    assert threads.threads_for_scoring(None, 10**12) == threads.available_cpus()
 
 
 def test_small_batches_get_one_thread():

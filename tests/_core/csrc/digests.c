@@ -11,6 +11,7 @@
 #include "losses.h"
 #include "packed_embedding.h"
 #include "rows.h"
+#include "sparse_products.h"
 #include "training.h"
 
 static const struct {
@@ -83,6 +84,10 @@ static const struct {
     {"layer_update_nesterov", layer_update, DNN_NESTEROV},
     {"layer_update_adam", layer_update, DNN_ADAM},
     {"layer_update_adamw", layer_update, DNN_ADAMW},
+    {"sparse_forward", sparse_forward, 0},
+    {"sparse_update_sgd", sparse_update, DNN_SGD},
+    {"sparse_update_nesterov", sparse_update, DNN_NESTEROV},
+    {"sparse_update_adamw", sparse_update, DNN_ADAMW},
     {"embed", embedding, EMBED},
     {"embed_delta", embedding, EMBED_DELTA},
     {"embed_gradient", embedding, EMBED_GRADIENT},
