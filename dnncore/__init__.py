@@ -14,6 +14,7 @@ from ._version import __version__
 if TYPE_CHECKING:
     from . import (
         blocks,
+        checkpoints,
         convert,
         display,
         kernels,
@@ -38,6 +39,7 @@ __all__ = [
     "PiecewiseLinear",
     "__version__",
     "blocks",
+    "checkpoints",
     "convert",
     "display",
     "from_torch",

@@ -22,6 +22,7 @@ from ._estimators.label_learning import LabelLearner
 from ._estimators.labels import LabelTargets
 from ._estimators.learnt import MULTILABEL, LearntLabels
 from ._estimators.nullable import without_nullable
+from .checkpoints import Checkpoint
 from .training import EpochInfo
 
 
@@ -128,6 +129,9 @@ default='constant'
     callback : callable, default=None
         Called with a :class:`dnncore.training.EpochInfo` after every epoch; training ends if it
         returns True. `set_callbacks` takes scikit-learn's own callbacks.
+    checkpoint : dnncore.checkpoints.Checkpoint, default=None
+        Model file that `fit` and `fit_blocks` write every so often, and from which they complete a
+        fit that was killed.
 
     Attributes
     ----------
@@ -215,6 +219,7 @@ default='constant'
         n_threads: int | None = None,
         engine: str = "auto",
         callback: Callable[[EpochInfo], object] | None = None,
+        checkpoint: Checkpoint | None = None,
     ) -> None:
         self.hidden_layer_sizes = hidden_layer_sizes
         self.activation = activation
@@ -251,6 +256,7 @@ default='constant'
         self.n_threads = n_threads
         self.engine = engine
         self.callback = callback
+        self.checkpoint = checkpoint
 
     classes_: NDArray[Any]
     class_prior_: NDArray[np.float64]

@@ -18,6 +18,7 @@ from ._core.names import REGRESSION_LOSSES, check_loss, loss_parameters
 from ._estimators.base import DNNEstimator, takes_mini_batches
 from ._estimators.learnt import LearntNumbers
 from ._estimators.numeric import NumberLearner, NumberTargets
+from .checkpoints import Checkpoint
 from .training import EpochInfo
 
 
@@ -135,6 +136,9 @@ default='constant'
     callback : callable, default=None
         Called with a :class:`dnncore.training.EpochInfo` after every epoch; training ends if it
         returns True. `set_callbacks` takes scikit-learn's own callbacks.
+    checkpoint : dnncore.checkpoints.Checkpoint, default=None
+        Model file that `fit` and `fit_blocks` write every so often, and from which they complete a
+        fit that was killed.
 
     Attributes
     ----------
@@ -218,6 +222,7 @@ default='constant'
         n_threads: int | None = None,
         engine: str = "auto",
         callback: Callable[[EpochInfo], object] | None = None,
+        checkpoint: Checkpoint | None = None,
     ) -> None:
         self.loss = loss
         self.hidden_layer_sizes = hidden_layer_sizes
@@ -256,6 +261,7 @@ default='constant'
         self.n_threads = n_threads
         self.engine = engine
         self.callback = callback
+        self.checkpoint = checkpoint
 
     target_mean_: NDArray[np.float64]
     target_scale_: NDArray[np.float64]

@@ -32,6 +32,7 @@ ABOUT = {
     "_estimators": "shared by both: validation, targets, parameters, fit, scoring",
     "training": "public names of the trainer",
     "blocks": "NPY and Parquet files for fit_blocks",
+    "checkpoints": "files to complete a killed fit from",
     "_training": "trainer, epochs, solvers, schedules, history",
     "_data": "NPY, Parquet, CSV; tables, columns and their encoding; blocks of rows",
     "ensemble": "networks whose outputs are averaged",

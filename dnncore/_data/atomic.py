@@ -31,21 +31,25 @@ def write_in_one_step(path: str | os.PathLike[str]) -> Iterator[BinaryIO]:
     temporary = path.with_name(f".dnncore-{secrets.token_hex(8)}.tmp")
     try:
         with _created(temporary) as file:
-            if path.exists() and os.chmod in os.supports_fd:
-                os.chmod(file.fileno(), stat.S_IMODE(path.stat().st_mode))
+            if os.chmod in os.supports_fd:
+                with suppress(FileNotFoundError):  # there is none yet, or no longer
+                    os.chmod(file.fileno(), stat.S_IMODE(path.stat().st_mode))
             yield file
             file.flush()
             os.fsync(file.fileno())
             if os.fstat(file.fileno()).st_nlink == 0:
                 # With a directory descriptor, which is not used, os.link follows the link.
                 os.link(f"{DESCRIPTORS}/{file.fileno()}", temporary, src_dir_fd=file.fileno())
+                os.replace(temporary, path)  # at once: the name would survive a kill
+                return
         os.replace(temporary, path)
     except OSError as error:
-        if error.filename not in (None, str(temporary)):
+        if str(temporary) not in (error.filename or str(temporary), error.filename2):
             raise  # raised by something else in the block
         raise OSError(error.errno, error.strerror, str(path)) from error
     finally:
-        temporary.unlink(missing_ok=True)
+        with suppress(OSError):  # the folder may have vanished, or become read-only
+            temporary.unlink()
 
 
 def _created(path: Path) -> BinaryIO:

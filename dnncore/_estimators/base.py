@@ -27,6 +27,12 @@ from ..predictor import Predictor
 from ..training import Trainer
 from .block_rows import BlockRows, LabelledBlocks
 from .callbacks import CallbackSupport, epoch_calls, fit_with_callbacks
+from .checkpointing import (
+    CheckpointWriter,
+    generator_of_split,
+    require_same_validation,
+    resumed_fit,
+)
 from .direct import DirectTraining
 from .html import estimator_html
 from .interface import (
@@ -38,11 +44,12 @@ from .interface import (
     unchanged_on_error,
 )
 from .learning import RowsLearner
-from .params import ParamValues, are_unchanged, param_values, validate_params
+from .params import ParamValues, are_unchanged, param_values, solver_of, validate_params
 from .randomness import random_of
 from .rows import LabelledRows, RowChecker, indexable_rows, labelled
 from .targets import TargetLearner, Targets
 from .trainers import check_network, prepare_trainer
+from .unfinished import UnfinishedFit
 from .validation import require_finite_outputs, require_rows, split, splits_rows, validation
 
 OF_COLUMNS = ("n_features_in_", "feature_names_in_", "table_")
@@ -102,7 +109,7 @@ class DNNEstimator(CallbackSupport, BaseEstimator, Estimator, metaclass=ABCMeta)
     ) -> None:
         with unchanged_on_error(self, "_direct"):  # its trainer may be configured otherwise
             self._check_params()
-            before = self._resumed_network()
+            before, unfinished = self._resumed_network(), resumed_fit(self, solver_of(self))
             checked = snapshot(self)
             checker, learner = self._begin(checked, before, norm=bool(self.norm) and before is None)
             rows, targets = self._learnt_rows(X, y, sample_weight, checker, learner)
@@ -110,18 +117,23 @@ class DNNEstimator(CallbackSupport, BaseEstimator, Estimator, metaclass=ABCMeta)
                 X_val, y_val, sample_weight_val, targets, learner.targets
             )
             require_rows("X_val", held_out, targets)
+            split_state = None
             with random_of(self.random_state) as random:
                 trainer = prepare_trainer(self, before, targets, learner, random)
-                if held_out is None and splits_rows(self, rows, targets):
+                if held_out is None and self._splits(rows, targets, unfinished):
+                    random = generator_of_split(unfinished, random)
+                    if self.checkpoint is not None:
+                        split_state = random.get_state(legacy=False)
                     rows, held_out = split(self, rows, targets, random)
                     name = f"the split with validation_fraction={self.validation_fraction}"
                     require_rows(name, held_out, targets)
+            require_same_validation(unfinished, held_out)
             learner.learn_weighted([rows])
             if before is None and not self.norm:
                 require_finite_outputs(trainer.network, rows.X, vars(checked))
             self._adopt(trainer, learner, checked)
             validate = validation(self, trainer.network, held_out, targets)
-        self._run(trainer, rows.source(), validate, rows)
+        self._run(trainer, rows.source(), validate, rows, unfinished, split_state)
 
     @fit_with_callbacks
     def _fit_blocks(
@@ -141,7 +153,7 @@ class DNNEstimator(CallbackSupport, BaseEstimator, Estimator, metaclass=ABCMeta)
             required = self.early_stopping != AUTO and self.early_stopping
             if X_val is None and (required or self.scoring is not None):
                 raise ValueError("early_stopping and scoring need X_val and y_val in fit_blocks")
-            before = self._resumed_network()
+            before, unfinished = self._resumed_network(), resumed_fit(self, solver_of(self))
             norm = bool(self.norm) and before is None
             checked = snapshot(self)
             checker, learner = self._begin(checked, before, classes, norm=norm, in_blocks=True)
@@ -152,13 +164,14 @@ class DNNEstimator(CallbackSupport, BaseEstimator, Estimator, metaclass=ABCMeta)
                 X_val, y_val, sample_weight_val, targets, learner.targets
             )
             require_rows("X_val", held_out, targets)
+            require_same_validation(unfinished, held_out)
             with random_of(self.random_state) as random:
                 trainer = prepare_trainer(self, before, targets, learner, random)
             labelled_blocks = LabelledBlocks(rows, targets, learner.targets)
             learner.learn_weighted(labelled_blocks.rows())
             self._adopt(trainer, learner, checked)
             validate = validation(self, trainer.network, held_out, targets)
-        self._run(trainer, BlockSource(labelled_blocks), validate, None)
+        self._run(trainer, BlockSource(labelled_blocks), validate, None, unfinished)
 
     def _partial_fit(self, X: Any, y: Any, sample_weight: ArrayLike | None, classes: Any) -> None:
         direct = self._direct if classes is None else None
@@ -185,6 +198,14 @@ class DNNEstimator(CallbackSupport, BaseEstimator, Estimator, metaclass=ABCMeta)
             if self._checked_params is not None and not learner.targets.weighs:
                 self._direct = DirectTraining(self, self._checked_params, targets, settings)
         fit_source(trainer, rows.source(), settings)
+
+    def _splits(
+        self, rows: LabelledRows, targets: Targets, unfinished: UnfinishedFit | None
+    ) -> bool:
+        """Return whether a validation set is split off."""
+        if unfinished is not None:
+            return unfinished.split is not None
+        return splits_rows(self, rows, targets)
 
     def _resumed_network(self) -> Network | None:
         """Return the network of the previous fit with `warm_start`, otherwise None."""
@@ -258,7 +279,10 @@ class DNNEstimator(CallbackSupport, BaseEstimator, Estimator, metaclass=ABCMeta)
     def _of_trainer(self, trainer: Trainer) -> dict[str, Any]:
         """Return the fitted attributes that a trainer provides."""
         network, history = trainer.network, trainer.history
-        return {"_direct": None, "_trainer": trainer, "network_": network, "history_": history}
+        return {
+            "_direct": None, "_unfinished": None, "_trainer": trainer, "network_": network,
+            "history_": history,
+        }  # fmt: skip
 
     @abstractmethod
     def _of_learnt(self, learnt: Any) -> dict[str, Any]:
@@ -276,17 +300,25 @@ class DNNEstimator(CallbackSupport, BaseEstimator, Estimator, metaclass=ABCMeta)
         source: Source,
         validate: Callable[[], Validation] | None,
         rows: LabelledRows | None,
+        unfinished: UnfinishedFit | None,
+        split_state: dict[str, Any] | None = None,
     ) -> None:
-        """Run all epochs, and warn if training did not converge."""
+        """Run all epochs, or those that remain, and warn if training did not converge."""
+        resumed = None if unfinished is None else unfinished.state
+        early_stopping = (
+            early_stopping_of(self, validated=validate is not None)
+            if resumed is None
+            else resumed.early_stopping
+        )
+        checkpoint = None if self.checkpoint is None else CheckpointWriter(self, split_state)
         try:
             with epoch_calls(self, rows) as callback:
                 end = fit_source(
                     trainer,
                     source,
                     StopSettings(
-                        self.max_iter, self.tol, self.n_iter_no_change, validate,
-                        early_stopping_of(self, validated=validate is not None),
-                        self.max_time, callback,
+                        self.max_iter, self.tol, self.n_iter_no_change, validate, early_stopping,
+                        self.max_time, callback, resumed=resumed, checkpoint=checkpoint,
                     ),
                 )  # fmt: skip
         except KeyboardInterrupt:

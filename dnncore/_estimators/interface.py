@@ -77,6 +77,8 @@ class Estimator(FittedAttributes, Model):
     warm_start: bool
     scoring: Any
 
+    _unfinished: Any = None  # an UnfinishedFit, of a checkpoint
+
     @classmethod
     @abstractmethod
     def _get_param_names(cls) -> list[str]: ...
@@ -189,6 +191,16 @@ def trainer_of(model: Estimator) -> Trainer | None:
     None if the model has not been trained since it was loaded or converted.
     """
     return getattr(model, "_trainer", None)
+
+
+def unfinished_fit_of(model: Estimator) -> Any:
+    """Return the :class:`UnfinishedFit` of a checkpoint, or None."""
+    return model._unfinished
+
+
+def adopt_unfinished_fit(model: Estimator, unfinished: Any) -> None:
+    """Let `fit` with `warm_start` complete an :class:`UnfinishedFit`."""
+    model._unfinished = unfinished
 
 
 def encoded_targets(model: Model, name: str, y: Any, dtype: np.dtype[Any]) -> NDArray[Any]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable, Mapping
 from functools import cache, partial
 from operator import is_
@@ -16,6 +17,7 @@ from .._core.threads import MAX_THREADS
 from .._training.optimizer import DEFAULT_BATCH_SIZE
 from .._training.schedules import SCHEDULES, schedules_of
 from .._training.settings import check_patience
+from ..checkpoints import Checkpoint
 from ..training import LBFGS, SGD, Adam, AdamW
 from .interface import AUTO, loss_options_of
 from .progress import check_progress_bar
@@ -51,6 +53,16 @@ def batch_size(name: str, rows: Any) -> int:
 def _callback(name: str, value: Any) -> None:
     if value is not None and not callable(value):
         raise TypeError(f"{name} must be callable or None, got {value!r}")
+
+
+def _checkpoint(name: str, value: Any) -> None:
+    if value is None:
+        return
+    if not isinstance(value, Checkpoint):
+        raise TypeError(f"{name} must be a Checkpoint or None, got {value!r}")
+    folder = os.path.dirname(os.path.realpath(value.path))
+    if not os.path.isdir(folder):
+        raise ValueError(f"{name} must be in a folder that exists, got {folder!r}")
 
 
 def _early_stopping(name: str, value: Any) -> None:
@@ -89,6 +101,7 @@ CONSTRAINTS: dict[str, Constraint] = {
     "n_threads": _or_none(_integer(low=1, high=MAX_THREADS)),
     "engine": _choice(*ENGINES),
     "callback": _callback,
+    "checkpoint": _checkpoint,
     # parameters of only one of the two estimators
     "label_smoothing": _number(low=0.0, high=1.0, high_open=True),
     "class_weight": _class_weight,
@@ -148,7 +161,7 @@ ParamValues = tuple[Any, ...]
 
 # Values that cannot change in place, and parameters whose content is not checked.
 IMMUTABLE = (type(None), bool, int, float, str, tuple, np.generic)
-OPAQUE = ("random_state", "callback")
+OPAQUE = ("random_state", "callback", "checkpoint")
 
 
 @cache

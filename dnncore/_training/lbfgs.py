@@ -33,10 +33,13 @@ def fit_lbfgs(
     network, settings = optimizer.network, monitor.settings
     objective = Objective(optimizer, X, labels)
     pairs = optimizer._state
+    epoch = done = 0 if settings.resumed is None else settings.resumed.epoch
     try:
         if not objective.accept():
             return _diverged(optimizer, 1)
-        for epoch in range(1, settings.max_iter + 1):
+        if settings.resumed is not None:
+            objective.n_evaluations = settings.resumed.n_evaluations
+        for epoch in range(done + 1, settings.max_iter + 1):
             if objective.largest_slope <= settings.tol:
                 break
             before = objective.loss
@@ -56,6 +59,9 @@ def fit_lbfgs(
             scale = max(abs(before), abs(objective.loss), 1.0)
             if before - objective.loss <= LEAST_DECREASE * scale:
                 return "converged"
+            monitor.offer_checkpoint(epoch, n_evaluations=objective.n_evaluations)
+        else:  # it goes on from the last epoch
+            return "max_iter"
         if epoch == 1:  # There was nothing to improve, which also counts as an epoch.
             monitor.record(objective.loss, X.shape[0])
         return "converged"

@@ -12,9 +12,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from .._core.public import set_module
+from .fit_state import Snapshot
 from .history import Validation
 from .monitor import Monitor
-from .optimizer import Optimizer, Snapshot
+from .optimizer import Optimizer
 from .schedules import SCHEDULES, Decision, Progress
 from .sources import Source
 
@@ -50,12 +51,25 @@ class EpochLoop:
 
     def run(self) -> str:
         """Train; return how training ended, as :meth:`dnncore.training.Trainer.fit` does."""
-        self._carry_out(self._schedule.begin(self._progress(0, 0, np.nan, self._current_loss)))
-        for epoch in range(1, self._monitor.settings.max_iter + 1):
+        for epoch in range(self._begin(), self._monitor.settings.max_iter + 1):
             end = self._epoch(epoch)
             if end is not None:
                 return end
+            steps, loss = self._last_epoch
+            self._monitor.offer_checkpoint(
+                epoch, steps=steps, loss=loss, schedule=self._schedule.state(), kept=self._kept
+            )
         return "max_iter"
+
+    def _begin(self) -> int:
+        """Begin, or go on from a state; return the number of the first epoch."""
+        resumed = self._monitor.settings.resumed
+        if resumed is None:
+            self._carry_out(self._schedule.begin(self._progress(0, 0, np.nan, self._current_loss)))
+            return 1
+        self._schedule.restore(resumed.schedule)
+        self._kept, self._last_epoch = resumed.kept, (resumed.steps, resumed.loss)
+        return resumed.epoch + 1
 
     def _epoch(self, epoch: int) -> str | None:
         """Train for one epoch; return how training ended, or None if it continues."""

@@ -5,10 +5,12 @@ from __future__ import annotations
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
+from typing import Any
 
 import numpy as np
 
 from ..network import Network
+from .fit_state import FitState
 from .history import EpochInfo, History, Validation
 from .settings import StopSettings
 
@@ -33,7 +35,11 @@ class Monitor:
 
     def __init__(self, network: Network, history: History, settings: StopSettings) -> None:
         self.network, self.history, self.settings = network, history, settings
-        self._best = network.parameters.copy() if settings.early_stopping else None
+        self._best = None
+        if settings.early_stopping:
+            best = network.parameters if settings.resumed is None else settings.resumed.best
+            assert best is not None  # of a fit with early stopping
+            self._best = best.copy()
         self.end = time.monotonic() + (np.inf if settings.max_time is None else settings.max_time)
 
     @contextmanager
@@ -71,6 +77,12 @@ class Monitor:
             found.metrics or None,
         )  # fmt: skip
         return settings.callback is not None and bool(settings.callback(info))
+
+    def offer_checkpoint(self, epoch: int, **of_solver: Any) -> None:
+        """Pass on the state after an epoch, of which `of_solver` is the solver's part."""
+        settings = self.settings
+        if settings.checkpoint is not None:
+            settings.checkpoint(FitState(epoch, settings.early_stopping, self._best, **of_solver))
 
     @property
     def time_is_up(self) -> bool:

@@ -6,7 +6,7 @@ import math
 import time
 from collections.abc import Mapping, Sequence
 from contextlib import closing
-from typing import Any, NamedTuple
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -19,6 +19,7 @@ from .._core.memory import aligned_zeros
 from .._core.names import ENGINES, check_loss, loss_parameters
 from .._core.threads import blas_for, threads_for_training, use_builtin
 from ..network import Network
+from .fit_state import Snapshot
 from .settings import LayerFactors, check_layer_factors
 from .solvers import LBFGS, MAX_STATES, N_STATES, SGD, Adam
 from .sources import Piece, Source
@@ -27,13 +28,6 @@ DEFAULT_BATCH_SIZE = 200
 MAX_COUNT = 2**63 - 1  # largest C integer
 LARGE = 1e12  # a sum of squares; the outputs of a network with smaller parameters are finite
 LOSS_ROWS = 4096  # rows scored at a time for the loss of the training rows
-
-
-class Snapshot(NamedTuple):
-    """Parameters, the solver's state, and the number of steps that led to them."""
-
-    arrays: list[NDArray[Any]]
-    steps: int
 
 
 class Optimizer:

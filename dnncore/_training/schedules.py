@@ -8,7 +8,7 @@ the rate at every step overrides :meth:`Schedule.rates`.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import Any, ClassVar, NamedTuple
 
 import numpy as np
@@ -97,12 +97,23 @@ class Schedule:
     ----------
     solvers : tuple of str
         Solvers that support the schedule.
+    remembers : tuple of str
+        Attributes that are its state: numbers, which :meth:`begin` sets.
     """
 
     solvers: ClassVar[tuple[str, ...]] = ("SGD", "Adam")
+    remembers: ClassVar[tuple[str, ...]] = ()
 
     def __init__(self, solver: Any) -> None:
         self.solver = solver
+
+    def state(self) -> dict[str, float]:
+        """Return the state between two epochs, for :meth:`restore`."""
+        return {name: getattr(self, name) for name in self.remembers}
+
+    def restore(self, state: Mapping[str, float]) -> None:
+        """Restore a state, instead of :meth:`begin`."""
+        vars(self).update(state)
 
     def begin(self, now: Progress) -> Decision:
         """Decide before the first epoch."""
@@ -170,38 +181,40 @@ class Adaptive(Schedule):
 class Newbob(Schedule):
     """Halves the rate and restores the best parameters when the loss stalls; ends automatically."""
 
+    remembers = ("start", "lowest", "stalls", "halvings", "steps")
+
     def begin(self, now: Progress) -> Decision:
-        self._start = self._lowest = now.loss()
-        self._stalls = self._halvings = self._steps = 0
+        self.start = self.lowest = now.loss()
+        self.stalls = self.halvings = self.steps = 0
         return Decision(now.learning_rate, keep=True)
 
     def after_epoch(self, now: Progress) -> Decision:
-        self._steps += now.steps
-        if self._steps < MIN_STEPS:
+        self.steps += now.steps
+        if self.steps < MIN_STEPS:
             return Decision(now.learning_rate)
-        self._steps = 0
+        self.steps = 0
         # The loss of the epoch is not suitable: the parameters changed while it was computed.
         loss = now.loss()
-        if loss < self._lowest - now.tol:
-            self._lowest = loss
-            self._stalls = self._halvings = 0
+        if loss < self.lowest - now.tol:
+            self.lowest = loss
+            self.stalls = self.halvings = 0
             return Decision(now.learning_rate, keep=True)
         # A loss above that before the first epoch only shows that the rate is far too large.
-        self._stalls += loss <= self._start
+        self.stalls += loss <= self.start
         decision = self._halve(now)
-        return decision._replace(end=self._stalls >= 2 or self._halvings >= MAX_HALVINGS)
+        return decision._replace(end=self.stalls >= 2 or self.halvings >= MAX_HALVINGS)
 
     def on_plateau(self, now: Progress) -> Decision:
         return Decision(now.learning_rate)
 
     def on_divergence(self, now: Progress) -> Decision:
-        if self._halvings >= MAX_HALVINGS:
+        if self.halvings >= MAX_HALVINGS:
             return Decision(now.learning_rate, end=True)
-        self._steps = 0
+        self.steps = 0
         return self._halve(now)
 
     def _halve(self, now: Progress) -> Decision:
-        self._halvings += 1
+        self.halvings += 1
         return Decision(now.learning_rate / 2.0, go_back=True)
 
 

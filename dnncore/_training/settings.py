@@ -8,6 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from .._core import checks as check
+from .fit_state import FitState
 from .history import EpochInfo, Validation
 
 
@@ -22,9 +23,12 @@ class StopSettings:
     early_stopping: bool | str = False
     max_time: float | None = None
     callback: Callable[[EpochInfo], object] | None = None
-    # Which of several epochs with the lowest validation loss early_stopping='loss' keeps. Not part
-    # of Trainer.fit.
+    # Not part of Trainer.fit: which of several epochs with the lowest validation loss
+    # early_stopping='loss' keeps; the state that the fit goes on from; and a function that gets
+    # the state after each epoch that is not the last.
     keep_last_best: bool = False
+    resumed: FitState | None = None
+    checkpoint: Callable[[FitState], object] | None = None
 
     def __post_init__(self) -> None:
         if self.early_stopping and self.validate is None:

@@ -13,7 +13,8 @@ from .._core.names import TARGET_INTERVALS
 from .._core.threads import blas_for, threads_for_step, use_builtin
 from ..stepper import Stepper
 from .checks import check_rows
-from .optimizer import Optimizer, Snapshot
+from .fit_state import Snapshot
+from .optimizer import Optimizer
 from .solvers import LBFGS
 from .sources import Source
 

@@ -10,6 +10,7 @@ import os
 import stat
 import tempfile
 from collections.abc import Callable, Sequence
+from contextlib import suppress
 from pathlib import Path
 from typing import Any, NoReturn
 
@@ -55,15 +56,13 @@ def number(
 
 def _check_new_file(option: str, path: str, real: Path) -> None:
     """Raise unless a file of this name can be written."""
-    exists = os.path.exists(real)
-    if exists and not os.access(real, os.W_OK):
+    if os.path.exists(real) and not os.access(real, os.W_OK):
         raise CommandError(f"{option}: {path!r} is read-only")
     try:
-        if exists:
-            tempfile.TemporaryFile(dir=real.parent).close()
-        else:
-            os.close(os.open(real, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600))
-            real.unlink()
+        with suppress(FileNotFoundError):
+            os.stat(real)  # a name may be too long
+        # Not of that name: a process that is killed would leave an empty file.
+        tempfile.TemporaryFile(dir=real.parent).close()
     except OSError as error:
         raise CommandError(f"{option}: cannot write {path!r}: {error.strerror}") from error
 

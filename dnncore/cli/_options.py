@@ -56,7 +56,7 @@ TABULAR, NETWORK = "tabular", "network"  # values of --model
 TABULAR_ONLY = ("members",)
 NETWORK_ONLY = (
     "hidden", "loss", "quantiles", "missing", "dtype", "schedule", "solver", "alpha",
-    "early_stopping", "validation_fraction", "solver_state", "blocks", "resume",
+    "early_stopping", "validation_fraction", "solver_state", "checkpoint", "blocks", "resume",
 )  # fmt: skip
 # Options that cannot be changed when training is resumed.
 FIXED = (
@@ -138,6 +138,14 @@ def _add_files(files: Any) -> None:
         action=argparse.BooleanOptionalAction,
         help="store the state of the solver in the model file, so that --resume "
         "continues training exactly; without it, the file is smaller (default: store it)",
+    )
+    files.add_argument(
+        "--checkpoint",
+        metavar="SECONDS",
+        type=types.penalty,
+        help="also write the model file during training, after an epoch, at most that often: "
+        "--resume completes a training that was killed as if it had not been (default: write it "
+        "at the end)",
     )
     plot = files.add_mutually_exclusive_group()
     plot.add_argument(
@@ -241,7 +249,7 @@ def _add_training(training: Any) -> None:
         metavar="N",
         type=types.count,
         help="maximum number of passes over the training rows; with --resume, of additional passes "
-        "(default: 100; tabular: 64)",
+        "or, for a file of --checkpoint, of all passes (default: 100; tabular: 64)",
     )
     training.add_argument(
         "--members",

@@ -10,6 +10,7 @@ from typing import Any
 
 import dnncore
 
+from .._estimators.interface import unfinished_fit_of
 from ..network import Network
 from ..predictor import Predictor
 from ._model import LoadedModel, LoadedTabular, load_model
@@ -51,7 +52,8 @@ def run(arguments: argparse.Namespace) -> int:
     else:
         print_facts(facts | _estimator_facts(model, n_most))
     params = model.saved.get_params(deep=False)
-    del params["callback"]  # It is not stored in a file.
+    for name in ("callback", "checkpoint"):  # They are not stored in a file.
+        params.pop(name, None)
     print("parameters")
     print_facts({f"  {name}": repr(value) for name, value in params.items()})
     return OK
@@ -99,6 +101,9 @@ def _estimator_facts(model: LoadedModel, n_most: int) -> dict[str, str]:
         "features": f"{model.n_features}: {'no names' if names is None else _start(names, n_most)}",
         "trained": f"{plural(saved.n_iter_, 'epoch')}, {plural(saved.t_, 'row')} in total",
     }
+    unfinished = unfinished_fit_of(saved)
+    if unfinished is not None:
+        facts["unfinished"] = f"{unfinished.state.epoch} of {plural(saved.max_iter, 'epoch')}"
     if saved.loss_curve_:
         facts["loss"] = f"{saved.loss_curve_[-1]:.4f} in the last epoch"
     if saved.validation_scores_:

@@ -7,7 +7,8 @@ import importlib.util
 import os
 import sys
 import warnings
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -23,10 +24,12 @@ from .._estimators.interface import (
     learnt_of,
     loss_options_of,
     trainer_of,
+    unfinished_fit_of,
 )
 from .._estimators.learnt import SINGLE
 from . import _tabular
 from ._arguments import CommandError, check_destination, csv_format, require_packages
+from ._checkpoint import ModelCheckpoint
 from ._division import Parts, PartsInBlocks, PartsInMemory, Shares
 from ._input import as_file
 from ._metrics import Scores, with_rows
@@ -131,14 +134,19 @@ def _train_network(arguments: argparse.Namespace, title: str) -> tuple[LoadedMod
         _check_division(arguments.resume, division, parts)
     if not arguments.quiet:
         _announce(title, data, parts)
-    interrupted = _fit(model, data, parts, arguments)
-    modelfile.save(
-        model,
-        arguments.output,
-        table=data.table,
-        solver_state=arguments.solver_state,
-        division=division,
-    )
+
+    def save(trained: Estimator, *, solver_state: bool) -> None:
+        _name_features(trained, data.table)
+        modelfile.save(
+            trained,
+            arguments.output,
+            table=data.table,
+            solver_state=solver_state,
+            division=division,
+        )
+
+    interrupted = _fit(model, parts, arguments, partial(save, solver_state=True))
+    save(model, solver_state=arguments.solver_state)
     return LoadedModel(model, data.table), parts, interrupted
 
 
@@ -361,22 +369,36 @@ def _announce(title: str, data: Dataset, parts: Parts) -> None:
 # ---- training -------------------------------------------------------------------------------
 
 
-def _fit(model: Estimator, data: Dataset, parts: Parts, arguments: argparse.Namespace) -> bool:
-    """Train the model; return whether Ctrl-C stopped it."""
+def _fit(
+    model: Estimator,
+    parts: Parts,
+    arguments: argparse.Namespace,
+    save: Callable[[Estimator], None],
+) -> bool:
+    """Train the model; return whether Ctrl-C stopped it. `save` writes checkpoints."""
     from sklearn.exceptions import ConvergenceWarning
 
-    before = getattr(model, "n_iter_", 0) if arguments.resume else 0
     warm_start = model.warm_start
+
+    def save_as_given(trained: Any) -> None:
+        save(trained.set_params(warm_start=warm_start))
+
+    checkpoint = None
+    if arguments.checkpoint is not None:
+        checkpoint = ModelCheckpoint(arguments.output, arguments.checkpoint, save_as_given)
     _name_features(model, None)  # scikit-learn would warn that the arrays have no names
     progress = Progress(model.max_iter, _score_name(model), quiet=arguments.quiet)
-    model.set_params(callback=progress, warm_start=arguments.resume is not None)
+    model.set_params(
+        callback=progress, checkpoint=checkpoint, warm_start=arguments.resume is not None
+    )
+    before = _epochs_before(model) if arguments.resume else 0
     with warnings.catch_warnings(record=True) as caught, progress:
         warnings.simplefilter("always")
         try:
             parts.fit(model)
         except ValueError as error:
             raise CommandError(in_options(str(error))) from error
-    model.set_params(callback=None, warm_start=warm_start)
+    model.set_params(callback=None, checkpoint=None, warm_start=warm_start)
     # The user chose the number of epochs, or the time.
     converged = [str(x.message) for x in caught if x.category is ConvergenceWarning]
     messages = [in_options(str(x.message)) for x in caught if x.category is not ConvergenceWarning]
@@ -385,13 +407,18 @@ def _fit(model: Estimator, data: Dataset, parts: Parts, arguments: argparse.Name
         if interrupted:
             raise KeyboardInterrupt
         raise CommandError("; ".join(messages))
-    for message in messages:
+    for message in dict.fromkeys(messages):
         warn(message)
     if not arguments.quiet:
         summary = _summary(model, model.n_iter_ - before, messages + converged)
         print(summary, file=sys.stderr)
-    _name_features(model, data.table)
     return interrupted
+
+
+def _epochs_before(model: Any) -> int:
+    """Return the number of epochs of former fits; that of a checkpoint is not over."""
+    unfinished = unfinished_fit_of(model)
+    return int(model.n_iter_) - (0 if unfinished is None else int(unfinished.state.epoch))
 
 
 def _name_features(model: Estimator, table: Table | None) -> None:

@@ -19,6 +19,7 @@ from .._estimators.interface import (
     LearntTable,
     TabularModel,
     adopt_trainer,
+    adopt_unfinished_fit,
     check_params,
     check_parts,
     loss_options_of,
@@ -39,7 +40,7 @@ from .._training.history import History
 from ..network import Network
 from ..predictor import Predictor
 from ..table_predictor import TablePredictor
-from . import _classes, _params, _schema, _solver
+from . import _classes, _fit, _params, _schema, _solver
 from ._header import ModelFileError, require
 from ._schema import (
     IMPORTANCES,
@@ -232,6 +233,9 @@ def _estimator(network: Network, metadata: Metadata, tensors: Tensors) -> Estima
             network, model.history_, metadata["solver"], vectors, loss_options_of(model)
         )
         adopt_trainer(model, trainer)
+        if "fit" in metadata:
+            schedule = trainer.solver.schedule
+            adopt_unfinished_fit(model, _fit.build(metadata["fit"], tensors, schedule, vectors))
     return model
 
 

@@ -19,13 +19,14 @@ from .._estimators.interface import (
     network_and_learnt_of,
     snapshot,
     trainer_of,
+    unfinished_fit_of,
 )
 from .._estimators.learnt import LearntLabels, LearntNumbers, LearntTableLabels
 from .._training.history import History
 from .._version import __version__
 from ..network import Network
 from ..predictor import Predictor
-from . import _classes, _params, _schema, _solver
+from . import _classes, _fit, _params, _schema, _solver
 
 Tensors = dict[str, NDArray[Any]]
 Described = tuple[dict[str, Any], Tensors]  # metadata before JSON encoding
@@ -218,3 +219,7 @@ def _add_solver(model: Estimator, metadata: dict[str, Any], tensors: Tensors) ->
         )
     metadata["solver"], vectors = _solver.describe(trainer)
     tensors |= {f"solver.state.{i}": vector for i, vector in enumerate(vectors)}
+    unfinished = unfinished_fit_of(model)
+    if unfinished is not None:
+        metadata["fit"], of_fit = _fit.describe(unfinished)
+        tensors |= of_fit

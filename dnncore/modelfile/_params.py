@@ -14,6 +14,7 @@ from ._header import ModelFileError, require
 def describe(model: Estimator | TabularModel) -> dict[str, Any]:
     """Return the parameters by name; None replaces those that cannot be stored."""
     params: dict[str, Any] = model.get_params(deep=False) | {"callback": None}
+    params.pop("checkpoint", None)
     if not isinstance(params["random_state"], int | np.integer):
         params["random_state"] = None
     scoring = params.get("scoring")
@@ -30,7 +31,7 @@ def build(params: object, known: set[str]) -> dict[str, Any]:
     """Return the parameters, whose values are checked later."""
     if not isinstance(params, dict):
         raise ModelFileError("params must be a JSON object")
-    unknown = sorted(set(params) - known)
+    unknown = sorted(set(params) - known | params.keys() & {"checkpoint"})
     require(not unknown, f"unknown parameter {unknown[:1]!r:.80}")
     require(params.get("callback") is None, "the parameter callback must be null")
     weight = params.get("class_weight")

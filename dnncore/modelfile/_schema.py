@@ -14,7 +14,7 @@ from .._core import checks
 from .._core.names import ACTIVATIONS, OUTPUTS
 from .._data import columns
 from .._data.table_encoding import TableEncoding
-from . import _solver
+from . import _fit, _solver
 from ._header import CHECKSUM, NAMES, Entry, ModelFileError, parse, require
 
 FORMAT = "dnncore"
@@ -69,6 +69,7 @@ KEYS = {
     "metrics": Key(ESTIMATORS, json=True),
     "division": Key(ESTIMATORS, optional=True),
     "solver": Key(ESTIMATORS, json=True, optional=True),
+    "fit": Key(ESTIMATORS, json=True, optional=True),
     "encoder": Key(TABULAR, json=True),
     "members": Key(TABULAR, json=True),
 }
@@ -121,6 +122,9 @@ def decode(metadata: Mapping[str, str]) -> Metadata:
     )
     if "solver" in decoded:
         _solver.check(decoded["solver"])
+    if "fit" in decoded:
+        require("solver" in decoded, "fit must be absent without solver")
+        _fit.check(decoded["fit"])
     return decoded
 
 
@@ -355,6 +359,8 @@ def _numbered(metadata: Metadata, kind: str) -> Iterator[tuple[str, Tensor]]:
         yield f"history.metrics.{i}", Tensor((ANY,), values=ANY)
     for i in range(metadata.get("solver", {}).get("n_vectors", 0)):
         yield f"solver.state.{i}", Tensor(("n_parameters",), MODEL)
+    for name in _fit.tensors(metadata["fit"]) if "fit" in metadata else ():
+        yield name, Tensor(("n_parameters",), MODEL)
 
 
 def _sizes(metadata: Metadata) -> dict[str, int]:

@@ -99,8 +99,9 @@ def test_help(dnncore_command):
     csv_format = " --delimiter --decimal --thousands --encoding"
     options = {
         "train": "DATA --target --regression --model --members --categorical --ignore "
-        "--missing --output --solver-state --no-solver-state --plot --no-plot --report --test-size "
-        "--validation-fraction --seed --memory --blocks --hidden --activation --dropout --loss "
+        "--missing --output --solver-state --no-solver-state --checkpoint --plot --no-plot "
+        "--report --test-size --validation-fraction --seed --memory --blocks --hidden "
+        "--activation --dropout --loss "
         "--quantiles "
         "--dtype --resume --epochs --max-time --batch-size --learning-rate --schedule "
         "--solver --weight-decay --alpha --max-grad-norm --class-weight --early-stopping "

@@ -96,7 +96,9 @@ def test_golden_estimator_is_what_it_was(path):
     assert hasattr(model, "_trainer") == expected["solver_state"]
     if "after_partial_fit" in expected:
         X = np.array(expected["X"], expected["dtype"])
-        model.set_params(scoring=None).partial_fit(X, expected["predictions"])
+        model.set_params(scoring=None, early_stopping="auto").partial_fit(
+            X, expected["predictions"]
+        )
         assert_close(model.network_.parameters, expected["after_partial_fit"], expected["dtype"])
 
 

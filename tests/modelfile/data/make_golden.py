@@ -9,6 +9,7 @@ file must mean is written as JSON, with numbers from before saving.
 
 import json
 import sys
+import tempfile
 import warnings
 from pathlib import Path
 
@@ -16,7 +17,8 @@ import numpy as np
 
 from dnncore import DNNClassifier, DNNRegressor, Network, PiecewiseLinear
 from dnncore._data.columns import Column
-from dnncore.modelfile import save
+from dnncore.checkpoints import Checkpoint
+from dnncore.modelfile import load, save
 from dnncore.predictor import Predictor
 from dnncore.tabular import TabularClassifier, TabularRegressor
 
@@ -66,6 +68,15 @@ def classifiers():
     several = DNNClassifier(**SMALL, activation="logistic")
     yield "classifier-multilabel", several.fit(X.astype(np.float32), (X > 2).astype(int)), {}
     yield "classifier-soft", DNNClassifier(**SMALL).fit(X, RNG.dirichlet(np.ones(3), 24)), {}
+
+
+def unfinished():
+    options = {"learning_rate": "newbob", "early_stopping": True, "validation_fraction": 0.5}
+    with tempfile.TemporaryDirectory() as folder:
+        path = Path(folder) / "model.safetensors"
+        model = DNNClassifier(**SMALL | options, checkpoint=Checkpoint(path, seconds=0))
+        model.fit(X, LABELS)
+        yield "classifier-unfinished", load(path), {"solver_state": True}
 
 
 def regressors():
@@ -152,7 +163,7 @@ def after_partial_fit(model, found):
     """The parameters after one more epoch on the same rows."""
     from copy import deepcopy
 
-    going_on = deepcopy(model).set_params(scoring=None)
+    going_on = deepcopy(model).set_params(scoring=None, early_stopping="auto")
     going_on.partial_fit(X.astype(found["dtype"]), found["predictions"])
     return going_on.network_.parameters.tolist()
 
@@ -162,7 +173,13 @@ def write(folder):
     meanings = {}
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # of training that stops early
-        for name, model, options in (*networks(), *classifiers(), *regressors(), *tabular()):
+        for name, model, options in (
+            *networks(),
+            *classifiers(),
+            *unfinished(),
+            *regressors(),
+            *tabular(),
+        ):
             save(model, folder / f"{name}.safetensors", **options)
             describe = tabular_meaning if name.startswith("tabular") else meaning
             meanings[name] = describe(model, options)

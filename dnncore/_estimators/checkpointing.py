@@ -1,0 +1,81 @@
+"""How a fit writes checkpoints, and how it is completed from one."""
+
+from __future__ import annotations
+
+import time
+import warnings
+from typing import Any
+
+import numpy as np
+
+from .._training.fit_state import FitState
+from .._training.loop import level_of_caller
+from ..checkpoints import Checkpoint
+from .interface import AUTO, snapshot, trainer_of, unfinished_fit_of
+from .rows import LabelledRows
+from .unfinished import UnfinishedFit
+
+
+def resumed_fit(estimator: Any, solver: object) -> UnfinishedFit | None:
+    """Return the fit that goes on; None if a new one begins.
+
+    It begins anew without `warm_start`, and with another solver, schedule or early stopping.
+    """
+    unfinished: UnfinishedFit | None = unfinished_fit_of(estimator)
+    trainer = trainer_of(estimator)
+    if unfinished is None or trainer is None or not estimator.warm_start:
+        return None
+    stops_early: Any = estimator.early_stopping
+    same = stops_early == AUTO or bool(stops_early) == unfinished.state.early_stopping
+    return unfinished if same and trainer.solver == solver else None
+
+
+def generator_of_split(
+    unfinished: UnfinishedFit | None, random: np.random.RandomState
+) -> np.random.RandomState:
+    """Return the generator that splits off the validation set, as in the fit that goes on."""
+    if unfinished is None or unfinished.split is None:
+        return random
+    same = np.random.RandomState()
+    same.set_state(unfinished.split)
+    return same
+
+
+def require_same_validation(
+    unfinished: UnfinishedFit | None, held_out: LabelledRows | None
+) -> None:
+    """Raise ValueError if the validation set of the fit that goes on is missing."""
+    if unfinished is not None and unfinished.state.early_stopping and held_out is None:
+        raise ValueError("X_val and y_val are needed to complete a fit that was begun with them")
+
+
+class CheckpointWriter:
+    """Writes checkpoints of a fit, at most so often.
+
+    Parameters
+    ----------
+    estimator : Estimator
+        Estimator that is fitted, with a parameter `checkpoint`.
+    split : dict or None
+        As in :class:`UnfinishedFit`.
+    """
+
+    def __init__(self, estimator: Any, split: dict[str, Any] | None) -> None:
+        self._estimator, self._split = estimator, split
+        self._checkpoint: Checkpoint = estimator.checkpoint
+        self._begin_interval()
+
+    def _begin_interval(self) -> None:
+        self._due = time.monotonic() + self._checkpoint.seconds
+
+    def __call__(self, state: FitState) -> None:
+        """Write the model and a state of its fit, if the time has come."""
+        if time.monotonic() < self._due:
+            return
+        model = snapshot(self._estimator)
+        model._unfinished = UnfinishedFit(state, self._split)
+        try:
+            self._checkpoint.write(model)
+        except (ImportError, OSError, TypeError, ValueError) as error:
+            warnings.warn(f"the checkpoint was not written: {error}", stacklevel=level_of_caller())
+        self._begin_interval()
