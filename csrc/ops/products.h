@@ -166,7 +166,8 @@ typedef struct {
     int in_place;
 } delta_columns;
 
-INLINE void pack_delta(const delta_columns *of, real *panel)
+/* Packs the columns to `panel`; returns its end. */
+INLINE const real *pack_delta(const delta_columns *of, real *panel)
 {
     for (ptrdiff_t j = 0; j < of->cols; j += TILE_COLS) {
         const panel_place at = panel_at(j, of->cols);
@@ -174,6 +175,7 @@ INLINE void pack_delta(const delta_columns *of, real *panel)
             pack(of->n, at.cols, at.width, of->dz + at.start, of->ld, panel);
         panel += of->n * at.width;
     }
+    return panel;
 }
 
 /* g (rows, cols) = a^T dz for `rows` columns of a, which has the leading dimension a_ld. */
@@ -203,8 +205,8 @@ static void layer_update(const dnn_step *step, ptrdiff_t n, ptrdiff_t k, ptrdiff
     const ptrdiff_t block = block_cols(m), slice = last - first, tiles = tiles_of(slice);
     real *panels = scratch, *g = panels + n * (block + TILE_COLS);
     real *packed = g + TILE_ROWS * (block + TILE_COLS);
-    const int pack_a = is_far(n, k) && m > TILE_COLS;
-    const int arrays = s2 == W ? 2 : 3; /* to be fetched */
+    const int pack_a = is_far(n, k) && m > TILE_COLS; /* else few tiles, or near, use a column */
+    const int arrays = s2 == W ? 2 : 3;               /* to be fetched */
     const dnn_step constants = *step; /* a local copy, which cannot alias W */
     if (n == 1) {
         update_one(&constants, k, m, first, last, a_, dz, scratch, s1, s2, W);
@@ -218,7 +220,9 @@ static void layer_update(const dnn_step *step, ptrdiff_t n, ptrdiff_t k, ptrdiff
     for (ptrdiff_t start = 0; start < m; start += block) {
         const ptrdiff_t cols = m - start < block ? m - start : block;
         const delta_columns of = {dz + start, panels, n, cols, m, !is_far(n, m)};
-        pack_delta(&of, panels);
+        const real *end = pack_delta(&of, panels);
+        assert(end <= g);
+        (void)end;
         for (ptrdiff_t t = 0; t < tiles; t++) {
             const tile_rows rows = rows_of_tile(t, tiles, slice);
             const ptrdiff_t corner = (first + rows.first) * m + start;

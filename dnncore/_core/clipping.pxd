@@ -58,7 +58,7 @@ cdef inline void _sum_squares(const Job* job, int thread, int n_threads,
                                                                 gradient + first)
 
 
-cdef inline double _sum(Py_ssize_t n, const double* x) noexcept nogil:
+cdef inline double sum_of(Py_ssize_t n, const double* x) noexcept nogil:
     cdef double total = 0.0
     cdef Py_ssize_t i
     for i in range(n):
@@ -76,7 +76,7 @@ cdef inline double _sum_squares_in_double(Py_ssize_t n, const real* x) noexcept 
 
 cdef inline double _norm(const Job* job, dnn_team* team, const real* gradient) noexcept nogil:
     """Return the norm of the gradient, which no thread changes before all have it."""
-    cdef double total = _sum(n_chunks(n_parameters(job)), job.norm_squares)
+    cdef double total = sum_of(n_chunks(n_parameters(job)), job.norm_squares)
     if total == INFINITY:  # the squares may be too large for floats only
         total = _sum_squares_in_double(n_parameters(job), gradient)
         dnn_team_barrier(team)

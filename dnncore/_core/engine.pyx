@@ -2,9 +2,9 @@
 
 The parts are `rows.pxd` (conversion of rows of X to inputs of the first layer), `layers.pxd` (the
 interface of a layer), `dense.pxd` (the dense layer), `sparse.pxd` (the same for CSR rows),
-`embedding.pxd` (the embedding of numbers), `step.pxd` (a training step), `clipping.pxd` (its update), `epoch.pxd`, `passes.pxd` (a step with the
-loss of a caller), `scoring.pxd` and `team.pxd` (threads). They are compiled in this module, which
-also allocates their buffers as Python objects.
+`embedding.pxd` (the embedding of numbers), `step.pxd` (a training step), `clipping.pxd` (its
+update), `epoch.pxd`, `passes.pxd` (a step with the loss of a caller), `scoring.pxd` and `team.pxd`
+(threads). They are compiled in this module, which also allocates their buffers as Python objects.
 """
 
 import threading

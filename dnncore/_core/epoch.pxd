@@ -3,7 +3,7 @@
 from cpython.exc cimport PyErr_CheckSignals
 from libc.math cimport pow, sqrt
 
-from .clipping cimport update
+from .clipping cimport sum_of, update
 from .csrc cimport DNN_ADAM, DNN_ADAMW, dnn_step, real
 from .step cimport Job, phase_a, scratch_of
 from .team cimport dnn_seconds, dnn_team, dnn_team_barrier, dnn_team_size, share
@@ -21,14 +21,6 @@ cdef inline double _weight_of_batch(const Job* job, Py_ssize_t start, Py_ssize_t
         return <double> n
     for r in range(start, start + n):
         total += weight[r if job.order == NULL else job.order[r]]
-    return total
-
-
-cdef inline double _sum(Py_ssize_t n, const double* x) noexcept nogil:
-    cdef double total = 0.0
-    cdef Py_ssize_t i
-    for i in range(n):
-        total += x[i]
     return total
 
 
@@ -74,7 +66,7 @@ cdef inline void train(Job* job, dnn_team* team, int thread, real* parameters) n
         dnn_team_barrier(team)
         if thread == 0:
             # Between the barriers, no thread writes row_loss or reads `stop`.
-            job.loss += _sum(n, job.row_loss) * <double> n
+            job.loss += sum_of(n, job.row_loss) * <double> n
             job.rows_done += n
             now = dnn_seconds()
             if job.watch_signals and now - last_check > SIGNAL_INTERVAL_MS * 1e-3:
@@ -85,6 +77,6 @@ cdef inline void train(Job* job, dnn_team* team, int thread, real* parameters) n
         update(job, team, &step, start, n, thread, scratch, parameters)
         dnn_team_barrier(team)
         if thread == 0 and job.alpha > 0.0 and weight_of_batch > 0.0:
-            job.loss += (0.5 * job.alpha * _sum(job.n_blocks, job.sum_squares)
+            job.loss += (0.5 * job.alpha * sum_of(job.n_blocks, job.sum_squares)
                          / weight_of_batch * <double> n)
         start += n
