@@ -29,6 +29,7 @@ from ..training import Trainer
 from .fitted import FittedAttributes
 from .learnt import LearntLabels, LearntNumbers, LearntTableLabels, LearntTableNumbers
 from .nullable import without_nullable
+from .unfinished import UnfinishedFit
 
 if TYPE_CHECKING:
     from .._data.table_encoder import TableEncoder  # needs scikit-learn
@@ -77,7 +78,7 @@ class Estimator(FittedAttributes, Model):
     warm_start: bool
     scoring: Any
 
-    _unfinished: Any = None  # an UnfinishedFit, of a checkpoint
+    _unfinished: UnfinishedFit | None = None
 
     @classmethod
     @abstractmethod
@@ -193,13 +194,13 @@ def trainer_of(model: Estimator) -> Trainer | None:
     return getattr(model, "_trainer", None)
 
 
-def unfinished_fit_of(model: Estimator) -> Any:
-    """Return the :class:`UnfinishedFit` of a checkpoint, or None."""
+def unfinished_fit_of(model: Estimator) -> UnfinishedFit | None:
+    """Return the fit that a model from a checkpoint can complete, or None."""
     return model._unfinished
 
 
-def adopt_unfinished_fit(model: Estimator, unfinished: Any) -> None:
-    """Let `fit` with `warm_start` complete an :class:`UnfinishedFit`."""
+def adopt_unfinished_fit(model: Estimator, unfinished: UnfinishedFit) -> None:
+    """Let `fit` with `warm_start` complete a fit."""
     model._unfinished = unfinished
 
 
