@@ -10,7 +10,7 @@ beyond the public attributes. Importing this module does not require scikit-lear
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from functools import reduce
 from typing import TYPE_CHECKING, Any, TypeVar
@@ -138,6 +138,14 @@ def snapshot(model: AnyModel) -> AnyModel:
     return copy
 
 
+def replace_attributes(model: Model, attributes: Mapping[str, Any]) -> None:
+    """Let a model have these attributes only; other threads see those of before or all of these."""
+    own = vars(model)
+    own.update(attributes)
+    for name in own.keys() - attributes.keys():
+        own.pop(name, None)
+
+
 @contextmanager
 def unchanged_on_error(model: Model, *forgotten: str) -> Iterator[None]:
     """Restore the attributes of a model after an error, but those that are to be forgotten."""
@@ -145,10 +153,7 @@ def unchanged_on_error(model: Model, *forgotten: str) -> Iterator[None]:
     try:
         yield
     except BaseException:
-        now = vars(model)
-        for name in now.keys() - before.keys():
-            now.pop(name, None)
-        now.update(before)
+        replace_attributes(model, before)
         raise
 
 
