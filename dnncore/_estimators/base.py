@@ -44,7 +44,7 @@ from .interface import (
     unchanged_on_error,
 )
 from .learning import RowsLearner
-from .params import ParamValues, are_unchanged, param_values, solver_of, validate_params
+from .params import ParamValues, are_unchanged, param_values, validate_params
 from .randomness import random_of
 from .rows import LabelledRows, RowChecker, indexable_rows, labelled
 from .targets import TargetLearner, Targets
@@ -109,7 +109,7 @@ class DNNEstimator(CallbackSupport, BaseEstimator, Estimator, metaclass=ABCMeta)
     ) -> None:
         with unchanged_on_error(self, "_direct"):  # its trainer may be configured otherwise
             self._check_params()
-            before, unfinished = self._resumed_network(), resumed_fit(self, solver_of(self))
+            before, unfinished = self._resumed_network(), resumed_fit(self)
             checked = snapshot(self)
             checker, learner = self._begin(checked, before, norm=bool(self.norm) and before is None)
             rows, targets = self._learnt_rows(X, y, sample_weight, checker, learner)
@@ -153,7 +153,7 @@ class DNNEstimator(CallbackSupport, BaseEstimator, Estimator, metaclass=ABCMeta)
             required = self.early_stopping != AUTO and self.early_stopping
             if X_val is None and (required or self.scoring is not None):
                 raise ValueError("early_stopping and scoring need X_val and y_val in fit_blocks")
-            before, unfinished = self._resumed_network(), resumed_fit(self, solver_of(self))
+            before, unfinished = self._resumed_network(), resumed_fit(self)
             norm = bool(self.norm) and before is None
             checked = snapshot(self)
             checker, learner = self._begin(checked, before, classes, norm=norm, in_blocks=True)

@@ -11,23 +11,24 @@ import numpy as np
 from .._training.fit_state import FitState
 from .._training.loop import level_of_caller
 from ..checkpoints import Checkpoint
-from .interface import AUTO, snapshot, trainer_of, unfinished_fit_of
+from .interface import AUTO, adopt_unfinished_fit, snapshot, trainer_of, unfinished_fit_of
+from .params import solver_of
 from .rows import LabelledRows
 from .unfinished import UnfinishedFit
 
 
-def resumed_fit(estimator: Any, solver: object) -> UnfinishedFit | None:
+def resumed_fit(estimator: Any) -> UnfinishedFit | None:
     """Return the fit that goes on; None if a new one begins.
 
     It begins anew without `warm_start`, and with another solver, schedule or early stopping.
     """
-    unfinished: UnfinishedFit | None = unfinished_fit_of(estimator)
+    unfinished = unfinished_fit_of(estimator)
     trainer = trainer_of(estimator)
     if unfinished is None or trainer is None or not estimator.warm_start:
         return None
     stops_early: Any = estimator.early_stopping
     same = stops_early == AUTO or bool(stops_early) == unfinished.state.early_stopping
-    return unfinished if same and trainer.solver == solver else None
+    return unfinished if same and trainer.solver == solver_of(estimator) else None
 
 
 def generator_of_split(
@@ -73,7 +74,7 @@ class CheckpointWriter:
         if time.monotonic() < self._due:
             return
         model = snapshot(self._estimator)
-        model._unfinished = UnfinishedFit(state, self._split)
+        adopt_unfinished_fit(model, UnfinishedFit(state, self._split))
         try:
             self._checkpoint.write(model)
         except (ImportError, OSError, TypeError, ValueError) as error:

@@ -19,7 +19,7 @@ from .params import ParamValues, are_unchanged
 from .plain import is_taken_as_it_is
 from .targets import Targets
 
-SMALL = 1e12  # sums of squares and of weights; the moments of such numbers do not overflow
+SMALL = 1e12  # a sum of squares; the moments of such numbers and weights do not overflow
 
 
 class DirectTraining:
@@ -71,7 +71,7 @@ class DirectTraining:
         weight = None if sample_weight is None else weights(sample_weight, len(X), dtype)
         if estimator._trainer is not self._trainer:  # its __array__ has fitted the estimator
             return False
-        if not sum_squares(X) < SMALL or not (weight is None or weight.sum() < SMALL):
+        if not all(sum_squares(x) < SMALL for x in (X, weight) if x is not None):
             return False  # the moments or the outputs may overflow
         if indices is not None:
             estimator._adopt_learnt(estimator._learnt().with_rows(indices, weight))

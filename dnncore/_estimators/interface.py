@@ -10,7 +10,7 @@ beyond the public attributes. Importing this module does not require scikit-lear
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from functools import reduce
 from typing import TYPE_CHECKING, Any, TypeVar
@@ -29,6 +29,7 @@ from ..training import Trainer
 from .fitted import FittedAttributes
 from .learnt import LearntLabels, LearntNumbers, LearntTableLabels, LearntTableNumbers
 from .nullable import without_nullable
+from .unfinished import UnfinishedFit
 
 if TYPE_CHECKING:
     from .._data.table_encoder import TableEncoder  # needs scikit-learn
@@ -77,7 +78,7 @@ class Estimator(FittedAttributes, Model):
     warm_start: bool
     scoring: Any
 
-    _unfinished: Any = None  # an UnfinishedFit, of a checkpoint
+    _unfinished: UnfinishedFit | None = None
 
     @classmethod
     @abstractmethod
@@ -137,6 +138,14 @@ def snapshot(model: AnyModel) -> AnyModel:
     return copy
 
 
+def replace_attributes(model: Model, attributes: Mapping[str, Any]) -> None:
+    """Let a model have these attributes only; other threads see those of before or all of these."""
+    own = vars(model)
+    own.update(attributes)
+    for name in own.keys() - attributes.keys():
+        own.pop(name, None)
+
+
 @contextmanager
 def unchanged_on_error(model: Model, *forgotten: str) -> Iterator[None]:
     """Restore the attributes of a model after an error, but those that are to be forgotten."""
@@ -144,10 +153,7 @@ def unchanged_on_error(model: Model, *forgotten: str) -> Iterator[None]:
     try:
         yield
     except BaseException:
-        now = vars(model)
-        for name in now.keys() - before.keys():
-            now.pop(name, None)
-        now.update(before)
+        replace_attributes(model, before)
         raise
 
 
@@ -193,13 +199,13 @@ def trainer_of(model: Estimator) -> Trainer | None:
     return getattr(model, "_trainer", None)
 
 
-def unfinished_fit_of(model: Estimator) -> Any:
-    """Return the :class:`UnfinishedFit` of a checkpoint, or None."""
+def unfinished_fit_of(model: Estimator) -> UnfinishedFit | None:
+    """Return the fit that a model from a checkpoint can complete, or None."""
     return model._unfinished
 
 
-def adopt_unfinished_fit(model: Estimator, unfinished: Any) -> None:
-    """Let `fit` with `warm_start` complete an :class:`UnfinishedFit`."""
+def adopt_unfinished_fit(model: Estimator, unfinished: UnfinishedFit) -> None:
+    """Let `fit` with `warm_start` complete a fit."""
     model._unfinished = unfinished
 
 

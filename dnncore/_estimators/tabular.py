@@ -27,7 +27,7 @@ from ..ensemble import Ensemble
 from ..table_predictor import TablePredictor
 from .folds import folds
 from .importances import permutation_importances
-from .interface import TabularModel, snapshot
+from .interface import TabularModel, replace_attributes, snapshot
 from .nullable import without_nullable
 from .params import validate_table_params
 from .progress import progress_bar
@@ -66,10 +66,7 @@ class TabularEstimator(BaseEstimator, TabularModel, metaclass=ABCMeta):  # type:
     def _fit(self, X: Any, y: Any, sample_weight: ArrayLike | None) -> None:
         fitted = snapshot(self)  # so that other threads still see the previous fit, or all of this
         fitted._fit_copy(X, y, sample_weight)
-        own, new = self.__dict__, fitted.__dict__
-        own.update(new)
-        for name in own.keys() - new.keys():
-            own.pop(name, None)
+        replace_attributes(self, vars(fitted))
 
     def _fit_copy(self, X: Any, y: Any, sample_weight: ArrayLike | None) -> None:
         self._check_params()

@@ -30,7 +30,7 @@ def fit_lbfgs(
 
     One iteration counts as one epoch.
     """
-    network, settings = optimizer.network, monitor.settings
+    settings = monitor.settings
     objective = Objective(optimizer, X, labels)
     pairs = optimizer._state
     epoch = done = 0 if settings.resumed is None else settings.resumed.epoch
@@ -66,7 +66,7 @@ def fit_lbfgs(
             monitor.record(objective.loss, X.shape[0])
         return "converged"
     finally:
-        network.parameters[...] = objective.parameters
+        objective.go_back()
 
 
 def _diverged(optimizer: Optimizer, epoch: int) -> str:
@@ -85,10 +85,10 @@ def _iterate(objective: Objective, pairs: list[Vector]) -> bool:
         gradient = objective.gradient
         direction = _direction(gradient, pairs)
         slope = _dot(gradient, direction)
-        first = 1.0 if pairs else 1.0 / math.sqrt(_dot(gradient, gradient))
-        descends = -math.inf < slope < 0.0
-        if descends and search(objective.along(direction), objective.loss, slope, first):
-            break
+        if -math.inf < slope < 0.0:
+            first = 1.0 if pairs else 1.0 / math.sqrt(-slope)  # a step of length 1
+            if search(objective.along(direction), objective.loss, slope, first):
+                break
         if not pairs:
             objective.go_back()
             return False
@@ -178,7 +178,10 @@ class Objective:
         return float(np.abs(self.gradient).max())
 
     def along(self, direction: Vector) -> Any:
-        """Return the function of a step along a direction that gives loss and slope."""
+        """Return the function of a step along a direction that gives loss and slope.
+
+        It leaves the parameters of the step in the network.
+        """
 
         def at(step: float) -> tuple[float, float]:
             with np.errstate(over="ignore", invalid="ignore"):
@@ -197,7 +200,6 @@ class Objective:
         step = parameters - self.parameters
         change = (gradient - self.gradient).astype(step.dtype)
         self.parameters, self.loss, self.gradient = parameters, loss, gradient
-        self._network.parameters[...] = parameters
         return step, change
 
     def go_back(self) -> None:

@@ -16,7 +16,6 @@ from .checks import check_rows
 from .fit_state import Snapshot
 from .optimizer import Optimizer
 from .solvers import LBFGS
-from .sources import Source
 
 
 class StepOptimizer(Optimizer):
@@ -223,14 +222,9 @@ class StepOptimizer(Optimizer):
             low=low, high=high,
         )  # fmt: skip
 
-    def _train_epoch(
-        self,
-        source: Source,
-        end: float = np.inf,
-        rates: NDArray[np.float64] | None = None,
-    ) -> tuple[float, int]:
+    def _train_epoch(self, *arguments: Any) -> tuple[float, int]:
         self._forget_forward()
-        return super()._train_epoch(source, end, rates)
+        return super()._train_epoch(*arguments)
 
     def restore(self, snapshot: Snapshot) -> None:
         self._forget_forward()

@@ -10,11 +10,13 @@ import numpy as np
 from .._estimators.interface import Estimator, TabularModel
 from ._header import ModelFileError, require
 
+NOT_STORED = "checkpoint"
+
 
 def describe(model: Estimator | TabularModel) -> dict[str, Any]:
     """Return the parameters by name; None replaces those that cannot be stored."""
     params: dict[str, Any] = model.get_params(deep=False) | {"callback": None}
-    params.pop("checkpoint", None)
+    params.pop(NOT_STORED, None)
     if not isinstance(params["random_state"], int | np.integer):
         params["random_state"] = None
     scoring = params.get("scoring")
@@ -31,7 +33,7 @@ def build(params: object, known: set[str]) -> dict[str, Any]:
     """Return the parameters, whose values are checked later."""
     if not isinstance(params, dict):
         raise ModelFileError("params must be a JSON object")
-    unknown = sorted(set(params) - known | params.keys() & {"checkpoint"})
+    unknown = sorted(set(params) - (known - {NOT_STORED}))
     require(not unknown, f"unknown parameter {unknown[:1]!r:.80}")
     require(params.get("callback") is None, "the parameter callback must be null")
     weight = params.get("class_weight")

@@ -78,7 +78,7 @@ CASES = {
     "cosine": {"solver": "adamw", "learning_rate": "cosine"},
     "coslog4": {"solver": "sgd", "learning_rate": "coslog4", "learning_rate_init": 0.05},
     "lbfgs": {"solver": "lbfgs", "early_stopping": False},
-    "lbfgs with a limit": {"solver": "lbfgs", "max_fun": 12},
+    "lbfgs with a limit": {"solver": "lbfgs", "max_fun": 5, "early_stopping": False},
     "no patience": {"n_iter_no_change": 1, "tol": 0.05, "early_stopping": False},
 }  # fmt: skip
 

@@ -130,6 +130,9 @@ def test_weights_that_cannot_be_added():
     model = DNNClassifier(**OPTIONS)
     with pytest.raises(ValueError, match="must have a sum between 1e-300 and 1e"):
         model.partial_fit(X, LABELS, np.full(80, 1e308), classes=[0, 1, 2])
+    model.partial_fit(X, LABELS, classes=[0, 1, 2])  # those that follow are checked less
+    with pytest.raises(ValueError, match="must have a sum between 1e-300 and 1e"):
+        model.partial_fit(X, LABELS, np.full(80, 1e308))
 
 
 # ---------------------------------------------------------------------------- divergence

@@ -11,6 +11,7 @@ from sklearn.metrics import accuracy_score, log_loss
 from sklearn.utils.class_weight import compute_sample_weight
 
 from dnncore import DNNClassifier, Network
+from dnncore._estimators.label_learning import _classes_and_counts
 from dnncore.tabular import TabularClassifier
 
 pytestmark = pytest.mark.filterwarnings("ignore::sklearn.exceptions.ConvergenceWarning")
@@ -270,3 +271,32 @@ def test_dates_as_labels_are_not_saved(make, tmp_path):
     assert set(model.predict(X)) <= set(dates)
     with pytest.raises(TypeError, match=r"classes must be .* to be saved, got datetime64\[D\]"):
         model.save(tmp_path / "dates.safetensors")
+
+
+BYTE, LONG = np.iinfo(np.int8), np.iinfo(np.int64)
+
+
+@pytest.mark.parametrize(
+    "y",
+    [
+        np.array([-3, 4, 4, -3, 0, 4, -3, -3], np.int32),  # with gaps
+        np.array([BYTE.min, BYTE.max] * 200, np.int8),  # further apart than int8 can say
+        np.array([BYTE.max, BYTE.max - 2, BYTE.max], np.int8),
+        np.array([LONG.min, LONG.min + 1, LONG.min], np.int64),
+        np.array([LONG.max, LONG.max - 1, LONG.max], np.int64),
+        np.array([LONG.min, LONG.max, LONG.max], np.int64),
+        np.array([2, 1, 2, 2], ">i2"),
+        np.array([5, 5], np.int64),
+        np.array([0, 9, 9], np.int64),  # too few rows for their range
+        np.array([3, 1, 3], np.uint8),
+        np.array([True, False, True]),
+        np.array(["b", "a", "b"]),
+    ],
+    ids=str,
+)
+def test_classes_are_found_and_counted_as_numpy_does(y):
+    classes, counts = np.unique(y, return_counts=True)
+    found = _classes_and_counts(y)
+    np.testing.assert_array_equal(found[0], classes)
+    np.testing.assert_array_equal(found[1], counts)
+    assert found[0].dtype == classes.dtype

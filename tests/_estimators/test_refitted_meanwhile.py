@@ -72,9 +72,27 @@ def test_weights_that_refit_while_it_goes_on():
     assert model.predict_proba(X).shape == (30, 3)
     assert model.n_features_in_ == 4 and model.classes_.tolist() == [0, 1, 2]
     model.partial_fit(X, LABELS)  # from now on without checks
+    loaded = classifier()
+    del loaded._trainer  # as in a model file without the solver's state
+    loaded.partial_fit(X, LABELS, Refitting(np.ones(30), loaded, WIDE, OTHERS))
+    assert loaded.n_iter_ == 1  # not of the other fit
     with pytest.raises(ValueError, match="4 features"):
         model.partial_fit(X, LABELS, Refitting(np.ones(30), model, WIDE, OTHERS))
     assert model.predict_proba(WIDE).shape == (40, 5)
+
+
+def test_a_fit_between_reading_the_network_and_the_classes(monkeypatch):
+    model, learnt, meanwhile = classifier(), DNNClassifier._learnt, [(WIDE, OTHERS)]
+
+    def after_another_fit(self):
+        if meanwhile:
+            self.fit(*meanwhile.pop())
+        return learnt(self)
+
+    monkeypatch.setattr(DNNClassifier, "_learnt", after_another_fit)
+    network, found = interface.network_and_learnt_of(model)
+    assert not meanwhile and network is model.network_
+    assert found.classes.tolist() == ["a", "b", "c", "d", "e"]
 
 
 @pytest.mark.parametrize("kind", [TabularClassifier, TabularRegressor])

@@ -71,6 +71,18 @@ def test_lbfgs_with_nothing_to_do():
     assert model.predict(X).shape == (103,)
 
 
+def test_lbfgs_with_a_gradient_whose_square_is_zero():
+    network = Network((1, 2), seed=0)
+    network.parameters[...] = 0.0
+    network.coefs_[0][0, 1] = 500.0
+    before = network.parameters.copy()
+    trainer = Trainer(network, LBFGS(), alpha=0.0)
+    X, y = np.ones((4, 1)), np.ones(4, int)
+    assert 0.0 < np.abs(network.gradients(X, y).flat).max() < 1e-200
+    assert trainer.fit(X, y, tol=0.0) == "converged"
+    np.testing.assert_array_equal(network.parameters, before)
+
+
 def test_lbfgs_says_which_limit_it_met(iris):
     for limit in ({"max_iter": 3}, {"max_fun": 4}):
         model = DNNClassifier((5,), solver="lbfgs", tol=0.0, random_state=0, **limit)
