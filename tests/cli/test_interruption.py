@@ -5,6 +5,7 @@ import re
 import signal
 import subprocess
 import sys
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -57,6 +58,29 @@ def test_ctrl_c_while_modules_are_imported(module):
         """
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True)
     assert (done.returncode, done.stdout, done.stderr) == (130, "", "")
+
+
+def ended(code):
+    """Return how the command `info` ends, as a module that begins with some code."""
+    code += (
+        "; import dnncore.__main__ as command; sys.argv[1:] = ['info']; sys.exit(command.main())"
+    )
+    Path("module.py").write_text(code)
+    done = subprocess.run([sys.executable, "-m", "module"], capture_output=True, text=True)
+    return done.returncode, done.stdout, done.stderr
+
+
+def test_ctrl_c_in_the_execution_of_a_string():
+    code = """import dnncore, sys; dnncore.show_config = lambda: exec("raise KeyboardInterrupt")"""
+    assert ended(code) == (130, "", "dnncore: interrupted\n")
+
+
+@pytest.mark.skipif(os.name == "nt", reason="signals of POSIX")
+def test_ctrl_c_after_the_command():
+    code = "import atexit, os, signal, sys; atexit.register(os.kill, os.getpid(), signal.SIGINT)"
+    status, out, err = ended(code)
+    assert (status, err) == (0, "")
+    assert out
 
 
 @pytest.mark.skipif(os.name == "nt", reason="signals of POSIX")
