@@ -13,13 +13,13 @@ from numpy.typing import NDArray
 from .._core.names import REGRESSION_OUTPUTS
 from .._data.categories import Categories
 from .._data.columns import Column, Table
-from .._data.csv_format import CsvFormat
+from .._data.csv_format import DETECT, CsvFormat
 from .._estimators.interface import Estimator, TabularModel, learnt_of
 from ..modelfile import ModelFileError, load, read_table
 from ..network import Network
 from ..predictor import Predictor
 from ._arguments import CommandError
-from .tables import DETECT, ColumnKind, Dataset, TableRows, scoring_data, scoring_frame
+from .tables import ColumnKind, Dataset, TableRows, scoring_data, scoring_frame
 
 
 class Scored(NamedTuple):

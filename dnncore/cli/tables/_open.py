@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from ..._data.categories import Categories
 from ..._data.columns import Column, Table
-from ..._data.csv_format import CsvFormat
+from ..._data.csv_format import DETECT, CsvFormat
 from ..._data.encoding import class_reader, read_numbers
 from ..._data.npy import NpyFile
 from . import _arrays, _precision
@@ -21,7 +21,6 @@ from ._frames import ColumnKind, FrameDataset
 from ._learning import learn_kinds, learn_layout
 
 NPZ, NPY = ".npz", ".npy"
-DETECT = CsvFormat()
 
 
 def has_named_columns(path: str) -> bool:
