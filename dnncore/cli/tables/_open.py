@@ -56,9 +56,16 @@ def kept_cells(path: str, names: Sequence[str], csv_format: CsvFormat = DETECT) 
 
 
 class KeptCells:
-    """The cells of some columns, which are read in parallel with those of the features."""
+    """The cells of some columns, which are read in parallel with those of the features.
+
+    Attributes
+    ----------
+    names : list of str
+        Names of the columns.
+    """
 
     def __init__(self, file: ColumnFile, names: Sequence[str]) -> None:
+        self.names = list(names)
         self._blocks = file.columns(names)
         self._rows: list[tuple[str, ...]] = []
 
