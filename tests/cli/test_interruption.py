@@ -114,6 +114,7 @@ def test_ctrl_c_while_an_ensemble_is_trained():
         out, err = process.communicate(timeout=60)
     assert process.returncode == 130, err
     assert "dnncore: warning: Training interrupted by user.\n" in err
+    assert re.search(r"^Trained 2 networks for \d+ of 20000 epochs, when it was inter", err, re.M)
     assert "Held-out accuracy" in out
     assert "Traceback" not in err
     histories = dnncore.load("model.safetensors").histories_
