@@ -14,6 +14,7 @@ from commands import python_m_dnncore
 import dnncore
 from dnncore import DNNClassifier, Network
 from dnncore.cli._progress import Progress
+from dnncore.cli._signals import sigterm_as_ctrl_c
 
 
 def test_ctrl_c_in_training_saves_the_model(dnncore_command, monkeypatch):
@@ -81,6 +82,18 @@ def test_ctrl_c_after_the_command():
     status, out, err = ended(code)
     assert (status, err) == (0, "")
     assert out
+
+
+@pytest.mark.parametrize("before", [signal.SIG_DFL, signal.SIG_IGN])
+def test_the_handler_of_sigterm_is_as_before(before):
+    former = signal.signal(signal.SIGTERM, before)
+    try:
+        with sigterm_as_ctrl_c():
+            is_ctrl_c = signal.getsignal(signal.SIGTERM) is signal.default_int_handler
+            assert is_ctrl_c == (before is signal.SIG_DFL)
+        assert signal.getsignal(signal.SIGTERM) is before
+    finally:
+        signal.signal(signal.SIGTERM, former)
 
 
 @pytest.mark.skipif(os.name == "nt", reason="signals of POSIX")

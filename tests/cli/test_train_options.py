@@ -59,6 +59,15 @@ def test_time_limit(dnncore_command):
     )
 
 
+def test_newbob_ends(dnncore_command):
+    options = ["--no-plot", "--schedule", "newbob", "--epochs", 200]
+    _, _, err = dnncore_command("train", *options)
+    assert re.search(
+        r"^Trained for \d+ of 200 epochs, as the training loss no longer improved with --schedule "
+        "newbob: loss", err, re.M,
+    )  # fmt: skip
+
+
 def test_divergence(dnncore_command):
     options = ["--no-plot", "--solver", "sgd", "--batch-size", 1300, "--activation", "identity"]
     status, _, err = dnncore_command("train", *options, "--learning-rate", 100, "--epochs", 200)
