@@ -24,7 +24,15 @@ def main() -> int:
 
     if takes_ctrl_c:
         signal.signal(signal.SIGINT, signal.default_int_handler)
-    return run()
+    try:
+        return run()
+    finally:
+        # After Ctrl-C in the execution of a string, as in dataclasses, `python -m` ends by SIGINT
+        # even if it was caught, unless another string is executed.
+        exec("")
+        if takes_ctrl_c:
+            # The command is over: the default, which Python restores, would replace its status.
+            signal.signal(signal.SIGINT, signal.SIG_IGN)
 
 
 if __name__ == "__main__":

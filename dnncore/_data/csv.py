@@ -13,7 +13,7 @@ from typing import Any
 
 from . import csv_format
 from .arrow import UNITS, require_pyarrow
-from .csv_format import DEFAULT, CsvFormat
+from .csv_format import DEFAULT, DETECT, CsvFormat
 from .files import FilePath, Stamp, UnusableFile
 
 READ_BYTES = 4 << 20  # read at a time
@@ -61,7 +61,7 @@ class CsvFile:
 
     typed = False  # All columns are text, which may represent numbers.
 
-    def __init__(self, path: FilePath, given: CsvFormat = CsvFormat()) -> None:  # noqa: B008
+    def __init__(self, path: FilePath, given: CsvFormat = DETECT) -> None:
         require_pyarrow("CSV")
         from pyarrow import csv
 

@@ -57,6 +57,7 @@ class CsvFormat(NamedTuple):
     encoding: str | None = None
 
 
+DETECT = CsvFormat()
 DEFAULT = CsvFormat(",", ".", "", "utf-8")
 
 

@@ -8,7 +8,7 @@ import stat
 import sys
 import tempfile
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager, nullcontext
 from typing import Any
 
 from ._arguments import CommandError
@@ -34,18 +34,21 @@ def as_file(path: str | None) -> Iterator[str | None]:
     if path is None or not (path == STANDARD_INPUT or _is_pipe(path)):
         yield path
         return
+    name, alias = ("standard input",) * 2 if path == STANDARD_INPUT else ("pipe", path)
     # However the process ends, the copy is removed, except by SIGKILL.
     with sigterm_as_ctrl_c(), tempfile.TemporaryDirectory(prefix="dnncore-") as folder:
-        name = "standard input" if path == STANDARD_INPUT else "pipe"
-        if path == STANDARD_INPUT:
-            if sys.stdin is None:
-                raise CommandError("DATA is -, but there is no standard input")
-            copied = _copied(sys.stdin.buffer, os.path.join(folder, name))
-        else:
-            with open(path, "rb") as pipe:
-                copied = _copied(pipe, os.path.join(folder, name))
-        ALIASES[copied] = "standard input" if path == STANDARD_INPUT else path
+        with _opened(path) as source:
+            copied = _copied(source, os.path.join(folder, name))
+        ALIASES[copied] = alias
         yield copied
+
+
+def _opened(path: str) -> AbstractContextManager[Any]:
+    if path != STANDARD_INPUT:
+        return open(path, "rb")
+    if sys.stdin is None:
+        raise CommandError("DATA is -, but there is no standard input")
+    return nullcontext(sys.stdin.buffer)
 
 
 def _is_pipe(path: str) -> bool:

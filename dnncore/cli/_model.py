@@ -13,13 +13,13 @@ from numpy.typing import NDArray
 from .._core.names import REGRESSION_OUTPUTS
 from .._data.categories import Categories
 from .._data.columns import Column, Table
-from .._data.csv_format import CsvFormat
+from .._data.csv_format import DETECT, CsvFormat
 from .._estimators.interface import Estimator, TabularModel, learnt_of
 from ..modelfile import ModelFileError, load, read_table
 from ..network import Network
 from ..predictor import Predictor
 from ._arguments import CommandError
-from .tables import DETECT, ColumnKind, Dataset, TableRows, scoring_data, scoring_frame
+from .tables import ColumnKind, Dataset, TableRows, scoring_data, scoring_frame
 
 
 class Scored(NamedTuple):
@@ -138,17 +138,23 @@ class LoadedModel:
         csv_format: CsvFormat = DETECT,
     ) -> Dataset:
         """Return the rows of a file in the form that the model expects."""
-        return scoring_data(
+        return self._rows(
             path,
-            table=self.table,
             n_features=self.n_features,
-            dtype=self.dtype,
-            may_miss=self.may_miss,
             target=target,
             with_target=with_target,
             classes=self.classes,
-            label_rows=self.output == "logistic",
             csv_format=csv_format,
+        )
+
+    def _rows(self, path: str, **options: Any) -> Dataset:
+        return scoring_data(
+            path,
+            table=self.table,
+            dtype=self.dtype,
+            may_miss=self.may_miss,
+            label_rows=self.output == "logistic",
+            **options,
         )
 
     def scored(self, data: Dataset) -> Iterator[tuple[TableRows, Scored]]:
@@ -193,14 +199,7 @@ class LoadedTabular(LoadedModel):
                 raise CommandError(str(error)) from error
         return Scored(np.argmax(p, axis=1), p)
 
-    def rows(
-        self,
-        path: str,
-        *,
-        target: str | None = None,
-        with_target: bool = False,
-        csv_format: CsvFormat = DETECT,
-    ) -> Dataset:
+    def _rows(self, path: str, **options: Any) -> Dataset:
         encoding = self.saved.encoder_.encoding_
         kinds: dict[str, ColumnKind] = {
             column.name: "number" if column.kind == "number" else "as it is"
@@ -214,12 +213,8 @@ class LoadedTabular(LoadedModel):
                 for column in encoding.categorical
                 if not column.other  # otherwise, unknown values are nothing unusual
             },
-            n_features=self.n_features,
             known_target=self.target,
-            target=target,
-            with_target=with_target,
-            classes=self.classes,
-            csv_format=csv_format,
+            **options,
         )
 
 

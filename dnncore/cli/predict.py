@@ -74,7 +74,7 @@ def _run(arguments: argparse.Namespace) -> int:
     kept = None
     if arguments.keep:
         kept = kept_cells(arguments.data, arguments.keep, csv_format(arguments))
-    lines = _lines(model, data, arguments.proba, arguments.keep, kept)
+    lines = _lines(model, data, arguments.proba, kept)
     if arguments.output is not None:
         with write_in_one_step(arguments.output) as file:
             file.writelines(lines)
@@ -91,7 +91,7 @@ def _write(part: memoryview) -> None:
 
 
 def _lines(
-    model: LoadedModel, data: Dataset, proba: bool, keep: list[str], kept: KeptCells | None
+    model: LoadedModel, data: Dataset, proba: bool, kept: KeptCells | None
 ) -> Iterator[bytes]:
     """Yield the CSV output in UTF-8 whatever the locale, like the files that are read."""
     header = ["prediction"]
@@ -99,6 +99,7 @@ def _lines(
         header = [f"prediction_{i}" for i in range(model.layer_sizes[-1])]
     if proba and model.classes is not None:
         header += _probability_names(header, list(map(str, model.classes)))
+    keep = [] if kept is None else kept.names
     taken = [name for name in keep if name in header]
     if taken:
         raise CommandError(f"--keep: a column of the predictions is named {taken[0]!r}, too")

@@ -60,7 +60,7 @@ from .tables import (
     training_frame,
 )
 
-MANY_CLASSES = 100  # of integers, which may be meant as numbers
+WARNED_CLASSES = 100  # of integers, which may be meant as numbers
 # Maximum size in bytes of the validation set when rows are read in blocks.
 MAX_VALIDATION = 10e6
 
@@ -312,7 +312,7 @@ def _divide(arguments: argparse.Namespace, model: Estimator, data: Dataset) -> P
 
 def _warn_of_many_classes(parts: Parts) -> None:
     n_classes, is_number = parts.n_classes, parts.classes_are_integers
-    if n_classes is not None and n_classes > MANY_CLASSES and is_number:
+    if n_classes is not None and n_classes > WARNED_CLASSES and is_number:
         warn(
             f"the target has {n_classes} different integers, which are classes; --regression "
             "predicts it as a number"

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from dnncore import DNNClassifier
-from dnncore.cli._division import PartsInBlocks, Shares
+from dnncore.cli._division import Fingerprint, PartsInBlocks, Shares
 from dnncore.cli.tables import matrix_data
 
 N = 3000
@@ -53,3 +53,20 @@ def test_the_model_is_that_of_its_training_rows(set_block_sizes):
         expected.fit(rows, labels, X_val=divided._X_val, y_val=divided._y_val)
     np.testing.assert_array_equal(model.network_.parameters, expected.network_.parameters)
     assert model.validation_scores_ == expected.validation_scores_
+
+
+@pytest.mark.parametrize("dtype", ["U2", "O", "int64", "uint8", "float32"])
+def test_the_fingerprint_tells_rows_and_targets_wherever_blocks_begin(dtype):
+    def fingerprint(X, y, *, size=N):
+        found = Fingerprint(Shares(0.25, 0.2, 7), in_blocks=True)
+        for first in range(0, N, size):
+            found.add(X[first : first + size], y[first : first + size])
+        return str(found)
+
+    y = (np.arange(N) % 50).astype(dtype)
+    known = fingerprint(X, y)
+    assert known == fingerprint(X, y, size=7)
+    other_X, other_y = X.copy(), y.copy()
+    other_X[-1, -1] += 1
+    other_y[-1] = y[0]
+    assert len({known, fingerprint(other_X, y), fingerprint(X, other_y)}) == 3

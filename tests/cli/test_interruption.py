@@ -5,6 +5,7 @@ import re
 import signal
 import subprocess
 import sys
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -13,6 +14,7 @@ from commands import python_m_dnncore
 import dnncore
 from dnncore import DNNClassifier, Network
 from dnncore.cli._progress import Progress
+from dnncore.cli._signals import sigterm_as_ctrl_c
 
 
 def test_ctrl_c_in_training_saves_the_model(dnncore_command, monkeypatch):
@@ -59,6 +61,41 @@ def test_ctrl_c_while_modules_are_imported(module):
     assert (done.returncode, done.stdout, done.stderr) == (130, "", "")
 
 
+def ended(code):
+    """Return how the command `info` ends, as a module that begins with some code."""
+    code += (
+        "; import dnncore.__main__ as command; sys.argv[1:] = ['info']; sys.exit(command.main())"
+    )
+    Path("module.py").write_text(code)
+    done = subprocess.run([sys.executable, "-m", "module"], capture_output=True, text=True)
+    return done.returncode, done.stdout, done.stderr
+
+
+def test_ctrl_c_in_the_execution_of_a_string():
+    code = """import dnncore, sys; dnncore.show_config = lambda: exec("raise KeyboardInterrupt")"""
+    assert ended(code) == (130, "", "dnncore: interrupted\n")
+
+
+@pytest.mark.skipif(os.name == "nt", reason="signals of POSIX")
+def test_ctrl_c_after_the_command():
+    code = "import atexit, os, signal, sys; atexit.register(os.kill, os.getpid(), signal.SIGINT)"
+    status, out, err = ended(code)
+    assert (status, err) == (0, "")
+    assert out
+
+
+@pytest.mark.parametrize("before", [signal.SIG_DFL, signal.SIG_IGN])
+def test_the_handler_of_sigterm_is_as_before(before):
+    former = signal.signal(signal.SIGTERM, before)
+    try:
+        with sigterm_as_ctrl_c():
+            is_ctrl_c = signal.getsignal(signal.SIGTERM) is signal.default_int_handler
+            assert is_ctrl_c == (before is signal.SIG_DFL)
+        assert signal.getsignal(signal.SIGTERM) is before
+    finally:
+        signal.signal(signal.SIGTERM, former)
+
+
 @pytest.mark.skipif(os.name == "nt", reason="signals of POSIX")
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
 def test_ctrl_c_and_sigterm_in_training(number):
@@ -90,6 +127,7 @@ def test_ctrl_c_while_an_ensemble_is_trained():
         out, err = process.communicate(timeout=60)
     assert process.returncode == 130, err
     assert "dnncore: warning: Training interrupted by user.\n" in err
+    assert re.search(r"^Trained 2 networks for \d+ of 20000 epochs, when it was inter", err, re.M)
     assert "Held-out accuracy" in out
     assert "Traceback" not in err
     histories = dnncore.load("model.safetensors").histories_

@@ -59,6 +59,24 @@ def test_time_limit(dnncore_command):
     )
 
 
+def test_newbob_ends(dnncore_command):
+    options = ["--no-plot", "--schedule", "newbob", "--epochs", 200]
+    _, _, err = dnncore_command("train", *options)
+    assert re.search(
+        r"^Trained for \d+ of 200 epochs, as the training loss no longer improved with --schedule "
+        "newbob: loss", err, re.M,
+    )  # fmt: skip
+
+
+def test_divergence(dnncore_command):
+    options = ["--no-plot", "--solver", "sgd", "--batch-size", 1300, "--activation", "identity"]
+    status, _, err = dnncore_command("train", *options, "--learning-rate", 100, "--epochs", 200)
+    assert status == 0
+    assert "dnncore: warning: training diverged in epoch " in err
+    assert " Try a --learning-rate below 100.\n" in err
+    assert re.search(r"^Trained for \d+ of 200 epochs, as it diverged: loss", err, re.M)
+
+
 def test_npy_files(dnncore_command):
     np.save("X.npy", IRIS.data)
     np.save("y.npy", IRIS.target)

@@ -10,7 +10,6 @@ command-line options.
 from ._common import Dataset, TableError, TableRows, class_indices
 from ._frames import ColumnKind
 from ._open import (
-    DETECT,
     KeptCells,
     has_named_columns,
     is_npz,
@@ -24,7 +23,6 @@ from ._open import (
 )
 
 __all__ = [
-    "DETECT",
     "ColumnKind",
     "Dataset",
     "KeptCells",

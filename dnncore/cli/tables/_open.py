@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from ..._data.categories import Categories
 from ..._data.columns import Column, Table
-from ..._data.csv_format import CsvFormat
+from ..._data.csv_format import DETECT, CsvFormat
 from ..._data.encoding import class_reader, read_numbers
 from ..._data.npy import NpyFile
 from . import _arrays, _precision
@@ -21,7 +21,6 @@ from ._frames import ColumnKind, FrameDataset
 from ._learning import learn_kinds, learn_layout
 
 NPZ, NPY = ".npz", ".npy"
-DETECT = CsvFormat()
 
 
 def has_named_columns(path: str) -> bool:
@@ -57,9 +56,16 @@ def kept_cells(path: str, names: Sequence[str], csv_format: CsvFormat = DETECT) 
 
 
 class KeptCells:
-    """The cells of some columns, which are read in parallel with those of the features."""
+    """The cells of some columns, which are read in parallel with those of the features.
+
+    Attributes
+    ----------
+    names : list of str
+        Names of the columns.
+    """
 
     def __init__(self, file: ColumnFile, names: Sequence[str]) -> None:
+        self.names = list(names)
         self._blocks = file.columns(names)
         self._rows: list[tuple[str, ...]] = []
 

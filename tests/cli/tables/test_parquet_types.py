@@ -65,3 +65,12 @@ def test_every_type(dnncore_command, kind, model):
     write(column)
     for options in ([], ["--regression"]):
         result(dnncore_command, *TRAIN, "--target", "x", "--ignore", "y", *model, *options)
+
+
+def test_text_that_is_no_text(dnncore_command):
+    write(pa.array([b"red", b"\xff"] * (N // 2)).view(pa.string()))
+    status, _, err = dnncore_command(*TRAIN, "--target", "y")
+    assert status == 2
+    start = "dnncore: error: data.parquet: row 1, counted from 1, or one after it cannot be read: "
+    assert err.startswith(start)
+    assert "Invalid UTF8" in err
