@@ -6,7 +6,6 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any, NamedTuple
 
-import numpy as np
 from numpy.typing import NDArray
 
 
@@ -29,8 +28,6 @@ class FitState:
         What early stopping goes by.
     best : array of shape (n_parameters,) or None
         The best parameters so far; None without early stopping.
-    steps, loss : int, float
-        Number of mini-batches of the last sound epoch, and its mean loss; 0 and NaN before.
     schedule : mapping of str to float
         State of the learning-rate schedule.
     kept : Snapshot or None
@@ -42,8 +39,6 @@ class FitState:
     epoch: int
     early_stopping: bool | str = False
     best: NDArray[Any] | None = None
-    steps: int = 0
-    loss: float = np.nan
     schedule: Mapping[str, float] = field(default_factory=dict)
     kept: Snapshot | None = None
     n_evaluations: int = 0

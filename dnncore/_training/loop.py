@@ -47,7 +47,6 @@ class EpochLoop:
         self._optimizer, self._source, self._monitor = optimizer, source, monitor
         self._schedule = SCHEDULES[optimizer.solver.schedule](optimizer.solver)
         self._kept: Snapshot | None = None
-        self._last_epoch = 0, np.nan  # its steps and its loss
 
     def run(self) -> str:
         """Train; return how training ended, as :meth:`dnncore.training.Trainer.fit` does."""
@@ -55,10 +54,7 @@ class EpochLoop:
             end = self._epoch(epoch)
             if end is not None:
                 return end
-            steps, loss = self._last_epoch
-            self._monitor.offer_checkpoint(
-                epoch, steps=steps, loss=loss, schedule=self._schedule.state(), kept=self._kept
-            )
+            self._monitor.offer_checkpoint(epoch, schedule=self._schedule.state(), kept=self._kept)
         return "max_iter"
 
     def _begin(self) -> int:
@@ -68,7 +64,7 @@ class EpochLoop:
             self._carry_out(self._schedule.begin(self._progress(0, 0, np.nan, self._current_loss)))
             return 1
         self._schedule.restore(resumed.schedule)
-        self._kept, self._last_epoch = resumed.kept, (resumed.steps, resumed.loss)
+        self._kept = resumed.kept
         return resumed.epoch + 1
 
     def _epoch(self, epoch: int) -> str | None:
@@ -84,7 +80,6 @@ class EpochLoop:
         if not optimizer._is_sound(loss, self._source):
             progress = self._progress(epoch, steps, loss, self._current_loss)
             return self._after_divergence(epoch, before, schedule.on_divergence(progress))
-        self._last_epoch = steps, loss
         found = monitor.record(loss, rows)
         current_loss = partial(self._loss_of, found)
         decision = schedule.after_epoch(self._progress(epoch, steps, loss, current_loss))
@@ -105,7 +100,7 @@ class EpochLoop:
         """Return the learning rate of each step of an epoch, if they differ."""
         n_rows = self._source.n_rows
         n_steps = 1 if n_rows is None else self._optimizer._n_steps(n_rows)
-        now = self._progress(epoch - 1, *self._last_epoch, self._current_loss)
+        now = self._progress(epoch - 1, 0, np.nan, self._current_loss)
         return self._schedule.rates(now, n_steps)
 
     def _after_divergence(self, epoch: int, before: Snapshot, decision: Decision) -> str | None:

@@ -125,7 +125,7 @@ class Schedule:
         Parameters
         ----------
         now : Progress
-            Progress before the epoch.
+            Progress before the epoch, without the steps and the loss of the previous one.
         n_steps : int
             Number of steps of the epoch; 1 if it is not known.
 

@@ -77,12 +77,12 @@ def _write(model: Any, path: str, kind: str) -> None:
 
 
 def _torch_file(model: Any, kind: str) -> bytes:
-    import torch
-
     from ..convert import to_torch
     from ..convert._description import describe
 
     module, file = to_torch(model), io.BytesIO()
+    import torch  # after to_torch, whose error tells how to install it
+
     if kind == "torch":
         torch.save(module, file)
     else:

@@ -16,8 +16,8 @@ from .._training.solvers import MAX_STATES
 from ._header import ModelFileError, require
 
 BEST = "fit.best"
-COUNTS = ("epoch", "steps", "kept_steps", "n_evaluations")
-KEYS = {*COUNTS, "early_stopping", "loss", "schedule", "n_kept", "split"}
+COUNTS = ("epoch", "kept_steps", "n_evaluations")
+KEYS = {*COUNTS, "early_stopping", "schedule", "n_kept", "split"}
 GENERATOR, KEY_BYTES, MAX_POSITION = "MT19937", 4 * 624, 624
 
 
@@ -31,8 +31,6 @@ def describe(unfinished: UnfinishedFit) -> tuple[dict[str, Any], dict[str, NDArr
     return {
         "epoch": state.epoch,
         "early_stopping": state.early_stopping,
-        "steps": state.steps,
-        "loss": _not_nan(state.loss),
         "schedule": {name: _not_nan(value) for name, value in state.schedule.items()},
         "n_kept": len(kept),
         "kept_steps": kept_steps,
@@ -112,8 +110,6 @@ def build(
         description["epoch"],
         description["early_stopping"],
         arrays.get(BEST),
-        description["steps"],
-        _number("loss", description["loss"]),
         {name: _number(name, value) for name, value in numbers.items()},
         Snapshot(kept, description["kept_steps"]) if kept else None,
         description["n_evaluations"],
