@@ -28,6 +28,7 @@ if TYPE_CHECKING:
     from ._core.config import show_config
     from .classifier import DNNClassifier
     from .convert import from_torch, to_c, to_onnx, to_torch
+    from .gradient_check import gradcheck
     from .modelfile import load
     from .network import Network, PiecewiseLinear
     from .regressor import DNNRegressor
@@ -43,6 +44,7 @@ __all__ = [
     "convert",
     "display",
     "from_torch",
+    "gradcheck",
     "kernels",
     "load",
     "modelfile",
@@ -66,6 +68,7 @@ _MODULES = {
     "Network": "network",
     "PiecewiseLinear": "network",
     "from_torch": "convert",
+    "gradcheck": "gradient_check",
     "load": "modelfile",
     "show_config": "_core.config",
     "to_c": "convert",

@@ -30,6 +30,9 @@ from ._network import arguments, back_propagation
 from ._network.back_propagation import Forward as Forward  # public here
 from ._network.back_propagation import Gradients as Gradients  # public here
 from ._network.losses import loss_and_delta
+from ._network.trace import Quantity as Quantity  # public here
+from ._network.trace import Trace as Trace  # public here
+from ._network.trace import trace_of
 from .predictor import Predictor, frozen
 
 # Largest number of inputs (rows times columns) that a thread scores together. It limits the memory
@@ -530,6 +533,49 @@ class Network:
             X, labels, alpha=alpha, loss=loss, huber_delta=huber_delta, quantiles=quantiles
         )
 
+    def trace(
+        self,
+        X: Any,
+        y: ArrayLike,
+        *,
+        sample_weight: ArrayLike | None = None,
+        alpha: float = 0.0,
+        loss: str | None = None,
+        huber_delta: float = 1.0,
+        quantiles: Sequence[float] | None = None,
+    ) -> Trace:
+        """Compute :meth:`forward` and :meth:`gradients`, with the names of the derivation.
+
+        Parameters
+        ----------
+        X, y, sample_weight, alpha, loss, huber_delta, quantiles
+            As in :meth:`loss`.
+
+        Returns
+        -------
+        Trace
+            Every quantity with its value, shape, layer, formula and kernel. Later changes of the
+            network or of `X` do not affect it.
+
+        Examples
+        --------
+        >>> import numpy as np
+        >>> from dnncore import Network
+        >>> trace = Network((2, 3, 2), seed=0).trace(np.ones((1, 2)), np.array([0]))
+        >>> print(trace)  # doctest: +ELLIPSIS
+        name  layer  shape   values ...
+        x     0      (1, 2)  1 ...
+        """
+        X = self.check_rows(X).copy()
+        labels = self.check_labels(y, sample_weight, X.shape[0])
+        alpha = check.number("alpha", alpha, low=0.0)
+        options: dict[str, Any] = {
+            "loss": loss, "huber_delta": huber_delta, "quantiles": quantiles
+        }  # fmt: skip
+        forward, gradients = self._passes(X, labels, alpha=alpha, **options)
+        decay = alpha * labels.inverse_total
+        return trace_of(self, forward, gradients, labels, decay=decay, **options)
+
     def backward(
         self,
         forward: Forward,
@@ -539,11 +585,11 @@ class Network:
     ) -> Gradients:
         """Compute the gradients of a loss of your own by back-propagation.
 
-        With the gradient dL/dz of a loss L with respect to the logits, for each layer from the last
-        to the first::
+        With the gradient dz_n of the loss with respect to the logits, for each layer l from the
+        last to the first::
 
-            dL/dW[l] = a[l]^T dz[l]      dL/db[l] = sum_rows dz[l]      da[l] = dz[l] W[l]^T
-            dz[l - 1] = da[l] * activation'(z[l - 1])
+            dW_l = a_{l-1}^T dz_l      db_l = sum_rows dz_l      da_{l-1} = dz_l W_l^T
+            dz_{l-1} = da_{l-1} * activation'(z_{l-1})
 
         There is no dropout and no L2 penalty.
 
@@ -748,8 +794,13 @@ class Network:
         **loss_options: Any,
     ) -> Gradients:
         """Compute the gradients as :meth:`gradients` does, for validated rows and labels."""
+        return self._passes(X, labels, alpha=alpha, **loss_options)[1]
+
+    def _passes(
+        self, X: check.Matrix, labels: Labels, *, alpha: float, **loss_options: Any
+    ) -> tuple[Forward, Gradients]:
         forward = back_propagation.forward(self, X)
         decay = alpha * labels.inverse_total
         value, dz = loss_and_delta(self.output, forward.z[-1], labels, **loss_options)
         value += self.penalty(decay)
-        return back_propagation.backward(self, forward, dz, loss=value, decay=decay)
+        return forward, back_propagation.backward(self, forward, dz, loss=value, decay=decay)

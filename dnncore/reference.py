@@ -4,16 +4,16 @@ Rows are samples. Functions come in pairs: if the loss depends on the output y o
 ``f_backward`` computes d loss / d x from d loss / d y. Back-propagation applies the functions of
 all layers forward, and then their counterparts backward::
 
-    x0 = norm(x, mean, scale)
-    z1 = affine(x0, W1, b1)
+    a0 = norm(x, mean, scale)
+    z1 = affine(a0, W1, b1)
     a1 = sigmoid(z1)
     z2 = affine(a1, W2, b2)
     loss, dz2 = softmax_cross_entropy(z2, L)
 
     da1, dW2, db2 = affine_backward(dz2, a1, W2)
     dz1 = sigmoid_backward(da1, a1)
-    dx0, dW1, db1 = affine_backward(dz1, x0, W1)
-    dx = norm_backward(dx0, scale)
+    da0, dW1, db1 = affine_backward(dz1, a0, W1)
+    dx = norm_backward(da0, scale)
 
 Names and signatures are those of :mod:`dnncore.kernels`, which is tested against this module.
 Everything is computed in the dtype of the arguments, float32 or float64. The activations, softmax

@@ -26,9 +26,8 @@ network = Network((64, 16, 10), seed=0)
 network.update_norm(X)
 
 row, label = X[:1], y[:1]
-forward = network.forward(row)
-gradients = network.gradients(row, label)
-print(f"loss {gradients.loss:.3f}, probability of the true class {forward.p[0, label[0]]:.3f}")
+trace = network.trace(row, label)
+print(f"loss {trace.loss:.3f}, probability of the true class {trace.p[0, label[0]]:.3f}")
 
 # %%
 # Pixels and hidden units are drawn as small images, classes as a row.
@@ -45,16 +44,16 @@ def draw(ax, values, shape, title, colours="RdBu_r"):
 
 figure, axes = plt.subplots(2, 5, figsize=(11, 4.2), layout="constrained")
 draw(axes[0, 0], row, (8, 8), "input x", "gray_r")
-draw(axes[0, 1], forward.a[0], (8, 8), "$a_0$: standardised")
-draw(axes[0, 2], forward.z[0], (4, 4), "$z_1 = a_0 W_1 + b_1$")
-draw(axes[0, 3], forward.a[1], (4, 4), "$a_1$ = sigmoid($z_1$)", "gray_r")
-draw(axes[0, 4], forward.p, (1, 10), "$p$ = softmax($a_1 W_2 + b_2$)", "gray_r")
+draw(axes[0, 1], trace.a_0, (8, 8), "$a_0$: standardised")
+draw(axes[0, 2], trace.z_1, (4, 4), "$z_1 = a_0 W_1 + b_1$")
+draw(axes[0, 3], trace.a_1, (4, 4), "$a_1$ = sigmoid($z_1$)", "gray_r")
+draw(axes[0, 4], trace.p, (1, 10), "$p$ = softmax($a_1 W_2 + b_2$)", "gray_r")
 
-draw(axes[1, 0], gradients.dx, (8, 8), "$dx = da_0$ / scale")
-draw(axes[1, 1], gradients.deltas[0] @ network.coefs_[0].T, (8, 8), "$da_0 = dz_1 W_1^T$")
-draw(axes[1, 2], gradients.deltas[0], (4, 4), "$dz_1 = da_1\\,a_1 (1 - a_1)$")
-draw(axes[1, 3], gradients.deltas[1] @ network.coefs_[1].T, (4, 4), "$da_1 = dz_2 W_2^T$")
-draw(axes[1, 4], gradients.deltas[1], (1, 10), "$dz_2 = p - L$")
+draw(axes[1, 0], trace.dx, (8, 8), "$dx = da_0$ / scale")
+draw(axes[1, 1], trace.da_0, (8, 8), "$da_0 = dz_1 W_1^T$")
+draw(axes[1, 2], trace.dz_1, (4, 4), "$dz_1 = da_1\\,a_1 (1 - a_1)$")
+draw(axes[1, 3], trace.da_1, (4, 4), "$da_1 = dz_2 W_2^T$")
+draw(axes[1, 4], trace.dz_2, (1, 10), "$dz_2 = p - L$")
 figure.suptitle("Forward pass, left to right; derivatives of the loss, right to left", fontsize=11)
 
 # %%
@@ -63,9 +62,9 @@ figure.suptitle("Forward pass, left to right; derivatives of the loss, right to 
 # single sample teaches every hidden unit the same thing.
 
 figure, axes = plt.subplots(2, 8, figsize=(11, 3), layout="constrained")
-size = np.abs(gradients.coefs[0]).max()
+size = np.abs(trace.dW_1).max()
 for unit, ax in enumerate(axes.flat):
-    image = gradients.coefs[0][:, unit].reshape(8, 8)
+    image = trace.dW_1[:, unit].reshape(8, 8)
     ax.imshow(image, cmap="RdBu_r", vmin=-size, vmax=size)
     ax.set_xticks([]), ax.set_yticks([])
 figure.suptitle("$dW_1 = a_0^T dz_1$, one column per hidden unit", fontsize=11)
@@ -73,6 +72,6 @@ figure.suptitle("$dW_1 = a_0^T dz_1$, one column per hidden unit", fontsize=11)
 # %%
 # A step in the direction of the negative gradient lowers the loss:
 
-network.parameters[...] -= 0.5 * gradients.flat
+network.parameters[...] -= 0.5 * network.gradients(row, label).flat
 print(f"loss after one step {network.loss(row, label):.3f}")
 plt.show()

@@ -242,6 +242,36 @@ def checked_rows(model: Estimator, network: Network, X: Any) -> Matrix:
     return model._rows_for(network, X)
 
 
+def network_inputs(
+    model: Network | Estimator, X: Any, y: Any
+) -> tuple[Network, Matrix, Any, dict[str, Any]]:
+    """Return the network of a model, X and y as it takes them, and the arguments of its loss.
+
+    Those of a network are returned as they are. `y` may be None.
+
+    Raises
+    ------
+    TypeError, ValueError
+        If `model` is of another type or not fitted, or `X` or `y` do not go with it.
+    """
+    if isinstance(model, Network):
+        return model, X, y, {}
+    if not isinstance(model, Estimator):
+        raise TypeError(
+            f"model must be a Network, DNNClassifier or DNNRegressor, got {type(model).__name__}"
+        )
+    from sklearn.utils.validation import check_consistent_length, check_is_fitted
+
+    check_is_fitted(model)
+    network = model.network_
+    X = checked_rows(model, network, X)
+    if y is not None:
+        check_consistent_length(X, y)
+        y = y.toarray() if hasattr(y, "toarray") else np.asarray(y)
+        y = encoded_targets(model, "y", y, network.dtype)
+    return network, X, y, loss_options_of(model)
+
+
 def loss_options_of(model: Estimator) -> dict[str, Any]:
     """Return the arguments of :meth:`dnncore.Network.loss` that the model is trained with."""
     return model._loss_options()

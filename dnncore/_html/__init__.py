@@ -3,8 +3,16 @@
 from .drawing import DrawnNetwork, network_svg
 from .figure import figure_html
 from .sparkline import sparkline_svg
+from .trace import trace_html
 
-__all__ = ["figure_html", "network_facts", "network_html", "network_svg", "sparkline_svg"]
+__all__ = [
+    "figure_html",
+    "network_facts",
+    "network_html",
+    "network_svg",
+    "sparkline_svg",
+    "trace_html",
+]
 
 
 def network_html(network: DrawnNetwork) -> str:

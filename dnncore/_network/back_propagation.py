@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any, Protocol
 
 import numpy as np
@@ -23,13 +23,16 @@ from .._core.public import set_module
 class Forward:
     """All quantities of a forward pass over n rows.
 
+    In the derivation, layers count from 1, and a_0 is the input of the first one. The lists count
+    from 0; :class:`Trace` has all quantities by the names of the derivation.
+
     Attributes
     ----------
     a : list of arrays
-        ``a[0]`` is the standardised or embedded input (n, layer_sizes[0]), and ``a[l]`` the output
-        of hidden layer l, ``activation(z[l - 1])``.
+        ``a[l]`` is a_l: the standardised or embedded input (n, layer_sizes[0]), and the outputs
+        of the hidden layers, ``a_l = activation(z_l)``.
     z : list of arrays
-        ``z[l] = a[l] W[l] + b[l]``; the last array contains the logits.
+        ``z[l - 1]`` is ``z_l = a_{l-1} W_l + b_l``; the last array contains the logits.
     p : array (n, n_outputs)
         Outputs, ``output(z[-1])``.
     X : array or CSR matrix (n, n_features)
@@ -47,6 +50,8 @@ class Forward:
 class Gradients:
     """The loss over n rows, and its gradients.
 
+    The lists count from 0, the layers of the derivation from 1, as in :class:`Forward`.
+
     Attributes
     ----------
     loss : float
@@ -55,14 +60,17 @@ class Gradients:
     flat : array (n_parameters,)
         Gradient with respect to ``Network.parameters``, in the same order.
     coefs, intercepts : list of arrays
-        Views of `flat` with the shapes of ``Network.coefs_`` and ``Network.intercepts_``.
+        Views of `flat` with the shapes of ``Network.coefs_`` and ``Network.intercepts_``:
+        ``coefs[l - 1]`` is dW_l, and ``intercepts[l - 1]`` db_l.
     deltas : list of arrays
-        ``deltas[l]`` is the gradient with respect to ``Forward.z[l]``.
+        ``deltas[l - 1]`` is dz_l, the gradient with respect to ``Forward.z[l - 1]``.
     dx : array (n, n_features)
         Gradient with respect to the input rows, before standardisation or embedding; 0 where a
         value is missing.
     embedding : EmbeddingParameters or None
         Views of `flat` with the shapes of ``Network.embedding_``.
+    da : list of arrays
+        ``da[l]`` is da_l, the gradient with respect to ``Forward.a[l]``.
     """
 
     loss: float
@@ -72,6 +80,7 @@ class Gradients:
     deltas: list[NDArray[Any]]
     dx: NDArray[Any]
     embedding: EmbeddingParameters | None = None
+    da: list[NDArray[Any]] = field(default_factory=list)
 
 
 class Layers(Protocol):
@@ -104,19 +113,19 @@ def forward(network: Layers, X: check.Matrix) -> Forward:
     z: list[NDArray[Any]] = []
     for W, b in zip(network.coefs_, network.intercepts_, strict=True):
         if z:
-            a.append(_FUNCTIONS[network.activation](z[-1]))
+            a.append(FUNCTIONS[network.activation](z[-1]))
         z.append(kernels.affine(a[-1], W, b))
-    return Forward(a, z, _FUNCTIONS[network.output](z[-1]), X)
+    return Forward(a, z, FUNCTIONS[network.output](z[-1]), X)
 
 
 def apply_output(output: str, logits: NDArray[Any]) -> NDArray[Any]:
     """Apply an output function to logits (n, n_outputs), in place."""
-    return _FUNCTIONS[output](logits, out=logits)
+    return FUNCTIONS[output](logits, out=logits)
 
 
 def output_backward(network: Layers, dp: NDArray[Any], forward: Forward) -> NDArray[Any]:
     """Compute the gradient with respect to the logits from that with respect to the outputs p."""
-    return _BACKWARD[network.output](dp, forward.z[-1] if network.output == "sorted" else forward.p)
+    return BACKWARD[network.output](dp, forward.z[-1] if network.output == "sorted" else forward.p)
 
 
 def backward(
@@ -134,15 +143,16 @@ def backward(
     flat = np.empty_like(network.parameters)
     coefs, intercepts = network.layout.views(flat)
     embedding = network.layout.embedding_views(flat)
-    deltas = [dz]
+    deltas, of_inputs = [dz], []
     for layer in reversed(range(len(network.coefs_))):
         W, a = network.coefs_[layer], forward.a[layer]
         da, dW, db = kernels.affine_backward(deltas[0], a, W)
+        of_inputs.insert(0, da)
         coefs[layer][...] = dW + network.dtype.type(decay) * W
         intercepts[layer][...] = db
         if layer > 0:
             kept = forward.z[layer - 1] if network.activation in NOT_OF_OUTPUT else a
-            deltas.insert(0, _BACKWARD[network.activation](da, kept))
+            deltas.insert(0, BACKWARD[network.activation](da, kept))
     if embedding is None:
         dx = _inputs_backward(network, da, forward.X)
     else:
@@ -150,7 +160,7 @@ def backward(
         dx, *found = kernels.piecewise_linear_backward(da, *arguments)
         for view, gradient in zip(embedding, found, strict=True):
             view[...] = gradient
-    return Gradients(loss, flat, coefs, intercepts, deltas, dx, embedding)
+    return Gradients(loss, flat, coefs, intercepts, deltas, dx, embedding, of_inputs)
 
 
 def _embedding_arguments(network: Layers, X: check.Matrix) -> tuple[NDArray[Any], ...]:
@@ -178,7 +188,8 @@ def _identity_backward(da: NDArray[Any], a: NDArray[Any]) -> NDArray[Any]:
     return da
 
 
-_FUNCTIONS: dict[str, Callable[..., NDArray[Any]]] = {
+# The kernels by the names of activations and outputs.
+FUNCTIONS: dict[str, Callable[..., NDArray[Any]]] = {
     "logistic": kernels.sigmoid,
     "tanh": kernels.tanh,
     "relu": kernels.relu,
@@ -193,7 +204,7 @@ _FUNCTIONS: dict[str, Callable[..., NDArray[Any]]] = {
 }
 # From the gradient with respect to the outputs, and the outputs; for those of NOT_OF_OUTPUT and
 # 'sorted', the inputs.
-_BACKWARD: dict[str, Callable[..., NDArray[Any]]] = {
+BACKWARD: dict[str, Callable[..., NDArray[Any]]] = {
     "logistic": kernels.sigmoid_backward,
     "tanh": kernels.tanh_backward,
     "relu": kernels.relu_backward,

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from typing import Any
 
+import numpy as np
 from numpy.typing import NDArray
 
 from .. import kernels
@@ -54,3 +55,32 @@ def loss_and_delta(
     elif loss == "quantile":
         options["quantiles"] = parameters
     return KERNELS[loss](logits, labels, **options)
+
+
+def weight_column(labels: Labels, dtype: np.dtype[Any]) -> NDArray[Any]:
+    """Return the weights of the rows (n, 1) in the mean loss: ``w / sum w``, else ``1 / n``."""
+    y = labels.label if labels.L is None else labels.L
+    assert y is not None
+    weight = np.ones(len(y), dtype) if labels.weight is None else labels.weight
+    return (weight * dtype.type(labels.inverse_total))[:, np.newaxis]
+
+
+def outputs_backward(
+    loss: str, p: NDArray[Any], labels: Labels, dz: NDArray[Any]
+) -> NDArray[Any] | None:
+    """Return the gradient of a loss with respect to the outputs p, which training does not need.
+
+    `dz` is that with respect to the logits. None for the quantile loss, which compares the logits,
+    not the sorted outputs, with the targets. As in :func:`dnncore.kernels.cross_entropy`,
+    probabilities that have underflowed count as the smallest normal number.
+    """
+    if loss == "cross_entropy":
+        return kernels.cross_entropy_backward(p, labels)  # type: ignore[arg-type]
+    if loss == "quantile":
+        return None
+    if loss not in ("binary_cross_entropy", "poisson"):
+        return dz.copy()  # p = z
+    w, Y, tiny = weight_column(labels, p.dtype), labels.L, np.finfo(p.dtype).tiny
+    if loss == "poisson":
+        return np.asarray(w * (1 - Y / p.clip(min=tiny)))
+    return np.asarray(w * ((1 - Y) / (1 - p).clip(min=tiny) - Y / p.clip(min=tiny)))

@@ -1,4 +1,5 @@
-"""The command line: ``dnncore train``, ``predict``, ``evaluate``, ``export``, ``bench``, ``info``.
+"""The command line: ``dnncore train``, ``predict``, ``evaluate``, ``export``, ``bench``, ``info``,
+``explain``.
 
 Results are written to standard output; progress, warnings and errors to standard error. The exit
 status is 0 on success, 2 after an error, which is reported in one line, 130 after Ctrl-C (a model
@@ -18,13 +19,13 @@ from .._data.csv import NotThatEncoding
 from .._data.files import FileError, UnusableFile
 from .._data.parquet import UnreadableRow
 from ..modelfile import ModelFileError
-from . import bench, evaluate, export, info, predict, train
+from . import bench, evaluate, explain, export, info, predict, train
 from ._arguments import CommandError, Parser
 from ._output import BROKEN_PIPE, INTERRUPTED, discard_output, report
 
 __all__ = ["main"]
 
-COMMANDS = (train, predict, evaluate, export, bench, info)
+COMMANDS = (train, predict, evaluate, export, bench, info, explain)
 
 
 def main(argv: Sequence[str] | None = None) -> int:

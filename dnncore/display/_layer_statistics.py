@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from .._estimators.interface import Estimator, checked_rows, encoded_targets, loss_options_of
+from .._estimators.interface import Estimator, network_inputs
 from ..network import Forward, Gradients, Network
 from ..reference import SELU_NEGATIVE
 from ._axes import BLUE, GREEN, ORANGE, finish, panels, require_matplotlib
@@ -138,7 +138,7 @@ class LayerStatisticsDisplay:
         require_matplotlib(cls.__name__)
         if y is None and sample_weight is not None:
             raise ValueError("sample_weight needs y")
-        network, X, y, loss = _inputs(model, X, y)
+        network, X, y, loss = network_inputs(model, X, y)
         forward = network.forward(X)
         if len(forward.p) == 0:
             raise ValueError("X must have at least 1 row, got none")
@@ -214,28 +214,6 @@ def _legend(ax: Any) -> None:
         frameon=False, fontsize="small", loc="upper left", bbox_to_anchor=(0, 0), borderpad=0,
         borderaxespad=2.5,
     )  # fmt: skip
-
-
-def _inputs(
-    model: Network | Estimator, X: Any, y: Any
-) -> tuple[Network, NDArray[Any], Any, dict[str, Any]]:
-    """Return the network of a model, X and y in the form it expects, and the loss options."""
-    if isinstance(model, Network):
-        return model, X, y, {}
-    if not isinstance(model, Estimator):
-        raise TypeError(
-            f"model must be a Network, DNNClassifier or DNNRegressor, got {type(model).__name__}"
-        )
-    from sklearn.utils.validation import check_consistent_length, check_is_fitted
-
-    check_is_fitted(model)
-    network = model.network_
-    X = checked_rows(model, network, X)
-    if y is not None:
-        check_consistent_length(X, y)
-        y = y.toarray() if hasattr(y, "toarray") else np.asarray(y)
-        y = encoded_targets(model, "y", y, network.dtype)
-    return network, X, y, loss_options_of(model)
 
 
 def _activations(network: Network, forward: Forward) -> dict[str, Any]:

@@ -94,7 +94,7 @@ def test_help(dnncore_command):
     assert (status, err) == (0, "")
     assert all(
         command in out
-        for command in ("train", "predict", "evaluate", "export", "bench", "info", "--version")
+        for command in ("train", "predict", "evaluate", "export", "bench", "info", "explain", "--version")
     )
     csv_format = " --delimiter --decimal --thousands --encoding"
     options = {
@@ -111,6 +111,7 @@ def test_help(dnncore_command):
         "bench": "MODEL --layers --batch-size --seconds --json --help",
         "predict": "MODEL DATA --keep --output --proba --help" + csv_format,
         "info": "MODEL --all --help",
+        "explain": "--sizes --rows --activation --learning-rate --seed --html --help",
     }
     for command, names in options.items():
         status, out, err = dnncore_command(command, "--help")

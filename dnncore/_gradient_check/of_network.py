@@ -1,0 +1,179 @@
+"""The gradients of a network, and its loss in float64 as a function of each quantity."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy import special
+
+from .. import kernels
+from .._core.labels import Labels
+from .._network import back_propagation, formulas
+from .._network.losses import loss_and_delta
+from ..network import Network, Trace
+from .differences import SAMPLES, Candidate, one_rounding_away, spread
+
+Loss = Callable[[NDArray[np.float64]], float]
+
+
+class Losses:
+    """The loss of a network in float64, as a function of each quantity of its trace.
+
+    Parameters
+    ----------
+    network : Network
+        Network; what is computed is that of a copy in float64.
+    X : array (n, n_features)
+        Dense rows.
+    labels : Labels
+        Validated labels.
+    alpha : float
+        L2 penalty.
+    options : dict
+        Loss and its parameters, as in :meth:`dnncore.Network.loss`.
+    """
+
+    def __init__(
+        self,
+        network: Network,
+        X: NDArray[Any],
+        labels: Labels,
+        alpha: float,
+        options: dict[str, Any],
+    ) -> None:
+        self.network = in_float64(network)
+        self.X = X.astype(np.float64)
+        self.labels = Labels(
+            labels.label,
+            None if labels.L is None else labels.L.astype(np.float64),
+            None if labels.weight is None else labels.weight.astype(np.float64),
+            labels.inverse_total,
+        )
+        self.decay, self.options = alpha * labels.inverse_total, options
+        self.forward = back_propagation.forward(self.network, self.X)
+
+    def of(self, name: str) -> tuple[NDArray[np.float64], Loss]:
+        """Return the value of a quantity, and the loss as a function of it."""
+        network, forward = self.network, self.forward
+        kind, _, number = name.partition("_")
+        layer = int(number or 0)
+        if kind == "x":
+            return self.X, self.of_inputs
+        if kind == "a":
+            return forward.a[layer], lambda a: self.of_activation(a, layer)
+        if kind == "z":
+            return forward.z[layer - 1], lambda z: self.of_affine(z, layer)
+        if kind == "p":
+            return forward.p, self.of_outputs
+        parameters = {"W": network.coefs_, "b": network.intercepts_}
+        if kind in parameters:
+            view = parameters[kind][layer - 1]
+        else:
+            view = getattr(network.embedding_, kind)
+        return view.copy(), lambda value: self.of_parameters(view, value)
+
+    def of_inputs(self, X: NDArray[np.float64]) -> float:
+        return self._of_logits(back_propagation.forward(self.network, X).z[-1])
+
+    def of_activation(self, a: NDArray[np.float64], layer: int) -> float:
+        """Return the loss as a function of a_l, for l = `layer`."""
+        W, b = self.network.coefs_[layer], self.network.intercepts_[layer]
+        return self.of_affine(kernels.affine(a, W, b), layer + 1)
+
+    def of_affine(self, z: NDArray[np.float64], layer: int) -> float:
+        """Return the loss as a function of z_l, for l = `layer`."""
+        if layer == len(self.network.coefs_):
+            return self._of_logits(z)
+        return self.of_activation(back_propagation.FUNCTIONS[self.network.activation](z), layer)
+
+    def of_outputs(self, p: NDArray[np.float64]) -> float:
+        if self.network.output == "softmax":
+            return float(kernels.cross_entropy(p, self.labels))  # type: ignore[arg-type]
+        logits = {"logistic": special.logit, "exp": np.log, "identity": np.copy}
+        with np.errstate(invalid="ignore", divide="ignore"):
+            z = logits[self.network.output](p)
+        return self._of_logits(z)
+
+    def of_parameters(self, view: NDArray[np.float64], value: NDArray[np.float64]) -> float:
+        """Return the loss with other values of the parameters in a view of them."""
+        before = view.copy()
+        view[...] = value
+        loss = self.of_inputs(self.X) + self.network.penalty(self.decay)
+        view[...] = before
+        return loss
+
+    def _of_logits(self, z: NDArray[np.float64]) -> float:
+        return float(loss_and_delta(self.network.output, z, self.labels, **self.options)[0])
+
+
+def in_float64(network: Network) -> Network:
+    """Return a copy of a network in float64."""
+    copy = Network(
+        network.layer_sizes, seed=0, activation=network.activation, output=network.output,
+        missing=network.missing, embedding=network.embedding,
+    )  # fmt: skip
+    copy.parameters[...] = network.parameters
+    copy.set_norm(network.mean_, network.scale_)
+    return copy
+
+
+def candidates(
+    network: Network,
+    X: Any,
+    y: Any,
+    rng: np.random.Generator,
+    *,
+    sample_weight: Any,
+    alpha: float,
+    options: dict[str, Any],
+) -> Iterator[Candidate]:
+    """Yield the gradients of a network, in the order of back-propagation."""
+    given = {"sample_weight": sample_weight, "alpha": alpha, **options}
+    trace = network.trace(X, y, **given)
+    labels = network.check_labels(y, sample_weight, len(trace.x))
+    losses = Losses(network, trace.x, labels, alpha, options)
+    others = []  # the same pass, with other rounding errors
+    for _ in range(SAMPLES):
+        disturbed = network.copy()
+        disturbed.parameters[...] = one_rounding_away(network.parameters, rng)
+        others.append(disturbed.trace(one_rounding_away(trace.x, rng), y, **given))
+    for name in trace.gradients:
+        gradient = getattr(trace, name)
+        if gradient.size == 0:
+            continue
+        x, loss = losses.of(name[1:])
+        rounding = spread([gradient, *(getattr(other, name) for other in others)])
+        scale = _scale_of_outputs(network.output, x) if name == "dp" else None
+        of = trace[name]
+        yield Candidate(name, gradient, rounding, loss, x, of.formula, of.kernel, scale)
+        if name == f"dz_{len(network.coefs_)}" and "dp" in trace.names:
+            yield from _through_outputs(network, trace, others, loss, x, name)
+
+
+def _through_outputs(
+    network: Network,
+    trace: Trace,
+    others: list[Trace],
+    loss: Loss,
+    x: NDArray[np.float64],
+    name: str,
+) -> Iterator[Candidate]:
+    """Yield dz of the last layer, computed from dp as for a loss of the user's own."""
+    kernel = back_propagation.BACKWARD[network.output]
+    if network.output == "identity":
+        return  # the same array
+    gradient = kernel(trace.dp, trace.p)
+    rounding = spread([gradient, *(kernel(other.dp, other.p) for other in others)])
+    formula = f"{name} = {formulas.OUTPUTS[network.output][1]}"
+    yield Candidate(f"{name} from dp", gradient, rounding, loss, x, formula, kernel.__name__)
+
+
+def _scale_of_outputs(output: str, p: NDArray[np.float64]) -> NDArray[np.float64] | None:
+    """Return the distance of the outputs from the ends of their interval."""
+    if output == "identity":
+        return None
+    distance = p * (1 - p) if output == "logistic" else p
+    return np.asarray(np.where(distance > 0, distance, 1.0))

@@ -1,0 +1,201 @@
+"""The result of a comparison of gradients with central differences."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+import numpy as np
+
+from .._core.public import set_module
+from .._core.text_table import text_table
+from .differences import SAFETY, UNCLEAR, Candidate, Quotient, most_accurate, noise, sizes
+
+
+@set_module("dnncore.gradient_check")
+@dataclass(frozen=True)
+class Comparison:
+    """A gradient, compared with central differences; the numbers are those of its worst element.
+
+    Attributes
+    ----------
+    name : str
+        Name of the gradient, such as ``dW_1``.
+    shape : tuple of int
+        Shape of the gradient.
+    ok : bool
+        Whether every element that was checked differs from its central difference by at most the
+        expected error, and the central differences of at least half of them are accurate.
+    index : tuple of int
+        Index of the worst element: that with the largest error, relative to the expected one.
+    derived : float
+        The element of the gradient.
+    measured : float
+        The central difference.
+    error : float
+        Difference of these two.
+    expected_error : float
+        Bound of the errors of truncation and rounding of the central difference, and of rounding
+        in the gradient.
+    step : float
+        Step h of the central difference.
+    n_checked : int
+        Number of elements that were checked.
+    n_unclear : int
+        Number of those whose central difference decides nothing, because they are at a kink.
+    formula, kernel : str
+        Formula of the gradient and kernel that computed it; empty if they are not known.
+    """
+
+    name: str
+    shape: tuple[int, ...]
+    ok: bool
+    index: tuple[int, ...]
+    derived: float
+    measured: float
+    error: float
+    expected_error: float
+    step: float
+    n_checked: int
+    n_unclear: int
+    formula: str
+    kernel: str
+
+    @property
+    def element(self) -> str:
+        """Name of the worst element, such as ``dW_1[0, 2]``."""
+        return f"{self.name}[{', '.join(map(str, self.index))}]" if self.index else self.name
+
+    @property
+    def is_wrong(self) -> bool:
+        """Whether an element differs by more than the expected error."""
+        return not self.error <= self.expected_error
+
+
+@set_module("dnncore.gradient_check")
+class GradientCheck:
+    """The result of :func:`dnncore.gradcheck`: true if all gradients are right.
+
+    Print it to see the verdict and a table of the worst elements.
+
+    Attributes
+    ----------
+    comparisons : list of Comparison
+        One for each gradient, in the order of back-propagation.
+    """
+
+    def __init__(self, comparisons: list[Comparison]) -> None:
+        self.comparisons = comparisons
+
+    @property
+    def ok(self) -> bool:
+        """Whether all gradients agree with central differences."""
+        return all(comparison.ok for comparison in self.comparisons)
+
+    @property
+    def wrong(self) -> list[str]:
+        """Names of the gradients that are wrong, in the order of back-propagation."""
+        return [comparison.name for comparison in self.comparisons if comparison.is_wrong]
+
+    @property
+    def worst(self) -> Comparison:
+        """The comparison with the largest error, relative to the expected one."""
+        return max(self.comparisons, key=lambda c: _ratio(c.error, c.expected_error))
+
+    def __bool__(self) -> bool:
+        return self.ok
+
+    def __iter__(self) -> Iterator[Comparison]:
+        return iter(self.comparisons)
+
+    def __getitem__(self, name: str) -> Comparison:
+        for comparison in self.comparisons:
+            if comparison.name == name:
+                return comparison
+        names = ", ".join(comparison.name for comparison in self.comparisons)
+        raise KeyError(f"the gradients are {names}, got {name!r}")
+
+    def __repr__(self) -> str:
+        return f"<GradientCheck: {self._verdict().splitlines()[0]}>"
+
+    def __str__(self) -> str:
+        header = (
+            "gradient", "shape", "checked", "worst element", "derived", "measured", "error",
+            "expected", "step", "verdict",
+        )  # fmt: skip
+        rows = [
+            (
+                c.name,
+                str(c.shape),
+                str(c.n_checked),
+                c.element,
+                f"{c.derived:.6g}",
+                f"{c.measured:.6g}",
+                f"{c.error:.1e}",
+                f"{c.expected_error:.1e}",
+                f"{c.step:.1e}",
+                "right" if c.ok else "WRONG" if c.is_wrong else "unclear",
+            )
+            for c in self.comparisons
+        ]
+        return f"{self._verdict()}\n\n{text_table(header, rows)}"
+
+    def _verdict(self) -> str:
+        if self.ok:
+            n = len(self.comparisons)
+            return f"{n} gradient{'s agree' if n != 1 else ' agrees'} with central differences."
+        if not self.wrong:
+            names = ", ".join(c.name for c in self.comparisons if not c.ok)
+            return f"Unclear: too many elements are at a kink of the loss: {names}."
+        first = self[self.wrong[0]]
+        lines = [
+            f"{first.name} is wrong: {first.element} is {first.derived:.6g}, but the loss changes "
+            f"by {first.measured:.6g} per unit (within {first.expected_error:.1e})."
+        ]
+        if first.formula:
+            lines.append(f"It is computed as {first.formula}" + (
+                f", by {first.kernel}." if first.kernel else "."
+            ))  # fmt: skip
+        if self.wrong[1:]:
+            lines.append(f"Also wrong, perhaps because of that: {', '.join(self.wrong[1:])}.")
+        return "\n".join(lines)
+
+
+def compared(candidate: Candidate, rng: np.random.Generator, max_elements: int) -> Comparison:
+    """Compare a gradient with central differences, in at most `max_elements` random elements."""
+    x, gradient = candidate.x, np.asarray(candidate.gradient)
+    loss_noise = noise(candidate.f, x, rng)
+    value = candidate.f(x)
+    scale = sizes(x) if candidate.scale is None else candidate.scale
+    chosen = rng.permutation(x.size)[:max_elements]
+    found: list[tuple[float, float, tuple[int, ...], Quotient]] = []
+    n_unclear, largest = 0, float(np.abs(gradient).max(initial=0.0))
+    for flat in sorted(chosen):
+        index = tuple(int(i) for i in np.unravel_index(flat, x.shape))
+        if np.isnan(x[index]):
+            q = Quotient(0.0, 0.0, 0.0, 0.0)
+        else:
+            q = most_accurate(candidate, index, float(scale[index]), loss_noise, value)
+        if not np.isfinite(q.value):  # f has no value beside x
+            n_unclear += 1
+            continue
+        own = SAFETY * float(candidate.rounding[index])
+        n_unclear += q.truncation + own > max(UNCLEAR * max(largest, abs(q.value)), q.rounding)
+        found.append((abs(float(gradient[index]) - q.value), q.expected + own, index, q))
+    if not found:
+        raise ValueError(f"the loss has no finite value beside {candidate.name[1:]}")
+    error, expected, index, q = max(found, key=lambda item: _ratio(item[0], item[1]))
+    right = error <= expected and 2 * n_unclear <= len(chosen)
+    return Comparison(
+        candidate.name, gradient.shape, right, index,
+        float(gradient[index]), q.value, error, expected, q.step, len(chosen), int(n_unclear),
+        candidate.formula, candidate.kernel,
+    )  # fmt: skip
+
+
+def _ratio(error: float, expected: float) -> float:
+    """Return the error relative to the expected one; infinite if it is not a number."""
+    if error == 0:
+        return 0.0
+    ratio = error / expected if expected > 0 else np.inf
+    return ratio if ratio == ratio else np.inf
