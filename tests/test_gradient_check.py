@@ -23,9 +23,9 @@ def test_the_kernels_are_right(loss, activation, dtype):
     assert check.ok, check
     names = [comparison.name for comparison in check]
     assert ("dp" in names) == (loss != "quantile")
-    assert names[-9:] == "dz_2 da_1 dW_2 db_2 dz_1 da_0 dW_1 db_1 dx".split() or (
-        names[-10:-8] == ["dz_2", "dz_2 from dp"]
-    )
+    rest = ["da_1", "dW_2", "db_2", "dz_1", "da_0", "dW_1", "db_1", "dx"]
+    assert names[-8:] == rest
+    assert names[:-8] in (["dz_2"], ["dp", "dz_2"], ["dp", "dz_2", "dz_2 from dp"])
 
 
 @pytest.mark.parametrize("dtype", [np.float32, np.float64])
@@ -49,9 +49,7 @@ def planted(monkeypatch, slip):
         right = kernels.cross_entropy_backward
         monkeypatch.setattr(kernels, "cross_entropy_backward", lambda p, L: -right(p, L))
     elif slip == "softmax":
-        monkeypatch.setitem(
-            back_propagation.BACKWARD, "softmax", lambda dp, p: dp * p * (1 - p)
-        )
+        monkeypatch.setitem(back_propagation.BACKWARD, "softmax", lambda dp, p: dp * p * (1 - p))
     elif slip == "delta":
         monkeypatch.setattr(
             kernels, "affine_backward", lambda dz, a, W: (dz, *backward(dz, a, W)[1:])
@@ -265,6 +263,7 @@ def test_gradients_of_saturated_outputs():
         assert check.ok, check
 
 
+@pytest.mark.filterwarnings("ignore::sklearn.exceptions.ConvergenceWarning")
 def test_estimators():
     rng = np.random.default_rng(0)
     X = rng.normal(size=(60, 4))
@@ -293,7 +292,7 @@ def test_the_result_is_readable():
     assert comparison.formula == "dW_1 = a_0.T @ dz_1"
     assert comparison.kernel == "affine_backward"
     assert comparison.derived == network.gradients(*rows).coefs[0][comparison.index]
-    with pytest.raises(KeyError, match="the gradients are dp, .*, got 'dW_9'"):
+    with pytest.raises(KeyError, match=r"the gradients are dp, .*, got 'dW_9'"):
         _ = check["dW_9"]
 
 

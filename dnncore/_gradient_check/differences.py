@@ -94,7 +94,7 @@ def spread(values: list[Any]) -> NDArray[Any]:
     """Return the range of each element of repeated computations, and at least one rounding."""
     samples = np.array(values)
     least = np.finfo(samples.dtype).eps * np.abs(samples).max(axis=0)
-    return np.maximum(samples.max(axis=0) - samples.min(axis=0), least)
+    return np.asarray(np.maximum(samples.max(axis=0) - samples.min(axis=0), least))
 
 
 def noise(

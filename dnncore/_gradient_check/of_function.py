@@ -27,9 +27,7 @@ def candidates(
     the loss is the sum of its elements, multiplied by random numbers.
     """
     names = _names(function, len(arguments))
-    arrays = [
-        check.real_array(name, array) for name, array in zip(names, arguments, strict=True)
-    ]
+    arrays = [check.real_array(name, array) for name, array in zip(names, arguments, strict=True)]
     if backward is None:
         loss, gradients = _of_loss(function)
     else:
@@ -92,16 +90,14 @@ def _names(function: Callable[..., Any], n: int) -> list[str]:
     """Return the names of the first n parameters of a function, or numbers."""
     kinds = (inspect.Parameter.POSITIONAL_ONLY, inspect.Parameter.POSITIONAL_OR_KEYWORD)
     try:
-        parameters = inspect.signature(function).parameters.values()
+        parameters = list(inspect.signature(function).parameters.values())
     except (TypeError, ValueError):  # a compiled function may have no signature
-        parameters = ()
+        parameters = []
     names = [parameter.name for parameter in parameters if parameter.kind in kinds][:n]
     return [*names, *(f"x{i}" for i in range(len(names), n))]
 
 
-def _checked(
-    gradients: Any, names: Sequence[str], arrays: Arrays
-) -> list[NDArray[Any] | None]:
+def _checked(gradients: Any, names: Sequence[str], arrays: Arrays) -> list[NDArray[Any] | None]:
     """Return gradients as a list, with the shapes of the arguments; None for those not given."""
     if not isinstance(gradients, tuple | list):
         gradients = (gradients,)

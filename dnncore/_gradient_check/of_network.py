@@ -13,10 +13,17 @@ from .. import kernels
 from .._core.labels import Labels
 from .._network import back_propagation, formulas
 from .._network.losses import loss_and_delta
-from ..network import Network, Trace
+from .._network.trace import trace_of
+from ..network import Forward, Network, Trace
 from .differences import SAMPLES, Candidate, one_rounding_away, spread
 
 Loss = Callable[[NDArray[np.float64]], float]
+# The logits z of the outputs p.
+_LOGITS: dict[str, Callable[..., Any]] = {
+    "logistic": special.logit,
+    "exp": np.log,
+    "identity": np.copy,
+}
 
 
 class Losses:
@@ -92,10 +99,8 @@ class Losses:
     def of_outputs(self, p: NDArray[np.float64]) -> float:
         if self.network.output == "softmax":
             return float(kernels.cross_entropy(p, self.labels))  # type: ignore[arg-type]
-        logits = {"logistic": special.logit, "exp": np.log, "identity": np.copy}
         with np.errstate(invalid="ignore", divide="ignore"):
-            z = logits[self.network.output](p)
-        return self._of_logits(z)
+            return self._of_logits(_LOGITS[self.network.output](p))
 
     def of_parameters(self, view: NDArray[np.float64], value: NDArray[np.float64]) -> float:
         """Return the loss with other values of the parameters in a view of them."""
@@ -131,15 +136,13 @@ def candidates(
     options: dict[str, Any],
 ) -> Iterator[Candidate]:
     """Yield the gradients of a network, in the order of back-propagation."""
-    given = {"sample_weight": sample_weight, "alpha": alpha, **options}
-    trace = network.trace(X, y, **given)
+    trace = network.trace(X, y, sample_weight=sample_weight, alpha=alpha, **options)
     labels = network.check_labels(y, sample_weight, len(trace.x))
     losses = Losses(network, trace.x, labels, alpha, options)
-    others = []  # the same pass, with other rounding errors
-    for _ in range(SAMPLES):
-        disturbed = network.copy()
-        disturbed.parameters[...] = one_rounding_away(network.parameters, rng)
-        others.append(disturbed.trace(one_rounding_away(trace.x, rng), y, **given))
+    others = [
+        _with_other_roundings(network, trace.x, labels, alpha * labels.inverse_total, options, rng)
+        for _ in range(SAMPLES)
+    ]
     for name in trace.gradients:
         gradient = getattr(trace, name)
         if gradient.size == 0:
@@ -151,6 +154,25 @@ def candidates(
         yield Candidate(name, gradient, rounding, loss, x, of.formula, of.kernel, scale)
         if name == f"dz_{len(network.coefs_)}" and "dp" in trace.names:
             yield from _through_outputs(network, trace, others, loss, x, name)
+
+
+def _with_other_roundings(
+    network: Network,
+    X: NDArray[Any],
+    labels: Labels,
+    decay: float,
+    options: dict[str, Any],
+    rng: np.random.Generator,
+) -> Trace:
+    """Return the trace of a pass in which rows, parameters, z, a and p are all one rounding off."""
+    network = network.copy()
+    network.parameters[...] = one_rounding_away(network.parameters, rng)
+    forward = back_propagation.forward(network, one_rounding_away(X, rng))
+    a, z = ([one_rounding_away(x, rng) for x in arrays] for arrays in (forward.a, forward.z))
+    forward = Forward(a, z, one_rounding_away(forward.p, rng), forward.X)
+    value, dz = loss_and_delta(network.output, z[-1], labels, **options)
+    gradients = back_propagation.backward(network, forward, dz, loss=value, decay=decay)
+    return trace_of(network, forward, gradients, labels, decay=decay, **options)
 
 
 def _through_outputs(

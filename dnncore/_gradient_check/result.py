@@ -64,7 +64,8 @@ class Comparison:
     @property
     def element(self) -> str:
         """Name of the worst element, such as ``dW_1[0, 2]``."""
-        return f"{self.name}[{', '.join(map(str, self.index))}]" if self.index else self.name
+        name = self.name.split()[0]  # without " from dp"
+        return f"{name}[{', '.join(map(str, self.index))}]" if self.index else name
 
     @property
     def is_wrong(self) -> bool:

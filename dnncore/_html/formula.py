@@ -39,7 +39,7 @@ def _written(node: ast.expr, level: int = 0) -> str:
     """Return an expression, in parentheses if it binds less than `level`."""
     match node:
         case ast.Constant(value):
-            return f"<mn>{value}</mn>"
+            return f"<mn>{value!r}</mn>"
         case ast.Name(name):
             return _name(name)
         case ast.UnaryOp(ast.USub(), operand):

@@ -143,7 +143,8 @@ def backward(
     flat = np.empty_like(network.parameters)
     coefs, intercepts = network.layout.views(flat)
     embedding = network.layout.embedding_views(flat)
-    deltas, of_inputs = [dz], []
+    deltas = [dz]
+    of_inputs: list[NDArray[Any]] = []
     for layer in reversed(range(len(network.coefs_))):
         W, a = network.coefs_[layer], forward.a[layer]
         da, dW, db = kernels.affine_backward(deltas[0], a, W)

@@ -62,7 +62,7 @@ def weight_column(labels: Labels, dtype: np.dtype[Any]) -> NDArray[Any]:
     y = labels.label if labels.L is None else labels.L
     assert y is not None
     weight = np.ones(len(y), dtype) if labels.weight is None else labels.weight
-    return (weight * dtype.type(labels.inverse_total))[:, np.newaxis]
+    return np.asarray(weight * dtype.type(labels.inverse_total))[:, np.newaxis]
 
 
 def outputs_backward(
@@ -81,6 +81,7 @@ def outputs_backward(
     if loss not in ("binary_cross_entropy", "poisson"):
         return dz.copy()  # p = z
     w, Y, tiny = weight_column(labels, p.dtype), labels.L, np.finfo(p.dtype).tiny
+    assert Y is not None
     if loss == "poisson":
         return np.asarray(w * (1 - Y / p.clip(min=tiny)))
     return np.asarray(w * ((1 - Y) / (1 - p).clip(min=tiny) - Y / p.clip(min=tiny)))

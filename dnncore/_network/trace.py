@@ -55,8 +55,9 @@ class Quantity:
     def __str__(self) -> str:
         layer = [] if self.layer is None else [f"layer {self.layer}"]
         shape = [f"shape {self.shape}"] if self.shape else []
+        value = self.value if self.shape else f"{self.value:.6g}"
         about = ", ".join([*layer, *shape, *filter(None, [self.kernel])])
-        return f"{self.formula}" + (f"    [{about}]" if about else "") + f"\n{self.value}"
+        return f"{self.formula}" + (f"    [{about}]" if about else "") + f"\n{value}"
 
 
 @set_module("dnncore.network")
@@ -158,7 +159,7 @@ def _range(value: Any) -> str:
     known = value[~np.isnan(value)]
     if known.size == 0:
         return ""
-    low, high = known.min(), known.max()
+    low, high = known.min() + 0.0, known.max() + 0.0  # not -0
     return f"{low:.4g}" if value.ndim == 0 or low == high else f"{low:.4g} to {high:.4g}"
 
 

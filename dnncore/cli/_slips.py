@@ -58,6 +58,8 @@ def shown_slips(seed: int) -> list[ShownSlip]:
     shown = []
     for slip in SLIPS:
         x, loss = losses.of(slip.name[1:])
-        rows = evaluate(slip.formula, quantities), measured(loss, x, rng), quantities[slip.name]
-        shown.append(ShownSlip(slip, *(array[0] for array in rows), trace[slip.name].formula))
+        wrong, right = evaluate(slip.formula, quantities), quantities[slip.name]
+        differences = measured(loss, x, rng)
+        formula = trace[slip.name].formula
+        shown.append(ShownSlip(slip, wrong[0], differences[0], right[0], formula))
     return shown

@@ -142,7 +142,7 @@ def _show(example: Example) -> None:
     for i, shown in enumerate(example.slips, 1):
         print(f"\n{i}. {shown.slip.text}")
         for name, values in _lines(shown):
-            print(f"   {name:50}{values}")
+            print(f"   {name:60}{values}")
 
 
 def _lines(shown: ShownSlip) -> Iterable[tuple[str, NDArray[Any]]]:
@@ -155,8 +155,7 @@ def _lines(shown: ShownSlip) -> Iterable[tuple[str, NDArray[Any]]]:
 
 def _page(example: Example) -> str:
     parts = [
-        section(caption, Markup(trace_html(quantities)))
-        for caption, quantities in _parts(example)
+        section(caption, Markup(trace_html(quantities))) for caption, quantities in _parts(example)
     ]
     parts.append(element("p", _losses(example)))
     parts.append(section("Central differences", element("pre", example.check)))

@@ -40,7 +40,7 @@ def test_all_numbers_are_printed(options, arguments, dnncore_command):
         gradients = network.gradients(X, y)
         network.parameters -= 0.25 * gradients.flat
         for layer, W in enumerate(network.coefs_, 1):
-            assert f"\nW_{layer} = W_{layer} - 0.25 * dW_{layer}\n{W}\n" in out
+            assert f"\nW_{layer} = W_{layer} - 0.25 * dW_{layer}    [shape {W.shape}]\n{W}\n" in out
     before, after = re.search(r"before the step: ([\d.]+), after it: ([\d.]+)", out).groups()
     assert float(before) == pytest.approx(trace.loss, abs=1e-6)
     assert float(after) == pytest.approx(network.loss(X, y), abs=1e-6)

@@ -94,7 +94,16 @@ def test_help(dnncore_command):
     assert (status, err) == (0, "")
     assert all(
         command in out
-        for command in ("train", "predict", "evaluate", "export", "bench", "info", "explain", "--version")
+        for command in (
+            "train",
+            "predict",
+            "evaluate",
+            "export",
+            "bench",
+            "info",
+            "explain",
+            "--version",
+        )
     )
     csv_format = " --delimiter --decimal --thousands --encoding"
     options = {
