@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from typing import Any
 
 import numpy as np
@@ -11,6 +11,7 @@ from numpy.typing import ArrayLike
 from ._core import checks as check
 from ._estimators.interface import Estimator, network_inputs
 from ._gradient_check import of_function, of_network
+from ._gradient_check.differences import Candidate
 from ._gradient_check.result import Comparison as Comparison  # public here
 from ._gradient_check.result import GradientCheck as GradientCheck  # public here
 from ._gradient_check.result import compared
@@ -119,8 +120,7 @@ def gradcheck(
             raise TypeError("sample_weight, alpha and the options of the loss require a network")
         if not arrays:
             raise TypeError("gradcheck of a function needs at least 1 array, got none")
-        found = of_function.candidates(model, backward, arrays, rng)
-        return GradientCheck([compared(candidate, rng, max_elements) for candidate in found])
+        return _checked(of_function.candidates(model, backward, arrays, rng), rng, max_elements)
     if backward is not None or len(arrays) != 2:
         raise TypeError(f"gradcheck of a model takes X and y, got {len(arrays)} arrays")
     network, X, y, own = network_inputs(model, *arrays)
@@ -130,4 +130,11 @@ def gradcheck(
     found = of_network.candidates(
         network, X, y, rng, sample_weight=sample_weight, alpha=alpha, options=options | own
     )
-    return GradientCheck([compared(candidate, rng, max_elements) for candidate in found])
+    return _checked(found, rng, max_elements)
+
+
+def _checked(
+    candidates: Iterator[Candidate], rng: np.random.Generator, max_elements: int
+) -> GradientCheck:
+    with np.errstate(over="ignore", invalid="ignore"):  # the loss need not be finite everywhere
+        return GradientCheck([compared(candidate, rng, max_elements) for candidate in candidates])

@@ -2,7 +2,7 @@
 
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from tracednetworks import ACTIVATIONS, KINDS, LOSSES, traced_network
 
@@ -37,6 +37,27 @@ def test_every_kind_of_network(kind, sizes, dtype):
     assert check.ok, check
     if kind == "embedding":
         assert {"ds", "dV", "dc"} <= {comparison.name for comparison in check}
+
+
+@settings(max_examples=60)
+@given(
+    st.sampled_from(KINDS),
+    st.sampled_from(sorted(LOSSES)),
+    st.sampled_from(ACTIVATIONS),
+    st.sampled_from([np.float32, np.float64]),
+    st.lists(st.integers(1, 8), min_size=1, max_size=4),
+    st.integers(3, 30),
+    st.integers(0, 100),
+)
+def test_no_right_gradient_is_called_wrong(kind, loss, activation, dtype, layers, n, seed):
+    """Whatever the rounding errors: rows of other scales, saturated units, outputs near 0 and 1."""
+    network, rows, options = traced_network(
+        kind, loss, activation, sizes=(3, *layers), n=n, dtype=dtype
+    )
+    rng = np.random.default_rng(seed)
+    network.parameters += rng.normal(scale=0.5, size=network.parameters.shape).astype(dtype)
+    check = gradcheck(network, *rows, seed=seed, max_elements=10, **options)
+    assert check.wrong == [], check
 
 
 # The five mistakes of docs/explanation/errata.md, in the kernels that a network uses. The layers
@@ -248,7 +269,9 @@ def test_too_many_kinks_are_unclear():
     check = gradcheck(lambda x: (np.sum(np.abs(x)), np.sign(x)), np.zeros(3))
     assert not check.ok
     assert check.wrong == []
-    assert str(check).startswith("Unclear: too many elements are at a kink of the loss: dx.")
+    assert str(check).startswith(
+        "Unclear: the loss has a kink or is not finite at too many elements: dx."
+    )
     assert repr(check) == f"<GradientCheck: {str(check).splitlines()[0]}>"
 
 

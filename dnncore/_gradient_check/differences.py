@@ -48,7 +48,8 @@ class Candidate:
     formula, kernel : str
         How the gradient was computed, if known.
     scale : array or None
-        Size of the changes of `x` over which f changes its shape; by default, the size of `x`.
+        Size of the changes of `x` over which f changes its shape; by default, the size of `x`. NaN
+        for elements that are not to be checked.
     """
 
     name: str
@@ -116,6 +117,8 @@ def quotient(
         x[index] += k * step
         moved.append(float(x[index]))  # divided by the steps that are left after rounding
         values.append(candidate.f(x))
+    if moved[1] == moved[2]:  # the step is less than a rounding of x
+        return Quotient(np.nan, step, np.inf, np.inf)
     wide = (values[3] - values[0]) / (moved[3] - moved[0])
     narrow = (values[2] - values[1]) / (moved[2] - moved[1])
     second = (values[2] - 2 * value + values[1], values[3] - 2 * value + values[0])

@@ -12,12 +12,16 @@ from scipy import special
 from .. import kernels
 from .._core.labels import Labels
 from .._network import back_propagation, formulas
+from .._network.formulas import evaluate
 from .._network.losses import loss_and_delta
 from .._network.trace import trace_of
 from ..network import Forward, Network, Trace
-from .differences import SAMPLES, Candidate, one_rounding_away, spread
+from .differences import SAMPLES, Candidate, one_rounding_away, sizes, spread
 
 Loss = Callable[[NDArray[np.float64]], float]
+# Outputs this close to the ends of their interval have lost the digits, or the range, that a
+# function of them would need. It is the reason why training computes dz from the logits.
+NEAR = 1e-7
 # The logits z of the outputs p.
 _LOGITS: dict[str, Callable[..., Any]] = {
     "logistic": special.logit,
@@ -33,8 +37,8 @@ class Losses:
     ----------
     network : Network
         Network; what is computed is that of a copy in float64.
-    X : array (n, n_features)
-        Dense rows.
+    trace : Trace
+        A pass of the network. The losses are functions of its quantities, near their values.
     labels : Labels
         Validated labels.
     alpha : float
@@ -46,13 +50,14 @@ class Losses:
     def __init__(
         self,
         network: Network,
-        X: NDArray[Any],
+        trace: Trace,
         labels: Labels,
         alpha: float,
         options: dict[str, Any],
     ) -> None:
         self.network = in_float64(network)
-        self.X = X.astype(np.float64)
+        self.trace = trace
+        self.X = trace.x.astype(np.float64)
         self.labels = Labels(
             labels.label,
             None if labels.L is None else labels.L.astype(np.float64),
@@ -60,21 +65,25 @@ class Losses:
             labels.inverse_total,
         )
         self.decay, self.options = alpha * labels.inverse_total, options
-        self.forward = back_propagation.forward(self.network, self.X)
 
     def of(self, name: str) -> tuple[NDArray[np.float64], Loss]:
         """Return the value of a quantity, and the loss as a function of it."""
-        network, forward = self.network, self.forward
+        network = self.network
         kind, _, number = name.partition("_")
         layer = int(number or 0)
+        value = getattr(self.trace, name)
         if kind == "x":
             return self.X, self.of_inputs
         if kind == "a":
-            return forward.a[layer], lambda a: self.of_activation(a, layer)
+            return value.astype(np.float64), lambda a: self.of_activation(a, layer)
         if kind == "z":
-            return forward.z[layer - 1], lambda z: self.of_affine(z, layer)
+            return value.astype(np.float64), lambda z: self.of_affine(z, layer)
         if kind == "p":
-            return forward.p, self.of_outputs
+            if network.output != "identity":  # as in kernels.cross_entropy
+                value = value.clip(min=np.finfo(value.dtype).tiny)
+            if network.output == "logistic":  # the logit of 1 is infinite
+                value = value.clip(max=np.nextafter(1, 0, dtype=value.dtype))
+            return value.astype(np.float64), self.of_outputs
         parameters = {"W": network.coefs_, "b": network.intercepts_}
         if kind in parameters:
             view = parameters[kind][layer - 1]
@@ -138,9 +147,9 @@ def candidates(
     """Yield the gradients of a network, in the order of back-propagation."""
     trace = network.trace(X, y, sample_weight=sample_weight, alpha=alpha, **options)
     labels = network.check_labels(y, sample_weight, len(trace.x))
-    losses = Losses(network, trace.x, labels, alpha, options)
+    losses = Losses(network, trace, labels, alpha, options)
     others = [
-        _with_other_roundings(network, trace.x, labels, alpha * labels.inverse_total, options, rng)
+        _with_other_roundings(network, trace, labels, alpha * labels.inverse_total, options, rng)
         for _ in range(SAMPLES)
     ]
     for name in trace.gradients:
@@ -150,6 +159,8 @@ def candidates(
         x, loss = losses.of(name[1:])
         rounding = spread([gradient, *(getattr(other, name) for other in others)])
         scale = _scale_of_outputs(network.output, x) if name == "dp" else None
+        if scale is not None and np.isnan(scale).all():
+            continue
         of = trace[name]
         yield Candidate(name, gradient, rounding, loss, x, of.formula, of.kernel, scale)
         if name == f"dz_{len(network.coefs_)}" and "dp" in trace.names:
@@ -158,20 +169,27 @@ def candidates(
 
 def _with_other_roundings(
     network: Network,
-    X: NDArray[Any],
+    trace: Trace,
     labels: Labels,
     decay: float,
     options: dict[str, Any],
     rng: np.random.Generator,
 ) -> Trace:
-    """Return the trace of a pass in which rows, parameters, z, a and p are all one rounding off."""
+    """Return the trace of a pass in which rows, parameters, z, a and p are all one rounding off.
+
+    So is dz of the last layer, which is computed from that p by its formula: a small difference of
+    p and the labels has the rounding error of p.
+    """
     network = network.copy()
     network.parameters[...] = one_rounding_away(network.parameters, rng)
-    forward = back_propagation.forward(network, one_rounding_away(X, rng))
+    forward = back_propagation.forward(network, one_rounding_away(trace.x, rng))
     a, z = ([one_rounding_away(x, rng) for x in arrays] for arrays in (forward.a, forward.z))
     forward = Forward(a, z, one_rounding_away(forward.p, rng), forward.X)
-    value, dz = loss_and_delta(network.output, z[-1], labels, **options)
-    gradients = back_propagation.backward(network, forward, dz, loss=value, decay=decay)
+    last = f"{len(z)}"
+    changed = {"p": forward.p, f"z_{last}": z[-1]}
+    values = {quantity.name: quantity.value for quantity in trace} | changed
+    dz = one_rounding_away(evaluate(trace[f"dz_{last}"].formula, values).astype(network.dtype), rng)
+    gradients = back_propagation.backward(network, forward, dz, loss=trace.loss, decay=decay)
     return trace_of(network, forward, gradients, labels, decay=decay, **options)
 
 
@@ -189,13 +207,18 @@ def _through_outputs(
         return  # the same array
     gradient = kernel(trace.dp, trace.p)
     rounding = spread([gradient, *(kernel(other.dp, other.p) for other in others)])
+    near = np.isnan(_scale_of_outputs(network.output, trace.p))
+    scale = sizes(x)
+    scale[near.any(axis=1) if network.output == "softmax" else near] = np.nan
+    if np.isnan(scale).all():
+        return
     formula = f"{name} = {formulas.OUTPUTS[network.output][1]}"
-    yield Candidate(f"{name} from dp", gradient, rounding, loss, x, formula, kernel.__name__)
+    yield Candidate(f"{name} from dp", gradient, rounding, loss, x, formula, kernel.__name__, scale)
 
 
-def _scale_of_outputs(output: str, p: NDArray[np.float64]) -> NDArray[np.float64] | None:
-    """Return the distance of the outputs from the ends of their interval."""
+def _scale_of_outputs(output: str, p: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Return the distance of the outputs from the ends of their interval; NaN if they are there."""
     if output == "identity":
-        return None
+        return sizes(p)
     distance = p * (1 - p) if output == "logistic" else p
-    return np.asarray(np.where(distance > 0, distance, 1.0))
+    return np.asarray(np.where(distance > NEAR, distance, np.nan))

@@ -32,7 +32,7 @@ def formula_mathml(formula: str) -> str:
     else:
         assert isinstance(statement, ast.Expr)
         parts = [_written(statement.value)]
-    return f"<math>{''.join(parts)}</math>"
+    return f'<math displaystyle="true">{"".join(parts)}</math>'
 
 
 def _written(node: ast.expr, level: int = 0) -> str:
@@ -50,8 +50,10 @@ def _written(node: ast.expr, level: int = 0) -> str:
             return f"<msup>{_row(_written(left, 3))}{_row(_written(right))}</msup>"
         case ast.BinOp(left, operator, right) | ast.Compare(left, [operator], [right]):
             symbol, own = _OPERATORS[type(operator)]
+            if symbol == "⊙" and isinstance(left, ast.Constant):
+                symbol = ""  # a number times an array
             sign = f"<mo>{escape(symbol)}</mo>" if symbol else "<mspace width='0.2em'/>"
-            after = own + (symbol != "+")  # a - (b + c), a ⊙ (∑ b)
+            after = own + (own > 1 or symbol == "−")  # a - (b + c), a ⊙ (∑ b)
             return _grouped(_written(left, own) + sign + _written(right, after), own < level)
         case ast.Attribute(value, "T"):
             return f"<msup>{_row(_written(value, 3))}<mi>T</mi></msup>"
@@ -99,4 +101,5 @@ def _row(parts: str) -> str:
 
 
 def _grouped(parts: str, grouped: bool) -> str:
-    return f"<mo>(</mo>{parts}<mo>)</mo>" if grouped else parts
+    left, right = (f'<mo stretchy="false">{mark}</mo>' for mark in "()")
+    return f"{left}{parts}{right}" if grouped else parts

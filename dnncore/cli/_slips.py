@@ -53,7 +53,7 @@ def shown_slips(seed: int) -> list[ShownSlip]:
     network = Network((SIZE, SIZE, SIZE), seed=seed)
     network.update_norm(X)
     trace = network.trace(X, y)
-    losses = Losses(network, X, network.check_labels(y, None, SIZE), 0.0, {})
+    losses = Losses(network, trace, network.check_labels(y, None, SIZE), 0.0, {})
     quantities = {quantity.name: quantity.value for quantity in trace}
     shown = []
     for slip in SLIPS:
