@@ -69,22 +69,76 @@ def browser():
     return found
 
 
-@pytest.mark.parametrize(("x", "label"), CASES)
-@pytest.mark.parametrize("steps", [0, 3])
-def test_a_browser_shows_the_numbers_of_dnncore(x, label, steps, tmp_path):
-    address = f"{PAGE.as_uri()}#x={x[0]},{x[1]}&label={label}&steps={steps}"
+def page_in_a_browser(address, folder):
+    """A page after its scripts have run."""
     done = subprocess.run(
         [
             browser(), "--headless", "--no-sandbox", "--disable-gpu", "--dump-dom",
-            f"--user-data-dir={tmp_path}", address,
+            f"--user-data-dir={folder / 'profile'}", address,
         ],
         capture_output=True, text=True, timeout=120,
     )  # fmt: skip
     assert done.returncode == 0, done.stderr
-    found = re.findall(r'id="(\w+)"[^>]*data-value="([^"]*)"', done.stdout)
-    shown = {name: json.loads(html.unescape(value)) for name, value in found}
-    assert_equal_to_dnncore(shown, x, label, steps)
-    assert done.stdout.count('class="input"') == 2
+    return done.stdout
+
+
+def test_a_browser_shows_the_numbers_of_dnncore(tmp_path):
+    page = page_in_a_browser(f"{PAGE.as_uri()}#x=2.99,-1.25&label=1&steps=2", tmp_path)
+    cells = re.findall(r'id="(\w+)" data-value="([^"]*)"(.*?)</div>', page)
+    values = {name: json.loads(html.unescape(value)) for name, value, _ in cells}
+    assert_equal_to_dnncore(values, [2.99, -1.25], 1, steps=2)
+    for name, _, cell in cells:  # what is read, not only what is kept
+        read = [float(text) for text in re.findall(r">(-?[\d.]+)</span>", cell)]
+        np.testing.assert_allclose(read, np.ravel(values[name]), rtol=0, atol=0.5001e-4)
+    assert page.count('class="input"') == 2
+
+
+# What a user does, and the inputs, the label and the number of steps afterwards.
+ACTIONS = [
+    ("", [1.2, -0.9], 0, 0),
+    ("slide('x0', 2.5)", [2.5, -0.9], 0, 0),
+    ("slide('x1', -3)", [2.5, -3.0], 0, 0),
+    ("press('reset')", [1.2, -0.9], 0, 0),
+    ("pull(1, -60)", [1.2, 0.1], 0, 0),
+    ("pull(0, 30)", [0.7, 0.1], 0, 0),
+    ("pull(1, 1000)", [0.7, -3.0], 0, 0),  # no further than the slider
+    ("choose(1)", [0.7, -3.0], 1, 0),
+    ("press('step')", [0.7, -3.0], 1, 1),
+    ("press('step')", [0.7, -3.0], 1, 2),
+    ("press('reset')", [1.2, -0.9], 0, 0),
+]
+USER = """
+const act = (element, event) => { element.dispatchEvent(event); };
+const slide = (id, value) => { byId(id).value = value; act(byId(id), new Event("input")); };
+const press = id => byId(id).click();
+const choose = value => {
+  byId("label").value = value;
+  act(byId("label"), new Event("change"));
+};
+const pointer = (kind, clientY) => new PointerEvent("pointer" + kind, { clientY });
+const pull = (unit, down) => {
+  act(document.querySelectorAll("circle.input")[unit], pointer("down", 100));
+  act(window, pointer("move", 100 + 0.3 * down));
+  act(window, pointer("move", 100 + down));
+  act(window, pointer("up", 100 + down));
+  act(window, pointer("move", 0));  // it is no longer dragged
+};
+const shown = () => Object.fromEntries(
+  [...document.querySelectorAll(".values")].map(cell => [cell.id, JSON.parse(cell.dataset.value)]));
+"""
+
+
+def test_whatever_one_does_on_the_page_every_number_follows(tmp_path):
+    calls = "\n".join(f"{action}; seen.push(shown());" for action, *_ in ACTIONS)
+    kept = "document.body.dataset.seen = JSON.stringify(seen);"
+    script = f"{{ const seen = []; {USER}\n{calls}\n{kept} }}"  # names of its own
+    copy = tmp_path / "page.html"
+    copy.write_text(TEXT.replace("</body>", f"<script>{script}</script></body>"), encoding="utf-8")
+    page = page_in_a_browser(copy.as_uri(), tmp_path)
+    seen = json.loads(html.unescape(re.search(r'data-seen="([^"]*)"', page)[1]))
+    assert len(seen) == len(ACTIONS)
+    for shown, (_, *expected) in zip(seen, ACTIONS, strict=True):
+        assert_equal_to_dnncore(shown, *expected)
 
 
 @pytest.mark.parametrize(("x", "label"), CASES)

@@ -24,6 +24,7 @@ def test_import_takes_no_optional_package():
         """
         import sys, json, dnncore
         import dnncore.kernels, dnncore.network, dnncore.training, dnncore.reference
+        import dnncore.gradient_check
         optional = ("sklearn", "matplotlib", "pandas", "rich", "safetensors", "pyarrow", "joblib",
                     "river")
         print(json.dumps([name for name in optional if name in sys.modules]))

@@ -10,10 +10,6 @@ from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
-from scipy import special
-
-from .. import reference
-from ..reference import SELU_NEGATIVE, SELU_POSITIVE
 
 # Of each activation: a, as a function of z, and dz, as one of da and of a or z.
 ACTIVATIONS = {
@@ -22,8 +18,8 @@ ACTIVATIONS = {
     "tanh": ("tanh({z})", "{da} * (1 - {a}) * (1 + {a})"),
     "relu": ("maximum({z}, 0)", "where({a} > 0, {da}, 0)"),
     "selu": (
-        f"where({{z}} > 0, {SELU_POSITIVE} * {{z}}, {SELU_NEGATIVE} * (exp({{z}}) - 1))",
-        f"{{da}} * where({{a}} > 0, {SELU_POSITIVE}, {{a}} + {SELU_NEGATIVE})",
+        "where({z} > 0, SELU_POSITIVE * {z}, SELU_NEGATIVE * (exp({z}) - 1))",
+        "{da} * where({a} > 0, SELU_POSITIVE, {a} + SELU_NEGATIVE)",
     ),
     "silu": ("{z} * sigmoid({z})", "{da} * sigmoid({z}) * (1 + {z} * (1 - sigmoid({z})))"),
     "gelu": ("{z} * Phi({z})", "{da} * (Phi({z}) + {z} * phi({z}))"),
@@ -70,20 +66,29 @@ LOSSES = {
         "w * where({z} > Y, 1 - q, where({z} < Y, -q, 0))",
     ),
 }
-
-# What occurs in formulas besides quantities and the functions of NumPy.
-_FUNCTIONS: dict[str, Any] = {
-    "sigmoid": reference.sigmoid,
-    "softplus": lambda z: np.logaddexp(0, z),
-    "Phi": special.ndtr,  # the normal distribution function
-    "phi": lambda z: np.exp(-(z**2) / 2) / math.sqrt(2 * math.pi),  # its density
-    "xlogy": special.xlogy,  # x log y, 0 where x is
-    "piecewise_linear": reference.piecewise_linear,
-    "piecewise_linear_backward": reference.piecewise_linear_backward,
-}
+# What formulas take from the module `reference`.
+_OF_REFERENCE = (
+    "SELU_NEGATIVE",
+    "SELU_POSITIVE",
+    "piecewise_linear",
+    "piecewise_linear_backward",
+    "sigmoid",
+)
 
 
 def evaluate(formula: str, quantities: Mapping[str, Any]) -> Any:
     """Evaluate the right-hand side of a formula of this package in NumPy."""
+    from scipy import special  # on call: importing a network does not need these
+
+    from .. import reference
+
+    functions = {
+        **vars(np),
+        **{name: getattr(reference, name) for name in _OF_REFERENCE},
+        "softplus": lambda z: np.logaddexp(0, z),
+        "Phi": special.ndtr,  # the normal distribution function
+        "phi": lambda z: np.exp(-(z**2) / 2) / math.sqrt(2 * math.pi),  # its density
+        "xlogy": special.xlogy,  # x log y, 0 where x is
+    }
     _, _, right = formula.partition(" = ")
-    return eval(right, {**vars(np), **_FUNCTIONS}, dict(quantities))
+    return eval(right, functions, dict(quantities))

@@ -14,7 +14,6 @@ from .._core.labels import Labels
 from .._core.names import check_loss, loss_parameters
 from .._core.public import set_module
 from .._core.text_table import text_table
-from .._html import trace_html
 from . import formulas
 from .back_propagation import BACKWARD, FUNCTIONS, Forward, Gradients, Layers
 from .losses import KERNELS, outputs_backward, weight_column
@@ -35,7 +34,10 @@ class Quantity:
         Number of the layer, from 1 on; 0 for the input.
     formula : str
         The definition in NumPy, in terms of other quantities, such as ``z_1 = a_0 @ W_1 + b_1``;
-        the name alone if the quantity is given.
+        the name alone if the quantity is given. Besides functions of NumPy and of
+        :mod:`dnncore.reference`, there are ``softplus(z) = log(1 + exp(z))``, the normal
+        distribution function ``Phi``, its density ``phi``, and ``xlogy(x, y) = x * log(y)``, 0 for
+        ``x = 0``.
     kernel : str
         Name of the function of :mod:`dnncore.kernels` that computed it; empty if none did.
     shape : tuple of int
@@ -150,6 +152,8 @@ class Trace:
         return text_table(("name", "layer", "shape", "values", "kernel", "formula"), rows)
 
     def _repr_html_(self) -> str:
+        from .._html import trace_html
+
         return trace_html(self)
 
 
