@@ -11,10 +11,10 @@ from numpy.typing import ArrayLike
 from ._core import checks as check
 from ._estimators.interface import Estimator, network_inputs
 from ._gradient_check import of_function, of_network
+from ._gradient_check.comparing import compared
 from ._gradient_check.differences import Candidate
 from ._gradient_check.result import Comparison as Comparison  # public here
 from ._gradient_check.result import GradientCheck as GradientCheck  # public here
-from ._gradient_check.result import compared
 from .network import Network
 
 __all__ = ["Comparison", "GradientCheck", "gradcheck"]

@@ -208,6 +208,9 @@ def test_one_wrong_element_is_found():
         assert comparison.derived == pytest.approx(3 * x[1, 2] ** 2, rel=2 * error)
         assert comparison.error == pytest.approx(abs(comparison.derived - comparison.measured))
         assert comparison.error > comparison.expected_error
+        parts = comparison.truncation_error, comparison.rounding_error
+        assert comparison.expected_error == sum(parts)
+        assert min(parts) > 0
         assert comparison.n_checked == 12
         assert 0 < comparison.step < 1e-3
 
@@ -269,10 +272,36 @@ def test_too_many_kinks_are_unclear():
     check = gradcheck(lambda x: (np.sum(np.abs(x)), np.sign(x)), np.zeros(3))
     assert not check.ok
     assert check.wrong == []
-    assert str(check).startswith(
-        "Unclear: the loss has a kink or is not finite at too many elements: dx."
-    )
+    verdict = "Unclear: the loss has kinks, or is not finite, or not accurate: dx."
+    assert str(check).startswith(f"{verdict}\n")
     assert repr(check) == f"<GradientCheck: {str(check).splitlines()[0]}>"
+
+
+@pytest.mark.parametrize(
+    "f",
+    [
+        lambda x, rng: np.sum(x * rng.uniform(0.5, 1.5, x.shape)),  # as with dropout
+        lambda x, rng: np.nan,
+        lambda x, rng: np.sum(x) if (x == 1).all() else np.inf,
+    ],
+)
+def test_a_loss_that_is_not_accurate_proves_nothing(f):
+    rng = np.random.default_rng(0)
+    for gradient in (1.0, 7.0):
+        check = gradcheck(lambda x, d=gradient: (f(x, rng), np.full(x.shape, d)), np.ones((2, 3)))
+        assert not check.ok
+        if gradient == 1:
+            assert check.wrong == []
+
+
+def test_a_loss_in_float32_is_compared_as_far_as_it_goes():
+    def f(x, d=1.0):
+        return np.float32(np.sum(x)), np.full(x.shape, d)
+
+    (right,), (wrong,) = gradcheck(f, np.ones(6)), gradcheck(lambda x: f(x, 1.01), np.ones(6))
+    assert right.ok
+    assert wrong.is_wrong
+    assert 1e-4 < right.expected_error < 1e-2
 
 
 def test_gradients_of_saturated_outputs():

@@ -85,6 +85,20 @@ def test_dp_leads_to_the_same_gradients(loss):
     np.testing.assert_allclose(found.flat, expected.flat, rtol=0, atol=1e-14)
 
 
+@pytest.mark.parametrize("dtype", [np.float32, np.float64])
+@pytest.mark.parametrize("loss", LOSSES)
+def test_everything_is_finite_where_outputs_saturate(loss, dtype):
+    network, (X, y), options = traced_network(loss=loss, dtype=dtype)
+    network.coefs_[-1][...] *= 1e5
+    trace = network.trace(X, y, **options)
+    if loss != "poisson":  # where the derivative itself is larger than any number
+        assert all(np.isfinite(quantity.value).all() for quantity in trace)
+    if loss in ("cross_entropy", "binary_cross_entropy"):
+        assert (trace.p == 0).any()
+    if loss != "quantile":
+        assert np.isfinite(trace.dp).all()
+
+
 def test_the_quantile_loss_has_no_dp():
     network, rows, options = traced_network(loss="quantile")
     trace = network.trace(*rows, **options)

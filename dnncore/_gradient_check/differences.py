@@ -26,6 +26,7 @@ FACTORS = (1.0, 1 / 32, 32.0)  # other steps are tried where that one is not acc
 ACCURATE = 1e-6  # expected error, relative to the largest element of the gradient
 SAMPLES = 8  # points at which noise is measured
 SAFETY = 8.0  # the spread of a few samples against the largest of thousands of errors
+NOISY = 1e-6  # noise, relative to the loss, of a function that is not computed in float64
 UNCLEAR = 0.1  # a truncation error, relative to the largest element, that decides nothing
 
 
@@ -63,7 +64,7 @@ class Candidate:
 
 
 class Quotient(NamedTuple):
-    """A central difference."""
+    """A central difference, with bounds of its errors."""
 
     value: float
     step: float
@@ -73,8 +74,10 @@ class Quotient(NamedTuple):
     @property
     def expected(self) -> float:
         """Expected error."""
-        total = self.truncation + self.rounding
-        return total if total == total else np.inf
+        return self.truncation + self.rounding
+
+
+NOTHING = Quotient(np.nan, 0.0, np.inf, 0.0)  # where f has no value, or is not accurate
 
 
 def sizes(x: NDArray[np.float64]) -> NDArray[np.float64]:
@@ -118,11 +121,13 @@ def quotient(
         moved.append(float(x[index]))  # divided by the steps that are left after rounding
         values.append(candidate.f(x))
     if moved[1] == moved[2]:  # the step is less than a rounding of x
-        return Quotient(np.nan, step, np.inf, np.inf)
+        return NOTHING
     wide = (values[3] - values[0]) / (moved[3] - moved[0])
     narrow = (values[2] - values[1]) / (moved[2] - moved[1])
     second = (values[2] - 2 * value + values[1], values[3] - 2 * value + values[0])
     truncation = abs(wide - narrow) + abs(4 * second[0] - second[1]) / (2 * step)
+    if not np.isfinite(truncation):
+        return NOTHING
     return Quotient(narrow, step, truncation, SAFETY * noise / step)
 
 
@@ -131,14 +136,15 @@ def most_accurate(
 ) -> Quotient:
     """Return the central difference with the smallest expected error of a few steps."""
     enough = ACCURATE * float(np.abs(candidate.gradient).max())
-    best = None
+    best = NOTHING
+    if not noise <= NOISY * abs(value):
+        return best
     for factor in FACTORS:
         found = quotient(candidate, index, STEP * scale * factor, noise, value)
-        if best is None or found.expected < best.expected:
+        if found.expected < best.expected:
             best = found
         if best.expected <= enough:
             break
-    assert best is not None
     return best
 
 

@@ -9,7 +9,14 @@ import numpy as np
 
 from .._core.public import set_module
 from .._core.text_table import text_table
-from .differences import SAFETY, UNCLEAR, Candidate, Quotient, most_accurate, noise, sizes
+
+
+def ratio(error: float, expected: float) -> float:
+    """Return an error relative to the expected one; infinite if one is not a number."""
+    if error == 0:
+        return 0.0
+    found = error / expected if expected > 0 else np.inf
+    return found if found == found else np.inf
 
 
 @set_module("dnncore.gradient_check")
@@ -34,16 +41,18 @@ class Comparison:
         The central difference.
     error : float
         Difference of these two.
+    truncation_error, rounding_error : float
+        Bounds of the truncation error of the central difference, and of the rounding errors of the
+        central difference and of the gradient.
     expected_error : float
-        Bound of the errors of truncation and rounding of the central difference, and of rounding
-        in the gradient.
+        Sum of these two.
     step : float
         Step h of the central difference.
     n_checked : int
         Number of elements that were checked.
     n_unclear : int
         Number of those whose central difference decides nothing: the loss has a kink there, or no
-        finite value.
+        finite value, or differs from call to call.
     formula, kernel : str
         Formula of the gradient and kernel that computed it; empty if they are not known.
     """
@@ -55,12 +64,17 @@ class Comparison:
     derived: float
     measured: float
     error: float
-    expected_error: float
+    truncation_error: float
+    rounding_error: float
     step: float
     n_checked: int
     n_unclear: int
     formula: str
     kernel: str
+
+    @property
+    def expected_error(self) -> float:
+        return self.truncation_error + self.rounding_error
 
     @property
     def element(self) -> str:
@@ -102,7 +116,7 @@ class GradientCheck:
     @property
     def worst(self) -> Comparison:
         """The comparison with the largest error, relative to the expected one."""
-        return max(self.comparisons, key=lambda c: _ratio(c.error, c.expected_error))
+        return max(self.comparisons, key=lambda c: ratio(c.error, c.expected_error))
 
     def __bool__(self) -> bool:
         return self.ok
@@ -123,7 +137,7 @@ class GradientCheck:
     def __str__(self) -> str:
         header = (
             "gradient", "shape", "checked", "worst element", "derived", "measured", "error",
-            "expected", "step", "verdict",
+            "truncation", "rounding", "step", "verdict",
         )  # fmt: skip
         rows = [
             (
@@ -134,7 +148,8 @@ class GradientCheck:
                 f"{c.derived:.6g}",
                 f"{c.measured:.6g}",
                 f"{c.error:.1e}",
-                f"{c.expected_error:.1e}",
+                f"{c.truncation_error:.1e}",
+                f"{c.rounding_error:.1e}",
                 f"{c.step:.1e}",
                 "right" if c.ok else "WRONG" if c.is_wrong else "unclear",
             )
@@ -148,7 +163,7 @@ class GradientCheck:
             return f"{n} gradient{'s agree' if n != 1 else ' agrees'} with central differences."
         if not self.wrong:
             names = ", ".join(c.name for c in self.comparisons if not c.ok)
-            return f"Unclear: the loss has a kink or is not finite at too many elements: {names}."
+            return f"Unclear: the loss has kinks, or is not finite, or not accurate: {names}."
         first = self[self.wrong[0]]
         lines = [
             f"{first.name} is wrong: {first.element} is {first.derived:.6g}, but the loss changes "
@@ -161,43 +176,3 @@ class GradientCheck:
         if self.wrong[1:]:
             lines.append(f"Also wrong, perhaps because of that: {', '.join(self.wrong[1:])}.")
         return "\n".join(lines)
-
-
-def compared(candidate: Candidate, rng: np.random.Generator, max_elements: int) -> Comparison:
-    """Compare a gradient with central differences, in at most `max_elements` random elements."""
-    x, gradient = candidate.x, np.asarray(candidate.gradient)
-    loss_noise = noise(candidate.f, x, rng)
-    value = candidate.f(x)
-    scale = sizes(x) if candidate.scale is None else candidate.scale
-    chosen = rng.permutation(np.flatnonzero(np.isfinite(scale)))[:max_elements]
-    found: list[tuple[float, float, tuple[int, ...], Quotient]] = []
-    n_unclear, largest = 0, float(np.abs(gradient).max(initial=0.0))
-    for flat in sorted(chosen):
-        index = tuple(int(i) for i in np.unravel_index(flat, x.shape))
-        if np.isnan(x[index]):
-            q = Quotient(0.0, 0.0, 0.0, 0.0)
-        else:
-            q = most_accurate(candidate, index, float(scale[index]), loss_noise, value)
-        if not np.isfinite(q.value):  # f has no value beside x
-            n_unclear += 1
-            continue
-        own = SAFETY * float(np.nan_to_num(candidate.rounding[index], nan=np.inf))
-        n_unclear += q.truncation > max(UNCLEAR * max(largest, abs(q.value)), q.rounding)
-        found.append((abs(float(gradient[index]) - q.value), q.expected + own, index, q))
-    if not found:
-        found.append((0.0, np.inf, index, Quotient(np.nan, 0.0, np.inf, np.inf)))
-    error, expected, index, q = max(found, key=lambda item: _ratio(item[0], item[1]))
-    right = error <= expected and 2 * n_unclear <= len(chosen)
-    return Comparison(
-        candidate.name, gradient.shape, right, index,
-        float(gradient[index]), q.value, error, expected, q.step, len(chosen), int(n_unclear),
-        candidate.formula, candidate.kernel,
-    )  # fmt: skip
-
-
-def _ratio(error: float, expected: float) -> float:
-    """Return the error relative to the expected one; infinite if it is not a number."""
-    if error == 0:
-        return 0.0
-    ratio = error / expected if expected > 0 else np.inf
-    return ratio if ratio == ratio else np.inf
