@@ -120,7 +120,8 @@ def quotient(
         x[index] += k * step
         moved.append(float(x[index]))  # divided by the steps that are left after rounding
         values.append(candidate.f(x))
-    if moved[1] == moved[2]:  # the step is less than a rounding of x
+    is_noisy = not noise <= NOISY * max(map(abs, values))
+    if is_noisy or moved[1] == moved[2]:  # or the step is less than a rounding of x
         return NOTHING
     wide = (values[3] - values[0]) / (moved[3] - moved[0])
     narrow = (values[2] - values[1]) / (moved[2] - moved[1])
@@ -137,8 +138,6 @@ def most_accurate(
     """Return the central difference with the smallest expected error of a few steps."""
     enough = ACCURATE * float(np.abs(candidate.gradient).max())
     best = NOTHING
-    if not noise <= NOISY * abs(value):
-        return best
     for factor in FACTORS:
         found = quotient(candidate, index, STEP * scale * factor, noise, value)
         if found.expected < best.expected:
