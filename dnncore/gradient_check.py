@@ -44,7 +44,7 @@ def gradcheck(
     compute it: of the loss with respect to the parameters, the inputs, and every quantity in
     between. An error propagates to all derivatives after it; the first one that is wrong tells
     where it was made. The dz of the last layer is checked twice: as training computes it, from the
-    logits, and as :meth:`dnncore.Network.backward` does from dp.
+    logits, and as :meth:`dnncore.Network.backward` does from dp. A few rows suffice.
 
     In the second, ``function(x1, x2, ...)`` returns the loss, a number, and its gradients: a tuple
     with an array, or None, for each argument, or an array if there is only one.

@@ -30,6 +30,12 @@ trace = network.trace(row, label)
 print(f"loss {trace.loss:.3f}, probability of the true class {trace.p[0, label[0]]:.3f}")
 
 # %%
+# A trace has every quantity by its name in the derivation. In a notebook, it looks like this; point
+# at an element to see its value:
+
+trace  # noqa: B018
+
+# %%
 # Pixels and hidden units are drawn as small images, classes as a row.
 
 

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import Any, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
 
+from .. import kernels
 from .._core import checks as check
 from .._core.labels import Labels
 from .._core.names import check_loss, loss_parameters
@@ -195,7 +196,7 @@ def trace_of(
         yield from _inputs(network, forward)
         yield from _layers(network, forward)
         yield from _loss(network, forward, gradients, labels, loss, parameters, decay)
-        yield from _gradients(network, forward, gradients, loss, decay)
+        yield from _gradients(network, forward, gradients, decay)
         yield from _input_gradients(network, gradients)
 
     return Trace(all_quantities())
@@ -205,12 +206,12 @@ def _given(name: str, value: Any, layer: int | None = None) -> Quantity:
     return Quantity(name, value, layer, name, "")
 
 
-def _computed(name: str, value: Any, layer: int | None, formula: str, kernel: Any) -> Quantity:
-    """Return a quantity that a kernel, given by its name or as a function, computed."""
-    kernel = kernel if isinstance(kernel, str) else kernel.__name__
-    if kernel.startswith("_"):  # the identity, which is not a kernel
-        kernel = ""
-    return Quantity(name, value, layer, f"{name} = {formula}", kernel)
+def _computed(
+    name: str, value: Any, layer: int | None, formula: str, kernel: Callable[..., Any] | None
+) -> Quantity:
+    """Return a quantity that a kernel computed, which the identity and other functions are not."""
+    made_by = "" if kernel is None or kernel.__name__.startswith("_") else kernel.__name__
+    return Quantity(name, value, layer, f"{name} = {formula}", made_by)
 
 
 def _inputs(network: Layers, forward: Forward) -> Iterator[Quantity]:
@@ -224,13 +225,13 @@ def _inputs(network: Layers, forward: Forward) -> Iterator[Quantity]:
         for name, value in network.embedding_._asdict().items():
             yield _given(name, value.copy(), 0)
         formula = "piecewise_linear(x, lower, inverse_width, s, V, c)"
-        yield _computed("a_0", a_0, 0, formula, "piecewise_linear")
+        yield _computed("a_0", a_0, 0, formula, kernels.piecewise_linear)
         return
-    formula, kernel = "x", ""
+    formula, kernel = "x", None
     if network.mean_ is not None and network.scale_ is not None:
         yield _given("mean", network.mean_.copy(), 0)
         yield _given("scale", network.scale_.copy(), 0)
-        formula, kernel = "(x - mean) / scale", "norm"
+        formula, kernel = "(x - mean) / scale", kernels.norm
     if network.missing is not None:
         formula = f"where(isnan(x), 0, {formula})"
         if network.missing.size:
@@ -246,7 +247,7 @@ def _layers(network: Layers, forward: Forward) -> Iterator[Quantity]:
         yield _given(f"W_{layer}", network.coefs_[layer - 1].copy(), layer)
         yield _given(f"b_{layer}", network.intercepts_[layer - 1].copy(), layer)
         formula = f"a_{layer - 1} @ W_{layer} + b_{layer}"
-        yield _computed(f"z_{layer}", z, layer, formula, "affine")
+        yield _computed(f"z_{layer}", z, layer, formula, kernels.affine)
         if layer < n_layers:
             formula = formulas.ACTIVATIONS[network.activation][0].format(z=f"z_{layer}")
             kernel = FUNCTIONS[network.activation]
@@ -277,42 +278,34 @@ def _loss(
         yield _given("decay", decay)
         squares = " + ".join(f"sum(W_{layer}**2)" for layer in range(1, n_layers + 1))
         penalty = network.penalty(decay)
-        yield _computed("penalty", penalty, None, f"decay / 2 * ({squares})", "")
+        yield _computed("penalty", penalty, None, f"decay / 2 * ({squares})", None)
         of_loss += " + penalty"
     yield _computed("loss", gradients.loss, None, of_loss, KERNELS[loss])
     dz = gradients.deltas[-1]
     dp = outputs_backward(loss, p, labels, dz)
     if dp is not None:
-        kernel = "cross_entropy_backward" if loss == "cross_entropy" else ""
+        kernel = kernels.cross_entropy_backward if loss == "cross_entropy" else None
         yield _computed("dp", dp, n_layers, of_dp, kernel)
     yield _computed(f"dz_{n_layers}", dz, n_layers, of_dz, KERNELS[loss])
 
 
 def _gradients(
-    network: Layers, forward: Forward, gradients: Gradients, loss: str, decay: float
+    network: Layers, forward: Forward, gradients: Gradients, decay: float
 ) -> Iterator[Quantity]:
     """Yield da_{l-1}, dW_l, db_l and dz_{l-1} of every layer, from the last to the first."""
+    penalty, kernel = " + decay * W_{}" if decay else "", kernels.affine_backward
     for layer in range(len(forward.z), 0, -1):
-        before = layer - 1
-        values = gradients.da[before], gradients.coefs[before], gradients.intercepts[before]
-        penalty = f" + decay * W_{layer}" if decay else ""
-        for name, value, of, formula in zip(
-            (f"da_{before}", f"dW_{layer}", f"db_{layer}"),
-            values,
-            (before, layer, layer),
-            (
-                f"dz_{layer} @ W_{layer}.T",
-                f"a_{before}.T @ dz_{layer}{penalty}",
-                f"sum(dz_{layer}, axis=0)",
-            ),
-            strict=True,
-        ):
-            yield _computed(name, value, of, formula, "affine_backward")
-        if before > 0:
-            names = {name: f"{name}_{before}" for name in ("z", "a", "da")}
-            formula = formulas.ACTIVATIONS[network.activation][1].format(**names)
-            kernel = BACKWARD[network.activation]
-            yield _computed(f"dz_{before}", gradients.deltas[before - 1], before, formula, kernel)
+        i = layer - 1  # the layer before this one, and the index of this one in lists
+        dW, db = gradients.coefs[i], gradients.intercepts[i]
+        of_dW = f"a_{i}.T @ dz_{layer}" + penalty.format(layer)
+        yield _computed(f"da_{i}", gradients.da[i], i, f"dz_{layer} @ W_{layer}.T", kernel)
+        yield _computed(f"dW_{layer}", dW, layer, of_dW, kernel)
+        yield _computed(f"db_{layer}", db, layer, f"sum(dz_{layer}, axis=0)", kernel)
+        if i > 0:
+            names = {name: f"{name}_{i}" for name in ("z", "a", "da")}
+            of_dz = formulas.ACTIVATIONS[network.activation][1].format(**names)
+            dz = gradients.deltas[i - 1]
+            yield _computed(f"dz_{i}", dz, i, of_dz, BACKWARD[network.activation])
 
 
 def _input_gradients(network: Layers, gradients: Gradients) -> Iterator[Quantity]:
@@ -321,13 +314,13 @@ def _input_gradients(network: Layers, gradients: Gradients) -> Iterator[Quantity
         call = "piecewise_linear_backward(da_0, x, lower, inverse_width, s, V, c)"
         values = gradients.dx, *gradients.embedding
         for i, (name, value) in enumerate(zip(("dx", "ds", "dV", "dc"), values, strict=True)):
-            yield _computed(name, value, 0, f"{call}[{i}]", "piecewise_linear_backward")
+            yield _computed(name, value, 0, f"{call}[{i}]", kernels.piecewise_linear_backward)
         return
-    formula, kernel = "da_0", ""
+    formula, kernel = "da_0", None
     if network.n_features < network.layer_sizes[0]:
         formula = f"da_0[:, :{network.n_features}]"  # without the indicators of missing values
     if network.scale_ is not None:
-        formula, kernel = f"{formula} / scale", "norm_backward"
+        formula, kernel = f"{formula} / scale", kernels.norm_backward
     if network.missing is not None:
         formula = f"where(isnan(x), 0, {formula})"
     yield _computed("dx", gradients.dx, 0, formula, kernel)
