@@ -48,7 +48,7 @@ def array_svg(name: str, value: NDArray[Any]) -> str:
     )
     if shown.shape == rows.shape:
         return image
-    return f"{image} <small>first {shown.shape[0]} x {shown.shape[1]} of {value.shape}</small>"
+    return f"{image}<div><small>first {' × '.join(map(str, shown.shape))}</small></div>"
 
 
 def _cell(row: int, column: int, name: str, x: float, largest: float) -> str:
