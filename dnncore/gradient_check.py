@@ -29,7 +29,7 @@ def gradcheck(
     loss: str | None = None,
     huber_delta: float = 1.0,
     quantiles: Sequence[float] | None = None,
-    max_elements: int = 100,
+    max_elements: int = 50,
     seed: int = 0,
 ) -> GradientCheck:
     """Compare gradients with central differences in float64.
@@ -66,7 +66,7 @@ def gradcheck(
     sample_weight, alpha, loss, huber_delta, quantiles
         As in :meth:`dnncore.Network.loss`; only in the first form. Those of the loss are not
         allowed for an estimator, which has its own.
-    max_elements : int, default=100
+    max_elements : int, default=50
         Number of elements of each gradient that are checked, at random if it has more. Each takes
         at least four evaluations of the loss.
     seed : int, default=0

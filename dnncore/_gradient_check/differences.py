@@ -136,7 +136,9 @@ def most_accurate(
     candidate: Candidate, index: tuple[int, ...], scale: float, noise: float, value: float
 ) -> Quotient:
     """Return the central difference with the smallest expected error of a few steps."""
-    enough = ACCURATE * float(np.abs(candidate.gradient).max())
+    # There is no use in less than the rounding error of the gradient.
+    own = float(candidate.rounding[index])
+    enough = max(ACCURATE * float(np.abs(candidate.gradient).max()), own)
     best = NOTHING
     for factor in FACTORS:
         found = quotient(candidate, index, STEP * scale * factor, noise, value)

@@ -56,8 +56,9 @@ class Losses:
         options: dict[str, Any],
     ) -> None:
         self.network = in_float64(network)
-        self.trace = trace
-        self.X = trace.x.astype(np.float64)
+        self.dtype = network.dtype
+        self.values = {q.name: np.array(q.value, np.float64) for q in trace}
+        self.X = self.values["x"]
         self.labels = Labels(
             labels.label,
             None if labels.L is None else labels.L.astype(np.float64),
@@ -67,29 +68,25 @@ class Losses:
         self.decay, self.options = alpha * labels.inverse_total, options
 
     def of(self, name: str) -> tuple[NDArray[np.float64], Loss]:
-        """Return the value of a quantity, and the loss as a function of it."""
-        network = self.network
+        """Return the value of a quantity, and the loss as a function of it, but for a constant."""
         kind, _, number = name.partition("_")
         layer = int(number or 0)
-        value = getattr(self.trace, name)
-        if kind == "x":
-            return self.X, self.of_inputs
-        if kind == "a":
-            return value.astype(np.float64), lambda a: self.of_activation(a, layer)
-        if kind == "z":
-            return value.astype(np.float64), lambda z: self.of_affine(z, layer)
+        value = self.values[name]
         if kind == "p":
-            if network.output != "identity":  # as in kernels.cross_entropy
-                value = value.clip(min=np.finfo(value.dtype).tiny)
-            if network.output == "logistic":  # the logit of 1 is infinite
-                value = value.clip(max=np.nextafter(1, 0, dtype=value.dtype))
-            return value.astype(np.float64), self.of_outputs
-        parameters = {"W": network.coefs_, "b": network.intercepts_}
-        if kind in parameters:
-            view = parameters[kind][layer - 1]
-        else:
-            view = getattr(network.embedding_, kind)
-        return view.copy(), lambda value: self.of_parameters(view, value)
+            low, high = np.finfo(self.dtype).tiny, np.nextafter(1, 0, dtype=self.dtype)
+            if self.network.output != "identity":  # as in kernels.cross_entropy
+                value = value.clip(min=low)
+            if self.network.output == "logistic":  # the logit of 1 is infinite
+                value = value.clip(max=high)
+        losses: dict[str, Loss] = {
+            "x": self.of_inputs,
+            "a": lambda a: self.of_activation(a, layer),
+            "z": lambda z: self.of_affine(z, layer),
+            "p": self.of_outputs,
+            "W": lambda W: self.of_weights(W, layer),
+            "b": lambda b: self.of_biases(b, layer),
+        }
+        return value, losses.get(kind, lambda value: self.of_embedding(kind, value))
 
     def of_inputs(self, X: NDArray[np.float64]) -> float:
         return self._of_logits(back_propagation.forward(self.network, X).z[-1])
@@ -111,13 +108,23 @@ class Losses:
         with np.errstate(invalid="ignore", divide="ignore"):
             return self._of_logits(_LOGITS[self.network.output](p))
 
-    def of_parameters(self, view: NDArray[np.float64], value: NDArray[np.float64]) -> float:
-        """Return the loss with other values of the parameters in a view of them."""
-        before = view.copy()
-        view[...] = value
-        loss = self.of_inputs(self.X) + self.network.penalty(self.decay)
-        view[...] = before
-        return loss
+    def of_weights(self, W: NDArray[np.float64], layer: int) -> float:
+        """Return the loss as a function of W_l, with its part of the penalty."""
+        a, b = self.values[f"a_{layer - 1}"], self.network.intercepts_[layer - 1]
+        penalty = self.decay / 2 * float(np.vdot(W, W))
+        return self.of_affine(kernels.affine(a, W, b), layer) + penalty
+
+    def of_biases(self, b: NDArray[np.float64], layer: int) -> float:
+        a, W = self.values[f"a_{layer - 1}"], self.network.coefs_[layer - 1]
+        return self.of_affine(kernels.affine(a, W, b), layer)
+
+    def of_embedding(self, kind: str, value: NDArray[np.float64]) -> float:
+        """Return the loss as a function of s, V or c."""
+        embedding, parameters = self.network.embedding, self.network.embedding_
+        assert embedding is not None and parameters is not None
+        constants = self.X, embedding.lower, embedding.inverse_width
+        parameters = parameters._replace(**{kind: value})
+        return self.of_activation(kernels.piecewise_linear(*constants, *parameters), 0)
 
     def _of_logits(self, z: NDArray[np.float64]) -> float:
         return float(loss_and_delta(self.network.output, z, self.labels, **self.options)[0])
