@@ -20,7 +20,7 @@ from .._core.csrc import all_finite
 from .._training.history import Validation
 from .._training.loop import level_of_caller
 from .._training.settings import StopSettings
-from .._training.sources import BlockSource, Source
+from .._training.sources import ArraySource, BlockSource, RemoteRows
 from .._training.trainer import fit_source
 from ..network import Network
 from ..predictor import Predictor
@@ -297,7 +297,7 @@ class DNNEstimator(CallbackSupport, BaseEstimator, Estimator, metaclass=ABCMeta)
     def _run(
         self,
         trainer: Trainer,
-        source: Source,
+        source: ArraySource | BlockSource | RemoteRows,
         validate: Callable[[], Validation] | None,
         rows: LabelledRows | None,
         unfinished: UnfinishedFit | None,

@@ -8,6 +8,7 @@ blocks without class weights, one pass does both.
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
+from copy import copy
 from typing import Any
 
 import numpy as np
@@ -73,6 +74,12 @@ class RowsLearner:
         For blocks without class weights, learning is then complete. Rows in memory may still be
         split.
         """
+        y = self.add(rows)
+        self.targets.finish()
+        return y
+
+    def add(self, rows: Iterable[CheckedRows]) -> NDArray[Any] | None:
+        """Learn the targets of some rows, as `learn` does of all."""
         y = None
         at_once = self._learns_at_once
 
@@ -96,8 +103,30 @@ class RowsLearner:
                 self._add_moments(X, weight)
             if self.targets.moments is not None:
                 self.targets.moments.update(numbers, weight)
-        self.targets.finish()
         return y
+
+    def merge(self, other: RowsLearner) -> None:
+        """Add what a learner of further rows has learned."""
+        self.targets.merge(other.targets)
+        if other.n_features == 0:  # of no rows
+            return
+        if self.n_features not in (0, other.n_features):
+            raise ValueError(
+                f"X must have {self.n_features} features as before, got {other.n_features}"
+            )
+        self.n_features = other.n_features
+        dtype = other.dtype if self.dtype is None else self.dtype
+        self.dtype = np.promote_types(dtype, other.dtype)
+        self.features_with_nan = np.union1d(self.features_with_nan, other.features_with_nan)
+        if other.moments is not None:
+            before = self.moments
+            self.moments = other.moments if before is None else before.merged(other.moments)
+
+    def for_part(self) -> RowsLearner:
+        """Return a learner of the weighted rows of a part, to be merged; after `learn`."""
+        part = copy(self)
+        part.targets, part.moments = self.targets.for_part(), None
+        return part
 
     @property
     def _learns_at_once(self) -> bool:

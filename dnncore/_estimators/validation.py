@@ -41,14 +41,19 @@ def scorers_of(estimator: Any) -> dict[str, Any]:
 
 
 def splits_rows(estimator: Any, rows: LabelledRows, targets: Targets) -> bool:
-    """Return whether `early_stopping` splits off a validation set.
+    """Return whether `early_stopping` splits off a validation set; see :func:`splits`."""
+    return splits(estimator, len(_weighted_rows(rows)), targets)
+
+
+def splits(estimator: Any, n_rows: int, targets: Targets) -> bool:
+    """Return whether `early_stopping` splits off a part of so many rows that have a weight.
 
     'auto' does if it is large enough to be of use, unless training continues in later calls or
     ends by the training loss in a way of its own.
     """
     if estimator.early_stopping != AUTO:
         return bool(estimator.early_stopping)
-    n = int(len(_weighted_rows(rows)) * estimator.validation_fraction)
+    n = int(n_rows * estimator.validation_fraction)
     goes_on = estimator.warm_start or estimator.learning_rate == "newbob"
     return n >= targets.min_auto_rows and not goes_on
 
