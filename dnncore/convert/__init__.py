@@ -1,10 +1,10 @@
 """Conversion of models to and from other tools: ONNX, C, PyTorch, scikit-learn.
 
 ``to_onnx`` and ``to_c`` write files; ``to_torch`` and ``from_torch`` convert to and from PyTorch
-modules. All are also available as ``dnncore.to_onnx`` and so on. ``register_skl2onnx`` lets skl2onnx
-convert scikit-learn pipelines with our estimators in them. Scikit-learn models are converted by
-``DNNClassifier.from_sklearn`` and ``DNNRegressor.from_sklearn``. A model is a Network, a fitted
-DNNClassifier or DNNRegressor, or a Predictor.
+modules. All are also available as ``dnncore.to_onnx`` and so on. ``register_skl2onnx`` lets
+skl2onnx convert scikit-learn pipelines with our estimators in them. Scikit-learn models are
+converted by ``DNNClassifier.from_sklearn`` and ``DNNRegressor.from_sklearn``. A model is a Network,
+a fitted DNNClassifier or DNNRegressor, or a Predictor.
 """
 
 from ._c import to_c

@@ -79,8 +79,8 @@ def to_onnx(model: AnyModel, path: str | os.PathLike[str]) -> None:
     write_atomically(path, proto.SerializeToString(deterministic=True))
 
 
-def onnx_model(description: Description | TableDescription) -> Any:
-    """Return the ONNX model of a description."""
+def onnx_model(description: Description | TableDescription, *, raw_scores: bool = False) -> Any:
+    """Return the ONNX model of a description; `raw_scores` as for `append_network`."""
     graph = Graph()
     n_bytes = description.n_bytes + MAX_HEADER_BYTES
     if n_bytes > MAX_BYTES:
@@ -88,5 +88,5 @@ def onnx_model(description: Description | TableDescription) -> Any:
     if isinstance(description, TableDescription):
         append_table(graph, description)
     else:
-        append_network(graph, description)
+        append_network(graph, description, raw_scores=raw_scores)
     return graph.finish(description)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from types import SimpleNamespace
+from functools import cache
 from typing import Any
 
 import numpy as np
@@ -17,15 +17,16 @@ OPTIONS = {
     "zipmap": [True, False, "columns"],
     "output_class_labels": [False, True],
     "nocl": [True, False],
+    "raw_scores": [True, False],
 }
 
 
 def register_skl2onnx() -> None:
     """Let skl2onnx convert DNNClassifier and DNNRegressor, alone or in a pipeline.
 
-    Afterwards, ``skl2onnx.to_onnx`` and ``skl2onnx.convert_sklearn`` take these estimators wherever
-    they take scikit-learn's own: as the last step of a Pipeline, in a search, in a VotingClassifier.
-    A second call changes nothing.
+    Afterwards, ``skl2onnx.to_onnx`` and ``skl2onnx.convert_sklearn`` take these estimators where
+    they take scikit-learn's own: as the last step of a Pipeline, in a search, in a
+    VotingClassifier. A second call changes nothing.
 
     Raises
     ------
@@ -36,7 +37,7 @@ def register_skl2onnx() -> None:
     -----
     As for other estimators, the type of the input decides that of the numbers in the output, and
     labels are strings or int64. Inside, the model computes in its own type. Options are `zipmap`,
-    `output_class_labels` and `nocl`. The target opset must be at least 13.
+    `output_class_labels`, `nocl` and `raw_scores`. The target opset must be at least 13.
 
     Examples
     --------
@@ -56,9 +57,7 @@ def register_skl2onnx() -> None:
     update_registered_converter(
         DNNClassifier, "DnncoreDNNClassifier", _set_classifier_types, _convert, options=OPTIONS
     )
-    update_registered_converter(
-        DNNRegressor, "DnncoreDNNRegressor", _set_regressor_types, _convert
-    )
+    update_registered_converter(DNNRegressor, "DnncoreDNNRegressor", _set_regressor_types, _convert)
 
 
 def _set_classifier_types(operator: Any) -> None:
@@ -92,36 +91,54 @@ def _set_regressor_types(operator: Any) -> None:
 def _convert(scope: Any, operator: Any, container: Any) -> None:
     """Add the graph of a model to that of the pipeline."""
     from skl2onnx.common.data_types import guess_proto_type
-    from skl2onnx.helpers.integration import add_onnx_graph
 
     if container.target_opset < OPSET:
         raise ValueError(f"target_opset must be at least {OPSET}, got {container.target_opset}")
-    proto = onnx_model(_described(scope, operator.raw_operator))
-    (given,) = operator.inputs
+    description, raw_scores = _wanted(scope, operator.raw_operator)
+    graph = onnx_model(description, raw_scores=raw_scores).graph
+    _add_graph(scope, container, graph)
 
     def cast(source: str, type_before: int, target: str, type_after: int) -> None:
-        name = scope.get_unique_operator_name("Cast")
         if type_before == type_after:
-            container.add_node("Identity", source, target, name=name)
+            container.add_node("Identity", source, target)
         else:
-            container.add_node("Cast", source, target, name=name, to=type_after)
+            container.add_node("Cast", source, target, to=type_after)
 
-    def inside(value: Any) -> tuple[Any, int]:
-        name = scope.get_unique_variable_name(value.name)
-        return SimpleNamespace(onnx_name=name), value.type.tensor_type.elem_type
-
-    x, x_type = inside(proto.graph.input[0])
-    outputs = [inside(value) for value in proto.graph.output]
-    cast(given.full_name, guess_proto_type(given.type), x.onnx_name, x_type)
-    ports = SimpleNamespace(inputs=[x], outputs=[name for name, _ in outputs])
-    add_onnx_graph(scope, ports, container, proto)
-    for (name, type_inside), wanted in zip(outputs, operator.outputs, strict=True):
-        cast(name.onnx_name, type_inside, wanted.full_name, guess_proto_type(wanted.type))
+    (given,), (x,) = operator.inputs, graph.input
+    cast(given.full_name, guess_proto_type(given.type), x.name, _element_type(x))
+    for found, wanted in zip(graph.output, operator.outputs, strict=True):
+        type_after = guess_proto_type(wanted.type)
+        cast(found.name, _element_type(found), wanted.full_name, type_after)
 
 
-def _described(scope: Any, model: Any) -> Description:
-    """Return the description of a model, with class indices instead of labels on request."""
+def _add_graph(scope: Any, container: Any, graph: Any) -> None:
+    """Give all that has a name in a graph one that the pipeline does not have, and add it.
+
+    ``skl2onnx.helpers.add_onnx_graph`` may give constants the names of others.
+    """
+    unique = cache(scope.get_unique_variable_name)
+    for node in graph.node:
+        node.name = scope.get_unique_operator_name(node.name)
+        node.input[:] = map(unique, node.input)
+        node.output[:] = map(unique, node.output)
+    for named in (*graph.initializer, *graph.input, *graph.output):
+        named.name = unique(named.name)
+    container.nodes += graph.node
+    container.initializers += graph.initializer
+    container.node_domain_version_pair_sets.add(("", OPSET))
+
+
+def _element_type(value: Any) -> int:
+    code: int = value.type.tensor_type.elem_type
+    return code
+
+
+def _wanted(scope: Any, model: Any) -> tuple[Description, bool]:
+    """Return what the options ask for: a description, and whether to give raw scores."""
     description = describe(model)
-    if description.classes is None or not scope.get_options(model, {"nocl": False})["nocl"]:
-        return description
-    return replace(description, classes=np.arange(description.n_outputs))
+    if description.classes is None:
+        return description, False
+    options = scope.get_options(model, {"nocl": False, "raw_scores": False})
+    if options["nocl"]:
+        description = replace(description, classes=np.arange(description.n_outputs))
+    return description, bool(options["raw_scores"])

@@ -4,9 +4,18 @@ in tests/fuzz/exports.py."""
 import os
 
 import numpy as np
-import pandas as pd
 import pytest
-from hostilenames import CC, CXX, PIECES, CFile, can_be_encoded, names_in, refusal, run_onnx
+from hostilenames import (
+    CC,
+    CXX,
+    PIECES,
+    CFile,
+    can_be_encoded,
+    names_in,
+    refusal,
+    run_onnx,
+    table_of,
+)
 
 from dnncore import DNNClassifier, load, to_c, to_onnx
 from dnncore.tabular import TabularClassifier
@@ -26,7 +35,7 @@ Y = CLASSES[np.arange(N) % len(CLASSES)]
 @pytest.fixture(scope="module")
 def model():
     """A classifier whose features have all hostile names."""
-    table = pd.DataFrame(RNG.normal(size=(N, len(PIECES))), columns=PIECES)
+    table = table_of({name: RNG.normal(size=N) for name in PIECES})
     return DNNClassifier((4,), max_iter=2, random_state=0).fit(table, Y), table
 
 
@@ -59,7 +68,8 @@ def test_onnx(model, tmp_path):
 )
 def test_models_of_tables(prefix, tmp_path):
     cells = np.array(PIECES, object)
-    table = pd.DataFrame({"*/ ??/\n": RNG.normal(size=N), "\"\\": cells[np.arange(N) * 3 % len(cells)]})
+    cells = cells[np.arange(N) * 3 % len(cells)]
+    table = table_of({"*/ ??/\n": RNG.normal(size=N), '"\\': cells})
     model = TabularClassifier(n_members=2, max_iter=1, random_state=0).fit(table, Y)
     rows, expected = model.freeze().encode(table), model.predict_proba(table)
     to_c(model, tmp_path / "model.c", name=prefix)
@@ -90,7 +100,7 @@ def test_what_cannot_be_exported(classes, tmp_path):
     assert "model.c" not in os.listdir(tmp_path)
 
 
-@pytest.mark.parametrize("file", ["a\n*/ \"%s\\.c", "größe 日本😀.c", "\udcff.c", "x" * 253 + ".c"])
+@pytest.mark.parametrize("file", ['a\n* "%s\\.c', "größe 日本😀.c", "\udcff.c", "x" * 253 + ".c"])
 def test_names_of_files(file, model, tmp_path):
     path = tmp_path / file
     to_c(model[0], path)

@@ -10,7 +10,12 @@ from samples import OTHER_LOSSES
 from sklearn.calibration import CalibratedClassifierCV
 from sklearn.compose import make_column_transformer
 from sklearn.decomposition import PCA
-from sklearn.ensemble import StackingRegressor, VotingClassifier, VotingRegressor
+from sklearn.ensemble import (
+    StackingClassifier,
+    StackingRegressor,
+    VotingClassifier,
+    VotingRegressor,
+)
 from sklearn.linear_model import LinearRegression, LogisticRegression
 from sklearn.model_selection import GridSearchCV
 from sklearn.pipeline import make_pipeline
@@ -107,6 +112,17 @@ def test_several_labels():
     assert label.tolist() == model.predict(X).tolist()
 
 
+@pytest.mark.parametrize("kind", ["str", "bool"])
+def test_raw_scores(kind):
+    model = DNNClassifier(**OPTIONS).fit(X, CLASSES[kind])
+    expected = model.decision_function(X)
+    if kind == "bool":
+        expected = np.stack([-expected, expected], axis=1)
+    label, scores = outputs(model, X, options={"zipmap": False, "raw_scores": True})
+    np.testing.assert_allclose(scores, expected, rtol=0, atol=1e-12)
+    assert label.tolist() == model.predict(X).tolist()
+
+
 @pytest.mark.parametrize("dtype", [np.float32, np.float64])
 @pytest.mark.parametrize("n_outputs", [1, 2])
 def test_regressors(n_outputs, dtype):
@@ -143,13 +159,17 @@ def test_a_table():
     [
         lambda: GridSearchCV(DNNClassifier(**OPTIONS), {"alpha": [0.0, 0.1]}, cv=2),
         lambda: VotingClassifier(
-            [("dnn", DNNClassifier(**OPTIONS)), ("linear", LogisticRegression())], voting="soft"
+            [("dnn", DNNClassifier(**OPTIONS)), ("linear", LogisticRegression())],
+            voting="soft",
+            flatten_transform=False,
         ),
         lambda: CalibratedClassifierCV(DNNClassifier(**OPTIONS), cv=2),
+        lambda: StackingClassifier([("dnn", DNNClassifier(**OPTIONS))], cv=2),
     ],
 )
-def test_classifiers_in_others(make):
-    compare(make().fit(X, CLASSES["int64"]), X)
+@pytest.mark.parametrize("n_classes", [2, 3])
+def test_classifiers_in_others(make, n_classes):
+    compare(make().fit(X, np.arange(60) % n_classes), X)
 
 
 @pytest.mark.parametrize("make", [VotingRegressor, StackingRegressor])
@@ -164,7 +184,8 @@ def test_what_is_refused():
     model = DNNClassifier(**OPTIONS).fit(X, CLASSES["int64"])
     with pytest.raises(ValueError, match="target_opset must be at least 13, got 12"):
         outputs(model, X, target_opset=12)
-    halves = DNNClassifier(**OPTIONS).fit(X, CLASSES["float"] / 4)
+    halves = DNNClassifier(**OPTIONS).fit(X, CLASSES["float"])
+    halves.classes_ = halves.classes_ / 4
     with pytest.raises(ValueError, match="classes must be integers or strings for skl2onnx"):
         outputs(halves, X, options={"zipmap": False})
     model.network_.parameters[0] = np.nan

@@ -1,8 +1,8 @@
 """Models with hostile names as C and ONNX files: they compile, and compute what predict does.
 
-Names of features, categories, classes and files, and prefixes of the functions: quotes, backslashes,
-line ends, ends of comments, trigraphs, formats, zero bytes, surrogates, very long ones. C files are
-compiled by GCC as C11 and C++11 without a warning.
+Names of features, categories, classes and files, and prefixes of the functions: quotes,
+backslashes, line ends, ends of comments, trigraphs, formats, zero bytes, surrogates, very long
+ones. C files are compiled by GCC as C11 and C++11 without a warning.
 """
 
 import os
@@ -13,7 +13,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 from _search import search
-from hostilenames import IDENTIFIERS, PIECES, CFile, names_in, refusal, run_onnx
+from hostilenames import IDENTIFIERS, PIECES, CFile, names_in, refusal, run_onnx, table_of
 
 from dnncore import DNNClassifier, DNNRegressor, to_c, to_onnx
 from dnncore.tabular import TabularClassifier, TabularRegressor
@@ -74,7 +74,7 @@ def network(rng: np.random.Generator) -> tuple[Any, np.ndarray, pd.DataFrame]:
     """Return a fitted network, its rows, and the same as a table."""
     dtype = pick(rng, [np.float32, np.float64])
     X = rng.normal(size=(N, int(rng.integers(1, 5)))).astype(dtype)
-    table = pd.DataFrame(X, columns=names(rng, X.shape[1]))
+    table = table_of(dict(zip(names(rng, X.shape[1]), X.T, strict=True)))
     options = {"hidden_layer_sizes": (3,), "max_iter": 1, "random_state": 0}
     options |= {"activation": pick(rng, ["relu", "tanh", "gelu", "mish", "selu"])}
     if rng.random() < 0.7:
@@ -92,7 +92,7 @@ def ensemble(rng: np.random.Generator) -> tuple[Any, np.ndarray, pd.DataFrame]:
             columns[column] = rng.normal(size=N)
         else:
             columns[column] = np.array([pick(rng, [*cells, None]) for _ in range(N)], object)
-    table = pd.DataFrame(columns)
+    table = table_of(columns)
     options = {"n_members": int(rng.integers(1, 3)), "max_iter": 1, "random_state": 0}
     options |= {"hidden_layer_sizes": (3,), "n_threads": 1}
     if rng.random() < 0.7:

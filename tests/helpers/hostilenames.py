@@ -8,6 +8,7 @@ import subprocess
 from _ctypes import dlclose
 
 import numpy as np
+import pandas as pd
 
 CC, CXX = shutil.which("gcc"), shutil.which("g++")
 WARNINGS = ["-Wall", "-Wextra", "-Werror", "-pedantic"]
@@ -25,6 +26,13 @@ IDENTIFIERS = [
     "model", "int", "return", "main", "exp", "NAME", "MACRO", "REAL", "LABEL", "NAME_x", "x_NAME",
     "my_MACRO", "MACRO_y", "L_REAL", "F", "x_F", "a" * 2000, "a_", "a__b", "Z9", "static",
 ]  # fmt: skip
+
+
+def table_of(columns):
+    """A table with columns of any names and cells, which pandas would make UTF-8 of."""
+    table = pd.DataFrame({i: pd.Series(x, dtype=x.dtype) for i, x in enumerate(columns.values())})
+    table.columns = pd.Index(list(columns), dtype=object)
+    return table
 
 
 def can_be_encoded(text):
@@ -67,10 +75,11 @@ class CFile:
 
     def outputs(self, function, rows, n_outputs):
         """What a function that writes an array of the type of the rows gives for each row."""
-        call, kind = self._library[f"{self._name}_{function}"], np.ctypeslib.as_ctypes_type(rows.dtype)
+        call = self._library[f"{self._name}_{function}"]
+        pointer = ctypes.POINTER(np.ctypeslib.as_ctypes_type(rows.dtype))
         out = np.full((len(rows), n_outputs), np.nan, rows.dtype)
-        for x, y in zip(rows, out, strict=True):
-            call(x.ctypes.data_as(ctypes.POINTER(kind)), y.ctypes.data_as(ctypes.POINTER(kind)))
+        for x, y in zip(np.ascontiguousarray(rows), out, strict=True):
+            call(x.ctypes.data_as(pointer), y.ctypes.data_as(pointer))
         return out
 
 
