@@ -28,7 +28,7 @@ from .trainer import Trainer, fit_source
 MIN_EPOCHS = 8  # with fewer, a member is not worth its time
 TIMED_ROWS = 4096  # from whose time that of an epoch follows
 # How training may have ended; of several, the first is what counts.
-STOP_REASONS = ("interrupted", "stopped", "max_time", "diverged", "converged", "max_iter")
+STOP_REASONS = ("interrupted", "stopped", "max_time", "diverged", "converged")
 
 
 @dataclass(frozen=True)

@@ -106,11 +106,10 @@ def test_large_values_without_norm_are_named():
 @pytest.mark.parametrize("dtype", [np.float32, np.float64])
 @pytest.mark.parametrize("sparse", [False, True])
 def test_large_values_in_blocks_without_norm_are_named(dtype, sparse):
-    size = np.finfo(dtype).max / 4
-    rows = (np.sign(X) * [size, size, 2 * size]).astype(dtype)
+    rows = (np.sign(X) * [0.6, 0.6, 0.9]).astype(dtype) * np.finfo(dtype).max
     ordinary = X.astype(dtype)
-    if sparse:
-        rows, ordinary = csr_array(rows), csr_array(ordinary)
+    if sparse:  # of one sign, as scikit-learn warns where the sum is NaN
+        rows, ordinary = csr_array(np.abs(rows)), csr_array(ordinary)
     blocks = [(ordinary, NUMBERS), (rows, NUMBERS)]
     model = DNNRegressor(norm=False, activation="identity", hidden_layer_sizes=(3, 3), **OPTIONS)
     message = r"in the block at row 80 \(block 1\): X must be smaller with norm=False.* feature 2:"

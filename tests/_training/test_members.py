@@ -12,6 +12,7 @@ import pytest
 from dnncore._core.labels import Labels
 from dnncore._training import members as module
 from dnncore._training.history import EpochInfo
+from dnncore._training.loop import DivergenceWarning
 from dnncore._training.members import MIN_EPOCHS, Budget, Cycles, Member, train_members
 from dnncore._training.recipe import Recipe
 from dnncore._training.sources import ArraySource
@@ -57,7 +58,7 @@ def test_a_member_does_not_depend_on_the_others():
 
 def test_the_best_epoch_is_kept():
     ((member,), end) = train_members(some_members(1), X, LABELS, max_iter=12)
-    assert end == "max_iter"
+    assert end == "converged"  # the schedule is over
     history = member.trainer.history
     network, held_out = member.trainer.network, member.held_out
     loss = network.mean_loss(network.logits(X[held_out]), LABELS.take(held_out))
@@ -228,6 +229,14 @@ def test_a_callback_ends_all(n_threads):
     assert found.stop_reason == "stopped"
     assert sum(n_iters(found)) == len(told) <= 3 * n_threads
     assert max(n_iters(found)) == 3
+
+
+def test_a_member_that_diverges_counts():
+    members = some_members(2)
+    members[1].trainer.network.parameters[...] = 1e38
+    with pytest.warns(DivergenceWarning):
+        found = train_members(members, X, LABELS, max_iter=2)
+    assert found == (members[:1], "diverged")
 
 
 def test_ctrl_c_counts_even_if_all_members_have_ended(monkeypatch):
