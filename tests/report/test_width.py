@@ -65,4 +65,5 @@ def test_only_tables_and_figures_scroll_sideways(kind, request, tmp_path):
     write_report(model, X, y, tmp_path / "report.html", title="T" * 100, data_summary=facts)
     page = (tmp_path / "report.html").read_text(encoding="utf-8")
     for width in (320, 400):
-        assert widths(page, width, tmp_path) == (width, width)
+        wanted, shown = widths(page, width, tmp_path)
+        assert wanted == shown <= width  # the rest is a scroll bar
