@@ -22,6 +22,8 @@ extensions = [
     "sphinx_gallery.gen_gallery",
     "command_help",
     "mathml",
+    "results",
+    "since",
 ]
 exclude_patterns = ["_build", "README.md"]
 html_theme = "furo"
@@ -33,7 +35,7 @@ html_math_renderer = "mathml"
 
 # ---------------------------------------------------------------------------- Markdown pages
 
-myst_enable_extensions = ["dollarmath", "colon_fence"]
+myst_enable_extensions = ["dollarmath", "colon_fence", "deflist"]
 myst_heading_anchors = 3
 # Output blocks are not highlighted.
 highlight_language = "none"
@@ -60,6 +62,7 @@ sphinx_gallery_conf = {
     "filename_pattern": r"\.py$",
     "within_subsection_order": "FileNameSortKey",
     "plot_gallery": "True",
+    "capture_repr": (),  # what a cell prints, not the value of its last line
     "abort_on_example_error": True,
     "image_srcset": ["2x"],
     "show_memory": False,
