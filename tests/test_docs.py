@@ -8,6 +8,7 @@ what happens to it:
   ` &` keeps running until the end of the page, and the next block waits for its first line;
 - `output`: compared with the output of the block before it; `...` matches anything;
 - any language, if the block starts with a comment that names a file: written to that file;
+- `literalinclude` of a file of `examples`: copied;
 - other `cython` blocks: compiled;
 - any other language: ignored.
 
@@ -22,6 +23,7 @@ import os
 import pathlib
 import re
 import runpy
+import shutil
 import signal
 import socket
 import subprocess
@@ -41,6 +43,7 @@ PAGES = [ROOT / "README.md", *sorted((ROOT / "docs").rglob("*.md"))]
 PAGES = [page for page in PAGES if not {"_build", "examples"} & set(page.parts)]
 EXAMPLES = sorted((ROOT / "examples").glob("*.py"))
 FILE_NAME = re.compile(r"(?:#|//|/\*) ([\w-]+\.\w+)(?: \*/)?\n")
+EXAMPLE = re.compile(r"\{literalinclude\} (.*/examples/.+)")
 INSTALLING = ("pip install ", "pytest", "sphinx-build", "python3 -m venv", ". .venv/", "git clone")
 
 
@@ -52,7 +55,7 @@ def blocks_of(page):
     """The language, the text and the line number of every code block."""
     tokens = MarkdownIt().parse(page.read_text())
     blocks = [(t.info.strip(), t.content, t.map[0] + 1) for t in tokens if t.type == "fence"]
-    return [block for block in blocks if block[0] and not block[0].startswith("{")]
+    return [b for b in blocks if b[0] and (b[0][0] != "{" or EXAMPLE.fullmatch(b[0]))]
 
 
 class Page:
@@ -81,8 +84,10 @@ class Page:
 
     def run(self, language, text, line):
         text = text.replace("8000", self.port)  # that of the pages' server may be taken
-        file = FILE_NAME.match(text)
-        if file:
+        example, file = EXAMPLE.fullmatch(language), FILE_NAME.match(text)
+        if example:
+            shutil.copy(self.page.parent / example[1], self.folder)
+        elif file:
             (self.folder / file[1]).write_text(text)
         elif language == "python":
             self.python(text, line)
