@@ -30,7 +30,7 @@ html_theme = "furo"
 html_title = f"dnncore {version}"
 html_static_path = ["_static"]
 html_css_files = ["dnncore.css"]
-html_js_files = ["scrollers.js"]
+html_js_files = ["accessible.js"]
 html_show_sphinx = False
 html_math_renderer = "mathml"
 
