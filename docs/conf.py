@@ -27,6 +27,7 @@ extensions = [
 ]
 exclude_patterns = ["_build", "README.md"]
 html_theme = "furo"
+pygments_dark_style = "github-dark"  # names of modules are not underlined, as links are
 html_title = f"dnncore {version}"
 html_static_path = ["_static"]
 html_css_files = ["dnncore.css"]
