@@ -170,6 +170,7 @@ def settings():
     with np.printoptions(), warnings.catch_warnings():
         yield
     sys.path[:] = path  # worker processes inherit it, and would import the source tree from "."
+    sys.path_importer_cache.pop(".", None)  # it remains bound to the folder of this page
     root.handlers[:] = handlers
     own.setLevel(level)
 
