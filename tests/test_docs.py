@@ -291,17 +291,19 @@ def extensions(monkeypatch):
 
 
 def test_objects_without_a_version_belong_to_the_first_release(extensions):
-    from since import FIRST_RELEASE, add_version
+    from api_pages import FIRST_RELEASE, add_version
 
     def shown(*lines, what="function"):
         lines = list(lines)
         add_version(None, what, "name", None, None, lines)
         return lines
 
-    version = f".. versionadded:: {FIRST_RELEASE}"
-    assert shown("Summary.", "", "Parameters") == ["Summary.", "", version, "", "Parameters"]
-    assert shown("Summary.") == ["Summary.", "", version]
-    assert shown("Summary.", "", ".. versionadded:: 0.9", "")[2] == ".. versionadded:: 0.9"
+    version = ["", f".. versionadded:: {FIRST_RELEASE}", ""]
+    section = ["Parameters", "----------", "x : int"]
+    assert shown("Summary::", "", "    x", "", *section)[4:] == [*version, *section]
+    assert shown("Summary.") == ["Summary.", *version]
+    later = ["Summary.", "", ".. versionadded:: 0.9"]
+    assert shown(*later) == later
     assert shown("Summary.", what="method") == ["Summary."]
 
 
