@@ -2,7 +2,8 @@
 
 Without a limit, the gradient of a part of a layer is used as soon as it is known. With a limit on
 the norm over all parameters, the whole gradient is computed first. Its squares are summed in chunks,
-in an order that does not depend on the number of threads.
+in an order that does not depend on the number of threads. A gradient that the caller gives takes the
+same way.
 """
 
 from libc.math cimport INFINITY, sqrt
@@ -32,7 +33,6 @@ cdef inline void update(const Job* job, dnn_team* team, const dnn_step* step, Py
     cdef int n_threads = dnn_team_size(team)
     cdef real* gradient = <real*> job.gradient
     cdef dnn_step keep
-    cdef double norm
     if job.max_norm == 0.0:
         phase_b(job, step, start, n, thread, n_threads, scratch, <real*> job.state1,
                 <real*> job.state2, parameters)
@@ -41,9 +41,19 @@ cdef inline void update(const Job* job, dnn_team* team, const dnn_step* step, Py
     keep.update = DNN_GRADIENT
     phase_b(job, &keep, start, n, thread, n_threads, scratch, gradient, gradient, parameters)
     dnn_team_barrier(team)
-    _sum_squares(job, thread, n_threads, <const real*> gradient)
-    dnn_team_barrier(team)
-    norm = _norm(job, team, <const real*> gradient)
+    update_from_gradient(job, team, step, thread, parameters)
+
+
+cdef inline void update_from_gradient(const Job* job, dnn_team* team, const dnn_step* step,
+                                      int thread, real* parameters) noexcept nogil:
+    """Update this thread's part of the parameters from the gradient that all threads know."""
+    cdef int n_threads = dnn_team_size(team)
+    cdef real* gradient = <real*> job.gradient
+    cdef double norm = 0.0
+    if job.max_norm > 0.0:
+        _sum_squares(job, thread, n_threads, <const real*> gradient)
+        dnn_team_barrier(team)
+        norm = _norm(job, team, <const real*> gradient)
     _update_limited(job, step, thread, n_threads,
                     job.max_norm / norm if norm > job.max_norm else 1.0, gradient, parameters)
 

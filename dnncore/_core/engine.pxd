@@ -16,7 +16,7 @@ cdef class Engine:
     cdef object _activations, _slopes, _dropped, _scratch, _deltas, _batch_label, _batch_L
     cdef object _batch_weight, _row_loss, _sum_squares, _gradient, _norm_squares
     cdef Job _job  # everything but the rows of a call, their labels, and the numbers of the steps
-    cdef dnn_team_work _score_work, _train_work, _forward_work, _backward_work
+    cdef dnn_team_work _score_work, _train_work, _forward_work, _backward_work, _update_work
 
     # One step on n <= batch_size rows; the arrays are those of Engine.train_epoch, or NULL for
     # None, and contiguous. `step` returns the loss. `backward` follows a `forward` of n rows and
@@ -30,4 +30,5 @@ cdef class Engine:
     cdef object _make_layers(self, object layer_sizes, int activation, bint builtin,
                              object factors, bint csr)
     cdef object _make_job(self, int output)
+    cdef object _allocate_gradient(self)
     cdef Job _job_for(self, object X) noexcept

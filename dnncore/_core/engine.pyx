@@ -27,7 +27,7 @@ from .dense cimport dense_layer
 from .embedding cimport embedding_layer, embedding_of
 from .epoch cimport train
 from .layers cimport Layer
-from .passes cimport backward_pass, forward_pass
+from .passes cimport backward_pass, forward_pass, update_pass
 from .rows cimport InputRows, gather_inputs, is_canonical, usable_as_is
 from .scoring cimport score
 from .sparse cimport sparse_layer
@@ -92,6 +92,14 @@ cdef void _backward_f32(void* job, dnn_team* team, int thread) noexcept nogil:
 
 cdef void _backward_f64(void* job, dnn_team* team, int thread) noexcept nogil:
     backward_pass(<Job*> job, team, thread, <double*> (<Job*> job).parameters)
+
+
+cdef void _update_f32(void* job, dnn_team* team, int thread) noexcept nogil:
+    update_pass(<Job*> job, team, thread, <float*> (<Job*> job).parameters)
+
+
+cdef void _update_f64(void* job, dnn_team* team, int thread) noexcept nogil:
+    update_pass(<Job*> job, team, thread, <double*> (<Job*> job).parameters)
 
 
 # ---------------------------------------------------------------------- Python interface
@@ -261,6 +269,7 @@ cdef class Engine:
         self._train_work = _train_f32 if single else _train_f64
         self._forward_work = _forward_f32 if single else _forward_f64
         self._backward_work = _backward_f32 if single else _backward_f64
+        self._update_work = _update_f32 if single else _update_f64
 
     cdef object _make_layers(self, layer_sizes, int activation, bint builtin, factors, bint csr):
         """Create the layers; compute the number of blocks and the size of the scratch buffer."""
@@ -384,11 +393,15 @@ cdef class Engine:
             job.drop_seed = dropout_seed
         job.max_norm = max_grad_norm
         if max_grad_norm > 0.0:
-            if self._gradient is None:
-                self._gradient = aligned_empty(self._parameters.size, self._parameters.dtype)
-                self._norm_squares = np.empty(n_chunks(self._parameters.size))
-            job.gradient = _data(self._gradient)
-            job.norm_squares = <double*> _data(self._norm_squares)
+            self._allocate_gradient()
+
+    cdef object _allocate_gradient(self):
+        """Allocate the gradient of all parameters, unless that has been done."""
+        if self._gradient is None:
+            self._gradient = aligned_empty(self._parameters.size, self._parameters.dtype)
+            self._norm_squares = np.empty(n_chunks(self._parameters.size))
+        self._job.gradient = _data(self._gradient)
+        self._job.norm_squares = <double*> _data(self._norm_squares)
 
     def train_epoch(self, X, label, L, sample_weight, order, *, double rate,
                     Py_ssize_t steps_before, rates=None, double time_left=float("inf"),
@@ -448,6 +461,23 @@ cdef class Engine:
         if interrupts:
             raise interrupts[0]
         return job.loss, job.rows_done
+
+    def update(self, gradient, *, double rate, Py_ssize_t steps_before):
+        """Update the parameters from a gradient.
+
+        Parameters
+        ----------
+        gradient : array (n_parameters,)
+            Gradient of the loss, including the L2 penalty.
+        rate, steps_before
+            As in :meth:`train_epoch`.
+        """
+        self._allocate_gradient()
+        self._gradient[...] = gradient
+        cdef Job job = self._job
+        job.step.rate, job.steps_before = rate, steps_before
+        with nogil:
+            dnn_team_run(self._n_threads, self._update_work, &job)
 
     # ------------------------------------------------------------------- steps, without the GIL
 

@@ -89,6 +89,25 @@ class Moments:
         self.count = count if missing else count.item(0)
         self.n_rows += X.shape[0]
 
+    def merged(self, other: Moments) -> Moments:
+        """Return the moments of the rows of both (Chan, Golub and LeVeque 1979).
+
+        Those of no rows change nothing.
+        """
+        count = np.add(self.count, other.count)
+        share = np.divide(other.count, count, out=np.zeros(self.mean.shape), where=count > 0)
+        with np.errstate(over="ignore", invalid="ignore"):  # `check` finds it
+            difference = other.mean - self.mean
+            mean = self.mean + share * difference
+            variance = self.variance + share * (other.variance - self.variance)
+            variance += (share * (1.0 - share) * difference) * difference
+        low, high = self.low, self.high
+        if low is not None and high is not None:
+            assert other.low is not None and other.high is not None
+            low, high = np.minimum(low, other.low), np.maximum(high, other.high)
+        plain = count if isinstance(self.count, np.ndarray) else float(count)
+        return Moments(plain, mean, variance, low, high, self.n_rows + other.n_rows)
+
     def copy(self) -> Moments:
         """Return a copy that is updated on its own."""
         arrays: Any = {k: x.copy() for k, x in vars(self).items() if isinstance(x, np.ndarray)}

@@ -1,9 +1,10 @@
 """The two passes of a step of which the loss is outside the engine: forward, and backward with
-update. The engine keeps the activations of the rows in between."""
+update. The engine keeps the activations of the rows in between. A step of which the gradient is
+computed elsewhere too is the update alone."""
 
 from libc.string cimport memcpy
 
-from .clipping cimport update
+from .clipping cimport update, update_from_gradient
 from .csrc cimport dnn_step, ops_for, real
 from .epoch cimport step_of
 from .rows cimport gather_inputs
@@ -67,3 +68,10 @@ cdef inline void backward_pass(const Job* job, dnn_team* team, int thread,
         backward_rows(job, <const real*> parameters, first, last, job.steps_before + 1, scratch)
     dnn_team_barrier(team)
     update(job, team, &step, 0, job.n_samples, thread, scratch, parameters)
+
+
+cdef inline void update_pass(const Job* job, dnn_team* team, int thread,
+                             real* parameters) noexcept nogil:
+    """Update this thread's parameters from a gradient that includes the L2 penalty."""
+    cdef dnn_step step = step_of(job, job.steps_before + 1, 0.0)
+    update_from_gradient(job, team, &step, thread, parameters)

@@ -37,18 +37,19 @@ class BlockRows:
 
     def __iter__(self) -> Iterator[CheckedRows]:
         for block in self._blocks:
-            yield self._checked(block)
+            yield checked_block(block, self._checker)
 
-    def _checked(self, block: Block) -> CheckedRows:
-        checker = self._checker
-        # Arrays of floats are checked for NaN and infinity here, so that the error names the row.
-        ours = isinstance(block.X, np.ndarray) and block.X.dtype.kind == "f"
-        with block.checks(may_miss=checker.may_miss):
-            X, y = checker.X_y(block.X, block.y, finite=not ours)
-            weight = _weight(block, X.dtype)
-        if ours:
-            block._replace(X=X).check_finite(may_miss=checker.may_miss)
-        return CheckedRows(X, y, weight, block)
+
+def checked_block(block: Block, checker: RowChecker) -> CheckedRows:
+    """Return the checked rows of a block."""
+    # Arrays of floats are checked for NaN and infinity here, so that the error names the row.
+    ours = isinstance(block.X, np.ndarray) and block.X.dtype.kind == "f"
+    with block.checks(may_miss=checker.may_miss):
+        X, y = checker.X_y(block.X, block.y, finite=not ours)
+        weight = _weight(block, X.dtype)
+    if ours:
+        block._replace(X=X).check_finite(may_miss=checker.may_miss)
+    return CheckedRows(X, y, weight, block)
 
 
 def _weight(block: Block, dtype: np.dtype[Any]) -> NDArray[Any] | None:

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any
+from copy import copy
+from typing import Any, Self
 
 import numpy as np
 from numpy.typing import NDArray
@@ -80,6 +81,28 @@ class LabelLearner(TargetLearner):
         self._n_rows += len(y)
         return y  # type: ignore[no-any-return]
 
+    def merge(self, other: Self) -> None:
+        if other._kind is None or other._classes is None:  # of no rows
+            return
+        self._may_be_soft &= other._may_be_soft
+        self._adopt_kind(other._kind)
+        if self._kind == SINGLE:
+            self._adopt_classes(other._classes)
+            indices = np.searchsorted(self._classes, other._classes)  # type: ignore[arg-type]
+        else:
+            self._adopt_columns(len(other._classes))
+            indices = np.arange(len(other._classes))
+        self._counts[indices] += other._counts
+        self._totals[indices] += other._totals
+        self._n_rows += other._n_rows
+        self._weighed |= other._weighed
+
+    def for_part(self) -> Self:
+        part = copy(self)
+        part._counts, part._totals = np.zeros_like(self._counts), np.zeros_like(self._totals)
+        part._n_rows = 0
+        return part
+
     def _settle_kind(self, y: Any) -> None:
         before = self._kind
         if self._known is not None:
@@ -91,6 +114,10 @@ class LabelLearner(TargetLearner):
             self._may_be_soft &= could_be_soft(kind, y)
         if self._named and kind != SINGLE:
             raise ValueError(f"classes needs one label per row, got {kind} labels")
+        self._adopt_kind(kind)
+
+    def _adopt_kind(self, kind: str) -> None:
+        before = self._kind
         if before is None:
             self._kind = kind
         elif {kind, before} == {MULTILABEL, SOFT} and self._may_be_soft:

@@ -8,6 +8,7 @@ blocks without class weights, one pass does both.
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
+from copy import copy
 from typing import Any
 
 import numpy as np
@@ -19,6 +20,7 @@ from .._core.moments import MOMENTS_ROWS, Moments
 from .._data.blocks import Arrays, read_ahead, rechunk
 from .rows import CheckedRows, LabelledRows
 from .targets import TargetLearner
+from .validation import may_overflow
 
 
 class RowsLearner:
@@ -47,6 +49,8 @@ class RowsLearner:
         Dtype of X, once all rows have been read.
     n_features : int
         Number of columns of X, once all rows have been read.
+    has_large_blocks : bool
+        Whether a block that is not standardised has numbers so large that a network may overflow.
     """
 
     def __init__(
@@ -62,6 +66,7 @@ class RowsLearner:
         self.features_with_nan: NDArray[np.intp] = np.zeros(0, np.intp)
         self.dtype: Any = None
         self.n_features = 0
+        self.has_large_blocks = False
         self._norm, self._in_blocks = norm, in_blocks
         self._may_miss, self._seeks_nan = missing_values != "error", missing_values == "indicator"
 
@@ -73,6 +78,12 @@ class RowsLearner:
         For blocks without class weights, learning is then complete. Rows in memory may still be
         split.
         """
+        y = self.add(rows)
+        self.targets.finish()
+        return y
+
+    def add(self, rows: Iterable[CheckedRows]) -> NDArray[Any] | None:
+        """Learn the targets of some rows, as `learn` does of all."""
         y = None
         at_once = self._learns_at_once
 
@@ -86,6 +97,8 @@ class RowsLearner:
                     self.features_with_nan = np.union1d(
                         self.features_with_nan, features_with_nan(part.X)
                     )
+                if self._in_blocks and not self._norm:
+                    self.has_large_blocks = self.has_large_blocks or may_overflow(part.X)
                 if at_once:
                     self.targets.add_totals(y, part.sample_weight)
                 numbers = None if self.targets.moments is None else y.reshape(len(y), -1)
@@ -96,8 +109,30 @@ class RowsLearner:
                 self._add_moments(X, weight)
             if self.targets.moments is not None:
                 self.targets.moments.update(numbers, weight)
-        self.targets.finish()
         return y
+
+    def merge(self, other: RowsLearner) -> None:
+        """Add what a learner of further rows has learned."""
+        self.targets.merge(other.targets)
+        if other.n_features == 0:  # of no rows
+            return
+        if self.n_features not in (0, other.n_features):
+            raise ValueError(
+                f"X must have {self.n_features} features as before, got {other.n_features}"
+            )
+        self.n_features = other.n_features
+        dtype = other.dtype if self.dtype is None else self.dtype
+        self.dtype = np.promote_types(dtype, other.dtype)
+        self.features_with_nan = np.union1d(self.features_with_nan, other.features_with_nan)
+        if other.moments is not None:
+            before = self.moments
+            self.moments = other.moments if before is None else before.merged(other.moments)
+
+    def for_part(self) -> RowsLearner:
+        """Return a learner of the weighted rows of a part, to be merged; after `learn`."""
+        part = copy(self)
+        part.targets, part.moments = self.targets.for_part(), None
+        return part
 
     @property
     def _learns_at_once(self) -> bool:

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any, ClassVar
+from copy import copy
+from typing import Any, ClassVar, Self
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -131,14 +132,30 @@ class NumberLearner(TargetLearner):
             # Only an estimator of several targets takes a column without a warning.
             columns = column_or_1d(columns, warn=self._output == "sorted")
         form = columns.ndim, columns.shape[1] if columns.ndim == 2 else 1
+        self._adopt_form(form, np.shape(y))
+        if self._learnt is None and self._norm and self.moments is None:
+            self.moments = Moments.empty(form[1])
+        return columns
+
+    def _adopt_form(self, form: tuple[int, int], shape: tuple[object, ...]) -> None:
         if self._form is None:
             self._form = form
         elif form != self._form:
             why = "with loss='quantile'" if self._output == "sorted" else "as before"
-            raise ValueError(f"y must have {self._form[1]} outputs {why}, got shape {np.shape(y)}")
-        if self._learnt is None and self._norm and self.moments is None:
-            self.moments = Moments.empty(form[1])
-        return columns
+            raise ValueError(f"y must have {self._form[1]} outputs {why}, got shape {shape}")
+
+    def merge(self, other: Self) -> None:
+        if other._form is not None:
+            ndim, n_targets = other._form
+            self._adopt_form(other._form, ("n", n_targets)[:ndim])
+        if other.moments is not None:
+            before = self.moments
+            self.moments = other.moments if before is None else before.merged(other.moments)
+
+    def for_part(self) -> Self:
+        part = copy(self)
+        part.moments = None
+        return part
 
     def finish(self) -> None:
         if self._learnt is not None:

@@ -277,9 +277,9 @@ def encoded(
 
 
 def labelled(
-    rows: CheckedRows, targets: Targets, learner: TargetLearner, given: Any = None
+    rows: CheckedRows, targets: Targets, learner: TargetLearner | None, given: Any = None
 ) -> LabelledRows:
-    """Return training rows with encoded labels and class weights.
+    """Return training rows with encoded labels and, with `learner`, class weights.
 
     The weights of a block may all be zero because other blocks may have positive weights.
     """
@@ -287,7 +287,7 @@ def labelled(
     weight = rows.sample_weight
     with rows.faults():
         labels = encoded(targets, rows.y, dtype, training=True)
-        factor = learner.row_weight(rows.y)
+        factor = None if learner is None else learner.row_weight(rows.y)
         if factor is not None:
             weight = factor if weight is None else weight * factor
             weight = weights(weight, n, dtype, may_be_zero=rows.block is not None)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from typing import Any, ClassVar
+from typing import Any, ClassVar, Self
 
 import numpy as np
 from numpy.typing import NDArray
@@ -103,8 +103,16 @@ class TargetLearner(ABC):
         """
 
     @abstractmethod
+    def merge(self, other: Self) -> None:
+        """Add what a learner of further rows has learned, before `finish` or after it."""
+
+    @abstractmethod
     def finish(self) -> None:
         """End the pass over all rows; raise ValueError if required classes are absent."""
+
+    @abstractmethod
+    def for_part(self) -> Self:
+        """Return a learner of the totals of a part of the rows, to be merged; after `finish`."""
 
     @abstractmethod
     def learnt(self) -> Any:

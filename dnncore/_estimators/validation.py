@@ -41,14 +41,19 @@ def scorers_of(estimator: Any) -> dict[str, Any]:
 
 
 def splits_rows(estimator: Any, rows: LabelledRows, targets: Targets) -> bool:
-    """Return whether `early_stopping` splits off a validation set.
+    """Return whether `early_stopping` splits off a validation set; see :func:`splits`."""
+    return splits(estimator, len(_weighted_rows(rows)), targets)
+
+
+def splits(estimator: Any, n_rows: int, targets: Targets) -> bool:
+    """Return whether `early_stopping` splits off a part of so many rows that have a weight.
 
     'auto' does if it is large enough to be of use, unless training continues in later calls or
     ends by the training loss in a way of its own.
     """
     if estimator.early_stopping != AUTO:
         return bool(estimator.early_stopping)
-    n = int(len(_weighted_rows(rows)) * estimator.validation_fraction)
+    n = int(n_rows * estimator.validation_fraction)
     goes_on = estimator.warm_start or estimator.learning_rate == "newbob"
     return n >= targets.min_auto_rows and not goes_on
 
@@ -112,10 +117,15 @@ def require_rows(name: str, held_out: LabelledRows | None, targets: Targets) -> 
         )
 
 
+def may_overflow(X: Matrix) -> bool:
+    """Return whether X has numbers so large that a new network may overflow."""
+    values = X.data[: X.indptr[-1]] if is_sparse(X) else X
+    return not sum_squares(values) < SMALL
+
+
 def require_finite_outputs(network: Network, X: Matrix, columns: Mapping[str, Any]) -> None:
     """Raise ValueError if rows that are not standardised are too large for a new network."""
-    values = X.data[: X.indptr[-1]] if is_sparse(X) else X
-    if sum_squares(values) < SMALL or all_finite(network.logits(X)):
+    if not may_overflow(X) or all_finite(network.logits(X)):
         return
     largest = np.abs(X).max(axis=0)
     largest = np.ravel(largest.toarray() if is_sparse(X) else largest)

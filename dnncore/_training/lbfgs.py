@@ -3,35 +3,34 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Callable
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from .._core.checks import Matrix
 from .._core.csrc import sum_squares
-from .._core.labels import Labels
-from .._core.threads import blas_for, threads_for_training
+from ..network import Network
+from .gradients import GradientSums
 from .line_search import search
 from .loop import warn_of_divergence
 from .monitor import Monitor
 from .optimizer import Optimizer
 from .solvers import LBFGS, MAX_PAIRS
 
-MAX_ELEMENTS = 2**20  # of the activations of a block of rows
 LEAST_DECREASE = 1e7 * np.finfo(np.float64).eps  # of the loss, relative; with less, it ends
 Vector = NDArray[Any]
+Sums = Callable[[Vector], GradientSums]
 
 
-def fit_lbfgs(
-    optimizer: Optimizer, solver: LBFGS, X: Matrix, labels: Labels, monitor: Monitor
-) -> str:
+def fit_lbfgs(optimizer: Optimizer, solver: LBFGS, sums: Sums, monitor: Monitor) -> str:
     """Train on all rows; return how training ended, as :meth:`dnncore.training.Trainer.fit` does.
 
-    One iteration counts as one epoch.
+    `sums` is the function of the parameters that gives the sums over these rows. One iteration
+    counts as one epoch.
     """
     settings = monitor.settings
-    objective = Objective(optimizer, X, labels)
+    objective = Objective(optimizer, sums)
     pairs = optimizer._state
     epoch = done = 0 if settings.resumed is None else settings.resumed.epoch
     try:
@@ -45,7 +44,7 @@ def fit_lbfgs(
             before = objective.loss
             if not _iterate(objective, pairs):
                 break
-            found = monitor.record(objective.loss, X.shape[0])
+            found = monitor.record(objective.loss, objective.n_rows)
             if monitor.callback_ends(epoch, objective.loss, found, optimizer.learning_rate):
                 return "stopped"
             if monitor.time_is_up:
@@ -63,7 +62,7 @@ def fit_lbfgs(
         else:  # it goes on from the last epoch
             return "max_iter"
         if epoch == 1:  # There was nothing to improve, which also counts as an epoch.
-            monitor.record(objective.loss, X.shape[0])
+            monitor.record(objective.loss, objective.n_rows)
         return "converged"
     finally:
         objective.go_back()
@@ -129,9 +128,9 @@ class Objective:
     Parameters
     ----------
     optimizer : Optimizer
-        Optimizer with the network, the penalty, the loss and the engine.
-    X, labels
-        Checked rows and labels.
+        Optimizer with the network and the penalty.
+    sums : callable
+        Function of the parameters that gives the sums over the rows.
 
     Attributes
     ----------
@@ -141,29 +140,14 @@ class Objective:
         Their loss.
     gradient : float64 array of shape (n_parameters,)
         Its gradient.
-    n_evaluations : int
-        Number of evaluations.
+    n_evaluations, n_rows : int
+        Number of evaluations, and of rows.
     """
 
-    def __init__(self, optimizer: Optimizer, X: Matrix, labels: Labels) -> None:
+    def __init__(self, optimizer: Optimizer, sums: Sums) -> None:
         network = self._network = optimizer.network
-        self._optimizer, self._X = optimizer, X
-        rows = max(1, MAX_ELEMENTS // sum(network.layer_sizes))
-        blocks = [slice(start, start + rows) for start in range(0, X.shape[0], rows)]
-        parts = [(block, labels.take(block)) for block in blocks]
-        self._parts = [x for x in parts if len(parts) == 1 or x[1].total > 0.0]
-        self._total = sum(part.total for _, part in self._parts)
-        rows = min(rows, X.shape[0])
-        n_threads = threads_for_training(optimizer._n_threads, rows, network.n_parameters)
-        # With momentum 0 and rate -1, the velocity that a step leaves is the gradient.
-        self._velocity = np.zeros_like(network.parameters)
-        csr = optimizer._multiplies_stored(X)
-        self._engine = optimizer._bare_engine(rows, n_threads, csr=csr)
-        self._engine.prepare(
-            "momentum", self._velocity, network.parameters, alpha=0.0, loss=optimizer.loss,
-            loss_parameters=optimizer._loss_parameters,
-        )  # fmt: skip
-        self.n_evaluations = 0
+        self._alpha, self._sums = optimizer.alpha, sums
+        self.n_evaluations = self.n_rows = 0
         self.parameters = network.parameters.copy()
         self.loss, self.gradient = math.nan, np.zeros(network.n_parameters)
         self._trial = self.parameters, self.loss, self.gradient
@@ -207,23 +191,18 @@ class Objective:
         self._network.parameters[...] = self.parameters
 
     def _evaluate(self, parameters: Vector) -> tuple[float, Vector]:
-        network, optimizer, velocity = self._network, self._optimizer, self._velocity
         self.n_evaluations += 1
-        loss, gradient = 0.0, np.zeros(network.n_parameters)
-        for block, part in self._parts:
-            network.parameters[...] = parameters
-            velocity[...] = 0.0
-            rows = self._X if len(self._parts) == 1 else self._X[block]
-            with blas_for(optimizer.engine):
-                summed, n_rows = self._engine.train_epoch(
-                    rows, part.label, part.L, part.weight, None, rate=-1.0, steps_before=0
-                )
-            share = part.total / self._total
-            loss += share * summed / n_rows
-            gradient += share * velocity
-        network.parameters[...] = parameters
-        decay = optimizer.alpha / self._total
-        for W, dW in zip(network.coefs_, network.views(gradient)[0], strict=True):
-            dW += decay * W
-            loss += 0.5 * decay * sum_squares(W)
-        return loss, gradient
+        sums = self._sums(parameters)
+        self.n_rows = sums.n_rows
+        self._network.parameters[...] = parameters
+        return mean_and_penalty(self._network, sums, self._alpha)
+
+
+def mean_and_penalty(network: Network, sums: GradientSums, alpha: float) -> tuple[float, Vector]:
+    """Return the mean loss and its gradient, with the L2 penalty of the present parameters."""
+    loss, gradient = sums.loss / sums.weight, sums.gradient / sums.weight
+    decay = alpha / sums.weight
+    for W, dW in zip(network.coefs_, network.views(gradient)[0], strict=True):
+        dW += decay * W
+        loss += 0.5 * decay * sum_squares(W)
+    return loss, gradient

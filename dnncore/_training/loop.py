@@ -17,7 +17,7 @@ from .history import Validation
 from .monitor import Monitor
 from .optimizer import Optimizer
 from .schedules import SCHEDULES, Decision, Progress
-from .sources import Source
+from .sources import RemoteRows, Source
 
 logger = logging.getLogger("dnncore")
 
@@ -37,13 +37,13 @@ class EpochLoop:
     ----------
     optimizer : Optimizer
         Optimizer that trains for one epoch.
-    source : Source
+    source : Source or RemoteRows
         Training rows.
     monitor : Monitor
         Monitor that records the epochs.
     """
 
-    def __init__(self, optimizer: Optimizer, source: Source, monitor: Monitor) -> None:
+    def __init__(self, optimizer: Optimizer, source: Source | RemoteRows, monitor: Monitor) -> None:
         self._optimizer, self._source, self._monitor = optimizer, source, monitor
         self._schedule = SCHEDULES[optimizer.solver.schedule](optimizer.solver)
         self._kept: Snapshot | None = None
@@ -98,10 +98,8 @@ class EpochLoop:
 
     def _rates(self, epoch: int) -> NDArray[np.float64] | None:
         """Return the learning rate of each step of an epoch, if they differ."""
-        n_rows = self._source.n_rows
-        n_steps = 1 if n_rows is None else self._optimizer._n_steps(n_rows)
         now = self._progress(epoch - 1, 0, np.nan, self._current_loss)
-        return self._schedule.rates(now, n_steps)
+        return self._schedule.rates(now, self._optimizer._steps_of(self._source))
 
     def _after_divergence(self, epoch: int, before: Snapshot, decision: Decision) -> str | None:
         rate = self._optimizer.learning_rate

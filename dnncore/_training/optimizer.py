@@ -22,7 +22,7 @@ from ..network import Network
 from .fit_state import Snapshot
 from .settings import LayerFactors, check_layer_factors
 from .solvers import LBFGS, MAX_STATES, N_STATES, SGD, Adam
-from .sources import Piece, Source
+from .sources import Piece, RemoteRows, Source
 
 DEFAULT_BATCH_SIZE = 200
 MAX_COUNT = 2**63 - 1  # largest C integer
@@ -35,7 +35,8 @@ class Optimizer:
 
     This is the part of a :class:`dnncore.training.Trainer` that the loops of a fit use. It expects
     checked rows. The trainer is public and this class is not, so a member for the loops alone has a
-    leading underscore: `_steps`, `_n_steps`, `_train_epoch`, `_loss_of` and `_loss_options`.
+    leading underscore: `_steps`, `_n_steps`, `_steps_of`, `_train_epoch`, `_update_from`,
+    `_loss_of` and `_loss_options`.
 
     Parameters
     ----------
@@ -175,9 +176,15 @@ class Optimizer:
         """Return the number of mini-batches of n_rows rows."""
         return -(-n_rows // self.batch_size)
 
+    def _steps_of(self, source: Source | RemoteRows) -> int:
+        """Return the number of steps of an epoch; 1 if it is not known yet."""
+        if isinstance(source, RemoteRows):
+            return source.n_steps
+        return 1 if source.n_rows is None else self._n_steps(source.n_rows)
+
     def _train_epoch(
         self,
-        source: Source,
+        source: Source | RemoteRows,
         end: float = np.inf,
         rates: NDArray[np.float64] | None = None,
     ) -> tuple[float, int]:
@@ -200,6 +207,8 @@ class Optimizer:
         int
             Number of rows seen.
         """
+        if isinstance(source, RemoteRows):
+            return source.train_epoch(self, end, rates)
         loss, rows, first_step = 0.0, 0, self._steps
         with closing(source.pieces(self.batch_size, self._rng if self.shuffle else None)) as pieces:
             for piece in pieces:
@@ -214,6 +223,12 @@ class Optimizer:
                 if trained < piece.n_rows or time.monotonic() >= end:
                     break
         return loss / rows, rows
+
+    def _update_from(self, gradient: NDArray[Any], rate: float) -> None:
+        """Make one step, given the gradient with the L2 penalty."""
+        engine = self._new_engine(1, self.n_threads)
+        engine.update(gradient, rate=rate, steps_before=self._steps)
+        self._steps += 1
 
     def _train_on(
         self,
@@ -284,8 +299,10 @@ class Optimizer:
         """Let new engines be made: they are for the settings and the solver's state of before."""
         self._cached_engine = None
 
-    def _loss_of(self, source: Source) -> float:
+    def _loss_of(self, source: Source | RemoteRows) -> float:
         """Return the loss of the current parameters on all rows, including the penalty."""
+        if isinstance(source, RemoteRows):
+            return source.loss(self)
         loss, total = 0.0, 0.0
         with closing(source.pieces(LOSS_ROWS, None)) as pieces:
             for piece in pieces:
@@ -297,7 +314,7 @@ class Optimizer:
                     )
         return loss / total + self.network.penalty(self.alpha / total)
 
-    def _is_sound(self, loss: float, source: Source) -> bool:
+    def _is_sound(self, loss: float, source: Source | RemoteRows) -> bool:
         """Return whether the loss of an epoch, and all that it leaves behind, is finite.
 
         That includes the loss of the new parameters, which is computed only if they are large.

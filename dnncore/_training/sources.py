@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+from abc import ABC, abstractmethod
 from collections.abc import Generator, Iterable, Iterator
 from typing import Any, NamedTuple, Protocol
 
@@ -78,6 +79,34 @@ class Source(Protocol):
         that are in memory together are shuffled.
         """
         ...
+
+
+class RemoteRows(ABC):
+    """Training rows that are not in this process, such as those on the workers of a cluster.
+
+    They are a source for the loop over epochs too, but train on themselves.
+
+    Attributes
+    ----------
+    n_steps : int
+        Number of steps of an epoch.
+    """
+
+    n_steps: int
+
+    @abstractmethod
+    def train_epoch(
+        self, optimizer: Any, end: float, rates: NDArray[np.float64] | None
+    ) -> tuple[float, int]:
+        """Train for one epoch, as :meth:`dnncore._training.optimizer.Optimizer._train_epoch`."""
+
+    @abstractmethod
+    def gradient_sums(self, optimizer: Any, parameters: NDArray[Any]) -> Any:
+        """Return the :class:`~dnncore._training.gradients.GradientSums` of all rows."""
+
+    @abstractmethod
+    def loss(self, optimizer: Any) -> float:
+        """Return the loss of the current parameters on all rows, including the penalty."""
 
 
 class ArraySource:

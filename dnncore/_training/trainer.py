@@ -13,13 +13,15 @@ checked rows, and these members of a :class:`Trainer`:
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Sequence
+from functools import partial
 from typing import Any
 
-from numpy.typing import ArrayLike
+from numpy.typing import ArrayLike, NDArray
 
 from .._core.public import set_module
 from ..network import Network
 from .checks import CheckedBlocks, check_rows
+from .gradients import GradientSums, RowGradients
 from .history import EpochInfo, History, Validation
 from .lbfgs import fit_lbfgs
 from .loop import EpochLoop
@@ -27,7 +29,7 @@ from .monitor import Monitor
 from .optimizer import DEFAULT_BATCH_SIZE
 from .settings import StopSettings
 from .solvers import LBFGS, SGD, Adam
-from .sources import ArraySource, BlockSource, Source
+from .sources import ArraySource, BlockSource, RemoteRows
 from .steps import StepOptimizer
 
 
@@ -286,7 +288,9 @@ class Trainer(StepOptimizer):
         )
 
 
-def fit_source(trainer: Trainer, source: Source, settings: StopSettings) -> str:
+def fit_source(
+    trainer: Trainer, source: ArraySource | BlockSource | RemoteRows, settings: StopSettings
+) -> str:
     """Train on checked rows; :meth:`Trainer.fit` and :meth:`Trainer.fit_blocks` call this function.
 
     It is for callers inside the package that check their rows: nothing is checked again.
@@ -295,10 +299,11 @@ def fit_source(trainer: Trainer, source: Source, settings: StopSettings) -> str:
     ----------
     trainer : Trainer
         Trainer of the network.
-    source : Source
-        An :class:`~dnncore._training.sources.ArraySource` of checked (X, labels) or, unless the
-        solver is :class:`LBFGS`, a :class:`~dnncore._training.sources.BlockSource` of an iterable
-        of such pairs that can be iterated repeatedly.
+    source : ArraySource, BlockSource or RemoteRows
+        An :class:`~dnncore._training.sources.ArraySource` of checked (X, labels),
+        :class:`~dnncore._training.sources.RemoteRows` or, unless the solver is :class:`LBFGS`, a
+        :class:`~dnncore._training.sources.BlockSource` of an iterable of such pairs that can be
+        iterated repeatedly.
     settings : StopSettings
         Stopping criteria and callbacks.
 
@@ -315,6 +320,14 @@ def fit_source(trainer: Trainer, source: Source, settings: StopSettings) -> str:
     """
     monitor = Monitor(trainer.network, trainer.history, settings)
     with monitor.best_kept():
-        if isinstance(trainer.solver, LBFGS) and isinstance(source, ArraySource):
-            return fit_lbfgs(trainer, trainer.solver, source.X, source.labels, monitor)
+        if isinstance(trainer.solver, LBFGS) and not isinstance(source, BlockSource):
+            return fit_lbfgs(trainer, trainer.solver, _sums_of(trainer, source), monitor)
         return EpochLoop(trainer, source, monitor).run()
+
+
+def _sums_of(
+    trainer: Trainer, source: ArraySource | RemoteRows
+) -> Callable[[NDArray[Any]], GradientSums]:
+    if isinstance(source, RemoteRows):
+        return partial(source.gradient_sums, trainer)
+    return RowGradients(trainer, source.X, source.labels)

@@ -183,3 +183,39 @@ def test_rows_in_any_layout():
 def test_they_are_pickled_where_they_are_public():
     assert b"_core" not in pickle.dumps(Moments)
     assert pickle.loads(pickle.dumps(Moments)) is network.Moments
+
+
+@settings(max_examples=40)
+@given(
+    sizes=st.lists(st.integers(0, 40), min_size=1, max_size=6),
+    weighted=st.booleans(),
+    missing=st.booleans(),
+)
+def test_merged_moments_are_those_of_all_rows(sizes, weighted, missing):
+    rng = np.random.default_rng(sum(sizes))
+    X = rng.normal([1e6, -3.0, 0.0], [1.0, 2.0, 0.0], (sum(sizes), 3))
+    if missing:
+        X[rng.random(X.shape) < 0.3] = np.nan
+    weight = rng.integers(0, 3, len(X)).astype(float) if weighted else None
+    ends = np.cumsum(sizes)
+    parts = [
+        moments_of(X[end - n : end], None if weight is None else weight[end - n : end],
+                   missing=missing)
+        for n, end in zip(sizes, ends, strict=True)
+    ]  # fmt: skip
+    merged = parts[0]
+    for part in parts[1:]:
+        before = [x.copy() for x in (merged.mean, merged.variance)]
+        together = merged.merged(part)
+        np.testing.assert_array_equal(before, [merged.mean, merged.variance])
+        merged = together
+    whole = moments_of(X, weight, missing=missing)
+    np.testing.assert_array_equal(merged.count, whole.count)
+    assert type(merged.count) is type(whole.count)
+    np.testing.assert_allclose(merged.mean, whole.mean, rtol=4 * EPS * len(sizes), atol=1e-15)
+    # The error of the variance is relative to the square of the mean.
+    np.testing.assert_allclose(merged.variance, whole.variance, rtol=1e-9, atol=1e-15)
+    np.testing.assert_array_equal([merged.low, merged.high], [whole.low, whole.high])
+    assert merged.n_rows == len(X)
+    empty = moments_of(X[:0], missing=missing)
+    assert same_bits(merged.merged(empty), merged) and same_bits(empty.merged(merged), merged)

@@ -211,3 +211,54 @@ def test_the_scale_of_targets_is_computed_once(monkeypatch):
     monkeypatch.setattr(Moments, "scale", spy)
     estimator(DNNRegressor).fit(X.astype(np.float32), TARGET)
     assert dtypes == [np.float64, np.float32]  # y, X
+
+
+def learner_of(y, weight=None, **options):
+    learner = LabelLearner(None, None, options.pop("class_weight", None), in_blocks=True, **options)
+    if len(y):
+        learner.add_totals(learner.learn(y), weight)
+    return learner
+
+
+@pytest.mark.parametrize(
+    "parts",
+    [
+        [[2, 2, 5], [], [1, 5], [9]],
+        [["b"], ["a", "c"], ["b"]],
+        [[[0, 1], [1, 0]], [[0.5, 0.5]], [[1, 0]]],  # soft labels, of which some are 0 and 1
+        [[[0, 1], [1, 1]], [[0, 0]]],
+    ],
+)
+def test_merged_learners_of_labels_know_what_one_of_all_rows_knows(parts):
+    parts = [np.array(part) if len(part) else np.zeros(0, int) for part in parts]
+    weights_of = [np.linspace(1, 2, len(part)) for part in parts]
+    merged = learner_of(parts[0], weights_of[0])
+    for part, weight in zip(parts[1:], weights_of[1:], strict=True):
+        merged.merge(learner_of(part, weight))
+    whole = learner_of([], None)
+    for part, weight in zip(parts, weights_of, strict=True):
+        if len(part):
+            whole.add_totals(whole.learn(part), weight)
+    merged.finish()
+    whole.finish()
+    found, expected = merged.learnt(), whole.learnt()
+    assert found.kind == expected.kind
+    np.testing.assert_array_equal(found.classes, expected.classes)
+    if expected.totals is not None:
+        np.testing.assert_allclose(found.totals, expected.totals, rtol=1e-15)
+    part = merged.for_part()
+    part.add_totals(part.learn(parts[0]) if found.kind != "single" else parts[0], weights_of[0])
+    merged.merge(part)
+    if expected.totals is not None:
+        assert merged.learnt().totals.sum() == pytest.approx(
+            expected.totals.sum() + weights_of[0].sum()
+        )
+
+
+def test_learners_of_other_kinds_or_types_are_not_merged():
+    with pytest.raises(ValueError, match=r"labels of one type, got int64 after <U1"):
+        learner_of(np.array(["a"])).merge(learner_of(np.array([1])))
+    with pytest.raises(ValueError, match="y must have single labels as before, got multilabel"):
+        learner_of(np.array([1, 2])).merge(learner_of(np.array([[1, 1]])))
+    with pytest.raises(ValueError, match="y must have 2 columns as before, got 3"):
+        learner_of(np.array([[1, 1]])).merge(learner_of(np.array([[1, 1, 0]])))

@@ -12,7 +12,7 @@ from sklearn.neural_network import MLPClassifier
 
 from dnncore import DNNClassifier, DNNRegressor, Network, load
 from dnncore._core.labels import Labels
-from dnncore._training import lbfgs
+from dnncore._training import gradients, lbfgs
 from dnncore.training import LBFGS, DivergenceWarning, Trainer
 
 pytestmark = pytest.mark.filterwarnings("ignore::sklearn.exceptions.ConvergenceWarning")
@@ -99,15 +99,19 @@ def test_lbfgs_in_blocks_of_rows(monkeypatch, iris):
     expected = DNNClassifier((5,), **options).fit(X, y, weight)
     seen = []
 
-    class Witness(lbfgs.Objective):
-        def __init__(self, *arguments):
-            super().__init__(*arguments)
-            seen.extend(len(part.label) for _, part in self._parts)
+    of_block = gradients.RowGradients._of_block
 
-    monkeypatch.setattr(lbfgs, "Objective", Witness)
-    monkeypatch.setattr(lbfgs, "MAX_ELEMENTS", 20 * (4 + 5 + 3))
+    def witness(self, i, parameters):
+        sums = of_block(self, i, parameters)
+        seen.append((sums.n_rows, sums.weight > 0.0))
+        return sums
+
+    monkeypatch.setattr(gradients.RowGradients, "_of_block", witness)
+    monkeypatch.setattr(gradients, "MAX_ELEMENTS", 20 * (4 + 5 + 3))
     model = DNNClassifier((5,), **options).fit(X, y, weight)
-    assert seen == [20, 20, 20, 20, 20, 10]  # the first 40 rows have no weight
+    assert seen[:10] == [(16, i >= 2) for i in range(9)] + [
+        (6, True)
+    ]  # the first 40 have no weight
     np.testing.assert_allclose(model.loss_curve_, expected.loss_curve_, rtol=1e-9)
     np.testing.assert_allclose(model.coefs_[0], expected.coefs_[0], rtol=1e-6, atol=1e-9)
 
@@ -183,7 +187,7 @@ def test_the_objective_is_that_of_back_propagation(engine, output):
     labels = Labels.of(Y, weight)
     trainer = Trainer(network, LBFGS(), alpha=0.7, engine=engine)
     expected = network.back_propagate(X, labels, alpha=0.7)
-    objective = lbfgs.Objective(trainer, X, labels)
+    objective = lbfgs.Objective(trainer, gradients.RowGradients(trainer, X, labels))
     before = network.parameters.copy()
     assert objective.accept()
     assert objective.loss == pytest.approx(expected.loss, rel=1e-13)

@@ -1,0 +1,281 @@
+"""What the two estimators on Dask collections share."""
+
+from __future__ import annotations
+
+import inspect
+import logging
+from collections.abc import Callable, Mapping
+from typing import Any, ClassVar, Self
+
+import numpy as np
+from sklearn.base import clone
+
+from .._core import checks as check
+from .._estimators.base import DNNEstimator
+from .._estimators.callbacks import fit_with_callbacks
+from .._estimators.checkpointing import generator_of_split, require_same_validation, resumed_fit
+from .._estimators.interface import snapshot, unchanged_on_error
+from .._estimators.learning import RowsLearner
+from .._estimators.randomness import random_of
+from .._estimators.rows import RowChecker
+from .._estimators.targets import Targets
+from .._estimators.trainers import prepare_trainer
+from .._estimators.unfinished import UnfinishedFit
+from .._estimators.validation import require_rows, splits, validation
+from .._training.solvers import N_STATES
+from ..network import Network
+from ..training import Trainer
+from ._cluster import cluster_of
+from ._fit import Fit, first_pass, require_weight, strategy_of
+from ._lazy import lazy_method, lazy_score
+from ._partitions import Partitions, is_collection
+from ._reader import Preparation, Reader
+from ._rounds import AVERAGE, EXACT, Rounds, validation_of
+from ._sizes import rows_of_a_group
+
+logger = logging.getLogger("dnncore")
+
+STRATEGIES = ("auto", EXACT, AVERAGE)
+VALIDATION_NAMES = ("X_val", "y_val", "sample_weight_val")
+
+
+def with_parameters_of(local: type) -> Callable[[type], type]:
+    """Decorate a class so that its constructor shows the parameters of `local` before its own."""
+
+    def decorate(cls: type) -> type:
+        init = cls.__init__  # type: ignore[misc]
+        own = inspect.signature(init).parameters.values()
+        own_named = [p for p in own if p.kind == p.KEYWORD_ONLY]
+        shared = inspect.signature(local.__init__).parameters.values()  # type: ignore[misc]
+        init.__signature__ = inspect.Signature([*shared, *own_named])  # type: ignore[attr-defined]
+        return cls
+
+    return decorate
+
+
+class DaskEstimator(DNNEstimator):
+    """Base class; see DaskDNNClassifier and DaskDNNRegressor."""
+
+    own_params: ClassVar[tuple[str, ...]] = ("client", "strategy", "keep_rows")
+    local_class: ClassVar[type[DNNEstimator]]
+
+    client: Any
+    strategy: str
+    keep_rows: bool | str
+
+    def _set_own_params(self, client: Any, strategy: str, keep_rows: bool | str) -> None:
+        self.client, self.strategy, self.keep_rows = client, strategy, keep_rows
+
+    # ------------------------------------------------------------------ local estimators
+
+    def to_local(self) -> Any:
+        """Return a local estimator with the same parameters and the fitted attributes.
+
+        Returns
+        -------
+        DNNClassifier or DNNRegressor
+            Estimator that shares the network with this one.
+        """
+        return _with_attributes(self.local_class, vars(self), self.own_params)
+
+    @classmethod
+    def from_local(
+        cls,
+        model: Any,
+        *,
+        client: Any = None,
+        strategy: str = "auto",
+        keep_rows: bool | str = "auto",
+    ) -> Self:
+        """Return an estimator on Dask with the parameters and fitted attributes of a local one.
+
+        Parameters
+        ----------
+        model : DNNClassifier or DNNRegressor
+            Local estimator, such as one that :func:`dnncore.load` has read from a checkpoint.
+        client, strategy, keep_rows
+            Parameters of this class.
+        """
+        if not isinstance(model, cls.local_class):
+            raise TypeError(
+                f"model must be a {cls.local_class.__name__}, got {type(model).__name__}"
+            )
+        found = _with_attributes(cls, vars(model), ())
+        found._set_own_params(client, strategy, keep_rows)
+        return found
+
+    def save(self, path: Any, *, solver_state: bool = False) -> None:
+        """Write the fitted model to a file, as the local estimator does.
+
+        :func:`dnncore.load` returns a local estimator; see :meth:`from_local`.
+        """
+        self.to_local().save(path, solver_state=solver_state)
+
+    def __getstate__(self) -> dict[str, Any]:
+        return {**super().__getstate__(), "client": None}
+
+    def __sklearn_clone__(self) -> Self:
+        # A client cannot be copied.
+        params = self.get_params(deep=False)
+        client = params.pop("client")
+        copies = {name: clone(value, safe=False) for name, value in params.items()}
+        return type(self)(**copies, client=client)
+
+    def _check_params(self) -> None:
+        super()._check_params()
+        check.choice("strategy", self.strategy, STRATEGIES)
+        if not isinstance(self.keep_rows, bool) and self.keep_rows != "auto":
+            raise ValueError(f"keep_rows must be True, False or 'auto', got {self.keep_rows!r}")
+
+    # -------------------------------------------------------------------------- training
+
+    @fit_with_callbacks
+    def _fit_collections(
+        self, X: Any, y: Any, sample_weight: Any, X_val: Any, y_val: Any, sample_weight_val: Any
+    ) -> None:
+        with unchanged_on_error(self, "_direct"):
+            self._check_params()
+            partitions = Partitions.of(X, y, sample_weight, ("X", "y", "sample_weight"))
+            cluster = cluster_of(self.client)
+            before, unfinished = self._resumed_network(), resumed_fit(self)
+            owner, learner, learned = self._learned(cluster, partitions, before)
+            targets = self._targets(learner.targets.learnt())
+            strategy = strategy_of(self, sum(learned.sizes))
+            logger.info("strategy %r for %d rows", strategy, sum(learned.sizes))
+            fit = Fit(cluster, self, owner)
+            split, split_state = None, None
+            with random_of(self.random_state) as random:
+                trainer = prepare_trainer(self, before, targets, learner, random)
+                if X_val is None and self._splits_off(learned.sizes, targets, unfinished):
+                    random = generator_of_split(unfinished, random)
+                    if self.checkpoint is not None:
+                        split_state = random.get_state(legacy=False)
+                    split = int(random.randint(2**31)), float(self.validation_fraction)
+            reader = Reader(owner, trainer.network.dtype, trainer.network.n_features)
+            preparation = Preparation(reader, targets, learner, split)
+            batch_size = None if self.batch_size == "auto" else int(self.batch_size)
+            limit = self._rows_of_a_group(trainer, strategy, learned)
+            groups, weighed = fit.prepare(partitions, learned, preparation, limit, self.keep_rows)
+            require_weight("the training rows", weighed.n_train, weighed.weight)
+            if weighed.learned is not None:
+                learner.merge(weighed.learned)
+            checked = snapshot(self)
+            for name in ("n_features_in_", "feature_names_in_"):
+                vars(checked).pop(name, None)
+                if hasattr(owner, name):
+                    setattr(checked, name, getattr(owner, name))
+            held_out: Any = weighed if split is not None else X_val
+            require_same_validation(unfinished, held_out)
+            self._adopt(trainer, learner, checked)
+            self.strategy_ = strategy
+            plan = fit.plan(trainer, targets)
+            validate = None
+            if split is not None:
+                name = f"the split with validation_fraction={self.validation_fraction}"
+                require_weight(
+                    name, weighed.n_held_out, weighed.weight_held_out, targets.min_score_rows
+                )
+                self._require_no_scoring()
+                validate = validation_of(cluster, groups, plan, fit.score, trainer.network)
+            elif is_collection(X_val):
+                self._require_no_scoring()
+                found = Partitions.of(X_val, y_val, sample_weight_val, VALIDATION_NAMES)
+                validate = fit.validation(found, preparation, plan, trainer.network, self.keep_rows)
+            else:
+                checker = RowChecker(checked, reader.dtype, self.missing_values != "error",
+                                     reader.n_features)  # fmt: skip
+                rows = checker.validation_rows(
+                    X_val, y_val, sample_weight_val, targets, learner.targets
+                )
+                require_rows("X_val", rows, targets)
+                validate = validation(self, trainer.network, rows, targets)
+            source = Rounds(cluster, groups, dict(weighed.sizes), plan, strategy, batch_size)
+            source.set_steps(trainer)
+        self._run(trainer, source, validate, None, unfinished, split_state)
+
+    def _learned(
+        self, cluster: Any, partitions: Partitions, before: Network | None
+    ) -> tuple[Any, RowsLearner, Any]:
+        """Learn from all rows; return an estimator with their columns, the learner and the rest."""
+        owner = self._for_workers()
+        dtype, n_features, known = None, None, None
+        if before is not None:
+            dtype, n_features, known = before.dtype, before.n_features, self._learnt()
+            for name in ("n_features_in_", "feature_names_in_"):
+                if hasattr(self, name):
+                    setattr(owner, name, getattr(self, name))
+        targets = self._new_learner(known, None, accumulates=False, in_blocks=True)
+        norm = bool(self.norm) and before is None
+        empty = RowsLearner(targets, norm=norm, missing_values=self.missing_values)
+        learned = first_pass(cluster, partitions, Reader(owner, dtype, n_features), empty)
+        assert learned.learner is not None
+        return learned.owner, learned.learner, learned
+
+    def _for_workers(self) -> Any:
+        """Return a local estimator with what the checks of rows depend on, and no more."""
+        params = {k: v for k, v in self.get_params(deep=False).items() if k not in self.own_params}
+        unused = ("callback", "checkpoint", "random_state", "scoring")
+        return self.local_class(**{**params, **dict.fromkeys(unused), "verbose": False})
+
+    def _splits_off(
+        self, sizes: tuple[int, ...], targets: Targets, unfinished: UnfinishedFit | None
+    ) -> bool:
+        if unfinished is not None:
+            return unfinished.split is not None
+        return splits(self, sum(sizes), targets)
+
+    def _rows_of_a_group(self, trainer: Trainer, strategy: str, learned: Any) -> float:
+        """Return the largest number of rows of partitions that are read together."""
+        n_vectors = 2 if strategy == EXACT else 1 + N_STATES[trainer.solver.update]
+        row_bytes = learned.n_bytes / sum(learned.sizes)
+        rows = rows_of_a_group(trainer.network, row_bytes, n_vectors)
+        if strategy == EXACT and self.batch_size != "auto":
+            rows = min(rows, self.batch_size)
+        return rows
+
+    def _require_no_scoring(self) -> None:
+        if self.scoring is not None:
+            raise ValueError("scoring needs X_val and y_val in memory, not on workers")
+
+    # --------------------------------------------------------------------------- scoring
+
+    def _lazily(self, method: str, X: Any, shape: tuple[int, ...], dtype: Any) -> Any:
+        """Return the array that a method of the local estimator gives, block by block."""
+        return lazy_method(self._local_for_scoring(), method, X, shape, np.dtype(dtype))
+
+    def _local_for_scoring(self) -> Any:
+        """Return a local estimator that a task scores with: on its own thread, not trainable."""
+        self._network_and_learnt()  # raises unless fitted
+        local = self.to_local()
+        for name in ("_trainer", "_direct", "_unfinished", "history_"):
+            vars(local).pop(name, None)
+        local.callback = local.checkpoint = None
+        local.n_threads = self.n_threads or 1
+        return local
+
+    def score(self, X: Any, y: Any, sample_weight: Any = None) -> Any:
+        """Return the score of the local estimator.
+
+        Parameters
+        ----------
+        X, y, sample_weight
+            Rows, as in `fit`: Dask collections, or arrays in memory.
+
+        Returns
+        -------
+        float or dask.array.Array of shape ()
+            The score. Of collections, a lazy array, which ``float(...)`` computes.
+        """
+        if not is_collection(X):
+            return super().score(X, y, sample_weight)  # type: ignore[misc]
+        network, learnt = self._network_and_learnt()
+        partitions = Partitions.of(X, y, sample_weight, ("X", "y", "sample_weight"))
+        return lazy_score(self._local_for_scoring(), partitions, network, self._targets(learnt))
+
+
+def _with_attributes(cls: type, attributes: Mapping[str, Any], without: tuple[str, ...]) -> Any:
+    found = object.__new__(cls)
+    vars(found).update({k: v for k, v in attributes.items() if k not in without})
+    vars(found).pop("_direct", None)
+    vars(found).pop("_checked_params", None)
+    return found

@@ -1,0 +1,143 @@
+"""Where tasks run: on the workers of a client or, without one, on the threads of this process.
+
+Graphs are dictionaries in Dask's form: a tuple of a function and its arguments, which may be keys
+and nested lists of keys, is a task; any other value is itself.
+"""
+
+from __future__ import annotations
+
+import os
+import sys
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager, suppress
+from typing import Any, Protocol
+
+import dask
+import dask.threaded
+
+from .._core.threads import available_cpus
+
+Key = str | tuple[Any, ...]
+Graph = dict[Key, Any]
+
+MAX_GRAPH = "4 GiB"  # above which Dask warns: a graph contains the parameters
+MEMORY_SHARE = 0.5  # of the memory of all workers that rows kept by a fit may take
+
+
+class Cluster(Protocol):
+    """Interface of what runs tasks."""
+
+    def get(self, graph: Graph, key: Key) -> Any:
+        """Run the tasks that lead to a key, and return its value."""
+        ...
+
+    def keep(self, graph: Graph, keys: Sequence[Key]) -> list[Any]:
+        """Run the tasks that lead to keys; return nodes of their values for later graphs.
+
+        The values are kept as long as the nodes exist.
+        """
+        ...
+
+    def memory(self) -> float:
+        """Return the number of bytes that rows kept by a fit may take."""
+        ...
+
+
+class Value:
+    """A value as a node of a graph, which Dask does not look into."""
+
+    def __init__(self, value: Any) -> None:
+        self.value = value
+
+
+class Threads:
+    """The threads of this process or, if Dask is configured so, another of its local schedulers."""
+
+    def get(self, graph: Graph, key: Key) -> Any:
+        get = dask.base.get_scheduler() or dask.threaded.get
+        return get(graph, key)
+
+    def keep(self, graph: Graph, keys: Sequence[Key]) -> list[Any]:
+        get = dask.base.get_scheduler() or dask.threaded.get
+        values = get(graph, list(keys))
+        return [value if isinstance(value, Value) else Value(value) for value in values]
+
+    def memory(self) -> float:
+        return MEMORY_SHARE * os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_AVPHYS_PAGES")
+
+
+class Workers:
+    """The workers of a client of ``dask.distributed``.
+
+    Parameters
+    ----------
+    client : distributed.Client
+        Synchronous client.
+    """
+
+    def __init__(self, client: Any) -> None:
+        if client.asynchronous:
+            raise TypeError(
+                "client must be synchronous, got an asynchronous one: fit in another thread, with "
+                "Client(address)"
+            )
+        self._client = client
+
+    def get(self, graph: Graph, key: Key) -> Any:
+        with self._faults():
+            return self._client.get(graph, key)
+
+    def keep(self, graph: Graph, keys: Sequence[Key]) -> list[Any]:
+        with self._faults():
+            futures: list[Any] = self._client.get(graph, list(keys), sync=False)
+            return futures
+
+    def memory(self) -> float:
+        workers = self._client.scheduler_info(n_workers=-1)["workers"].values()
+        limits = [worker["memory_limit"] or float("inf") for worker in workers]
+        return MEMORY_SHARE * sum(limits)
+
+    @contextmanager
+    def _faults(self) -> Iterator[None]:
+        """Tell what the errors of the scheduler mean."""
+        from distributed import CancelledError
+        from distributed.scheduler import KilledWorker
+
+        try:
+            with dask.config.set({"distributed.admin.large-graph-warning-threshold": MAX_GRAPH}):
+                yield
+        except KilledWorker as error:
+            raise RuntimeError(
+                f"workers ended while they ran {error.task}: is there memory for the partition? "
+                f"{error}"
+            ) from error
+        except CancelledError as error:
+            address = self._client.scheduler.address if self._client.scheduler else "unknown"
+            raise ConnectionError(
+                f"the scheduler at {address} was lost, or has cancelled the tasks of this fit"
+            ) from error
+
+
+def cluster_of(client: Any) -> Cluster:
+    """Return what runs the tasks of a client; None stands for the current one, if there is one."""
+    if client is None and "distributed" in sys.modules:
+        from distributed import get_client
+
+        with suppress(ValueError):  # there is none
+            client = get_client()
+    return Threads() if client is None else Workers(client)
+
+
+def n_threads_of_a_task(n_threads: int | None) -> int:
+    """Return the number of threads of a task: one, since Dask runs a task on each of its own."""
+    return 1 if n_threads is None else min(n_threads, available_cpus())
+
+
+def value_of(node: Any) -> Any:
+    """Return the value of an argument of a task."""
+    return node.value if isinstance(node, Value) else node
+
+
+def merged(*graphs: Mapping[Key, Any]) -> Graph:
+    """Return the union of graphs."""
+    return {key: node for graph in graphs for key, node in graph.items()}

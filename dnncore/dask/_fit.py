@@ -1,0 +1,173 @@
+"""A fit on collections: the passes that learn from the rows, and the source of the rounds."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable, Mapping
+from dataclasses import replace
+from typing import Any
+from uuid import uuid4
+
+from .._core.labels import check_total
+from .._estimators.learning import RowsLearner
+from .._estimators.params import trainer_settings
+from .._estimators.targets import Targets
+from .._training.history import Validation
+from ..network import Network
+from ..training import Trainer
+from ._cluster import Cluster, Graph, Key, Value, merged, n_threads_of_a_task
+from ._partitions import Partitions
+from ._reader import Preparation, Reader
+from ._rounds import AVERAGE, EXACT, Groups, validation_of
+from ._scores import score_of
+from ._tasks import Learned, Plan, Weighed, learn, prepare, weigh
+from ._tree import group, sum_graph
+
+logger = logging.getLogger("dnncore")
+
+PARTITIONS_OF_A_TASK = 16  # of the first pass, which knows no sizes
+
+
+def parts_of(partitions: Partitions, indices: range) -> list[list[Any]]:
+    """Return the arguments of tasks that read partitions: index, X, y, weight."""
+    weight = partitions.weight
+    return [
+        [i, partitions.X[i], partitions.y[i], None if weight is None else weight[i]]
+        for i in indices
+    ]
+
+
+def first_pass(
+    cluster: Cluster, partitions: Partitions, reader: Reader, empty: RowsLearner
+) -> Learned:
+    """Learn the targets, the dtype and the columns of all rows.
+
+    Raises
+    ------
+    TypeError, ValueError
+        If rows are invalid; the error names their partition.
+    """
+    name = f"dnncore-learn-{uuid4().hex}"
+    shared: Graph = {f"{name}-reader": Value(reader), f"{name}-empty": Value(empty)}
+    of_a_task = 1 if partitions.n <= 1024 else PARTITIONS_OF_A_TASK
+    keys: dict[int, Key] = {i: (name, i) for i in range(0, partitions.n, of_a_task)}
+    tasks: Graph = {
+        key: (
+            learn, f"{name}-reader", f"{name}-empty",
+            parts_of(partitions, range(i, min(i + of_a_task, partitions.n))),
+        )
+        for i, key in keys.items()
+    }  # fmt: skip
+    sums, root = sum_graph(f"{name}-sum", keys, partitions.n)
+    learned: Learned = cluster.get(merged(partitions.graph, shared, tasks, sums), root)
+    if learned.learner is None:
+        raise ValueError(f"{reader.name} must have at least 1 row, got {partitions.n} partitions")
+    check_total(learned.total)
+    learned.learner.targets.finish()
+    return learned
+
+
+class Fit:
+    """A fit of an estimator on collections.
+
+    Parameters
+    ----------
+    cluster : Cluster
+        Where the tasks run.
+    estimator : Estimator
+        The estimator, of which the parameters are valid.
+    local : Estimator
+        Local estimator with these parameters, and the columns of X.
+    """
+
+    def __init__(self, cluster: Cluster, estimator: Any, local: Any) -> None:
+        self._cluster, self._estimator, self._local = cluster, estimator, local
+
+    def prepare(
+        self,
+        partitions: Partitions,
+        learned: Learned,
+        preparation: Preparation,
+        limit: float,
+        keep: bool | str,
+    ) -> tuple[Groups, Weighed]:
+        """Group partitions, and prepare their rows; return the groups and what they contain.
+
+        `keep` is the parameter `keep_rows`.
+        """
+        name = f"dnncore-rows-{uuid4().hex}"
+        shared: Graph = {f"{name}-preparation": Value(preparation)}
+        ranges = group(learned.sizes, limit)
+        keys: dict[int, Key] = {indices.start: (name, indices.start) for indices in ranges}
+        tasks: Graph = {
+            keys[indices.start]: (
+                prepare, f"{name}-preparation", parts_of(partitions, indices)
+            )
+            for indices in ranges
+        }  # fmt: skip
+        graph = merged(partitions.graph, shared, tasks)
+        kept = learned.n_bytes <= self._cluster.memory() if keep == "auto" else bool(keep)
+        nodes: Mapping[int, Any] = keys
+        if kept:
+            values = self._cluster.keep(graph, list(keys.values()))
+            nodes, graph = dict(zip(keys, values, strict=True)), {}
+        logger.info(
+            "%d partitions in %d groups, whose rows are %s", partitions.n, len(ranges),
+            "kept" if kept else "read anew in every round",
+        )  # fmt: skip
+        groups = Groups(graph, nodes, partitions.n)
+        weighed: Weighed = groups.sum(self._cluster, lambda i, node: (weigh, i, node))
+        return groups, weighed
+
+    def plan(self, trainer: Trainer, targets: Targets) -> Any:
+        """Send what is the same in all rounds to the cluster; return its node."""
+        estimator, network = self._estimator, trainer.network
+        settings = trainer_settings(estimator)
+        settings["n_threads"] = n_threads_of_a_task(estimator.n_threads)
+        settings["engine"] = "builtin" if estimator.engine == "auto" else estimator.engine
+        self.score = score_of(targets, network.output)
+        plan = Plan(network, settings, self.score, trainer._loss_options)
+        key = f"dnncore-plan-{uuid4().hex}"
+        return self._cluster.keep({key: Value(plan)}, [key])[0]
+
+    def validation(
+        self,
+        partitions: Partitions,
+        preparation: Preparation,
+        plan: Any,
+        network: Network,
+        keep: bool | str,
+    ) -> Callable[[], Validation]:
+        """Return the function that evaluates a validation set on the workers."""
+        reader = replace(preparation.reader, name="X_val")
+        of_all = replace(preparation, reader=reader, split=None, validates=True)
+        # Their sizes are not known; few partitions are read together.
+        sizes = (1,) * partitions.n
+        limit = 1 if partitions.n <= 1024 else PARTITIONS_OF_A_TASK
+        learned = Learned(None, None, sizes, 0, 0.0)
+        groups, weighed = self.prepare(partitions, learned, of_all, limit, keep)
+        require_weight(
+            "X_val", weighed.n_held_out, weighed.weight_held_out, preparation.targets.min_score_rows
+        )
+        return validation_of(self._cluster, groups, plan, self.score, network)
+
+
+def require_weight(name: str, n_rows: int, weight: float, least: int = 1) -> None:
+    """Raise ValueError if there are too few rows, or their weights have no usable sum."""
+    if n_rows < least:
+        raise ValueError(f"{name} must have at least {least} rows, got {n_rows}")
+    check_total(weight)
+
+
+def strategy_of(estimator: Any, n_rows: int) -> str:
+    """Return the strategy: 'auto' takes the gradient of all rows where the local model does."""
+    if estimator.solver == "lbfgs":
+        if estimator.strategy == AVERAGE:
+            raise ValueError(
+                "strategy must be 'exact' or 'auto' with solver='lbfgs', got 'average'"
+            )
+        return EXACT
+    if estimator.strategy != "auto":
+        return str(estimator.strategy)
+    whole = estimator.batch_size != "auto" and estimator.batch_size >= n_rows
+    return EXACT if whole else AVERAGE

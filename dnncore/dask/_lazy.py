@@ -1,0 +1,105 @@
+"""Predictions and scores, block by block, when they are needed."""
+
+from __future__ import annotations
+
+from typing import Any
+from uuid import uuid4
+
+import dask
+import dask.array as da
+import numpy as np
+from dask.delayed import Delayed
+from numpy.typing import NDArray
+
+from .._estimators.interface import loss_options_of
+from .._estimators.targets import Targets
+from ..network import Network
+from ._cluster import Graph, Key, Value, merged, value_of
+from ._fit import parts_of
+from ._partitions import Partitions
+from ._reader import Preparation, Reader
+from ._scores import Score, ScoreSums, score_of
+from ._tasks import Plan, State, evaluate, prepare
+from ._tree import sum_graph
+
+
+def lazy_method(
+    model: Any, method: str, X: Any, shape: tuple[int, ...], dtype: np.dtype[Any]
+) -> Any:
+    """Return a Dask array of what a method of a model gives for rows.
+
+    Parameters
+    ----------
+    model : Estimator
+        Fitted local estimator.
+    method : str
+        Name of the method.
+    X : collection
+        Rows.
+    shape : tuple of int
+        Shape of the result for a row.
+    dtype : numpy.dtype
+        Dtype of the result.
+    """
+    held = dask.delayed(model, pure=False)
+    if isinstance(X, da.Array):
+        X = X.rechunk({1: -1})
+        return X.map_blocks(
+            _apply, held, method, shape, dtype, dtype=dtype,
+            chunks=(X.chunks[0], *((n,) for n in shape)),
+            drop_axis=[] if shape else [1], meta=np.empty((0,) * (1 + len(shape)), dtype),
+        )  # fmt: skip
+    parts = X if isinstance(X, list | tuple) else X.to_delayed()
+    blocks = [
+        da.from_delayed(
+            dask.delayed(_apply, pure=False)(part, held, method, shape, dtype),
+            (np.nan, *shape), dtype,
+        )
+        for part in parts
+    ]  # fmt: skip
+    return da.concatenate(blocks, allow_unknown_chunksizes=True)
+
+
+def _apply(
+    X: Any, model: Any, method: str, shape: tuple[int, ...], dtype: np.dtype[Any]
+) -> NDArray[Any]:
+    if X.shape[0] == 0:
+        return np.empty((0, *shape), dtype)
+    found: NDArray[Any] = getattr(model, method)(X)
+    return found
+
+
+def lazy_score(model: Any, partitions: Partitions, network: Network, targets: Targets) -> Any:
+    """Return the score of a model on collections, as a Dask array of shape ()."""
+    name = f"dnncore-score-{uuid4().hex}"
+    reader = Reader(model, network.dtype, network.n_features)
+    preparation = Preparation(reader, targets, None, validates=True)
+    score = score_of(targets, network.output)
+    plan = Plan(network, {"engine": model.engine}, score, loss_options_of(model))
+    shared: Graph = {
+        f"{name}-preparation": Value(preparation),
+        f"{name}-plan": Value(plan),
+        f"{name}-state": Value(State([network.parameters])),
+    }
+    keys: dict[int, Key] = {i: (name, i) for i in range(partitions.n)}
+    tasks: Graph = {
+        key: (
+            _score, f"{name}-preparation", f"{name}-plan", f"{name}-state",
+            parts_of(partitions, range(i, i + 1)),
+        )
+        for i, key in keys.items()
+    }  # fmt: skip
+    sums, root = sum_graph(f"{name}-sum", keys, partitions.n)
+    graph = merged(partitions.graph, shared, tasks, sums, {name: (_finish, Value(score), root)})
+    return da.from_delayed(Delayed(name, graph), (), np.float64)
+
+
+def _score(preparation: Any, plan: Any, state: Any, parts: list[list[Any]]) -> ScoreSums | None:
+    return evaluate(plan, state, "held_out", prepare(preparation, parts))
+
+
+def _finish(score: Any, sums: ScoreSums | None) -> NDArray[np.float64]:
+    found: Score = value_of(score)
+    if sums is None:
+        raise ValueError("X must have at least 1 row, got none")
+    return np.array(found.of(sums.score))

@@ -1,0 +1,156 @@
+"""Losses and scores on validation rows, from sums over their parts."""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from .._core.moments import Moments
+from .._estimators.numeric import NumberTargets
+from .._estimators.targets import Targets
+from .._network.back_propagation import apply_output
+
+
+@dataclass(frozen=True)
+class ScoreSums:
+    """Sums over rows.
+
+    Attributes
+    ----------
+    loss : float
+        Sum of the weighted losses.
+    weight : float
+        Sum of their weights.
+    score : object
+        Sums of a :class:`Score`; they can be added.
+    """
+
+    loss: float
+    weight: float
+    score: Any
+
+    def __add__(self, other: ScoreSums) -> ScoreSums:
+        return ScoreSums(
+            self.loss + other.loss, self.weight + other.weight, self.score + other.score
+        )
+
+
+class Score(ABC):
+    """A score that is a function of sums over the rows."""
+
+    @abstractmethod
+    def sums(self, logits: NDArray[Any], encoded: NDArray[Any], weight: NDArray[Any] | None) -> Any:
+        """Return the sums over some rows.
+
+        Parameters
+        ----------
+        logits : array of shape (n, n_outputs)
+            Logits.
+        encoded : array
+            Targets, as `Targets.encode` returns them.
+        weight : array of shape (n,) or None
+            Sample weights.
+        """
+
+    @abstractmethod
+    def of(self, sums: Any) -> float:
+        """Return the score, given the sums over all rows."""
+
+
+def score_of(targets: Targets, output: str) -> Score:
+    """Return the score that the local estimator computes."""
+    if not isinstance(targets, NumberTargets):
+        return Accuracy(targets)
+    return D2(targets) if output == "sorted" else R2(output)
+
+
+class Accuracy(Score):
+    """Fraction of rows with the right class."""
+
+    def __init__(self, targets: Targets) -> None:
+        self._targets = targets
+
+    def sums(
+        self, logits: NDArray[Any], encoded: NDArray[Any], weight: NDArray[Any] | None
+    ) -> NDArray[np.float64]:
+        total = float(len(logits) if weight is None else weight.sum(dtype=np.float64))
+        if total == 0.0:
+            return np.zeros(2)
+        return np.array([total * self._targets.score(logits, encoded, weight), total])
+
+    def of(self, sums: Any) -> float:
+        return float(sums[0] / sums[1])
+
+
+@dataclass(frozen=True)
+class R2Sums:
+    """Moments of targets, and sums of squared residuals."""
+
+    moments: Moments
+    residual: NDArray[np.float64]
+
+    def __add__(self, other: R2Sums) -> R2Sums:
+        return R2Sums(self.moments.merged(other.moments), self.residual + other.residual)
+
+
+class R2(Score):
+    """R2, averaged over the outputs."""
+
+    def __init__(self, output: str) -> None:
+        self._output = output
+
+    def sums(
+        self, logits: NDArray[Any], encoded: NDArray[Any], weight: NDArray[Any] | None
+    ) -> R2Sums:
+        moments = Moments.empty(encoded.shape[1])
+        target = encoded.astype(np.float64)
+        moments.update(target, weight)
+        outputs = apply_output(self._output, logits.copy()).astype(np.float64)
+        with np.errstate(over="ignore", invalid="ignore"):
+            squares = np.square(outputs - target)
+        if weight is not None:
+            squares *= weight[:, None]
+        return R2Sums(moments, squares.sum(axis=0))
+
+    def of(self, sums: Any) -> float:
+        total = sums.moments.variance * sums.moments.count
+        scores = np.where(sums.residual == 0.0, 1.0, 0.0)  # of a constant target
+        varies = total > 0.0
+        scores[varies] = 1.0 - sums.residual[varies] / total[varies]
+        return float(scores.mean())
+
+
+@dataclass(frozen=True)
+class Rows:
+    """Targets, outputs and weights of all rows: quantiles are no sums."""
+
+    y: NDArray[Any]
+    outputs: NDArray[Any]
+    weight: NDArray[Any] | None
+
+    def __add__(self, other: Rows) -> Rows:
+        weights = (self.weight, other.weight)
+        return Rows(
+            np.concatenate([self.y, other.y]),
+            np.concatenate([self.outputs, other.outputs]),
+            None if weights[0] is None else np.concatenate(weights),  # type: ignore[arg-type]
+        )
+
+
+class D2(Score):
+    """D2 of quantiles, for which the validation rows' targets and outputs come to one place."""
+
+    def __init__(self, targets: NumberTargets) -> None:
+        self._targets = targets
+
+    def sums(
+        self, logits: NDArray[Any], encoded: NDArray[Any], weight: NDArray[Any] | None
+    ) -> Rows:
+        return Rows(encoded[:, 0], apply_output("sorted", logits.copy()), weight)
+
+    def of(self, sums: Any) -> float:
+        return self._targets.quantile_score(sums.y, sums.outputs, sums.weight)

@@ -1,0 +1,113 @@
+"""DaskDNNRegressor: the regressor on Dask collections."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any, ClassVar, Self
+
+import numpy as np
+
+from ..regressor import DNNRegressor
+from ._base import DaskEstimator, with_parameters_of
+from ._partitions import is_collection
+
+
+@with_parameters_of(DNNRegressor)
+class DaskDNNRegressor(DaskEstimator, DNNRegressor):
+    """Dense neural network regressor, trained on Dask collections.
+
+    See :class:`DaskDNNClassifier` for what both have in common.
+
+    Parameters
+    ----------
+    loss, hidden_layer_sizes, activation, **params
+        Parameters of :class:`dnncore.DNNRegressor`, with its defaults.
+    client, strategy, keep_rows
+        As for :class:`DaskDNNClassifier`.
+
+    Attributes
+    ----------
+    strategy_ : {'exact', 'average'}
+        Strategy of the fit.
+
+    All others are those of :class:`dnncore.DNNRegressor`.
+    """
+
+    local_class: ClassVar[type[DNNRegressor]] = DNNRegressor
+
+    def __init__(
+        self,
+        loss: str = "squared_error",
+        hidden_layer_sizes: int | Sequence[int] = (100,),
+        activation: str = "relu",
+        *,
+        client: Any = None,
+        strategy: str = "auto",
+        keep_rows: bool | str = "auto",
+        **params: Any,
+    ) -> None:
+        DNNRegressor.__init__(self, loss, hidden_layer_sizes, activation, **params)
+        self._set_own_params(client, strategy, keep_rows)
+
+    def fit(
+        self,
+        X: Any,
+        y: Any,
+        sample_weight: Any = None,
+        *,
+        X_val: Any = None,
+        y_val: Any = None,
+        sample_weight_val: Any = None,
+    ) -> Self:
+        """Fit the model.
+
+        Parameters
+        ----------
+        X : Dask array or DataFrame, or list of delayed partitions, of shape (n_samples, n_features)
+            Training rows, as in :meth:`DaskDNNClassifier.fit`.
+        y, sample_weight : likewise
+            As in :meth:`dnncore.DNNRegressor.fit`, with the partitions of X.
+        X_val, y_val, sample_weight_val : Dask collections or arrays, default=None
+            Validation set. `scoring` needs one in memory.
+
+        Returns
+        -------
+        DaskDNNRegressor
+            The fitted model.
+
+        Raises
+        ------
+        TypeError, ValueError, ConnectionError
+            As :meth:`DaskDNNClassifier.fit`.
+
+        Warns
+        -----
+        As :meth:`dnncore.DNNRegressor.fit`.
+        """
+        if is_collection(X):
+            self._fit_collections(X, y, sample_weight, X_val, y_val, sample_weight_val)
+            return self
+        super().fit(
+            X, y, sample_weight, X_val=X_val, y_val=y_val, sample_weight_val=sample_weight_val
+        )
+        return self
+
+    def predict(self, X: Any) -> Any:
+        """Predict the targets, in the units of y.
+
+        Parameters
+        ----------
+        X : Dask collection or array of shape (n_samples, n_features)
+            Rows to predict.
+
+        Returns
+        -------
+        array or dask.array.Array
+            As :meth:`dnncore.DNNRegressor.predict`; of a collection, a lazy array.
+        """
+        if not is_collection(X):
+            return super().predict(X)
+        network, learnt = self._network_and_learnt()
+        shape = (len(learnt.mean),) if learnt.ndim == 2 else ()
+        dtype = learnt.predictions(np.zeros((1, len(learnt.mean)), network.dtype)).dtype
+        return self._lazily("predict", X, shape, dtype)
