@@ -242,13 +242,14 @@ def test_public_names_are_described():
     assert set(dnncore.__all__) - {"__version__"} <= described_names()[0]
 
 
+OPTIONAL = {"dask": "distributed", "river": "river"}  # what a module requires
 PUBLIC_MODULES = {name for _, name, _ in pkgutil.iter_modules(dnncore.__path__)} - {"cli"}
 
 
 @pytest.mark.parametrize("name", sorted(n for n in PUBLIC_MODULES if not n.startswith("_")))
 def test_public_names_of_a_module_are_described(name):
-    if name == "river":
-        pytest.importorskip("river")
+    if name in OPTIONAL:
+        pytest.importorskip(OPTIONAL[name])
     module = importlib.import_module(f"dnncore.{name}")
     described, complete = described_names()
     names = set(getattr(module, "__all__", ())) if name not in complete else set()
