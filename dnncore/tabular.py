@@ -127,16 +127,18 @@ class TabularClassifier(ClassifierMixin, TabularEstimator):  # type: ignore[misc
     Notes
     -----
     Columns are encoded by :class:`TableEncoder`; no preprocessing is needed. A member is a network
-    with a piecewise-linear embedding of the numbers and a learnt scale of all its inputs [2]_,
-    trained by AdamW with the schedule and the learning rates of RealMLP [1]_. Same rows, same
-    seed, same bits, on every processor and for any number of threads, except with `max_time`.
+    with a piecewise-linear embedding of the numbers (Gorishniy, Rubachev and Babenko 2022) and a
+    learnt scale of all its inputs, trained by AdamW with the schedule and the learning rates of
+    RealMLP (Holzmueller, Grinsztajn and Steinwart 2024). Same rows, same seed, same bits, on every
+    processor and for any number of threads, except with `max_time`.
 
     References
     ----------
-    .. [1] D. Holzmueller, L. Grinsztajn, I. Steinwart, "Better by default: strong pre-tuned MLPs
-       and boosted trees on tabular data", 2024, arXiv:2407.04491.
-    .. [2] Y. Gorishniy, I. Rubachev, A. Babenko, "On embeddings for numerical features in tabular
-       deep learning", 2022, arXiv:2203.05556.
+    D. Holzmueller, L. Grinsztajn, I. Steinwart, "Better by default: strong pre-tuned MLPs and
+    boosted trees on tabular data", 2024, arXiv:2407.04491.
+
+    Y. Gorishniy, I. Rubachev, A. Babenko, "On embeddings for numerical features in tabular deep
+    learning", 2022, arXiv:2203.05556.
 
     Examples
     --------
@@ -402,16 +404,18 @@ class TabularRegressor(RegressorMixin, TabularEstimator):  # type: ignore[misc]
     Notes
     -----
     Columns are encoded by :class:`TableEncoder`; no preprocessing is needed. A member is a network
-    with a piecewise-linear embedding of the numbers and a learnt scale of all its inputs [2]_,
-    trained by AdamW with the schedule and the learning rates of RealMLP [1]_. Same rows, same
-    seed, same bits, on every processor and for any number of threads, except with `max_time`.
+    with a piecewise-linear embedding of the numbers (Gorishniy, Rubachev and Babenko 2022) and a
+    learnt scale of all its inputs, trained by AdamW with the schedule and the learning rates of
+    RealMLP (Holzmueller, Grinsztajn and Steinwart 2024). Same rows, same seed, same bits, on every
+    processor and for any number of threads, except with `max_time`.
 
     References
     ----------
-    .. [1] D. Holzmueller, L. Grinsztajn, I. Steinwart, "Better by default: strong pre-tuned MLPs
-       and boosted trees on tabular data", 2024, arXiv:2407.04491.
-    .. [2] Y. Gorishniy, I. Rubachev, A. Babenko, "On embeddings for numerical features in tabular
-       deep learning", 2022, arXiv:2203.05556.
+    D. Holzmueller, L. Grinsztajn, I. Steinwart, "Better by default: strong pre-tuned MLPs and
+    boosted trees on tabular data", 2024, arXiv:2407.04491.
+
+    Y. Gorishniy, I. Rubachev, A. Babenko, "On embeddings for numerical features in tabular deep
+    learning", 2022, arXiv:2203.05556.
 
     Examples
     --------

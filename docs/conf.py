@@ -6,6 +6,13 @@ from pathlib import Path
 
 import dnncore
 
+# Before Sphinx does it, which would take those that are not yet there from the stubs, and these
+# have no docstrings.
+import dnncore.kernels
+import dnncore.predictor
+import dnncore.stepper
+import dnncore.table_predictor
+
 DOCS = Path(__file__).parent
 logging.getLogger("dnncore").setLevel(logging.WARNING)  # silence the models in the examples
 sys.path.insert(0, str(DOCS / "_ext"))
@@ -20,10 +27,10 @@ extensions = [
     "sphinx.ext.autodoc",
     "sphinx.ext.viewcode",
     "sphinx_gallery.gen_gallery",
+    "api_pages",
     "command_help",
     "mathml",
     "results",
-    "since",
 ]
 exclude_patterns = ["_build", "README.md"]
 html_theme = "furo"

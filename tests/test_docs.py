@@ -170,6 +170,7 @@ def settings():
     with np.printoptions(), warnings.catch_warnings():
         yield
     sys.path[:] = path  # worker processes inherit it, and would import the source tree from "."
+    sys.path_importer_cache.pop(".", None)  # it remains bound to the folder of this page
     root.handlers[:] = handlers
     own.setLevel(level)
 
@@ -241,13 +242,14 @@ def test_public_names_are_described():
     assert set(dnncore.__all__) - {"__version__"} <= described_names()[0]
 
 
+OPTIONAL = {"dask": "distributed", "river": "river"}  # what a module requires
 PUBLIC_MODULES = {name for _, name, _ in pkgutil.iter_modules(dnncore.__path__)} - {"cli"}
 
 
 @pytest.mark.parametrize("name", sorted(n for n in PUBLIC_MODULES if not n.startswith("_")))
 def test_public_names_of_a_module_are_described(name):
-    if name == "river":
-        pytest.importorskip("river")
+    if name in OPTIONAL:
+        pytest.importorskip(OPTIONAL[name])
     module = importlib.import_module(f"dnncore.{name}")
     described, complete = described_names()
     names = set(getattr(module, "__all__", ())) if name not in complete else set()
@@ -290,17 +292,19 @@ def extensions(monkeypatch):
 
 
 def test_objects_without_a_version_belong_to_the_first_release(extensions):
-    from since import FIRST_RELEASE, add_version
+    from api_pages import FIRST_RELEASE, add_version
 
     def shown(*lines, what="function"):
         lines = list(lines)
         add_version(None, what, "name", None, None, lines)
         return lines
 
-    version = f".. versionadded:: {FIRST_RELEASE}"
-    assert shown("Summary.", "", "Parameters") == ["Summary.", "", version, "", "Parameters"]
-    assert shown("Summary.") == ["Summary.", "", version]
-    assert shown("Summary.", "", ".. versionadded:: 0.9", "")[2] == ".. versionadded:: 0.9"
+    version = ["", f".. versionadded:: {FIRST_RELEASE}", ""]
+    section = ["Parameters", "----------", "x : int"]
+    assert shown("Summary::", "", "    x", "", *section)[4:] == [*version, *section]
+    assert shown("Summary.") == ["Summary.", *version]
+    later = ["Summary.", "", ".. versionadded:: 0.9"]
+    assert shown(*later) == later
     assert shown("Summary.", what="method") == ["Summary."]
 
 

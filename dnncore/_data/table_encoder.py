@@ -27,7 +27,7 @@ class TableEncoder(TransformerMixin, BaseEstimator):  # type: ignore[misc]
     column                         features
     ============================== =============================================================
     numbers (also nullable,        one: (x - median) / interquartile range, smoothly clipped by
-    Decimal, numeric text if       z / sqrt(1 + (z/3)^2) [1]_. Half of the range takes the place
+    Decimal, numeric text if       z / sqrt(1 + (z/3)^2). Half of the range takes the place
     not categorical)               of an interquartile range of 0; a constant gives 0. Infinite
                                    values give -3 and 3. A missing value gives 0, and, if there
                                    was one in `fit`, 1 in a second feature
@@ -85,8 +85,8 @@ class TableEncoder(TransformerMixin, BaseEstimator):  # type: ignore[misc]
 
     References
     ----------
-    .. [1] D. Holzmueller, L. Grinsztajn, I. Steinwart, "Better by default: strong pre-tuned MLPs
-       and boosted trees on tabular data", 2024, arXiv:2407.04491.
+    D. Holzmueller, L. Grinsztajn, I. Steinwart, "Better by default: strong pre-tuned MLPs and
+    boosted trees on tabular data", 2024, arXiv:2407.04491.
 
     Examples
     --------

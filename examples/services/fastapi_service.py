@@ -1,7 +1,4 @@
-"""Serve a model file over HTTP.
-
-MODEL=model.safetensors uvicorn fastapi_service:app
-"""
+"""Serve the model file that the environment variable MODEL names: uvicorn fastapi_service:app"""
 
 import os
 
