@@ -13,7 +13,9 @@ for engine in ("builtin", "blas"):
     for n_threads in (1, 2):
         network = Network((8, 32, 2), activation="relu", seed=0)
         network.update_norm(X)
-        trainer = Trainer(network, SGD(0.1, momentum=0.9), engine=engine, n_threads=n_threads, seed=0)
+        trainer = Trainer(
+            network, SGD(0.1, momentum=0.9), engine=engine, n_threads=n_threads, seed=0
+        )
         trainer.fit(X, y, max_iter=100)
         predictor = network.freeze()
         accuracy = np.mean(predictor(X).argmax(axis=1) == y)
