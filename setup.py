@@ -26,6 +26,13 @@ if SANITIZE:
     LINK_FLAGS.append(f"-fsanitize={SANITIZE}")
 if not SYMBOLS and sys.platform == "linux":
     LINK_FLAGS.append("-Wl,-s")  # no symbol table
+OPTIONS = {}
+if sys.platform == "win32":
+    # MinGW-w64: the C is that of GCC and Clang, and the threads are those of POSIX. GCC keeps
+    # vectors on the stack, which Windows aligns to 16 bytes only: no instruction may ask for more.
+    OPTIONS = {"build_ext": {"compiler": "mingw32"}}
+    C_FLAGS += ["-DMS_WIN64", "-Wa,-muse-unaligned-vector-move"]
+    LINK_FLAGS.append("-static")  # no libraries of the compiler beside the modules
 
 # Two files per instruction set, for float and double; empty on other architectures.
 ISA_SOURCES = sorted(glob("csrc/isa/*.c"))
@@ -64,6 +71,8 @@ setup(
             extension(SHARED),
             extension("_core.csrc", ISA_SOURCES, optimise="-O3"),
             extension("kernels"),
+            extension("_core.blas"),
+            extension("_core.scipy_blas"),
             extension("_core.engine", ["csrc/team.c"]),
             extension("predictor"),
             extension("table_predictor"),
@@ -76,5 +85,6 @@ setup(
         # The C depends on the versions of Cython and NumPy and on the switches above, of which
         # cythonize, which compares times, knows nothing. New C makes setuptools compile it.
         force=True,
-    )
+    ),
+    options=OPTIONS,
 )

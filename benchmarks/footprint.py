@@ -1,4 +1,4 @@
-"""Import time, size on disk and of the wheel, and peak memory of a training run."""
+"""Time and memory of imports, size on disk and of the wheel, and peak memory of a training run."""
 
 from __future__ import annotations
 
@@ -31,6 +31,7 @@ from contenders import TRAINERS
 IMPORTS = {
     "numpy": ("numpy", ["numpy"]),
     "dnncore": ("dnncore, dnncore.training", ["dnncore"]),
+    "dnncore's predictor": ("dnncore.predictor", ["dnncore"]),
     "dnncore's estimator": ("dnncore.classifier", ["dnncore", "scikit-learn"]),
     "sklearn": ("sklearn.neural_network", ["scikit-learn"]),
     "torch": ("torch", ["torch"]),
@@ -43,9 +44,19 @@ IMPORTS = {
     "openvino": ("openvino", ["openvino"]),
 }
 
+# What is enough, where that is less than the requirements of the distribution.
+ENOUGH = {"dnncore's predictor": {"numpy"}}
+
 PROBLEM = Training(layer_sizes=(784, 256, 10), batch_size=128, steps=100)
 
-IMPORT_AND_TIME = "import time; t = time.perf_counter(); import {}; print(time.perf_counter() - t)"
+IMPORT_AND_MEASURE = """
+import time
+start = time.perf_counter()
+import {}
+print(time.perf_counter() - start)
+import resource
+print(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss)
+"""
 
 
 def measure(options: Options) -> dict[str, Any]:
@@ -54,7 +65,8 @@ def measure(options: Options) -> dict[str, Any]:
     for name, (modules, distributions) in IMPORTS.items():
         if options.contenders is not None and name not in options.contenders:
             continue
-        library = {"name": name, **measure_library(modules, distributions, options)}
+        library = {"name": name}
+        library |= measure_library(modules, distributions, ENOUGH.get(name), options)
         libraries.append(library)
         print(f"{name:20}" + ", ".join(f"{k} {v:,.4g}" for k, v in library.items() if _is(v)))
         if "absent" in library:
@@ -76,17 +88,21 @@ def _is(value: object) -> bool:
     return isinstance(value, float)
 
 
-def measure_library(modules: str, own: list[str], options: Options) -> dict[str, Any]:
+def measure_library(
+    modules: str, own: list[str], enough: set[str] | None, options: Options
+) -> dict[str, Any]:
     try:
         files = [path for name in own for path in installed_files(name)]
-        needed = closure(own)
+        needed = closure(own) if enough is None else enough
         all_files = files + [path for name in needed for path in installed_files(name)]
     except importlib.metadata.PackageNotFoundError as error:
         return {"absent": f"not installed: {error.name}"}
     except FileNotFoundError as error:
         return {"absent": str(error)}
+    seconds, mb = import_cost(modules, 3 if options.quick else 11)
     result: dict[str, Any] = {
-        "import_s": import_seconds(modules, 3 if options.quick else 11),
+        "import_s": seconds,
+        "import_mb": mb,
         "installed_mb": size_mb(files),
         "installed_with_requirements_mb": size_mb(all_files),
         "requirements": sorted(needed),
@@ -96,14 +112,18 @@ def measure_library(modules: str, own: list[str], options: Options) -> dict[str,
     return result
 
 
-def import_seconds(modules: str, rounds: int) -> float:
-    """Return the median time of the import statement in new processes, after a warm-up."""
-    command = [sys.executable, "-c", IMPORT_AND_TIME.format(modules)]
-    seconds = [
-        float(subprocess.run(command, capture_output=True, text=True, check=True).stdout)
+def import_cost(modules: str, rounds: int) -> tuple[float, float]:
+    """Return the median time of the import statement in new processes, after a warm-up, and the
+    memory of such a process in MB."""
+    # Not started by this large process: on Linux, ru_maxrss begins with the memory of the parent.
+    command = ["sh", "-c", '"$0" -c "$1"; :', sys.executable, IMPORT_AND_MEASURE.format(modules)]
+    unit = 1e6 if sys.platform == "darwin" else 1e6 / 1024
+    measured = [
+        subprocess.run(command, capture_output=True, text=True, check=True).stdout.split()
         for _ in range(1 + rounds)
     ]
-    return statistics.median(seconds[1:])
+    seconds, memory = zip(*(map(float, words) for words in measured[1:]), strict=True)
+    return statistics.median(seconds), statistics.median(memory) / unit
 
 
 # ------------------------------------------------------------------------------ sizes on disk
@@ -183,6 +203,7 @@ def markdown(results: dict[str, Any]) -> str:
     """Return tables of the libraries and of peak memory."""
     columns = {
         "import_s": "import, s",
+        "import_mb": "memory, MB",
         "installed_mb": "installed, MB",
         "installed_with_requirements_mb": "with requirements, MB",
         "wheel_mb": "wheel, MB",

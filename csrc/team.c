@@ -52,6 +52,28 @@ static void begin_on(pthread_attr_t *attributes, const processors *allowed, int 
 static void allow_all(const processors *allowed) { (void)allowed; }
 #endif
 
+/* Signals are left to the caller, which checks for Ctrl-C. On Windows, no thread of a team ever
+ * receives one. */
+#ifndef _WIN32
+typedef sigset_t signals;
+
+static void block_signals(signals *before)
+{
+    signals all;
+    sigfillset(&all);
+    pthread_sigmask(SIG_SETMASK, &all, before);
+}
+
+static void restore_signals(const signals *before)
+{
+    pthread_sigmask(SIG_SETMASK, before, NULL);
+}
+#else
+typedef int signals;
+static void block_signals(signals *before) { *before = 0; }
+static void restore_signals(const signals *before) { (void)before; }
+#endif
+
 struct dnn_team {
     dnn_team_work work;
     void *arg;
@@ -123,13 +145,11 @@ void dnn_team_run(int n_threads, dnn_team_work work, void *arg)
     dnn_team team = {.work = work, .arg = arg, .size = 1};
     pthread_t threads[MAX_THREADS];
     member members[MAX_THREADS];
-    sigset_t all, before;
+    signals before;
 
     if (n_threads > MAX_THREADS) n_threads = MAX_THREADS;
     if (n_threads > 1) {
-        /* Signals are left to the caller, which checks for Ctrl-C. */
-        sigfillset(&all);
-        pthread_sigmask(SIG_SETMASK, &all, &before);
+        block_signals(&before);
         find_processors(&team.allowed);
         pthread_mutex_init(&team.gate, NULL);
         pthread_mutex_lock(&team.gate);
@@ -138,7 +158,7 @@ void dnn_team_run(int n_threads, dnn_team_work work, void *arg)
             team.size++;
         }
         pthread_mutex_unlock(&team.gate);
-        pthread_sigmask(SIG_SETMASK, &before, NULL);
+        restore_signals(&before);
     }
     work(arg, &team, 0);
     for (int i = 1; i < team.size; i++) pthread_join(threads[i], NULL);

@@ -96,15 +96,7 @@ def _imported(name: str) -> Any:
 
     try:
         return import_module(f".{name}", __name__)
-    except (ImportError, TypeError) as error:
-        # Cython compares the signatures of SciPy's BLAS functions with those at compile time; they
-        # differ in builds of SciPy with 64-bit BLAS integers.
-        if "cython_blas" in str(error):
-            raise ImportError(
-                "this build of dnncore cannot call the BLAS of the installed SciPy, which was "
-                "built with a different BLAS interface (64-bit integers?); install a standard "
-                f"build of SciPy, or build dnncore against this one: {error}"
-            ) from error
+    except ImportError as error:
         missing = getattr(error, "name", None) or ""
         if missing in (f"{__name__}._core.csrc", f"{__name__}.kernels"):
             raise ImportError(

@@ -19,6 +19,7 @@ cdef void c_norm(Py_ssize_t n, Py_ssize_t m, const real* x, const real* mean,
 cdef void c_norm_backward(Py_ssize_t n, Py_ssize_t m, const real* da, const real* scale,
                           real* dx) noexcept nogil
 
+# These two call the BLAS of SciPy. The first call of a process takes the GIL to load it.
 # z = a W + b                                     a (n, k); W (k, m); b (m,); z (n, m)
 cdef void c_affine(Py_ssize_t n, Py_ssize_t k, Py_ssize_t m, const real* a, const real* W,
                    const real* b, real* z) noexcept nogil

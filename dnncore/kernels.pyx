@@ -8,6 +8,7 @@ pointers, without the GIL, with the prefix ``c_``.
 
 import numpy as np
 
+from ._core.blas import load_blas
 from ._core.checks import (
     array_like, check_interval, matrix, number, output, outputs, quantile_levels, real_array,
 )
@@ -376,6 +377,7 @@ def affine(a, W, b, *, out=None):
     b = array_like("b", b, (m,), "a and W", a.dtype)
     out = output("out", out, (n, m), a.dtype, apart=(a, W, b))
     if n:
+        load_blas()
         _affine(n, k, m, a.ravel(), W.ravel(), b, out.ravel())
     return out
 
@@ -420,6 +422,7 @@ def affine_backward(dz, a, W, *, out=None):
     dW = output("out[1]", dW, (k, m), dz.dtype, apart=(dz, a, W, da))
     db = output("out[2]", db, (m,), dz.dtype, apart=(dz, a, W, da, dW))
     if n:
+        load_blas()
         _affine_backward(n, k, m, dz.ravel(), a.ravel(), W.ravel(), da.ravel(), dW.ravel(), db)
     else:
         dW[...] = 0

@@ -125,6 +125,8 @@ def test_scipy_with_another_blas_interface_is_refused():
     out, _ = run_python(
         """
         import ctypes, sys, types
+        import numpy
+        import dnncore
         capsule = ctypes.pythonapi.PyCapsule_New
         capsule.restype = ctypes.py_object
         capsule.argtypes = [ctypes.c_void_p, ctypes.c_char_p, ctypes.c_void_p]
@@ -135,7 +137,7 @@ def test_scipy_with_another_blas_interface_is_refused():
         fake.__pyx_capi__ = {k: capsule(1, signature, None) for k in cython_blas.__pyx_capi__}
         sys.modules["scipy.linalg.cython_blas"] = scipy.linalg.cython_blas = fake
         try:
-            from dnncore import kernels
+            dnncore.kernels.affine(numpy.eye(2), numpy.eye(2), numpy.ones(2))
         except ImportError as error:
             print(error)
         """
@@ -163,7 +165,11 @@ def test_a_source_tree_that_is_not_built_says_so(tmp_path):
 
 
 @pytest.mark.parametrize(
-    "name", ["kernels", "predictor", "table_predictor", "stepper", "_core.csrc", "_core.engine"]
+    "name",
+    [
+        *("kernels", "predictor", "table_predictor", "stepper"),
+        *("_core.csrc", "_core.engine", "_core.blas"),
+    ],
 )
 def test_stubs_name_what_exists(name):
     module = importlib.import_module(f"dnncore.{name}")
@@ -172,6 +178,28 @@ def test_stubs_name_what_exists(name):
     names = [x.name for x in ast.parse(stub.read_text()).body if isinstance(x, definitions)]
     assert names
     assert set(names) <= set(dir(module))
+
+
+def first_product_of_a_process(folder):
+    """It loads SciPy's BLAS, or ends the process if there is none."""
+    code = """if True:
+        import sys
+        sys.path.insert(0, ".")
+        import numpy as np
+        import user
+        assert "scipy" not in sys.modules
+        if "without" in sys.argv:
+            sys.modules["scipy"] = None
+        a, out = np.eye(2, dtype="f"), np.zeros((2, 2), "f")
+        user.f32(a, a, np.zeros(2, "f"), out)
+        print(out[0, 1], out[0, 0] > 0.7)
+        """
+    command = [sys.executable, "-P", "-c", code]
+    done = subprocess.run(command, cwd=folder, capture_output=True, text=True)
+    assert done.stdout.split() == ["0.5", "True"], done.stderr
+    done = subprocess.run([*command, "without"], cwd=folder, capture_output=True, text=True)
+    assert done.returncode < 0 and not done.stdout
+    assert "need the BLAS of SciPy: pip install scipy" in done.stderr
 
 
 def test_kernels_can_be_cimported(tmp_path):
@@ -236,6 +264,7 @@ def test_kernels_can_be_cimported(tmp_path):
     b, out = np.ones(3, "f"), np.empty((5, 3), "f")
     user.f32(a, W, b, out)
     assert np.array_equal(out, dnncore.kernels.sigmoid(dnncore.kernels.affine(a, W, b)))
+    first_product_of_a_process(tmp_path)
     z, y = rng.normal(size=(5, 4)), np.arange(5) % 4
     loss, dz = np.empty(5), np.empty((5, 4))
     user.f64(z, y, loss, dz)

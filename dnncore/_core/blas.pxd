@@ -3,19 +3,44 @@
 A row-major matrix is the transpose of the column-major matrix in the same memory, so
 C = A B is computed as C^T = B^T A^T. A leading dimension `ld` is the distance between
 consecutive rows, in elements. A single row is passed to gemv, which does not pack the matrix.
+
+The functions are those of SciPy, which is loaded when they are first needed: neither scoring nor
+dnncore's own matrix products need it.
 """
 
-from scipy.linalg.cython_blas cimport dgemm, dgemv, sgemm, sgemv
-
 from .csrc cimport real
+
+
+ctypedef struct Blas:
+    void (*sgemm)(char* ta, char* tb, int* m, int* n, int* k, float* alpha, float* a, int* lda,
+                  float* b, int* ldb, float* beta, float* c, int* ldc) noexcept nogil
+    void (*dgemm)(char* ta, char* tb, int* m, int* n, int* k, double* alpha, double* a, int* lda,
+                  double* b, int* ldb, double* beta, double* c, int* ldc) noexcept nogil
+    void (*sgemv)(char* t, int* m, int* n, float* alpha, float* a, int* lda, float* x, int* incx,
+                  float* beta, float* y, int* incy) noexcept nogil
+    void (*dgemv)(char* t, int* m, int* n, double* alpha, double* a, int* lda, double* x,
+                  int* incx, double* beta, double* y, int* incy) noexcept nogil
+
+
+cdef Blas scipy  # of NULL until load_blas
+
+# load_blas for nogil code; ends the process if it fails.
+cdef void load_or_end() noexcept nogil
+
+
+cdef inline const Blas* loaded() noexcept nogil:
+    if scipy.sgemm == NULL:
+        load_or_end()
+    return &scipy
+
 
 cdef inline void _gemm(char* ta, char* tb, int m, int n, int k, real alpha, const real* A,
                        int lda, const real* B, int ldb, real beta, real* C,
                        int ldc) noexcept nogil:
     if real is float:
-        sgemm(tb, ta, &n, &m, &k, &alpha, <real*> B, &ldb, <real*> A, &lda, &beta, C, &ldc)
+        loaded().sgemm(tb, ta, &n, &m, &k, &alpha, <real*> B, &ldb, <real*> A, &lda, &beta, C, &ldc)
     else:
-        dgemm(tb, ta, &n, &m, &k, &alpha, <real*> B, &ldb, <real*> A, &lda, &beta, C, &ldc)
+        loaded().dgemm(tb, ta, &n, &m, &k, &alpha, <real*> B, &ldb, <real*> A, &lda, &beta, C, &ldc)
 
 
 cdef inline void _gemv(char* t, int rows, int cols, const real* A, int lda, const real* x,
@@ -24,9 +49,9 @@ cdef inline void _gemv(char* t, int rows, int cols, const real* A, int lda, cons
     cdef real one = 1, zero = 0
     cdef int step = 1
     if real is float:
-        sgemv(t, &cols, &rows, &one, <real*> A, &lda, <real*> x, &step, &zero, y, &step)
+        loaded().sgemv(t, &cols, &rows, &one, <real*> A, &lda, <real*> x, &step, &zero, y, &step)
     else:
-        dgemv(t, &cols, &rows, &one, <real*> A, &lda, <real*> x, &step, &zero, y, &step)
+        loaded().dgemv(t, &cols, &rows, &one, <real*> A, &lda, <real*> x, &step, &zero, y, &step)
 
 
 cdef inline void matmul(int m, int n, int k, const real* A, const real* B,

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import platform
+from importlib import metadata
 from typing import Any
 
 import numpy as np
-import scipy
 
 from .._version import __version__
 from . import csrc
@@ -19,17 +19,17 @@ def configuration() -> dict[str, Any]:
     Returns
     -------
     dict
-        ``versions``; ``cpu``: number of processors available to this process, supported
-        instruction sets and the selected one; ``blas``: file, version, architecture and number
-        of threads of each loaded BLAS library. dnncore calls SciPy's.
+        ``versions`` (None for SciPy if it is not installed); ``cpu``: number of processors
+        available to this process, supported instruction sets and the selected one; ``blas``: file,
+        version, architecture and number of threads of each loaded BLAS library. dnncore calls
+        SciPy's; without it, the list is empty.
     """
-    controller = single_threaded_blas.controller()
     return {
         "versions": {
             "dnncore": __version__,
             "python": platform.python_version(),
             "numpy": np.__version__,
-            "scipy": scipy.__version__,
+            "scipy": _version_of("scipy"),
         },
         "cpu": {
             "machine": platform.machine(),
@@ -45,9 +45,24 @@ def configuration() -> dict[str, Any]:
                 "threads": library["num_threads"],
                 "file": library["filepath"],
             }
-            for library in controller.info()
+            for library in _blas_libraries()
         ],
     }
+
+
+def _version_of(package: str) -> str | None:
+    try:
+        return metadata.version(package)
+    except metadata.PackageNotFoundError:
+        return None
+
+
+def _blas_libraries() -> list[dict[str, Any]]:
+    try:
+        libraries: list[dict[str, Any]] = single_threaded_blas.controller().info()
+    except ImportError:  # scoring needs none
+        return []
+    return libraries
 
 
 def show_config(mode: str = "stdout") -> dict[str, Any] | None:
@@ -61,9 +76,10 @@ def show_config(mode: str = "stdout") -> dict[str, Any] | None:
     Returns
     -------
     dict or None
-        If `mode` is 'dicts', a nested dictionary of plain values: ``versions``; ``cpu``: number
-        of processors available to this process, supported instruction sets and the selected one;
-        ``blas``: file, version, architecture and number of threads of each loaded BLAS library.
+        If `mode` is 'dicts', a nested dictionary of plain values: ``versions`` (None for SciPy if
+        it is not installed); ``cpu``: number of processors available to this process, supported
+        instruction sets and the selected one; ``blas``: file, version, architecture and number of
+        threads of each loaded BLAS library, none without SciPy.
 
     Raises
     ------

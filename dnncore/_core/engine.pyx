@@ -34,6 +34,7 @@ from .sparse cimport sparse_layer
 from .step cimport SOFTMAX, SORTED, Job
 from .team cimport dnn_seconds, dnn_team, dnn_team_run, dnn_team_work
 
+from .blas import load_blas
 from .memory import aligned_empty
 from .names import NOT_OF_OUTPUT
 
@@ -236,6 +237,8 @@ cdef class Engine:
                   int n_threads, bint training=True, bint builtin=False,
                   str activation="logistic", str output="softmax", missing=None, factors=None,
                   embedding=None, bint csr=False):
+        if not builtin:
+            load_blas()
         dtype = parameters.dtype
         self._parameters, self.mean, self.scale = parameters, mean, scale
         self._missing, self._embedding = missing, embedding

@@ -9,11 +9,14 @@ from collections.abc import Iterator
 from contextlib import AbstractContextManager, contextmanager, nullcontext
 from functools import cache
 from pathlib import Path
-
-from threadpoolctl import LibController, ThreadpoolController
+from typing import TYPE_CHECKING
 
 from . import csrc
+from .blas import load_blas
 from .checks import integer
+
+if TYPE_CHECKING:
+    from threadpoolctl import LibController, ThreadpoolController
 
 # The least work that justifies another thread, measured on two Zen 4 cores with networks from
 # 20-50-2 to 784-256-10.
@@ -135,9 +138,12 @@ class _BlasLimit:
         self._callers = set()
 
     def controller(self) -> ThreadpoolController:
-        # Finding the libraries takes milliseconds. SciPy's BLAS, which is the one called, is
-        # loaded before the first search.
+        # Finding the libraries takes milliseconds. SciPy's BLAS, which is the one called, must be
+        # among them.
         if self._controller is None:
+            load_blas()
+            from threadpoolctl import ThreadpoolController
+
             self._controller = ThreadpoolController().select(user_api="blas")
         return self._controller
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import secrets
 import stat
+import sys
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
@@ -54,13 +55,14 @@ def write_in_one_step(path: str | os.PathLike[str]) -> Iterator[BinaryIO]:
 
 def _created(path: Path) -> BinaryIO:
     """Create a file, if possible without a name, so that nothing is left of a killed process."""
-    if hasattr(os, "O_TMPFILE") and os.path.isdir(DESCRIPTORS):
+    if sys.platform == "linux" and os.path.isdir(DESCRIPTORS):
         with suppress(OSError):  # not every file system can
             return open(path, "wb", opener=_unnamed)
     return open(path, "xb")
 
 
 def _unnamed(path: str, flags: int) -> int:
+    assert sys.platform == "linux"
     folder, flags = os.path.dirname(path), os.O_TMPFILE | os.O_WRONLY | os.O_CLOEXEC
     return os.open(folder, flags, 0o666)
 

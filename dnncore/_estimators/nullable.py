@@ -5,8 +5,8 @@ from __future__ import annotations
 from typing import Any
 
 import numpy as np
-from scipy.sparse import issparse
 
+from .._core.checks import is_sparse
 from .._data.cells import MISSING_TYPES
 
 
@@ -31,7 +31,7 @@ def without_nullable(name: str, y: Any) -> Any:
     ValueError
         If a value is missing, unless it is NaN in an array of floats.
     """
-    if y is None or issparse(y):
+    if y is None or is_sparse(y):
         return y
     if hasattr(y, "iloc") and y.ndim == 2:  # a DataFrame of pandas
         columns = [without_nullable(name, y.iloc[:, index]) for index in range(y.shape[1])]

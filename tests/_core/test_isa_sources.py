@@ -25,6 +25,8 @@ RACES = ["-O1", "-g1", "-fsanitize=thread"]
 
 CC = shlex.split(os.environ.get("CC", "cc"))
 ARM_CC = "aarch64-linux-gnu-gcc"
+WINDOWS_CC = "x86_64-w64-mingw32-gcc"
+WINDOWS_FLAGS = ["-Wa,-muse-unaligned-vector-move", "-static"]
 
 # {(operation, type): {instruction set: digest}}
 Digests = dict[tuple[str, str], dict[str, str]]
@@ -53,7 +55,7 @@ def digests(
         run([*cc, *C_FLAGS, *flags, f"-I{CSRC}", "-c", source, "-o", target])
         return target
 
-    program = folder / "digests"
+    program = folder / "digests.exe"  # whose suffix Windows wants
     with ThreadPoolExecutor(os.cpu_count()) as pool:
         objects = list(pool.map(compiled, SOURCES))
     run([*cc, *flags, *objects, "-o", program, "-pthread", "-lm"])
@@ -117,4 +119,14 @@ def test_arm_returns_the_same_bits(tmp_path: Path, native: Digests) -> None:
         )
     found = digests(tmp_path, [ARM_CC], [*RELEASE, "-static"], [qemu])
     assert isas(found) == {"neon", "generic"}
+    assert_same(found, native)
+
+
+def test_windows_returns_the_same_bits(tmp_path: Path, native: Digests) -> None:
+    """And its threads form the same teams."""
+    wine = shutil.which("wine64") or shutil.which("wine")
+    if wine is None or shutil.which(WINDOWS_CC) is None:
+        pytest.skip("needs the Debian packages gcc-mingw-w64-x86-64 and wine64")
+    found = digests(tmp_path, [WINDOWS_CC], [*RELEASE, *WINDOWS_FLAGS], [wine])
+    assert isas(found) == isas(native)
     assert_same(found, native)
