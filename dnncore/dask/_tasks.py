@@ -20,6 +20,7 @@ from ..training import Trainer
 from ._cluster import value_of
 from ._reader import Group, Part, Reader
 from ._scores import Score, ScoreSums
+from ._tree import plus
 
 # ------------------------------------------------------------------------------ first pass
 
@@ -265,12 +266,13 @@ def gradient(plan: Any, state: Any, index: int, group: Any) -> GradientSums | No
     state, part = value_of(state), rows.train
     trainer = value_of(plan).trainer(state, index)
     starts = [0, *rows.bounds[:-1]]
-    own = [
-        part.take(slice(start, end))
-        for start, end in zip(starts, rows.bounds, strict=True)
-        if start < end
-    ]
-    return tree_sum(len(own), lambda i: _sums(trainer, own[i], state.arrays[0]))
+
+    def of_partition(i: int) -> GradientSums | None:
+        if starts[i] == rows.bounds[i]:
+            return None
+        return _sums(trainer, part.take(slice(starts[i], rows.bounds[i])), state.arrays[0])
+
+    return tree_sum(len(starts), of_partition, plus)
 
 
 def _sums(trainer: Trainer, part: Part, parameters: NDArray[Any]) -> GradientSums:
