@@ -1,6 +1,7 @@
 """Rows cut into partitions, in the forms that Dask has for them, and small estimators on these."""
 
 import hashlib
+import time
 
 import dask
 import dask.array as da
@@ -57,6 +58,12 @@ def unknown(x, sizes=SIZES):
     return da.concatenate(parts, allow_unknown_chunksizes=True)
 
 
+def slow(part):
+    """Return a part, as slowly as a file."""
+    time.sleep(0.02)
+    return part
+
+
 def digest(model):
     """Digest of the parameters, the solver's state and the history."""
     found = hashlib.sha256()
@@ -67,3 +74,9 @@ def digest(model):
     curves = (history.loss_curve, history.validation_losses, history.validation_scores)
     found.update(repr((state["steps"], *curves)).encode())
     return found.hexdigest()
+
+
+def digest_of_a_fit(client=None, **parameters):
+    """Digest of a fit, by the current client if none is given."""
+    X, y = rows()
+    return digest(classifier(client=client, **parameters).fit(array(X), array(y)))
