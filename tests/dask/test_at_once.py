@@ -10,7 +10,7 @@ import pytest
 
 pytest.importorskip("distributed")
 
-from partitioned import array, classifier, delayed, digest, digest_of_a_fit, rows, slow
+from partitioned import array, classifier, delayed, digest_of_a_fit, rows, slow
 
 pytestmark = pytest.mark.filterwarnings("ignore::sklearn.exceptions.ConvergenceWarning")
 MODELS = [{"random_state": 0}, {"strategy": "exact"}, {"solver": "lbfgs"}, {"keep_rows": False}]

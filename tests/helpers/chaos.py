@@ -4,10 +4,10 @@
 
 A cluster is a scheduler and workers, processes of their own, half of the time under nannies, which
 start a lost worker again. Every round is a fit of one of several configurations, which is disturbed
-once or several times: a worker is killed (SIGKILL), added, retired, or paused (SIGSTOP) for a while,
-or the scheduler is killed. The model must have the bits of an undisturbed fit. After the loss of the
-scheduler, the fit must end within a minute by one ConnectionError, with the model of the last round;
-the checkpoint must go on to the same bits on another cluster. The last output is a table.
+once or several times: a worker is killed (SIGKILL), added, retired, or paused for a while
+(SIGSTOP), or the scheduler is killed. The model must have the bits of an undisturbed fit. After the
+loss of the scheduler, the fit must end within a minute by one ConnectionError, with the model of
+the last round; the checkpoint must go on to the same bits. The last output is a table.
 """
 
 from __future__ import annotations
@@ -39,7 +39,8 @@ CONFIGURATIONS: dict[str, dict[str, Any]] = {
     "lbfgs, kept": {"keep_rows": True, "solver": "lbfgs", "max_iter": 9},
 }
 N_PARTITIONS, ROWS, READ_SECONDS = 12, 2000, 0.05
-LONGEST = 2.5  # seconds from the beginning of a fit to an event
+SHARE_IN_ROUNDS = 0.7  # of the fits that are disturbed after the first round
+LONGEST = 2.0  # seconds until an event
 SECONDS = 120.0  # until a fit that does not end is a fault
 SCHEDULER_SECONDS = 60.0  # until the loss of the scheduler must have been told
 EVENTS = ("kill", "add", "retire", "pause", "scheduler")
@@ -70,8 +71,9 @@ class Processes:
         self._folder = tempfile.TemporaryDirectory()
         self._file = Path(self._folder.name) / "scheduler.json"
         self._scheduler = self._start(
-            "distributed.cli.dask_scheduler", "--port", "0", "--no-dashboard", "--dashboard-address",
-            ":0", "--no-show", "--scheduler-file", str(self._file), "--host", "127.0.0.1",
+            "distributed.cli.dask_scheduler", "--port", "0", "--no-dashboard",
+            "--dashboard-address", ":0", "--no-show", "--scheduler-file", str(self._file),
+            "--host", "127.0.0.1",
         )  # fmt: skip
         self._workers: list[subprocess.Popen[bytes]] = []
 
@@ -204,9 +206,12 @@ class Outcome(threading.Thread):
 
 def disturbed(
     name: str, events: list[tuple[float, str]], processes: Processes, client: Any, expected: str,
-    rng: random.Random,
+    rng: random.Random, in_rounds: bool,
 ) -> str:  # fmt: skip
-    """Run a fit, and let events happen at their times; return what became of it."""
+    """Run a fit, and let events happen at their times; return what became of it.
+
+    These count from the beginning or, with `in_rounds`, from the end of the first round.
+    """
     from partitioned import digest
 
     from dnncore.checkpoints import Checkpoint
@@ -216,9 +221,11 @@ def disturbed(
         rounds: list[Any] = []
         model = estimator(name, client, checkpoint=Checkpoint(path, seconds=0))
         model.callback = lambda info: rounds.append(model.network_.parameters.copy())
-        outcome, begin = Outcome(model), time.monotonic()
+        outcome, lost = Outcome(model), None
         outcome.start()
-        lost = None
+        while in_rounds and outcome.is_alive() and not rounds:
+            time.sleep(0.005)
+        begin = time.monotonic()
         for moment, event in events:
             outcome.join(max(0.0, begin + moment - time.monotonic()))
             if not outcome.is_alive():
@@ -275,12 +282,13 @@ def run(n_rounds: int, seed: int, events: tuple[str, ...] = EVENTS,
             if name not in expected:
                 expected[name] = digest(fit(estimator(name)))
             chosen = rng.choices(events, weights, k=rng.choice((1, 2, 3)))
+            in_rounds = rng.random() < SHARE_IN_ROUNDS
             moments = sorted(rng.uniform(0.0, LONGEST) for _ in chosen)
             happens = list(zip(moments, chosen, strict=True))
             processes = clusters.get(nanny) or clusters.setdefault(nanny, Processes(2, nanny))
             client = processes.client()
             begin = time.monotonic()
-            found = disturbed(name, happens, processes, client, expected[name], rng)
+            found = disturbed(name, happens, processes, client, expected[name], rng, in_rounds)
             seconds = time.monotonic() - begin
             with suppress(Exception):
                 client.close(timeout=2)
@@ -289,6 +297,7 @@ def run(n_rounds: int, seed: int, events: tuple[str, ...] = EVENTS,
             for event in chosen:
                 table[event, nanny, found] += 1
             when = ", ".join(f"{event} at {moment:.2f} s" for moment, event in happens)
+            when += " after the first round" if in_rounds else ""
             manner = "nannies" if nanny else "no nannies"
             say(f"{i + 1}: {name}, {manner}, {when}: {found} ({seconds:.1f} s)")
     finally:

@@ -11,6 +11,7 @@ from dnncore.dask import DaskDNNClassifier, DaskDNNRegressor
 
 # Two of them are empty, and one has a single row.
 SIZES = (0, 1, 60, 44, 0, 30, 62, 3)
+N_ROWS = sum(SIZES)
 PARAMETERS = {
     "hidden_layer_sizes": (6,), "max_iter": 3, "batch_size": 20, "learning_rate_init": 0.02,
     "random_state": 0,
@@ -25,7 +26,7 @@ def regressor(loss="squared_error", **parameters):
     return DaskDNNRegressor(loss, **{**PARAMETERS, **parameters})
 
 
-def rows(n=sum(SIZES), n_classes=3, seed=0, dtype=np.float32):
+def rows(n=N_ROWS, n_classes=3, seed=0, dtype=np.float32):
     """X and class indices that can be learned."""
     rng = np.random.default_rng(seed)
     X = rng.normal(size=(n, 5)).astype(dtype)
