@@ -121,6 +121,7 @@ def measure(address: str) -> dict[str, Any]:
     with Client(address, timeout=60) as client, warnings.catch_warnings():
         warnings.simplefilter("ignore")
         client.wait_for_workers(2, timeout=60)
+        client.get_task_stream()  # the scheduler records tasks from now on
         for name, network in NETWORKS.items():
             sizes, n = network["sizes"], network["partitions"]
             parts = [

@@ -69,7 +69,7 @@ class Learned:
 
 def require_same_names(before: Any, other: Any) -> None:
     """Raise ValueError if partitions have different columns."""
-    names = [getattr(owner, "feature_names_in_", None) for owner in (before, other)]
+    names: list[Any] = [getattr(owner, "feature_names_in_", None) for owner in (before, other)]
     if not np.array_equal(*names):
         lists = ["no names" if x is None else x.tolist() for x in names]
         raise ValueError(f"X must have the columns of the partitions before, {lists[0]}, got "
@@ -280,7 +280,8 @@ def gradient(plan: Any, state: Any, index: int, group: Any) -> GradientSums | No
             return None
         return _sums(trainer, part.take(slice(starts[i], rows.bounds[i])), state.arrays[0])
 
-    return tree_sum(len(starts), of_partition, plus)
+    sums: GradientSums | None = tree_sum(len(starts), of_partition, plus)
+    return sums
 
 
 def _sums(trainer: Trainer, part: Part, parameters: NDArray[Any]) -> GradientSums:
