@@ -207,13 +207,11 @@ class Outcome(threading.Thread):
 def disturbed(
     name: str, events: list[tuple[float, str]], processes: Processes, client: Any, expected: str,
     rng: random.Random, in_rounds: bool,
-) -> str:  # fmt: skip
-    """Run a fit, and let events happen at their times; return what became of it.
+) -> tuple[str, list[tuple[float, str]]]:  # fmt: skip
+    """Run a fit, and let events happen at their times; return its outcome, and which happened.
 
-    These count from the beginning or, with `in_rounds`, from the end of the first round.
+    The times count from the beginning or, with `in_rounds`, from the end of the first round.
     """
-    from partitioned import digest
-
     from dnncore.checkpoints import Checkpoint
 
     with tempfile.TemporaryDirectory() as folder:
@@ -225,27 +223,35 @@ def disturbed(
         outcome.start()
         while in_rounds and outcome.is_alive() and not rounds:
             time.sleep(0.005)
-        begin = time.monotonic()
+        begin, happened = time.monotonic(), []
         for moment, event in events:
             outcome.join(max(0.0, begin + moment - time.monotonic()))
-            if not outcome.is_alive():
+            if not outcome.is_alive() or lost is not None:
                 break
             disturb(event, processes, client, rng)
-            if event == "scheduler":
-                lost = time.monotonic()
-                break
+            happened.append((moment, event))
+            lost = time.monotonic() if event == "scheduler" else None
         outcome.join(SECONDS)
         if outcome.is_alive():
-            return "HANGS"
-        if outcome.error is None:
-            return "same bits" if digest(model) == expected else "OTHER BITS"
-        if lost is None or not isinstance(outcome.error, ConnectionError):
-            return f"FAILS: {type(outcome.error).__name__}: {str(outcome.error)[:100]}"
+            return "HANGS", happened
+        if lost is None or outcome.error is None:
+            return after_the_end(outcome, expected), happened
+        if not isinstance(outcome.error, ConnectionError):
+            return after_the_end(outcome, expected), happened
         if outcome.end - lost > SCHEDULER_SECONDS:
-            return f"LATE: {outcome.end - lost:.0f} s"
+            return f"LATE: {outcome.end - lost:.0f} s", happened
         if rounds and not np.array_equal(rounds[-1], model.network_.parameters):
-            return "OTHER PARAMETERS than of the last round"
-        return resumed(name, path, expected)
+            return "OTHER PARAMETERS than of the last round", happened
+        return resumed(name, path, expected), happened
+
+
+def after_the_end(outcome: Outcome, expected: str) -> str:
+    """Return what became of a fit that the scheduler has survived."""
+    from partitioned import digest
+
+    if outcome.error is not None:
+        return f"FAILS: {type(outcome.error).__name__}: {str(outcome.error)[:100]}"
+    return "same bits" if digest(outcome.model) == expected else "OTHER BITS"
 
 
 def resumed(name: str, path: Path, expected: str) -> str:
@@ -288,15 +294,17 @@ def run(n_rounds: int, seed: int, events: tuple[str, ...] = EVENTS,
             processes = clusters.get(nanny) or clusters.setdefault(nanny, Processes(2, nanny))
             client = processes.client()
             begin = time.monotonic()
-            found = disturbed(name, happens, processes, client, expected[name], rng, in_rounds)
+            found, happened = disturbed(
+                name, happens, processes, client, expected[name], rng, in_rounds
+            )
             seconds = time.monotonic() - begin
             with suppress(Exception):
                 client.close(timeout=2)
             if is_fault(found) or not processes.is_usable:
                 clusters.pop(nanny).close()
-            for event in chosen:
+            for _, event in happened:
                 table[event, nanny, found] += 1
-            when = ", ".join(f"{event} at {moment:.2f} s" for moment, event in happens)
+            when = ", ".join(f"{event} at {moment:.2f} s" for moment, event in happened)
             when += " after the first round" if in_rounds else ""
             manner = "nannies" if nanny else "no nannies"
             say(f"{i + 1}: {name}, {manner}, {when}: {found} ({seconds:.1f} s)")
