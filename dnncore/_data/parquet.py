@@ -85,7 +85,7 @@ class ParquetFile:
         self.n_rows = sum(self.group_sizes)
         # Repeated values take next to nothing in the file, but not in memory.
         encoded = sum(group.total_byte_size for group in groups)
-        self.size = max(encoded, CELL_BYTES * self.n_rows * len(self.names))
+        self.size: int = max(encoded, CELL_BYTES * self.n_rows * len(self.names))
         self._group_ends = np.cumsum(self.group_sizes)
 
     @contextmanager

@@ -46,8 +46,7 @@ class ParquetPart:
 
     @property
     def size(self) -> int:
-        rows = self.file.group_sizes[self.group]
-        return self.file.size * rows // self.file.n_rows
+        return self.file.size * self.file.group_sizes[self.group] // self.file.n_rows
 
     def columns(self, names: Sequence[str]) -> Iterator[list[Any]]:
         """Iterate over batches of rows; see :meth:`ParquetFile.columns`."""

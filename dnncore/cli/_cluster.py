@@ -19,6 +19,7 @@ from typing import Any
 import dask
 import numpy as np
 from distributed import CancelledError, Client, LocalCluster
+from distributed.comm import get_address_host
 from distributed.scheduler import KilledWorker
 from numpy.typing import NDArray
 
@@ -27,10 +28,11 @@ from .._data.parquet_files import ParquetFiles, ParquetPart
 from ..dask import DaskDNNClassifier, DaskDNNRegressor
 from ._arguments import CommandError
 from ._division import NO_TRAINING_ROWS, Fingerprint, Shares, at_least_two, some_rows
+from ._signals import ctrl_c_held_back
 from .tables import ColumnDataset, See, Seen, TableRows, see_all
 
 LOCAL = "local"
-SECONDS = 10  # in which a scheduler answers and has a worker
+SECONDS = 5  # in which a scheduler answers and has a worker
 MERGED = 8  # results of tasks that a task merges
 
 
@@ -43,21 +45,33 @@ def connected(address: str) -> Iterator[Any]:
     CommandError
         If no scheduler answers at the address, it has no workers, or they are lost.
     """
-    with _faults(address), ExitStack() as stack:
+    with _faults(address), _without_logs(), ExitStack() as stack:
         cluster: Any = address
         if address == LOCAL:
-            # What a task raises, the command reports.
-            cluster = stack.enter_context(
-                LocalCluster(
-                    n_workers=available_cpus(), threads_per_worker=1, dashboard_address=None,
-                    silence_logs=logging.CRITICAL,
-                )
-            )  # fmt: skip
+            with ctrl_c_held_back():
+                cluster = LocalCluster(
+                    n_workers=available_cpus(), threads_per_worker=1, dashboard_address=":0",
+                    scheduler_kwargs={"dashboard": False}, silence_logs=logging.CRITICAL,
+                )  # fmt: skip
+            stack.enter_context(cluster)
         yield stack.enter_context(_client_of(cluster, address))
+
+
+@contextmanager
+def _without_logs() -> Iterator[None]:
+    """Leave it to the command to report errors, which Dask and asyncio log with tracebacks."""
+    before = logging.root.manager.disable
+    logging.disable(logging.CRITICAL)
+    try:
+        yield
+    finally:
+        logging.disable(before)
 
 
 def _client_of(cluster: Any, address: str) -> Any:
     try:
+        if cluster is address:
+            get_address_host(address)  # in whose place a client would end with a traceback
         client = Client(cluster, timeout=SECONDS, set_as_default=False)
     except (OSError, ValueError) as error:
         raise CommandError(f"--cluster: no scheduler answers at {address!r}: {error}") from error
@@ -238,7 +252,9 @@ class PartsOnCluster:
             remote.fit(X, y, **(validation if self.sizes[1] else {}))
         except (ConnectionError, RuntimeError) as error:
             raise CommandError(f"--cluster: {error}") from error
-        vars(model).update(vars(remote.to_local()))
+        trained = vars(remote.to_local())
+        vars(model).clear()
+        vars(model).update(trained)
 
     def _collections(self, which: int) -> tuple[list[Any], list[Any]]:
         """Return X and y of the training or validation rows as delayed partitions."""

@@ -379,8 +379,8 @@ def _check_division(path: str, division: str, parts: Parts) -> None:
     raise CommandError(
         f"{path} was trained on other rows, in another order or split in another way, so that "
         "validation and held-out rows may be among them; repeat DATA, --test-size, "
-        "--validation-fraction, --seed, --blocks, --memory and --cluster, or train on all rows with "
-        "--test-size 0 --validation-fraction 0"
+        "--validation-fraction, --seed, --blocks, --memory and --cluster, or train on all rows "
+        "with --test-size 0 --validation-fraction 0"
     )
 
 
