@@ -6,9 +6,10 @@ subtree, so that sums of such parts give the same bits as the sum of all rows.
 
 from __future__ import annotations
 
+import operator
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Any, Protocol, Self, TypeVar
+from typing import Any, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
@@ -21,14 +22,10 @@ from .optimizer import Optimizer
 MAX_ELEMENTS = 2**20  # of the activations of a block of rows
 
 
-class Addable(Protocol):
-    def __add__(self, other: Any, /) -> Self: ...
+T = TypeVar("T")
 
 
-T = TypeVar("T", bound=Addable)
-
-
-def tree_sum(n: int, value: Callable[[int], T]) -> T:
+def tree_sum(n: int, value: Callable[[int], T], add: Callable[[T, T], T] = operator.add) -> T:
     """Return ``value(0) + ... + value(n - 1)``, added in a binary tree, for n > 0."""
 
     def total(first: int, size: int) -> T:
@@ -36,7 +33,7 @@ def tree_sum(n: int, value: Callable[[int], T]) -> T:
             return value(first)
         half = size // 2
         left = total(first, half)
-        return left if first + half >= n else left + total(first + half, half)
+        return left if first + half >= n else add(left, total(first + half, half))
 
     return total(0, 1 << (n - 1).bit_length())
 

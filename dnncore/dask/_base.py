@@ -5,6 +5,7 @@ from __future__ import annotations
 import inspect
 import logging
 from collections.abc import Callable, Mapping
+from copy import deepcopy
 from typing import Any, ClassVar, Self
 
 import numpy as np
@@ -31,6 +32,7 @@ from ._lazy import lazy_method, lazy_score
 from ._partitions import Partitions, is_collection
 from ._reader import Preparation, Reader
 from ._rounds import AVERAGE, EXACT, Rounds, validation_of
+from ._scores import score_of
 from ._sizes import rows_of_a_group
 
 logger = logging.getLogger("dnncore")
@@ -136,6 +138,7 @@ class DaskEstimator(DNNEstimator):
         with unchanged_on_error(self, "_direct"):
             self._check_params()
             partitions = Partitions.of(X, y, sample_weight, ("X", "y", "sample_weight"))
+            validation_set = self._validation_set(X_val, y_val, sample_weight_val)
             cluster = cluster_of(self.client)
             before, unfinished = self._resumed_network(), resumed_fit(self)
             owner, learner, learned = self._learned(cluster, partitions, before)
@@ -177,10 +180,10 @@ class DaskEstimator(DNNEstimator):
                 )
                 self._require_no_scoring()
                 validate = validation_of(cluster, groups, plan, fit.score, trainer.network)
-            elif is_collection(X_val):
-                self._require_no_scoring()
-                found = Partitions.of(X_val, y_val, sample_weight_val, VALIDATION_NAMES)
-                validate = fit.validation(found, preparation, plan, trainer.network, self.keep_rows)
+            elif validation_set is not None:
+                validate = fit.validation(
+                    validation_set, preparation, plan, trainer.network, self.keep_rows
+                )
             else:
                 checker = RowChecker(checked, reader.dtype, self.missing_values != "error",
                                      reader.n_features)  # fmt: skip
@@ -233,6 +236,15 @@ class DaskEstimator(DNNEstimator):
             rows = min(rows, self.batch_size)
         return rows
 
+    def _validation_set(self, X: Any, y: Any, sample_weight: Any) -> Partitions | None:
+        """Return the partitions of a validation set on the workers, before rows are read."""
+        if (X is None) != (y is None):
+            raise ValueError("X_val and y_val must be given together")
+        if not is_collection(X):
+            return None
+        self._require_no_scoring()
+        return Partitions.of(X, y, sample_weight, VALIDATION_NAMES)
+
     def _require_no_scoring(self) -> None:
         if self.scoring is not None:
             raise ValueError("scoring needs X_val and y_val in memory, not on workers")
@@ -244,9 +256,13 @@ class DaskEstimator(DNNEstimator):
         return lazy_method(self._local_for_scoring(), method, X, shape, np.dtype(dtype))
 
     def _local_for_scoring(self) -> Any:
-        """Return a local estimator that a task scores with: on its own thread, not trainable."""
-        self._network_and_learnt()  # raises unless fitted
+        """Return a local estimator that a task scores with: on its own thread, not trainable.
+
+        It has a network of its own, which a later fit does not change.
+        """
+        network, _ = self._network_and_learnt()  # raises unless fitted
         local = self.to_local()
+        local.network_ = deepcopy(network)
         for name in ("_trainer", "_direct", "_unfinished", "history_"):
             vars(local).pop(name, None)
         local.callback = local.checkpoint = None
@@ -270,7 +286,8 @@ class DaskEstimator(DNNEstimator):
             return super().score(X, y, sample_weight)  # type: ignore[misc]
         network, learnt = self._network_and_learnt()
         partitions = Partitions.of(X, y, sample_weight, ("X", "y", "sample_weight"))
-        return lazy_score(self._local_for_scoring(), partitions, network, self._targets(learnt))
+        score = score_of(self._targets(learnt), network.output)
+        return lazy_score(self._local_for_scoring(), partitions, score)
 
 
 def _with_attributes(cls: type, attributes: Mapping[str, Any], without: tuple[str, ...]) -> Any:

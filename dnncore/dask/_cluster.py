@@ -6,10 +6,10 @@ and nested lists of keys, is a task; any other value is itself.
 
 from __future__ import annotations
 
-import os
 import sys
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager, suppress
+from contextlib import ExitStack, contextmanager, suppress
+from threading import Lock
 from typing import Any, Protocol
 
 import dask
@@ -63,7 +63,36 @@ class Threads:
         return [value if isinstance(value, Value) else Value(value) for value in values]
 
     def memory(self) -> float:
-        return MEMORY_SHARE * os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_AVPHYS_PAGES")
+        import psutil  # of distributed, which the extra installs
+
+        return MEMORY_SHARE * float(psutil.virtual_memory().available)
+
+
+class LargeGraphs:
+    """Context in which Dask does not warn of large graphs.
+
+    The configuration of Dask is that of all threads, which may fit at the same time: the first one
+    that enters changes it, and the last one that leaves restores it.
+    """
+
+    def __init__(self) -> None:
+        self._lock, self._n_inside, self._changed = Lock(), 0, ExitStack()
+
+    def __enter__(self) -> None:
+        with self._lock:
+            if self._n_inside == 0:
+                setting = {"distributed.admin.large-graph-warning-threshold": MAX_GRAPH}
+                self._changed.enter_context(dask.config.set(setting))
+            self._n_inside += 1
+
+    def __exit__(self, *error: object) -> None:
+        with self._lock:
+            self._n_inside -= 1
+            if self._n_inside == 0:
+                self._changed.close()
+
+
+LARGE_GRAPHS = LargeGraphs()
 
 
 class Workers:
@@ -93,7 +122,8 @@ class Workers:
             return futures
 
     def memory(self) -> float:
-        workers = self._client.scheduler_info(n_workers=-1)["workers"].values()
+        with self._faults():
+            workers = self._client.scheduler_info(n_workers=-1)["workers"].values()
         limits = [worker["memory_limit"] or float("inf") for worker in workers]
         return MEMORY_SHARE * sum(limits)
 
@@ -101,17 +131,20 @@ class Workers:
     def _faults(self) -> Iterator[None]:
         """Tell what the errors of the scheduler mean."""
         from distributed import CancelledError
+        from distributed.comm import CommClosedError
         from distributed.scheduler import KilledWorker
 
+        if self._client.status == "closed":
+            raise ConnectionError("client must be connected to a scheduler, got a closed client")
         try:
-            with dask.config.set({"distributed.admin.large-graph-warning-threshold": MAX_GRAPH}):
+            with LARGE_GRAPHS:
                 yield
         except KilledWorker as error:
             raise RuntimeError(
                 f"workers ended while they ran {error.task}: is there memory for the partition? "
                 f"{error}"
             ) from error
-        except CancelledError as error:
+        except (CancelledError, CommClosedError) as error:
             address = self._client.scheduler.address if self._client.scheduler else "unknown"
             raise ConnectionError(
                 f"the scheduler at {address} was lost, or has cancelled the tasks of this fit"

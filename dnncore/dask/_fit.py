@@ -160,14 +160,22 @@ def require_weight(name: str, n_rows: int, weight: float, least: int = 1) -> Non
 
 
 def strategy_of(estimator: Any, n_rows: int) -> str:
-    """Return the strategy: 'auto' takes the gradient of all rows where the local model does."""
+    """Return the strategy: 'auto' takes the gradient of all rows where the local model does.
+
+    That gradient has no dropout, which is drawn anew in every mini-batch.
+    """
     if estimator.solver == "lbfgs":
         if estimator.strategy == AVERAGE:
             raise ValueError(
                 "strategy must be 'exact' or 'auto' with solver='lbfgs', got 'average'"
             )
         return EXACT
+    if estimator.strategy == EXACT and estimator.dropout > 0.0:
+        raise ValueError(
+            f"dropout must be 0 with strategy='exact', got {estimator.dropout}: "
+            "strategy='average' trains with dropout"
+        )
     if estimator.strategy != "auto":
         return str(estimator.strategy)
     whole = estimator.batch_size != "auto" and estimator.batch_size >= n_rows
-    return EXACT if whole else AVERAGE
+    return EXACT if whole and estimator.dropout == 0.0 else AVERAGE

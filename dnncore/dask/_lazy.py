@@ -10,16 +10,15 @@ import dask.array as da
 import numpy as np
 from dask.delayed import Delayed
 from numpy.typing import NDArray
+from sklearn.utils.validation import check_consistent_length
 
-from .._estimators.interface import loss_options_of
-from .._estimators.targets import Targets
-from ..network import Network
+from .._core.labels import weights
+from .._data.blocks import Block
 from ._cluster import Graph, Key, Value, merged, value_of
 from ._fit import parts_of
 from ._partitions import Partitions
-from ._reader import Preparation, Reader
-from ._scores import Score, ScoreSums, score_of
-from ._tasks import Plan, State, evaluate, prepare
+from ._reader import Place
+from ._scores import Score
 from ._tree import sum_graph
 
 
@@ -69,37 +68,35 @@ def _apply(
     return found
 
 
-def lazy_score(model: Any, partitions: Partitions, network: Network, targets: Targets) -> Any:
+def lazy_score(model: Any, partitions: Partitions, score: Score) -> Any:
     """Return the score of a model on collections, as a Dask array of shape ()."""
     name = f"dnncore-score-{uuid4().hex}"
-    reader = Reader(model, network.dtype, network.n_features)
-    preparation = Preparation(reader, targets, None, validates=True)
-    score = score_of(targets, network.output)
-    plan = Plan(network, {"engine": model.engine}, score, loss_options_of(model))
-    shared: Graph = {
-        f"{name}-preparation": Value(preparation),
-        f"{name}-plan": Value(plan),
-        f"{name}-state": Value(State([network.parameters])),
-    }
+    shared: Graph = {f"{name}-model": Value(model), f"{name}-score": Value(score)}
     keys: dict[int, Key] = {i: (name, i) for i in range(partitions.n)}
     tasks: Graph = {
-        key: (
-            _score, f"{name}-preparation", f"{name}-plan", f"{name}-state",
-            parts_of(partitions, range(i, i + 1)),
-        )
+        key: (_score, f"{name}-model", f"{name}-score", *parts_of(partitions, range(i, i + 1))[0])
         for i, key in keys.items()
-    }  # fmt: skip
+    }
     sums, root = sum_graph(f"{name}-sum", keys, partitions.n)
-    graph = merged(partitions.graph, shared, tasks, sums, {name: (_finish, Value(score), root)})
+    graph = merged(
+        partitions.graph, shared, tasks, sums, {name: (_finish, f"{name}-score", root)}
+    )
     return da.from_delayed(Delayed(name, graph), (), np.float64)
 
 
-def _score(preparation: Any, plan: Any, state: Any, parts: list[list[Any]]) -> ScoreSums | None:
-    return evaluate(plan, state, "held_out", prepare(preparation, parts))
+def _score(model: Any, score: Any, index: int, X: Any, y: Any, weight: Any) -> Any:
+    """Return the sums over the rows of a partition; None without any."""
+    if X.shape[0] == 0 and np.shape(y)[0] == 0:
+        return None
+    block = Block(X, y, weight, X.shape[0], 0, index, Place(index, "X"))
+    with block.faults():
+        check_consistent_length(X, y, weight)
+        if weight is not None:
+            weight = weights(weight, X.shape[0], np.float64, may_be_zero=True)
+        return value_of(score).of_predictions(y, value_of(model).predict(X), weight)
 
 
-def _finish(score: Any, sums: ScoreSums | None) -> NDArray[np.float64]:
-    found: Score = value_of(score)
+def _finish(score: Any, sums: Any) -> NDArray[np.float64]:
     if sums is None:
         raise ValueError("X must have at least 1 row, got none")
-    return np.array(found.of(sums.score))
+    return np.array(value_of(score).of(sums))

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -10,7 +10,7 @@ import numpy as np
 from dask.base import is_dask_collection
 from dask.delayed import Delayed
 
-from ._cluster import Graph
+from ._cluster import Graph, merged
 
 
 @dataclass(frozen=True)
@@ -109,13 +109,22 @@ def _aligned(parts: list[Any], names: Sequence[str]) -> list[Any]:
 def _keys(collection: Any, graph: Graph) -> list[Any]:
     """Return the key of each partition, or a future; add the graph of the collection."""
     if isinstance(collection, list | tuple):
-        return [part if _is_future(part) else _keys(part, graph)[0] for part in collection]
-    if not (isinstance(collection, Delayed) or _is_array(collection)):  # a data frame
+        delayed = [part for part in collection if isinstance(part, Delayed)]
+        if delayed:
+            # Those of one collection have the same graph.
+            graphs = {id(full): full for full in (part.__dask_graph__() for part in delayed)}
+            _add(graph, merged(*graphs.values()), [part.key for part in delayed], delayed[0])
+        return [part if _is_future(part) else part.key for part in collection]
+    if not _is_array(collection):  # a data frame
         collection = collection.optimize()
         graph.update(collection.__dask_graph__())
     else:
-        full, keys = collection.__dask_graph__(), collection.__dask_keys__()
-        # Those of a persisted collection, which optimisation leaves out (seen in Dask 2026.8).
-        graph.update({key: node for key, node in full.items() if _is_future(node)})
-        graph.update(collection.__dask_optimize__(full, keys))
+        _add(graph, collection.__dask_graph__(), collection.__dask_keys__(), collection)
     return [key[0] if isinstance(key, list) else key for key in collection.__dask_keys__()]
+
+
+def _add(graph: Graph, full: Mapping[Any, Any], keys: list[Any], collection: Any) -> None:
+    """Add what leads to keys, as a collection optimises it."""
+    # Futures of a persisted collection, which optimisation leaves out (seen in Dask 2026.8).
+    graph.update({key: node for key, node in full.items() if _is_future(node)})
+    graph.update(collection.__dask_optimize__(full, keys))

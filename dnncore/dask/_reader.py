@@ -52,9 +52,15 @@ class Reader:
 
     def rows(self, index: int, X: Any, y: Any, weight: Any) -> tuple[CheckedRows, Any] | None:
         """Return checked rows, and the estimator that has their columns; None without rows."""
-        n = X.shape[0]
+        shape = getattr(X, "shape", ())
+        n = shape[0] if shape else 0
         block = Block(X, y, weight, n, 0, index, Place(index, self.name))
         with block.faults():
+            if not shape:
+                raise TypeError(
+                    f"{self.name} must be an array, data frame or CSR matrix, got "
+                    f"{type(X).__name__}"
+                )
             if np.shape(y)[:1] != (n,):
                 raise ValueError(f"y must have {n} rows, like X, got shape {np.shape(y)}")
         if n == 0:

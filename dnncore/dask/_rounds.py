@@ -133,7 +133,9 @@ class Rounds(RemoteRows):
         summed, n_rows = 0.0, 0
         for step, batch in enumerate(self._batches(order)):
             sums = self._gradient(optimizer.network.parameters, batch)
-            loss, of_loss = mean_and_penalty(optimizer.network, sums, optimizer.alpha)
+            loss, of_loss = 0.0, sums.gradient  # of rows without a weight, as in a local step
+            if sums.weight > 0.0:
+                loss, of_loss = mean_and_penalty(optimizer.network, sums, optimizer.alpha)
             rate = optimizer.learning_rate
             if rates is not None:
                 rate = float(rates[min(step, len(rates) - 1)])

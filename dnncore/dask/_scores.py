@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
+from sklearn.metrics import accuracy_score
 
 from .._core.moments import Moments
 from .._estimators.numeric import NumberTargets
@@ -57,6 +59,10 @@ class Score(ABC):
         """
 
     @abstractmethod
+    def of_predictions(self, y: Any, predictions: NDArray[Any], weight: NDArray[Any] | None) -> Any:
+        """Return the sums over some rows, given targets and predictions in the units of y."""
+
+    @abstractmethod
     def of(self, sums: Any) -> float:
         """Return the score, given the sums over all rows."""
 
@@ -77,10 +83,20 @@ class Accuracy(Score):
     def sums(
         self, logits: NDArray[Any], encoded: NDArray[Any], weight: NDArray[Any] | None
     ) -> NDArray[np.float64]:
-        total = float(len(logits) if weight is None else weight.sum(dtype=np.float64))
-        if total == 0.0:
-            return np.zeros(2)
-        return np.array([total * self._targets.score(logits, encoded, weight), total])
+        return self._sums(lambda: self._targets.score(logits, encoded, weight), len(logits), weight)
+
+    def of_predictions(
+        self, y: Any, predictions: NDArray[Any], weight: NDArray[Any] | None
+    ) -> NDArray[np.float64]:
+        return self._sums(
+            lambda: accuracy_score(y, predictions, sample_weight=weight), len(predictions), weight
+        )
+
+    def _sums(
+        self, score: Callable[[], float], n: int, weight: NDArray[Any] | None
+    ) -> NDArray[np.float64]:
+        total = float(n if weight is None else weight.sum(dtype=np.float64))
+        return np.array([total * score(), total]) if total > 0.0 else np.zeros(2)
 
     def of(self, sums: Any) -> float:
         return float(sums[0] / sums[1])
@@ -106,10 +122,14 @@ class R2(Score):
     def sums(
         self, logits: NDArray[Any], encoded: NDArray[Any], weight: NDArray[Any] | None
     ) -> R2Sums:
-        moments = Moments.empty(encoded.shape[1])
-        target = encoded.astype(np.float64)
+        return self.of_predictions(encoded, apply_output(self._output, logits.copy()), weight)
+
+    def of_predictions(
+        self, y: Any, predictions: NDArray[Any], weight: NDArray[Any] | None
+    ) -> R2Sums:
+        target, outputs = (_columns(x) for x in (y, predictions))
+        moments = Moments.empty(target.shape[1])
         moments.update(target, weight)
-        outputs = apply_output(self._output, logits.copy()).astype(np.float64)
         with np.errstate(over="ignore", invalid="ignore"):
             squares = np.square(outputs - target)
         if weight is not None:
@@ -152,5 +172,14 @@ class D2(Score):
     ) -> Rows:
         return Rows(encoded[:, 0], apply_output("sorted", logits.copy()), weight)
 
+    def of_predictions(self, y: Any, predictions: NDArray[Any], weight: NDArray[Any] | None) -> Rows:
+        return Rows(_columns(y)[:, 0], _columns(predictions), weight)
+
     def of(self, sums: Any) -> float:
         return self._targets.quantile_score(sums.y, sums.outputs, sums.weight)
+
+
+def _columns(x: Any) -> NDArray[np.float64]:
+    """Return numbers as an array of shape (n, n_outputs)."""
+    numbers = np.asarray(x, dtype=np.float64)
+    return np.ascontiguousarray(numbers.reshape(len(numbers), -1))

@@ -20,6 +20,7 @@ from ..training import Trainer
 from ._cluster import value_of
 from ._reader import Group, Part, Reader
 from ._scores import Score, ScoreSums
+from ._tree import plus
 
 # ------------------------------------------------------------------------------ first pass
 
@@ -40,6 +41,8 @@ class Learned:
         Size of X, y and weights, as the network takes them.
     total : float
         Sum of the sample weights.
+    first : Block or None
+        The first partition with rows, without these, for errors.
     """
 
     learner: RowsLearner | None
@@ -47,6 +50,7 @@ class Learned:
     sizes: tuple[int, ...]
     n_bytes: int
     total: float
+    first: Any = None
 
     def __add__(self, other: Learned) -> Learned:
         learner, owner = self.learner, self.owner
@@ -54,19 +58,22 @@ class Learned:
             learner, owner = (other.learner, other.owner) if learner is None else (learner, owner)
         else:
             learner = deepcopy(learner)
-            learner.merge(other.learner)
-            require_same_names(owner, other.owner)
+            with other.first.faults():
+                require_same_names(owner, other.owner)
+                learner.merge(other.learner)
         return Learned(
             learner, owner, self.sizes + other.sizes, self.n_bytes + other.n_bytes,
-            self.total + other.total,
+            self.total + other.total, self.first if self.learner is not None else other.first,
         )  # fmt: skip
 
 
-def require_same_names(first: Any, other: Any) -> None:
-    """Raise ValueError if the partitions have different columns."""
-    names = [getattr(owner, "feature_names_in_", None) for owner in (first, other)]
+def require_same_names(before: Any, other: Any) -> None:
+    """Raise ValueError if partitions have different columns."""
+    names = [getattr(owner, "feature_names_in_", None) for owner in (before, other)]
     if not np.array_equal(*names):
-        raise ValueError(f"X must have the same columns in all partitions, got {names}")
+        lists = ["no names" if x is None else x.tolist() for x in names]
+        raise ValueError(f"X must have the columns of the partitions before, {lists[0]}, got "
+                         f"{lists[1]}")  # fmt: skip
 
 
 def learn(reader: Any, empty: Any, parts: list[list[Any]]) -> Learned:
@@ -84,7 +91,9 @@ def _learn(reader: Reader, empty: RowsLearner, index: int, X: Any, y: Any, w: An
     n, weight = checked.X.shape[0], checked.sample_weight
     n_bytes = _n_bytes(checked.X) + n * checked.X.dtype.itemsize
     total = float(n if weight is None else weight.sum(dtype=np.float64))
-    return Learned(learner, owner, (n,), n_bytes, total)
+    assert checked.block is not None
+    first = checked.block._replace(X=None, y=None, sample_weight=None)
+    return Learned(learner, owner, (n,), n_bytes, total, first)
 
 
 def _n_bytes(X: Any) -> int:
@@ -265,12 +274,13 @@ def gradient(plan: Any, state: Any, index: int, group: Any) -> GradientSums | No
     state, part = value_of(state), rows.train
     trainer = value_of(plan).trainer(state, index)
     starts = [0, *rows.bounds[:-1]]
-    own = [
-        part.take(slice(start, end))
-        for start, end in zip(starts, rows.bounds, strict=True)
-        if start < end
-    ]
-    return tree_sum(len(own), lambda i: _sums(trainer, own[i], state.arrays[0]))
+
+    def of_partition(i: int) -> GradientSums | None:
+        if starts[i] == rows.bounds[i]:
+            return None
+        return _sums(trainer, part.take(slice(starts[i], rows.bounds[i])), state.arrays[0])
+
+    return tree_sum(len(starts), of_partition, plus)
 
 
 def _sums(trainer: Trainer, part: Part, parameters: NDArray[Any]) -> GradientSums:

@@ -103,9 +103,11 @@ def sum_graph(name: str, leaves: Mapping[int, Key], n: int) -> tuple[Graph, Key]
 
 def add(node: Any) -> Any:
     """Return the sum of nested pairs; None stands for no rows."""
-    if not isinstance(node, list):
-        return value_of(node)
-    left, right = map(add, node)
+    return plus(*map(add, node)) if isinstance(node, list) else value_of(node)
+
+
+def plus(left: Any, right: Any) -> Any:
+    """Return the sum of two values; None stands for no rows."""
     if left is None or right is None:
         return right if left is None else left
     return left + right

@@ -30,8 +30,9 @@ class DaskDNNClassifier(DaskEstimator, DNNClassifier):
         'exact': a step takes the gradient of all rows or, if `batch_size` is a number, of as many
         partitions as have that many rows. 'average': in an epoch, each group of partitions is
         trained on from the same parameters; these and the solver's state are then averaged by the
-        weight of the rows. 'auto': 'exact' for the solver 'lbfgs', and if `batch_size` is at least
-        the number of rows; otherwise 'average'. The attribute ``strategy_`` tells which.
+        weight of the rows. 'auto': 'exact' for the solver 'lbfgs' and, without `dropout`, if
+        `batch_size` is at least the number of rows; otherwise 'average'. The attribute
+        ``strategy_`` tells which. 'exact' needs ``dropout=0``.
     keep_rows : bool or 'auto', default='auto'
         Whether the workers keep the prepared rows during the fit. Otherwise, every round reads the
         collections again. 'auto' keeps them if they take at most half of the memory of the

@@ -1,0 +1,164 @@
+"""Validation sets on the workers, and the split of rows."""
+
+import numpy as np
+import pytest
+
+pytest.importorskip("distributed")
+
+from partitioned import SIZES, array, classifier, delayed, digest, regressor, rows
+
+pytestmark = pytest.mark.filterwarnings("ignore::sklearn.exceptions.ConvergenceWarning")
+N = sum(SIZES)
+# Partitions of their own: an empty one, and one of a single row.
+OF_VALIDATION = (0, 70, 1, 9, 40)
+
+
+def weights(n, seed=3):
+    weight = np.random.default_rng(seed).uniform(0.0, 2.0, n)
+    weight[-40:] = 0.0
+    return weight
+
+
+def assert_same_validation(make, y, y_val, weight_val=None, **options):
+    """The losses and scores are those of the validation set in memory."""
+    X, _ = rows(dtype=np.float64)
+    X_val, _ = rows(sum(OF_VALIDATION), seed=1, dtype=np.float64)
+    models = []
+    for form in (lambda x: array(x, OF_VALIDATION), lambda x: x):
+        given = [None if x is None else form(x) for x in (X_val, y_val, weight_val)]
+        names = ("X_val", "y_val", "sample_weight_val")
+        model = make(**options).fit(array(X), array(y), **dict(zip(names, given, strict=True)))
+        models.append(model)
+    there, here = models
+    for name in ("validation_scores", "validation_losses"):
+        found, expected = (getattr(m.history_, name) for m in (there, here))
+        assert len(found) == there.n_iter_
+        np.testing.assert_allclose(found, expected, 1e-12, 1e-12)
+    np.testing.assert_array_equal(there.network_.parameters, here.network_.parameters)
+
+
+@pytest.mark.parametrize("weighted", [False, True])
+@pytest.mark.parametrize("labels", ["classes", "soft", "multilabel", "strings"])
+def test_accuracy(labels, weighted, client):
+    def make(seed, n):
+        X, y = rows(n, seed=seed)
+        if labels == "classes":
+            return y
+        if labels == "strings":
+            return np.array(["a", "bb", "ccc"])[y]
+        if labels == "soft":
+            return 0.8 * np.eye(3)[y] + 0.2 / 3
+        return (X[:, :3] > 0).astype(int)
+
+    y_val = make(1, sum(OF_VALIDATION))
+    weight = weights(len(y_val)) if weighted else None
+    options = {} if labels in ("soft", "multilabel") else {"class_weight": "balanced"}
+    assert_same_validation(
+        lambda **o: classifier(client=client, **options, **o), make(0, N), y_val, weight
+    )
+
+
+def test_accuracy_with_label_smoothing(client):
+    y, y_val = rows(N)[1], rows(sum(OF_VALIDATION), seed=1)[1]
+    assert_same_validation(lambda **o: classifier(client=client, **o), y, y_val,
+                           label_smoothing=0.2)  # fmt: skip
+
+
+def targets(seed, n):
+    X, _ = rows(n, seed=seed, dtype=np.float64)
+    return np.abs(X[:, 0] - X[:, 1] + 0.3 * X[:, 2])
+
+
+@pytest.mark.parametrize("weighted", [False, True])
+@pytest.mark.parametrize("loss", ["squared_error", "poisson", "huber", "quantile"])
+def test_scores_of_regressors(loss, weighted, client):
+    y, y_val = targets(0, N), targets(1, sum(OF_VALIDATION))
+    options = {"quantiles": (0.1, 0.5)} if loss == "quantile" else {}
+    weight = weights(len(y_val)) if weighted else None
+    assert_same_validation(lambda **o: regressor(loss, client=client, **o), y, y_val, weight,
+                           **options)  # fmt: skip
+
+
+@pytest.mark.parametrize("constant", [0.0, 7.0, 0.1])
+def test_r2_of_a_constant_target(constant, client):
+    """Its score is 0, as scikit-learn has it."""
+    y, y_val = (
+        np.column_stack([x, 100 * x, np.full(len(x), constant)])
+        for x in (targets(0, N), targets(1, sum(OF_VALIDATION)))
+    )
+    assert_same_validation(lambda **o: regressor(client=client, **o), y, y_val)
+
+
+@pytest.mark.parametrize("keep_rows", [True, False])
+def test_a_validation_set_that_is_read_anew(keep_rows, client):
+    X, y = rows()
+    model = classifier(client=client, keep_rows=keep_rows)
+    model.fit(array(X), array(y), X_val=delayed(X), y_val=delayed(y))
+    assert len(model.history_.validation_losses) == model.n_iter_
+
+
+def test_the_split(client):
+    """Each row is for training or for validation, the same in all rounds, and by chance."""
+    n = 4000
+    X, y = rows(n)
+    sizes = (1000, 0, 1, 2999)
+    seen = []
+    for seed in (0, 0, 1):
+        model = classifier(client=client, early_stopping=True, validation_fraction=0.25,
+                           random_state=seed, max_iter=2)  # fmt: skip
+        model.fit(array(X, sizes), array(y, sizes))
+        seen.append(model.history_.t / model.n_iter_)
+    assert seen[0] == seen[1] != seen[2]
+    for n_train in seen:
+        assert abs(n_train - 0.75 * n) < 5 * np.sqrt(n * 0.25 * 0.75)
+
+
+def test_rows_without_a_weight_are_not_for_validation(client):
+    X, y = rows()
+    weight = np.zeros(N)
+    weight[:61] = 1.0
+    model = classifier(client=client, early_stopping=True, validation_fraction=0.5, max_iter=1)
+    model.fit(array(X), array(y), array(weight))
+    n_held_out = N - model.history_.t
+    assert 10 < n_held_out < 51
+
+
+def test_early_stopping_keeps_the_best(client):
+    X, y = rows(dtype=np.float64)
+    X_val, y_val = rows(100, seed=1, dtype=np.float64)
+    y_val = (y_val + 1) % 3  # training makes it worse, from some epoch on
+    model = classifier(client=client, max_iter=40, n_iter_no_change=5, learning_rate_init=0.05)
+    model.fit(array(X), array(y), X_val=array(X_val, (60, 40)), y_val=array(y_val, (60, 40)))
+    losses = model.history_.validation_losses
+    assert model.n_iter_ < 40 and losses[-1] > min(losses)
+    with_best = -np.mean(np.log(model.predict_proba(X_val)[np.arange(100), y_val]))
+    np.testing.assert_allclose(with_best, min(losses), 1e-12)
+
+
+def test_too_few_rows_for_a_split(client):
+    X, y = rows()
+    model = classifier(client=client, early_stopping=True, validation_fraction=1e-9)
+    with pytest.raises(ValueError, match="the split with validation_fraction=1e-09 must have"):
+        model.fit(array(X), array(y))
+    assert not hasattr(model, "network_")
+
+
+def test_scoring_of_rows_in_memory(client):
+    X, y = rows()
+    model = classifier(client=client, scoring="accuracy")
+    model.fit(array(X), array(y), X_val=X, y_val=y)
+    assert len(model.history_.metrics["accuracy"]) == model.n_iter_
+    with pytest.raises(ValueError, match="scoring needs X_val and y_val in memory"):
+        model.set_params(early_stopping=True).fit(array(X), array(y))
+
+
+def test_a_partition_of_one_row_is_as_good_as_another(client):
+    X, y = rows(dtype=np.float64)
+    found = [
+        classifier(client=client, solver="lbfgs", norm=False)
+        .fit(array(X), array(y), X_val=array(X, sizes), y_val=array(y, sizes))
+        .history_.validation_losses
+        for sizes in ((1,) * 30 + (N - 30,), (N,))
+    ]
+    np.testing.assert_allclose(*found, 1e-12)
+    assert digest(classifier(client=client).fit(array(X), array(y)))
