@@ -64,10 +64,11 @@ class Page:
         self.printed = None
         self.running = []
         self.corrections = []
-        self.port = str(free_port())
+        # Those of the pages' servers may be taken.
+        self.ports = {port: str(free_port()) for port in ("8000", "8786")}
         scripts = folder / ".scripts"
         scripts.mkdir()
-        for name, start in (("dnncore", "-m dnncore"), ("python", "")):
+        for name, start in (("dnncore", "-m dnncore"), ("dask", "-m dask"), ("python", "")):
             script = scripts / name
             script.write_text(f'#!/bin/sh\nexec {sys.executable} {start} "$@"\n')
             script.chmod(0o755)
@@ -80,7 +81,8 @@ class Page:
         }
 
     def run(self, language, text, line):
-        text = text.replace("8000", self.port)  # that of the pages' server may be taken
+        for port, free in self.ports.items():
+            text = text.replace(port, free)
         file = FILE_NAME.match(text)
         if file:
             (self.folder / file[1]).write_text(text)
@@ -133,7 +135,7 @@ class Page:
             pytest.fail(checker.output_difference(example, self.printed, options))
 
     def end(self):
-        for process in self.running:
+        for process in reversed(self.running):  # the servers of others last
             process.send_signal(signal.SIGINT)  # as Ctrl-C
             process.wait(timeout=30)
             process.stdout.close()
