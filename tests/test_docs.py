@@ -228,6 +228,7 @@ def test_public_names_are_described():
     pages = "".join(page.read_text() for page in (ROOT / "docs" / "reference").glob("*.md"))
     described = set(re.findall(r"auto\w+:: dnncore\.([\w.]+)", pages))
     assert set(dnncore.__all__) - {"__version__"} <= described
+    assert {"dask.DaskDNNClassifier", "dask.DaskDNNRegressor"} <= described
 
 
 def excerpts():
