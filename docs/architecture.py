@@ -24,6 +24,7 @@ ABOUT = {
     "display": "plots of training, weights and layers",
     "convert": "ONNX, C, PyTorch, scikit-learn",
     "modelfile": "save and load: safetensors",
+    "dask": "DaskDNNClassifier, DaskDNNRegressor",
     "classifier": "DNNClassifier",
     "regressor": "DNNRegressor",
     "tabular": "TabularClassifier, TabularRegressor, TableEncoder",
