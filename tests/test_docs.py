@@ -11,7 +11,8 @@ what happens to it:
 - other `cython` blocks: compiled;
 - any other language: ignored.
 
-A page that contains `<!-- needs MODULE -->` is skipped if that module is not installed.
+A page that contains `<!-- needs MODULE -->` is skipped if that module is not installed, and with
+`<!-- needs MODULE < YEAR.MONTH -->` if it is as new.
 With DNNCORE_UPDATE_DOCS=1 in the environment, `output` blocks that are wrong, or contain only
 `...`, are rewritten.
 """
@@ -170,8 +171,11 @@ def settings():
 
 @pytest.mark.parametrize("page", [page for page in PAGES if blocks_of(page)], ids=name_of)
 def test_the_blocks_of_a_page_run(page, tmp_path, monkeypatch, capfd, settings):
-    for module in re.findall(r"^<!-- needs (\S+) -->", page.read_text(), re.MULTILINE):
-        pytest.importorskip(module)
+    needs = re.findall(r"^<!-- needs (\S+)(?: < (\S+))? -->", page.read_text(), re.MULTILINE)
+    for module, version in needs:
+        found = pytest.importorskip(module)
+        if version and release(found.__version__) >= release(version):
+            pytest.skip(f"{module} {found.__version__} is not older than {version}")
     monkeypatch.chdir(tmp_path)
     monkeypatch.setenv("MPLBACKEND", "Agg")
     write_tables(tmp_path)
@@ -185,6 +189,11 @@ def test_the_blocks_of_a_page_run(page, tmp_path, monkeypatch, capfd, settings):
                 raise
     finally:
         state.end()
+
+
+def release(version):
+    """The first two numbers of a version."""
+    return tuple(map(int, version.split(".")[:2]))
 
 
 def write_tables(folder):

@@ -6,7 +6,6 @@ import signal
 import subprocess
 import sys
 import time
-import warnings
 
 import numpy as np
 import pyarrow as pa
@@ -24,7 +23,7 @@ N = 1500
 X = RANDOM.normal(size=(N, 3))
 COLOURS = RANDOM.choice(["red", "green", "blue"], N)
 LABELS = np.where(X[:, 0] * X[:, 1] + (COLOURS == "red") > 0, "yes", "no")
-TRAIN = ["--target", "y", "--no-plot", "--hidden", 20]
+TRAIN = ["--target", "y", "--no-plot"]
 
 
 def table(**columns):
@@ -104,15 +103,10 @@ def test_the_model_does_not_depend_on_the_cluster(train, dnncore_command):
 
 
 def test_the_encoding_is_that_without_a_cluster(train, dnncore_command):
-    """Of a column of integers in some files, of missing values, Booleans and 1 for true."""
-    big = 10**9 + np.arange(N)
+    """Categories, integers that float32 rounds, Booleans, missing values and nothing else."""
     some = pa.array([None if i % 7 == 0 else i % 2 == 0 for i in range(N)])
-    write(table(big=big, some=some, empty=pa.nulls(N)))
+    write(table(c=np.arange(N) % 5, big=10**9 + np.arange(N), some=some, empty=pa.nulls(N)))
     options = ["--missing", "indicator", "--categorical", "c", "--epochs", 1, "--quiet"]
-    rows = table(big=big, some=some, empty=pa.nulls(N)).set_column(
-        2, "c", pa.array((np.arange(N) % 5).astype(float))
-    )
-    write(rows)
     assert train(*options)[0] == 0
     on_cluster = dnncore.load("model.safetensors")
     assert dnncore_command("train", "data", *TRAIN, *options, "--blocks")[0] == 0
@@ -135,7 +129,7 @@ def test_a_regressor(train):
 def test_a_rare_class_is_trained_on(train):
     labels = np.where(np.arange(N) == 777, "rare", LABELS)
     write(table(y=labels.tolist()))
-    for seed in range(2, 7):  # with several, the row would be held out
+    for seed in range(3):  # for some of which the row would be held out
         assert train("--seed", seed, "--epochs", 1, "--test-size", 0.5)[0] == 0
         assert dnncore.load("model.safetensors").classes_.tolist() == ["no", "rare", "yes"]
 
@@ -166,18 +160,8 @@ def test_a_killed_training_is_completed(train, monkeypatch, capsys):
         train("--epochs", 7, "--early-stopping", "--checkpoint", 0)
     capsys.readouterr()
     assert dnncore.load("model.safetensors").n_iter_ == 3
-    options = ["data", "--target", "y", "--no-plot", "--early-stopping"]
-    status, _, err = train_resumed(train, options)
-    assert status == 0, err
+    assert train("--resume", "model.safetensors", "--early-stopping")[0] == 0
     assert model_file() == whole
-
-
-def train_resumed(train, _):
-    TRAIN.remove("--hidden"), TRAIN.remove(20)
-    try:
-        return train("--resume", "model.safetensors", "--early-stopping")
-    finally:
-        TRAIN.extend(["--hidden", 20])
 
 
 def test_other_rows_are_not_held_out(train, dnncore_command, fails):
@@ -206,13 +190,10 @@ def test_options_that_do_not_go_with_it(fails, options, message):
     [
         ([], "--cluster needs DATA, which is missing"),
         (["data.csv"], "--cluster needs Parquet files (.parquet), got data.csv"),
-        (["-"], "--cluster needs Parquet files (.parquet), got "),
     ],
 )
-def test_data_that_workers_cannot_read(fails, data, message, monkeypatch):
-    monkeypatch.setattr(sys, "stdin", None)
-    if data != ["-"]:
-        assert fails("train", *data, "--cluster", "local").startswith(message)
+def test_data_that_workers_cannot_read(fails, data, message):
+    assert fails("train", *data, "--cluster", "local") == message
 
 
 @pytest.mark.parametrize(
@@ -230,10 +211,7 @@ def test_data_that_workers_cannot_read(fails, data, message, monkeypatch):
     ],
 )
 def test_rows_that_cannot_be_used(fails, address, columns, message):
-    rows = table()
-    for name, cells in columns.items():
-        rows = rows.set_column(rows.column_names.index(name), name, pa.array(cells))
-    write(rows)
+    write(table(**columns))
     assert message in fails("train", "data", *TRAIN, "--cluster", address)
 
 
