@@ -25,6 +25,7 @@ ABOUT = {
     "gradient_check": "gradcheck: gradients against central differences",
     "convert": "ONNX, C, PyTorch, scikit-learn",
     "modelfile": "save and load: safetensors",
+    "dask": "DaskDNNClassifier, DaskDNNRegressor",
     "classifier": "DNNClassifier",
     "regressor": "DNNRegressor",
     "tabular": "TabularClassifier, TabularRegressor, TableEncoder",

@@ -12,7 +12,8 @@ what happens to it:
 - other `cython` blocks: compiled;
 - any other language: ignored.
 
-A page that contains `<!-- needs MODULE -->` is skipped if that module is not installed.
+A page that contains `<!-- needs MODULE -->` is skipped if that module is not installed, and with
+`<!-- needs MODULE < YEAR.MONTH -->` if it is as new.
 With DNNCORE_UPDATE_DOCS=1 in the environment, `output` blocks that are wrong, or contain only
 `...`, are rewritten.
 """
@@ -70,10 +71,11 @@ class Page:
         self.printed = None
         self.running = []
         self.corrections = []
-        self.port = str(free_port())
+        # Those of the pages' servers may be taken.
+        self.ports = {port: str(free_port()) for port in ("8000", "8786")}
         scripts = folder / ".scripts"
         scripts.mkdir()
-        for name, start in (("dnncore", "-m dnncore"), ("python", "")):
+        for name, start in (("dnncore", "-m dnncore"), ("dask", "-m dask"), ("python", "")):
             script = scripts / name
             script.write_text(f'#!/bin/sh\nexec {sys.executable} {start} "$@"\n')
             script.chmod(0o755)
@@ -86,7 +88,8 @@ class Page:
         }
 
     def run(self, language, text, line):
-        text = text.replace("8000", self.port)  # that of the pages' server may be taken
+        for port, free in self.ports.items():
+            text = text.replace(port, free)
         example, file = EXAMPLE.fullmatch(language), FILE_NAME.match(text)
         if example:
             shutil.copy(self.page.parent / example[1], self.folder)
@@ -141,7 +144,7 @@ class Page:
             pytest.fail(checker.output_difference(example, self.printed, options))
 
     def end(self):
-        for process in self.running:
+        for process in reversed(self.running):  # the servers of others last
             process.send_signal(signal.SIGINT)  # as Ctrl-C
             process.wait(timeout=30)
             process.stdout.close()
@@ -177,8 +180,11 @@ def settings():
 
 @pytest.mark.parametrize("page", [page for page in PAGES if blocks_of(page)], ids=name_of)
 def test_the_blocks_of_a_page_run(page, tmp_path, monkeypatch, capfd, settings):
-    for module in re.findall(r"^<!-- needs (\S+) -->", page.read_text(), re.MULTILINE):
-        pytest.importorskip(module)
+    needs = re.findall(r"^<!-- needs (\S+)(?: < (\S+))? -->", page.read_text(), re.MULTILINE)
+    for module, version in needs:
+        found = pytest.importorskip(module)
+        if version and release(found.__version__) >= release(version):
+            pytest.skip(f"{module} {found.__version__} is not older than {version}")
     monkeypatch.chdir(tmp_path)
     monkeypatch.setenv("MPLBACKEND", "Agg")
     write_tables(tmp_path)
@@ -192,6 +198,11 @@ def test_the_blocks_of_a_page_run(page, tmp_path, monkeypatch, capfd, settings):
                 raise
     finally:
         state.end()
+
+
+def release(version):
+    """The first two numbers of a version."""
+    return tuple(map(int, version.split(".")[:2]))
 
 
 def write_tables(folder):

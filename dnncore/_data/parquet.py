@@ -56,6 +56,8 @@ class ParquetFile:
         Names of the columns.
     n_rows : int
         Number of rows.
+    group_sizes : list of int
+        Number of rows of each row group.
     size : int
         Approximate size of all columns in memory, in bytes.
 
@@ -79,11 +81,12 @@ class ParquetFile:
             self.schema = file.schema_arrow
             groups = [file.metadata.row_group(i) for i in range(file.num_row_groups)]
         self.names: list[str] = self.schema.names
-        self.n_rows = sum(group.num_rows for group in groups)
+        self.group_sizes: list[int] = [group.num_rows for group in groups]
+        self.n_rows = sum(self.group_sizes)
         # Repeated values take next to nothing in the file, but not in memory.
         encoded = sum(group.total_byte_size for group in groups)
-        self.size = max(encoded, CELL_BYTES * self.n_rows * len(self.names))
-        self._group_ends = np.cumsum([group.num_rows for group in groups])
+        self.size: int = max(encoded, CELL_BYTES * self.n_rows * len(self.names))
+        self._group_ends = np.cumsum(self.group_sizes)
 
     @contextmanager
     def _opened(self) -> Iterator[Any]:
@@ -103,8 +106,10 @@ class ParquetFile:
         with source, file:
             yield file
 
-    def batches(self, names: Sequence[str], n_rows: int) -> Iterator[Any]:
+    def batches(self, names: Sequence[str], n_rows: int, group: int | None = None) -> Iterator[Any]:
         """Iterate over record batches of the named columns, of at most `n_rows` rows each.
+
+        Those of all row groups or, with `group`, of this one.
 
         Raises
         ------
@@ -113,9 +118,11 @@ class ParquetFile:
         """
         import pyarrow
 
-        done = 0
+        done, groups = self.start_of(group or 0), None if group is None else [group]
         with self._opened() as file:
-            batches = file.iter_batches(n_rows, columns=list(names), use_threads=False)
+            batches = file.iter_batches(
+                n_rows, row_groups=groups, columns=list(names), use_threads=False
+            )
             while True:
                 try:
                     batch = next(batches, None)
@@ -133,11 +140,15 @@ class ParquetFile:
         # The thread of the next pass could not use the memory that the pool keeps for this one.
         pyarrow.default_memory_pool().release_unused()
 
-    def columns(self, names: Sequence[str]) -> Iterator[list[Any]]:
+    def columns(self, names: Sequence[str], group: int | None = None) -> Iterator[list[Any]]:
         """Iterate over batches of rows: a list of columns as Arrow arrays without dictionaries."""
-        for batch in self.batches(names, ROWS):
+        for batch in self.batches(names, ROWS, group):
             yield [plain(batch.column(name)) for name in names]
             del batch  # before the next is read
+
+    def start_of(self, group: int) -> int:
+        """Return the number of rows before a row group."""
+        return sum(self.group_sizes[:group])
 
     def place(self, row: int) -> str:
         """Describe the place of a row."""

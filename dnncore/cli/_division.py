@@ -14,6 +14,7 @@ from ._output import plural
 from .tables import Dataset, TableRows
 
 MANY_CLASSES = 20
+NO_TRAINING_ROWS = "no training rows are left; reduce --test-size or --validation-fraction"
 
 
 class Shares(NamedTuple):
@@ -32,6 +33,11 @@ class Shares(NamedTuple):
     test: float
     validation: float
     seed: int
+
+    def draw(self, random: np.random.Generator, n_rows: int) -> NDArray[np.intp]:
+        """Draw the part of each row: 0 for training, 1 for validation, 2 for the test."""
+        edges = [1 - self.test - (1 - self.test) * self.validation, 1 - self.test]
+        return np.searchsorted(edges, random.random(n_rows), side="right")
 
 
 class Fingerprint:
@@ -199,36 +205,31 @@ class PartsInBlocks:
                 fingerprint.add(block.X, block.y)
             for number in range(3):
                 sizes[number] += int((part == number).sum())
-            kept.append(_rows(block, part == 1))
+            kept.append(some_rows(block, part == 1))
             if labels and block.y is not None:
                 known = [] if classes is None else [classes]
                 classes = np.unique(np.concatenate([*known, block.y]))
         self.sizes, self.fingerprint = (sizes[0], sizes[1], sizes[2]), str(fingerprint)
         self._classes = classes
-        self.n_classes = None if classes is None else _at_least_two(classes)
+        self.n_classes = None if classes is None else at_least_two(classes)
         self.classes_are_integers = classes is not None and classes.dtype.kind in "iu"
         if not sizes[0]:
-            raise CommandError(
-                "no training rows are left; reduce --test-size or --validation-fraction"
-            )
+            raise CommandError(NO_TRAINING_ROWS)
         self._X_val = np.concatenate([block.X for block in kept])
         self._y_val = np.concatenate([block.y for block in kept if block.y is not None])
 
     def _parts(self) -> Iterator[tuple[TableRows, NDArray[np.intp]]]:
         """Yield each block, with the part of each row: 0, 1 or 2."""
-        test, validation, seed = self._shares
-        random = np.random.default_rng(seed)
-        edges, done = [1 - test - (1 - test) * validation, 1 - test], 0
+        random, done = np.random.default_rng(self._shares.seed), 0
         for block in self._data:
             n_rows = len(block.X)
             numbers, done = np.arange(done, done + n_rows) + 1, done + n_rows
             # One draw per row: the split does not depend on where blocks begin.
-            part = np.searchsorted(edges, random.random(n_rows), side="right")
-            yield block._replace(numbers=numbers), part
+            yield block._replace(numbers=numbers), self._shares.draw(random, n_rows)
 
     def _part(self, number: int) -> Iterator[TableRows]:
         for block, part in self._parts():
-            rows = _rows(block, part == number)
+            rows = some_rows(block, part == number)
             if len(rows.X):
                 yield rows
 
@@ -257,12 +258,14 @@ class _Blocks:
         return self._blocks()
 
 
-def _rows(block: TableRows, which: NDArray[np.bool_]) -> TableRows:
+def some_rows(block: TableRows, which: NDArray[np.bool_]) -> TableRows:
+    """Return some rows of a block of arrays."""
     y, numbers = (None if x is None else x[which] for x in (block.y, block.numbers))
     return TableRows(block.X[which], y, numbers)
 
 
-def _at_least_two(classes: NDArray[Any]) -> int:
+def at_least_two(classes: NDArray[Any]) -> int:
+    """Return the number of classes; raise if there is only one."""
     if len(classes) < 2:
         raise CommandError(f"the target must have at least 2 classes, got only {str(classes[0])!r}")
     return len(classes)
@@ -277,7 +280,7 @@ def _advice(y: NDArray[Any], n_classes: int) -> str:
 def _count_classes(y: NDArray[Any], shares: Shares) -> int:
     """Return the number of classes; raise if one has too few rows for the split."""
     classes, counts = np.unique(y, return_counts=True)
-    _at_least_two(classes)
+    at_least_two(classes)
     rarest = int(np.argmin(counts))
     parts = {"--validation-fraction": shares.validation, "--test-size": shares.test}
     options = [f"{option} 0" for option, share in parts.items() if share > 0]

@@ -19,7 +19,7 @@ from ..modelfile import ModelFileError, load, read_table
 from ..network import Network
 from ..predictor import Predictor
 from ._arguments import CommandError
-from .tables import ColumnKind, Dataset, TableRows, scoring_data, scoring_frame
+from .tables import ColumnKind, Dataset, Source, TableRows, scoring_data, scoring_frame
 
 
 class Scored(NamedTuple):
@@ -131,7 +131,7 @@ class LoadedModel:
 
     def rows(
         self,
-        path: str,
+        path: Source,
         *,
         target: str | None = None,
         with_target: bool = False,
@@ -147,7 +147,7 @@ class LoadedModel:
             csv_format=csv_format,
         )
 
-    def _rows(self, path: str, **options: Any) -> Dataset:
+    def _rows(self, path: Source, **options: Any) -> Dataset:
         return scoring_data(
             path,
             table=self.table,
@@ -199,7 +199,7 @@ class LoadedTabular(LoadedModel):
                 raise CommandError(str(error)) from error
         return Scored(np.argmax(p, axis=1), p)
 
-    def _rows(self, path: str, **options: Any) -> Dataset:
+    def _rows(self, path: Source, **options: Any) -> Dataset:
         encoding = self.saved.encoder_.encoding_
         kinds: dict[str, ColumnKind] = {
             column.name: "number" if column.kind == "number" else "as it is"

@@ -12,7 +12,8 @@ from .._core.names import REGRESSION_LOSSES
 from .._estimators.interface import Estimator, TabularModel
 from . import _arguments as types
 from ._arguments import TABLE_HELP, CommandError
-from .tables import has_named_columns
+from ._input import paths_of
+from .tables import PARQUET, has_named_columns
 
 # The estimator's parameter that an option sets, and its value if the option is not given; None
 # keeps the estimator's default.
@@ -57,7 +58,11 @@ TABULAR_ONLY = ("members",)
 NETWORK_ONLY = (
     "hidden", "loss", "quantiles", "missing", "dtype", "schedule", "solver", "alpha",
     "early_stopping", "validation_fraction", "solver_state", "checkpoint", "blocks", "resume",
+    "cluster",
 )  # fmt: skip
+# Options of files that the command itself reads.
+NOT_ON_A_CLUSTER = ("blocks", "memory", "delimiter", "decimal", "thousands", "encoding")
+DEFAULT_MEMORY = 1000.0  # MB
 # Options that cannot be changed when training is resumed.
 FIXED = (
     "regression", "hidden", "activation", "loss", "quantiles", "missing", "dtype", "categorical",
@@ -69,8 +74,10 @@ def add_options(train: argparse.ArgumentParser) -> None:
     train.add_argument(
         "data",
         metavar="DATA",
-        nargs="?",
-        help=f"{TABLE_HELP} (default: the handwritten digits that ship with scikit-learn)",
+        nargs="*",
+        help=f"{TABLE_HELP}; or several Parquet files with the same columns: their names, a folder "
+        "of them or a pattern such as 'data/*.parquet' (default: the handwritten digits that ship "
+        "with scikit-learn)",
     )
     train.add_argument(
         "--target",
@@ -185,14 +192,20 @@ def _add_rows(rows: Any) -> None:
         "--memory",
         metavar="MB",
         type=types.positive,
-        default=1000.0,
         help="if the rows need more memory than this, train a network, and read them in blocks in "
-        "every epoch; an error if an option asks for an ensemble (default: %(default)g)",
+        f"every epoch; an error if an option asks for an ensemble (default: {DEFAULT_MEMORY:g})",
     )
     rows.add_argument(
         "--blocks",
         action="store_true",
         help="read the rows in blocks whatever their size",
+    )
+    rows.add_argument(
+        "--cluster",
+        metavar="ADDRESS",
+        help="train a network on the workers of a Dask cluster, which read the row groups of "
+        "Parquet files from a file system that all of them have: the address of its scheduler, "
+        "such as tcp://10.0.0.1:8786, or local for a cluster of the processors of this machine",
     )
 
 
@@ -349,11 +362,26 @@ def choose_model(arguments: argparse.Namespace) -> None:
         both = network and tabular and arguments.model == NETWORK
         also = f", got {_flag(network[0])}" if both else ""
         raise CommandError(f"{_flag(given[0])} needs --model {other}{also}")
+    if arguments.cluster is not None:
+        _check_cluster(arguments)
+    if arguments.memory is None:
+        arguments.memory = DEFAULT_MEMORY
     if arguments.model == NETWORK:
         if arguments.validation_fraction is None:
             arguments.validation_fraction = 0.1
         if arguments.solver_state is None:
             arguments.solver_state = True
+
+
+def _check_cluster(arguments: argparse.Namespace) -> None:
+    given = [name for name in NOT_ON_A_CLUSTER if getattr(arguments, name) not in (None, False)]
+    if given:
+        raise CommandError(f"{_flag(given[0])} cannot be used with --cluster")
+    if arguments.data is None:
+        raise CommandError("--cluster needs DATA, which is missing")
+    other = [path for path in paths_of(arguments.data) if not path.lower().endswith(PARQUET)]
+    if other:
+        raise CommandError(f"--cluster needs Parquet files (.parquet), got {other[0]}")
 
 
 def only(model: str) -> str:

@@ -13,6 +13,7 @@ from .._estimators.interface import without_feature_names
 from ._division import joined
 from ._model import LoadedModel, LoadedTabular
 from ._output import one_line, warn
+from .tables import FileList, Source
 
 MAX_VALUES = 2_000_000
 
@@ -75,10 +76,11 @@ class Report:
 
 
 def facts_on(
-    path: str, target: str | None, sizes: tuple[int, int, int] | None = None
+    path: Source, target: str | None, sizes: tuple[int, int, int] | None = None
 ) -> dict[str, str]:
     """Return what a report tells about the data; `sizes` of the parts as in `Parts`."""
-    facts = {"File": one_line(os.path.basename(path))}
+    name = path.name if isinstance(path, FileList) else os.path.basename(path)
+    facts = {"File": one_line(name)}
     if target is not None:
         facts["Target"] = one_line(target)
     if sizes is not None:

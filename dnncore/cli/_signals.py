@@ -1,4 +1,4 @@
-"""SIGTERM as Ctrl-C, so that a model in training is kept when a process is asked to end."""
+"""SIGTERM as Ctrl-C, so that a model in training is kept; processes that Ctrl-C does not reach."""
 
 from __future__ import annotations
 
@@ -6,6 +6,7 @@ import signal
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
+from multiprocessing import resource_tracker
 
 
 @contextmanager
@@ -20,3 +21,17 @@ def sigterm_as_ctrl_c() -> Iterator[None]:
         yield
     finally:
         signal.signal(signal.SIGTERM, signal.SIG_DFL)
+
+
+@contextmanager
+def ctrl_c_held_back() -> Iterator[None]:
+    """Hold back Ctrl-C, forever in the threads and processes that are started in this context.
+
+    A terminal sends it to child processes, too, which this process still needs to end well.
+    """
+    resource_tracker.ensure_running()  # which multiprocessing would do, and then let it through
+    signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
+    try:
+        yield
+    finally:
+        signal.pthread_sigmask(signal.SIG_UNBLOCK, {signal.SIGINT})

@@ -7,7 +7,8 @@ import importlib.util
 import os
 import sys
 import warnings
-from collections.abc import Callable
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from functools import partial
 from typing import Any
 
@@ -31,7 +32,7 @@ from . import _tabular
 from ._arguments import CommandError, check_destination, csv_format, require_packages
 from ._checkpoint import ModelCheckpoint
 from ._division import Parts, PartsInBlocks, PartsInMemory, Shares
-from ._input import as_file
+from ._input import as_file, paths_of, source_of
 from ._metrics import Scores, with_rows
 from ._model import LoadedModel, LoadedTabular, load_model
 from ._options import (
@@ -52,9 +53,14 @@ from ._report import Report, facts_on
 from ._scoring import score_rows
 from ._signals import sigterm_as_ctrl_c
 from .tables import (
+    ColumnDataset,
     Dataset,
+    FileList,
+    See,
+    Source,
     is_npz,
     matrix_data,
+    see_all,
     size_of,
     training_data,
     training_frame,
@@ -68,7 +74,7 @@ MAX_VALIDATION = 10e6
 def add_parser(commands: Any) -> None:
     parser = commands.add_parser(
         "train",
-        usage="dnncore train [DATA] [--target COLUMN] [options]",
+        usage="dnncore train [DATA ...] [--target COLUMN] [options]",
         help="train a model, evaluate it on held-out rows and save it",
         description="Train a classifier or, with --regression, a regressor, evaluate it on "
         "held-out rows, and save it together with its learning curve. For a table with named "
@@ -87,7 +93,7 @@ def add_parser(commands: Any) -> None:
 
 
 def run(arguments: argparse.Namespace) -> int:
-    with as_file(arguments.data) as arguments.data:
+    with as_file(source_of(arguments.data)) as arguments.data:
         return _run(arguments)
 
 
@@ -97,17 +103,21 @@ def _run(arguments: argparse.Namespace) -> int:
     require_packages("cli", sklearn="scikit-learn", safetensors="safetensors")
     if not arguments.quiet:
         require_packages("cli", rich="rich")
+    if arguments.cluster is not None:
+        require_packages("dask", dask="Dask", distributed="Dask (distributed)")
     plot = _check_files(arguments)
     title = "Handwritten digits" if arguments.data is None else _name(arguments.data)
-    _check_memory(arguments)
-    train = _train_tabular if arguments.model == TABULAR else _train_network
-    with sigterm_as_ctrl_c():
-        fitted, parts, interrupted = train(arguments, title)
-    report = None
-    if arguments.report is not None:
-        facts = facts_on(arguments.data or "digits", fitted.target, parts.sizes)
-        report = Report(arguments.report, title, facts)
-    scores = score_rows(fitted, parts.held_out(), fitted.table, report)
+    with _cluster(arguments):
+        if arguments.cluster is None:
+            _check_memory(arguments)
+        train = _train_tabular if arguments.model == TABULAR else _train_network
+        with sigterm_as_ctrl_c():
+            fitted, parts, interrupted = train(arguments, title)
+        report = None
+        if arguments.report is not None:
+            facts = facts_on(arguments.data or "digits", fitted.target, parts.sizes)
+            report = Report(arguments.report, title, facts)
+        scores = score_rows(fitted, parts.held_out(), fitted.table, report)
     if plot is not None:
         _draw(fitted.saved, plot, title, scores)
     if scores.rows:
@@ -120,6 +130,19 @@ def _run(arguments: argparse.Namespace) -> int:
     if arguments.report is not None:
         print(f"Report written to {arguments.report}")
     return INTERRUPTED if interrupted else OK
+
+
+@contextmanager
+def _cluster(arguments: argparse.Namespace) -> Iterator[None]:
+    """Set `arguments.client` to a client of the cluster, None without one."""
+    if arguments.cluster is None:
+        arguments.client = None
+        yield
+        return
+    from ._cluster import connected
+
+    with connected(arguments.cluster) as arguments.client:
+        yield
 
 
 def _train_network(arguments: argparse.Namespace, title: str) -> tuple[LoadedModel, Parts, bool]:
@@ -172,7 +195,7 @@ def _train_tabular(arguments: argparse.Namespace, title: str) -> tuple[LoadedMod
 def _check_files(arguments: argparse.Namespace) -> str | None:
     """Raise if a result could not be written; return the path of the plot."""
     plot = _plot_destination(arguments)
-    taken = [arguments.data] if arguments.data else []
+    taken = paths_of(arguments.data)
     outputs = {"--output": arguments.output, "--plot": plot, "--report": arguments.report}
     for option, path in outputs.items():
         if path is not None:
@@ -190,8 +213,8 @@ def _plot_destination(arguments: argparse.Namespace) -> str | None:
     return "learning_curve.png" if importlib.util.find_spec("matplotlib") else None
 
 
-def _name(path: str) -> str:
-    return one_line(os.path.basename(path))
+def _name(data: Source) -> str:
+    return one_line(data.name if isinstance(data, FileList) else os.path.basename(data))
 
 
 def _new(arguments: argparse.Namespace) -> tuple[Estimator, Dataset]:
@@ -201,7 +224,7 @@ def _new(arguments: argparse.Namespace) -> tuple[Estimator, Dataset]:
         data = _digits(dtype or np.dtype(np.float32), arguments.regression)
     else:
         data = training_data(
-            arguments.data,
+            _source(arguments),
             arguments.target,
             dtype=dtype,
             regression=arguments.regression,
@@ -209,8 +232,26 @@ def _new(arguments: argparse.Namespace) -> tuple[Estimator, Dataset]:
             ignore=arguments.ignore,
             may_miss=arguments.missing not in (None, "error"),
             csv_format=csv_format(arguments),
+            see=_see(arguments),
         )
     return new_estimator(arguments), data
+
+
+def _source(arguments: argparse.Namespace) -> Source:
+    """Return the files of DATA: for workers, which have another folder, by absolute paths."""
+    data: Source = arguments.data
+    if arguments.cluster is None:
+        return data
+    return FileList(str(data), tuple(map(os.path.abspath, paths_of(data))))
+
+
+def _see(arguments: argparse.Namespace) -> See:
+    """Return what reads the rows to learn the encoding of their columns."""
+    if arguments.cluster is None:
+        return see_all
+    from ._cluster import see_on
+
+    return see_on(arguments.client)
 
 
 def _check_memory(arguments: argparse.Namespace) -> None:
@@ -279,7 +320,7 @@ def _resumed(arguments: argparse.Namespace) -> tuple[Estimator, Dataset]:
             )
         return model, digits
     return model, saved.rows(
-        arguments.data,
+        _source(arguments),
         target=arguments.target,
         with_target=True,
         csv_format=csv_format(arguments),
@@ -300,6 +341,10 @@ def _features(table: Table | None) -> list[str]:
 def _divide(arguments: argparse.Namespace, model: Estimator, data: Dataset) -> Parts:
     seed = int(model.random_state)
     shares = Shares(arguments.test_size, arguments.validation_fraction, seed)
+    if isinstance(data, ColumnDataset) and arguments.cluster is not None:
+        from ._cluster import PartsOnCluster
+
+        return PartsOnCluster(data, shares, arguments.client, labels=_classifies(model))
     limit = 1e6 * arguments.memory
     if not arguments.blocks and data.size <= limit:
         return PartsInMemory(data, shares, labels=_has_one_label_per_row(model))
@@ -334,8 +379,8 @@ def _check_division(path: str, division: str, parts: Parts) -> None:
     raise CommandError(
         f"{path} was trained on other rows, in another order or split in another way, so that "
         "validation and held-out rows may be among them; repeat DATA, --test-size, "
-        "--validation-fraction, --seed, --blocks and --memory, or train on all rows with "
-        "--test-size 0 --validation-fraction 0"
+        "--validation-fraction, --seed, --blocks, --memory and --cluster, or train on all rows "
+        "with --test-size 0 --validation-fraction 0"
     )
 
 

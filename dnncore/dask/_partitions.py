@@ -116,7 +116,7 @@ def _keys(collection: Any, graph: Graph) -> list[Any]:
             _add(graph, merged(*graphs.values()), [part.key for part in delayed], delayed[0])
         return [part if _is_future(part) else part.key for part in collection]
     if not _is_array(collection):  # a data frame
-        collection = collection.optimize()
+        # Optimisation would join partitions of Parquet files, more of y than of X.
         graph.update(collection.__dask_graph__())
     else:
         _add(graph, collection.__dask_graph__(), collection.__dask_keys__(), collection)

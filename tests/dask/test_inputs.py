@@ -175,3 +175,18 @@ def test_arrays_in_memory_train_the_local_estimator(client):
     X, y = rows()
     model = classifier(client=client).fit(X, y)
     assert digest(model) == digest(model.to_local().fit(X, y))
+
+
+def test_parquet_files(client, tmp_path):
+    """Dask would read several row groups at once, where only few of their columns are needed."""
+    pd = pytest.importorskip("pandas")
+    dd = pytest.importorskip("dask.dataframe")
+    pytest.importorskip("pyarrow")
+    X, y = rows()
+    frame = pd.DataFrame(X, columns=list("abcde")).assign(y=y)
+    for i in range(3):
+        frame[i::3].to_parquet(tmp_path / f"{i}.parquet")
+    table = dd.read_parquet(tmp_path)
+    model = classifier(client=client).fit(table[list("abcde")], table["y"])
+    few = classifier(client=client).fit(table[["a", "b"]], table["y"])
+    assert (model.n_features_in_, few.n_features_in_) == (5, 2)

@@ -7,8 +7,10 @@ files; this package checks what the command line requires of them, and its messa
 command-line options.
 """
 
-from ._common import Dataset, TableError, TableRows, class_indices
+from ._columns import PARQUET, ColumnDataset
+from ._common import Dataset, FileList, Source, TableError, TableRows, class_indices
 from ._frames import ColumnKind
+from ._learning import See, Seen, see_all
 from ._open import (
     KeptCells,
     has_named_columns,
@@ -23,9 +25,15 @@ from ._open import (
 )
 
 __all__ = [
+    "PARQUET",
+    "ColumnDataset",
     "ColumnKind",
     "Dataset",
+    "FileList",
     "KeptCells",
+    "See",
+    "Seen",
+    "Source",
     "TableError",
     "TableRows",
     "class_indices",
@@ -35,6 +43,7 @@ __all__ = [
     "matrix_data",
     "scoring_data",
     "scoring_frame",
+    "see_all",
     "size_of",
     "training_data",
     "training_frame",

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterator, Sequence
+from copy import copy
 from typing import Any
 
 import numpy as np
@@ -13,14 +14,18 @@ from ..._data.csv import CsvFile
 from ..._data.csv_format import CsvFormat
 from ..._data.encoding import CellError, ColumnError, FeatureEncoder, OutOfRange, TargetReader
 from ..._data.parquet import ParquetFile
-from ._common import TableError, TableRows, listing, room, rows_at_a_time
+from ..._data.parquet_files import ParquetFiles, ParquetPart
+from ._common import FileList, Source, TableError, TableRows, listing, room, rows_at_a_time
 
-ColumnFile = CsvFile | ParquetFile
+ColumnFile = CsvFile | ParquetFile | ParquetFiles | ParquetPart
+PARQUET = (".parquet", ".pq")
 
 
-def open_columns(path: str, csv_format: CsvFormat) -> ColumnFile:
+def open_columns(path: Source, csv_format: CsvFormat) -> ColumnFile:
     """Open a file: Parquet according to its suffix, otherwise CSV of a format."""
-    if path.lower().endswith((".parquet", ".pq")):
+    if isinstance(path, FileList):
+        return ParquetFiles(*path)
+    if path.lower().endswith(PARQUET):
         return ParquetFile(path)
     return CsvFile(path, csv_format)
 
@@ -49,24 +54,27 @@ def check_columns(file: ColumnFile, names: Sequence[str]) -> None:
 def read_columns(file: ColumnFile, names: Sequence[str]) -> Iterator[tuple[int, list[Any]]]:
     """Yield, for each block, the number of rows before it and its columns as Arrow arrays.
 
+    The rows before a part of several files are those of the parts before it.
+
     Raises
     ------
     TableError
         If the file has no rows.
     """
-    first = 0
+    before = file.first_row if isinstance(file, ParquetPart) else 0
+    first = before
     for cells in file.columns(names):
         yield first, cells
         first += len(cells[0])
         del cells  # free the memory before the next block is read
-    if first == 0:
+    if first == before:
         below = "" if file.typed else " below the header"
         raise TableError(f"{file.path}: no rows{below}")
 
 
 def place(file: ColumnFile, row: int) -> str:
     """Describe the position of a row; lines and rows are counted from 1."""
-    return file.place(row) if isinstance(file, CsvFile) else f"in row {row + 1}"
+    return f"in row {row + 1}" if isinstance(file, ParquetFile) else file.place(row)
 
 
 class ColumnDataset:
@@ -85,7 +93,14 @@ class ColumnDataset:
         Reader of the target; None if the target is not read.
     is_chosen : bool
         Whether the user can choose the dtype.
+
+    Attributes
+    ----------
+    file : ColumnFile
+        The file that is read.
     """
+
+    file: ColumnFile
 
     def __init__(
         self,
@@ -99,7 +114,7 @@ class ColumnDataset:
     ) -> None:
         self.path, self.table = file.path, table  # type: tuple[str, Table | None]
         self.n_features = n_features(table)
-        self._file, self._read_target = file, read_target
+        self.file, self._read_target = file, read_target
         features = [column for column in table if not column.is_target]
         self._names = [column.name for column in features]
         self._target = [column.name for column in table if column.is_target and read_target]
@@ -110,12 +125,18 @@ class ColumnDataset:
 
     @property
     def size(self) -> int:
-        return self._file.size
+        return self.file.size
+
+    def of(self, part: ParquetPart) -> ColumnDataset:
+        """Return the rows of a part of the files, encoded in the same way."""
+        found = copy(self)
+        found.file, found.path = part, part.path
+        return found
 
     def __iter__(self) -> Iterator[TableRows]:
         self.unknown.clear()
         n_rows = rows_at_a_time(self.n_features)
-        for first, cells in read_columns(self._file, self._target + self._names):
+        for first, cells in read_columns(self.file, self._target + self._names):
             for start in range(0, len(cells[0]), n_rows):
                 part = [column.slice(start, n_rows) for column in cells]
                 yield self._rows(part, first + start)
@@ -128,7 +149,7 @@ class ColumnDataset:
                 cells = cells[1:]
             return TableRows(self._encoder(cells), y)
         except CellError as error:
-            where = place(self._file, first_row + error.row)
+            where = place(self.file, first_row + error.row)
             advice = self._room if isinstance(error, OutOfRange) else ""
             raise TableError(f"{self.path}: {error.at(where)}{advice}") from None
         except ColumnError as error:

@@ -17,6 +17,27 @@ from ..._data.files import FileError
 FEATURE_BYTES = 16_000_000
 
 
+class FileList(NamedTuple):
+    """Several Parquet files with the same columns.
+
+    Attributes
+    ----------
+    name : str
+        What they are called in messages.
+    paths : tuple of str
+        Path of each file.
+    """
+
+    name: str
+    paths: tuple[str, ...]
+
+    def __str__(self) -> str:
+        return self.name
+
+
+Source = str | FileList  # of rows: a file, or several
+
+
 class TableError(FileError):
     """A file is not a usable table; the message, one line, names the column and line."""
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Sequence
+from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -47,6 +47,20 @@ class TableLayout:
     many_digits: list[str]
 
 
+def see_all(file: ColumnFile, seen: list[Seen]) -> list[Any]:
+    """Read all rows, and let each of `seen` see its column; return them."""
+    for each in seen:
+        each.file = file
+    for row, columns in read_columns(file, [each.name for each in seen]):
+        for each, column in zip(seen, columns, strict=True):
+            try:
+                with naming_the_column(each.name):
+                    each.see(column, row)
+            except ColumnError as error:
+                raise TableError(f"{file.path}: {error}") from None
+    return seen
+
+
 def learn_layout(
     file: ColumnFile,
     names: Sequence[str],
@@ -55,8 +69,16 @@ def learn_layout(
     categorical: Collection[str],
     regression: bool,
     may_miss: bool,
+    see: See = see_all,
 ) -> TableLayout:
     """Read all rows and infer the encoding of the columns `names` as features.
+
+    Parameters
+    ----------
+    file, names, target, categorical, regression, may_miss
+        As in :func:`dnncore.cli.tables.training_data`.
+    see : callable
+        What reads the rows; see :func:`see_all`.
 
     Raises
     ------
@@ -64,8 +86,9 @@ def learn_layout(
         If a column cannot be used as a feature, the target cannot be used as a target, or a
         value is missing where none may be.
     """
-    features = [_Feature(file, name, name in categorical) for name in names]
-    labels = _see_all(file, features, target, regression)
+    labels, *features = see(
+        file, [_Target(target, regression), *(_Feature(x, x in categorical) for x in names)]
+    )
     _check_missing(file, [labels] if may_miss else [labels, *features])
     columns = [feature.column() for feature in features]
     many_digits = [
@@ -89,35 +112,31 @@ def learn_kinds(
     Missing values, dates and any number of categories are allowed. Parameters and errors are
     otherwise those of :func:`learn_layout`.
     """
-    features = [_KindOfColumn(file, name, name in categorical) for name in names]
-    labels = _see_all(file, features, target, regression)
+    labels, *features = see_all(
+        file, [_Target(target, regression), *(_KindOfColumn(x, x in categorical) for x in names)]
+    )
     _check_missing(file, [labels])
     return {feature.name: feature.kind() for feature in features}, labels.reader()
 
 
-def _see_all(
-    file: ColumnFile, features: Sequence[_Feature], target: str, regression: bool
-) -> _Target:
-    """Read all rows; return what has been seen of the target."""
-    labels = _Target(file, target, regression)
-    seen = [labels, *features]
-    for row, columns in read_columns(file, [x.name for x in seen]):
-        for each, column in zip(seen, columns, strict=True):
-            try:
-                with naming_the_column(each.name):
-                    each.see(column, row)
-            except ColumnError as error:
-                raise TableError(f"{file.path}: {error}") from None
-    return labels
+class Seen:
+    """What has been seen of a column so far.
 
+    Attributes
+    ----------
+    name : str
+        Name of the column.
+    file : ColumnFile
+        The file that is read.
+    first_missing : int or None
+        Row of the first missing cell.
+    """
 
-class _Seen:
-    """What has been seen of a column so far."""
+    file: ColumnFile
 
-    def __init__(self, file: ColumnFile, name: str) -> None:
+    def __init__(self, name: str) -> None:
         self.name = name
-        self.first_missing: int | None = None  # row
-        self._file = file
+        self.first_missing: int | None = None
         self._text: tuple[int, str] | None = None  # row and value of the first non-numeric text
         self._has_numbers = False
         self._values: set[str] = set()
@@ -132,6 +151,14 @@ class _Seen:
     def _see(self, column: Any, first_row: int) -> None:
         raise NotImplementedError
 
+    def merge(self, later: Any) -> None:
+        """Add what has been seen of the same column in later rows."""
+        if self.first_missing is None:
+            self.first_missing = later.first_missing
+        self._text = self._text or later._text
+        self._has_numbers |= later._has_numbers
+        self._values |= later._values
+
     def _add_values(self, column: Any) -> list[str]:
         from pyarrow import compute
 
@@ -140,16 +167,27 @@ class _Seen:
         return found
 
     def _error(self, problem: str) -> TableError:
-        return TableError(f"{self._file.path}: column {self.name!r} {problem}")
+        return TableError(f"{self.file.path}: column {self.name!r} {problem}")
 
 
-class _Feature(_Seen):
+# Reads all rows, and returns what has been seen of each column.
+See = Callable[[ColumnFile, list[Seen]], list[Any]]
+
+
+class _Feature(Seen):
     counts_digits = True  # Its numbers are rounded to the dtype of a network.
 
-    def __init__(self, file: ColumnFile, name: str, as_category: bool) -> None:
-        super().__init__(file, name)
+    def __init__(self, name: str, as_category: bool) -> None:
+        super().__init__(name)
         self._as_category = as_category
         self.digits = Digits(1)
+
+    def merge(self, later: Any) -> None:
+        super().merge(later)
+        self.digits.merge(later.digits)
+        # The values of a column of names or prose need not fit into memory.
+        if len(self._values) > MAX_CATEGORIES:
+            self.column()
 
     def _see(self, column: Any, first_row: int) -> None:
         from pyarrow import types
@@ -166,7 +204,7 @@ class _Feature(_Seen):
                 f"must be numeric or text, got the type {kind}; --ignore {self.name!r} omits it"
                 + ("" if types.is_nested(kind) else ", --categorical treats it as categories")
             )
-        elif self._file.typed:
+        elif self.file.typed:
             self._add_values(column)
         else:
             self._see_untyped(column, first_row)
@@ -201,7 +239,7 @@ class _Feature(_Seen):
         if self._has_numbers and self._text is not None:
             row, text = self._text
             raise self._error(
-                f"must be numeric, got {text!r} {place(self._file, row)}; --categorical "
+                f"must be numeric, got {text!r} {place(self.file, row)}; --categorical "
                 f"{self.name!r} treats every value as a category"
             )
 
@@ -232,17 +270,23 @@ class _KindOfColumn(_Feature):
         if self._as_category:
             return "category"
         self._check_numbers()
-        if self._file.typed or (self._values and not _are_dates(self._values)):
+        if self.file.typed or (self._values and not _are_dates(self._values)):
             return "as it is"
         return "date" if self._values else "number"
 
 
-class _Target(_Seen):
-    def __init__(self, file: ColumnFile, name: str, regression: bool) -> None:
-        super().__init__(file, name)
+class _Target(Seen):
+    def __init__(self, name: str, regression: bool) -> None:
+        super().__init__(name)
         self._regression = regression
         self._fraction: float | None = None
         self._booleans = False
+
+    def merge(self, later: Any) -> None:
+        super().merge(later)
+        if self._fraction is None:
+            self._fraction = later._fraction
+        self._booleans |= later._booleans
 
     def _see(self, column: Any, first_row: int) -> None:
         from pyarrow import types
@@ -255,7 +299,7 @@ class _Target(_Seen):
             raise self._error(f"must be {wanted} to be the target, got the type {kind}")
         elif self._regression:
             self._see_numbers(column, first_row)
-        elif is_text_type(kind) and self._file.typed:
+        elif is_text_type(kind) and self.file.typed:
             self._text = self._text or (first_row, "")
         else:
             self._see_labels(column, first_row)
@@ -264,7 +308,7 @@ class _Target(_Seen):
         try:
             numbers(column)
         except NotANumber as other:
-            where = place(self._file, first_row + other.row)
+            where = place(self.file, first_row + other.row)
             raise self._error(
                 f"must be numeric for regression, got {other.text!r} {where}"
             ) from None
@@ -301,7 +345,7 @@ class _Target(_Seen):
         return read_integers
 
 
-def _check_missing(file: ColumnFile, columns: Sequence[_Seen]) -> None:
+def _check_missing(file: ColumnFile, columns: Sequence[Seen]) -> None:
     found = [column for column in columns if column.first_missing is not None]
     if not found:
         return

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Collection, Mapping, Sequence
-from typing import Any
+from typing import Any, TypeGuard
 
 import numpy as np
 from numpy.typing import NDArray
@@ -16,28 +16,28 @@ from ..._data.encoding import class_reader, read_numbers
 from ..._data.npy import NpyFile
 from . import _arrays, _precision
 from ._columns import ColumnDataset, ColumnFile, check_columns, open_columns
-from ._common import Dataset, TableError, listing
+from ._common import Dataset, FileList, Source, TableError, listing
 from ._frames import ColumnKind, FrameDataset
-from ._learning import learn_kinds, learn_layout
+from ._learning import See, learn_kinds, learn_layout, see_all
 
 NPZ, NPY = ".npz", ".npy"
 
 
-def has_named_columns(path: str) -> bool:
+def has_named_columns(path: Source) -> bool:
     """Return whether a file is a table with named columns, rather than arrays."""
     return not _is_array_file(path)
 
 
-def size_of(path: str, csv_format: CsvFormat = DETECT) -> int:
+def size_of(path: Source, csv_format: CsvFormat = DETECT) -> int:
     """Return the approximate size of all rows of a file in memory, in bytes."""
-    if not _is_array_file(path):
+    if isinstance(path, FileList) or not _is_array_file(path):
         return open_columns(path, csv_format).size
     return _arrays.size_of_npz(path) if is_npz(path) else os.path.getsize(path)
 
 
-def is_npz(path: str) -> bool:
+def is_npz(path: Source) -> bool:
     """Return whether a file is an NPZ file, which cannot be read in blocks."""
-    return path.lower().endswith(NPZ)
+    return isinstance(path, str) and path.lower().endswith(NPZ)
 
 
 def kept_cells(path: str, names: Sequence[str], csv_format: CsvFormat = DETECT) -> KeptCells:
@@ -96,7 +96,7 @@ def matrix_data(
 
 
 def training_data(
-    path: str,
+    path: Source,
     target: str | None,
     *,
     dtype: np.dtype[Any] | None,
@@ -105,15 +105,16 @@ def training_data(
     ignore: Collection[str] = (),
     may_miss: bool = False,
     csv_format: CsvFormat = DETECT,
+    see: See = see_all,
 ) -> Dataset:
     """Return the training rows of a file.
 
     Parameters
     ----------
-    path : str
+    path : str or FileList
         An NPZ file (``*.npz``) with arrays ``X`` and ``y``, an NPY file (``*.npy``) with the
         matrix of features, a Parquet file (``*.parquet`` or ``*.pq``), or a CSV file with a
-        header row.
+        header row; or several Parquet files.
     target : str or None
         Column to predict; all others are features. If `path` is an NPY file, the NPY file with
         the targets. None for an NPZ file.
@@ -129,6 +130,8 @@ def training_data(
         Whether features may have missing values.
     csv_format : CsvFormat
         What is known of the format of a CSV file.
+    see : callable
+        What reads the rows of a file with named columns to learn their encoding.
 
     Returns
     -------
@@ -153,8 +156,9 @@ def training_data(
     file = open_columns(path, csv_format)
     names = _trained_columns(file, target, categorical, ignore)
     layout = learn_layout(
-        file, names, target, categorical=categorical, regression=regression, may_miss=may_miss
-    )
+        file, names, target,
+        categorical=categorical, regression=regression, may_miss=may_miss, see=see,
+    )  # fmt: skip
     table = (*layout.columns, Column(target, is_target=True))
     notes = []
     if dtype is None and layout.many_digits:
@@ -166,7 +170,7 @@ def training_data(
 
 
 def training_frame(
-    path: str,
+    path: Source,
     target: str | None,
     *,
     regression: bool = False,
@@ -191,7 +195,7 @@ def training_frame(
 
 
 def scoring_frame(
-    path: str,
+    path: Source,
     *,
     columns: Mapping[str, ColumnKind] | None,
     categories: Mapping[str, Categories],
@@ -252,7 +256,7 @@ def _trained_columns(
 
 
 def scoring_data(
-    path: str,
+    path: Source,
     *,
     table: Table | None,
     n_features: int,
@@ -341,8 +345,8 @@ def _scored_columns(
     return tuple(columns)
 
 
-def _is_array_file(path: str) -> bool:
-    return path.lower().endswith((NPZ, NPY))
+def _is_array_file(path: Source) -> TypeGuard[str]:
+    return isinstance(path, str) and path.lower().endswith((NPZ, NPY))
 
 
 def _reject_for_arrays(path: str, **options: Collection[str]) -> None:

@@ -44,6 +44,13 @@ class Digits:
             self._exact &= ((x == rounded) | absent).all(axis=0)
             self._whole &= ((x == np.rint(x)) | absent).all(axis=0)
 
+    def merge(self, other: Digits) -> None:
+        """Add what other rows would lose."""
+        self._low = np.fmin(self._low, other._low)
+        self._high = np.fmax(self._high, other._high)
+        self._exact &= other._exact
+        self._whole &= other._whole
+
     def lost(self) -> NDArray[np.bool_]:
         """Return whether float32 loses digits of each column."""
         size = np.fmax(np.abs(self._low), np.abs(self._high))
