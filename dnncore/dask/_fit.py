@@ -25,7 +25,7 @@ from ._tree import group, sum_graph
 
 logger = logging.getLogger("dnncore")
 
-PARTITIONS_OF_A_TASK = 16  # of the first pass, which knows no sizes
+PARTITIONS_OF_A_TASK = 16  # of a validation set, whose sizes are not known
 
 
 def parts_of(partitions: Partitions, indices: range) -> list[list[Any]]:
@@ -49,15 +49,11 @@ def first_pass(
     """
     name = f"dnncore-learn-{uuid4().hex}"
     shared: Graph = {f"{name}-reader": Value(reader), f"{name}-empty": Value(empty)}
-    of_a_task = 1 if partitions.n <= 1024 else PARTITIONS_OF_A_TASK
-    keys: dict[int, Key] = {i: (name, i) for i in range(0, partitions.n, of_a_task)}
+    keys: dict[int, Key] = {i: (name, i) for i in range(partitions.n)}
     tasks: Graph = {
-        key: (
-            learn, f"{name}-reader", f"{name}-empty",
-            parts_of(partitions, range(i, min(i + of_a_task, partitions.n))),
-        )
+        key: (learn, f"{name}-reader", f"{name}-empty", parts_of(partitions, range(i, i + 1)))
         for i, key in keys.items()
-    }  # fmt: skip
+    }
     sums, root = sum_graph(f"{name}-sum", keys, partitions.n)
     learned: Learned = cluster.get(merged(partitions.graph, shared, tasks, sums), root)
     if learned.learner is None:
