@@ -61,10 +61,11 @@ def _created(path: Path) -> BinaryIO:
     return open(path, "xb")
 
 
-def _unnamed(path: str, flags: int) -> int:
-    assert sys.platform == "linux"
-    folder, flags = os.path.dirname(path), os.O_TMPFILE | os.O_WRONLY | os.O_CLOEXEC
-    return os.open(folder, flags, 0o666)
+if sys.platform == "linux":
+
+    def _unnamed(path: str, flags: int) -> int:
+        folder, flags = os.path.dirname(path), os.O_TMPFILE | os.O_WRONLY | os.O_CLOEXEC
+        return os.open(folder, flags, 0o666)
 
 
 def write_atomically(path: str | os.PathLike[str], data: bytes | memoryview) -> None:

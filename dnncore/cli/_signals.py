@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import signal
+import sys
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -27,8 +28,12 @@ def sigterm_as_ctrl_c() -> Iterator[None]:
 def ctrl_c_held_back() -> Iterator[None]:
     """Hold back Ctrl-C, forever in the threads and processes that are started in this context.
 
-    A terminal sends it to child processes, too, which this process still needs to end well.
+    A terminal sends it to child processes, too, which this process still needs to end well. Windows
+    has no such mask.
     """
+    if sys.platform == "win32":
+        yield
+        return
     resource_tracker.ensure_running()  # which multiprocessing would do, and then let it through
     signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
     try:
