@@ -278,7 +278,7 @@ def markdown(results: dict[str, Any]) -> str:
         return "" if time_ is None else microseconds(time_["median"])
 
     parts = [
-        "### Microseconds per call",
+        "## Microseconds per call",
         markdown_table(
             ["call", *names], [[row["call"], *(cell(row, name) for name in names)] for row in rows]
         ),

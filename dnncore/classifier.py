@@ -139,6 +139,9 @@ default='constant'
         The trained network.
     history_ : dnncore.training.History
         Losses, scores and metrics of all epochs.
+    stop_reason_ : str
+        How the last `fit` ended: as :meth:`dnncore.training.Trainer.fit` returns it, or
+        'interrupted' by Ctrl-C. Absent after `partial_fit`, and in a model from a file.
     classes_ : array of shape (n_classes,)
         Class labels.
     class_prior_ : array of shape (n_classes,)

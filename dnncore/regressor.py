@@ -146,6 +146,9 @@ default='constant'
         The trained network.
     history_ : dnncore.training.History
         Losses, scores and metrics of all epochs.
+    stop_reason_ : str
+        How the last `fit` ended: as :meth:`dnncore.training.Trainer.fit` returns it, or
+        'interrupted' by Ctrl-C. Absent after `partial_fit`, and in a model from a file.
     target_mean_, target_scale_ : array of shape (n_outputs,)
         The logits in the units of `y` are ``z * target_scale_ + target_mean_``: mean and scale of
         the targets; with loss='poisson', the logarithm of the mean, and 1; 0 and 1 without

@@ -100,6 +100,10 @@ class TabularClassifier(ClassifierMixin, TabularEstimator):  # type: ignore[misc
         The encoder of the columns.
     histories_ : list of dnncore.training.History
         Losses of each member after each epoch, on its own and on its held-out rows.
+    stop_reason_ : str
+        How `fit` ended; the first of these that holds for any member: 'interrupted' by Ctrl-C,
+        'stopped' by the callback, 'max_time', 'diverged', or 'converged' (a cycle did not help, or
+        the schedule has ended). Absent in a model from a file.
     n_iter_ : int array of shape (n_members,)
         Number of epochs of each member.
     classes_ : array of shape (n_classes,)
@@ -374,6 +378,10 @@ class TabularRegressor(RegressorMixin, TabularEstimator):  # type: ignore[misc]
         The encoder of the columns.
     histories_ : list of dnncore.training.History
         Losses of each member after each epoch, on its own and on its held-out rows.
+    stop_reason_ : str
+        How `fit` ended; the first of these that holds for any member: 'interrupted' by Ctrl-C,
+        'stopped' by the callback, 'max_time', 'diverged', or 'converged' (a cycle did not help, or
+        the schedule has ended). Absent in a model from a file.
     n_iter_ : int array of shape (n_members,)
         Number of epochs of each member.
     target_mean_, target_scale_ : array of shape (n_outputs,)

@@ -22,18 +22,22 @@ extensions = [
     "sphinx_gallery.gen_gallery",
     "command_help",
     "mathml",
+    "results",
+    "since",
 ]
 exclude_patterns = ["_build", "README.md"]
 html_theme = "furo"
+pygments_dark_style = "github-dark"  # names of modules are not underlined, as links are
 html_title = f"dnncore {version}"
 html_static_path = ["_static"]
 html_css_files = ["dnncore.css"]
+html_js_files = ["accessible.js"]
 html_show_sphinx = False
 html_math_renderer = "mathml"
 
 # ---------------------------------------------------------------------------- Markdown pages
 
-myst_enable_extensions = ["dollarmath", "colon_fence"]
+myst_enable_extensions = ["dollarmath", "colon_fence", "deflist"]
 myst_heading_anchors = 3
 # Output blocks are not highlighted.
 highlight_language = "none"
@@ -60,6 +64,7 @@ sphinx_gallery_conf = {
     "filename_pattern": r"\.py$",
     "within_subsection_order": "FileNameSortKey",
     "plot_gallery": "True",
+    "capture_repr": (),  # what a cell prints, not the value of its last line
     "abort_on_example_error": True,
     "image_srcset": ["2x"],
     "show_memory": False,

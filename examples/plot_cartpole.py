@@ -158,6 +158,7 @@ if __name__ == "__main__":
     smooth = np.convolve(environments.returns, np.ones(20) / 20, "valid")
     ax.plot(environments.ends[19:], smooth, color="#0072b2", label="mean of 20 episodes")
     ax.set(xlabel="steps of the environments", ylabel="return", ylim=(0, 510))
+    ax.set_title("The return of an episode rises to 500, its limit", fontsize=11)
     ax.legend(frameon=False, loc="lower right")
     ax.spines[["top", "right"]].set_visible(False)
     plt.show()

@@ -48,5 +48,6 @@ for activation in ("logistic", "relu"):
     model.fit(X_train, y_train, X_val=X_val, y_val=y_val)
     print(f"{activation:8} accuracy {model.score(X_val, y_val):.3f}")
 
-TrainingCurveDisplay.from_estimator(model)
+figure = TrainingCurveDisplay.from_estimator(model).figure_
+figure.suptitle("The network with ReLU learns", fontsize=11)
 plt.show()

@@ -39,6 +39,7 @@ for (name, model), colour in zip(models.items(), ("#d55e00", "#0072b2"), strict=
     error = np.sqrt(np.mean((model.predict(X) - truth) ** 2))
     ax.plot(x, model.predict(X), color=colour, label=f"{name}: RMSE {error:.2f}")
 ax.set(xlabel="x", ylabel="y")
+ax.set_title("Outliers pull the fit of the squared error upwards", fontsize=11)
 ax.legend(frameon=False, loc="upper left")
 ax.spines[["top", "right"]].set_visible(False)
 plt.show()

@@ -53,6 +53,8 @@ for colour, (schedule, history) in zip(colours, histories.items(), strict=True):
     print(f"{schedule:10} {history.n_iter:2} epochs, lowest validation loss {lowest:.3f}")
 left.set(xlabel="epoch", ylabel="validation loss", ylim=(0.6, 0.9))
 right.set(xlabel="epoch", ylabel="learning rate after the epoch", yscale="log")
+left.set_title("Validation loss of four schedules", fontsize=11)
+right.set_title("Their learning rates", fontsize=11)
 left.legend(frameon=False)
 for ax in (left, right):
     ax.spines[["top", "right"]].set_visible(False)

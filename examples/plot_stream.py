@@ -54,6 +54,7 @@ for (name, model), colour in zip(models.items(), ("#0072b2", "#e69f00", "#009e73
     ax.plot(np.arange(WINDOW, N_ROWS + 1), accuracy, color=colour, label=name)
 ax.axvline(N_ROWS // 2, color="0.6", linewidth=1, linestyle=":")
 ax.set(xlabel="rows", ylabel=f"accuracy of the last {WINDOW} rows", ylim=(0, 1))
+ax.set_title("The classes change their places half-way", fontsize=11)
 ax.legend(frameon=False, loc="lower right")
 ax.spines[["top", "right"]].set_visible(False)
 plt.show()

@@ -8,6 +8,7 @@ what happens to it:
   ` &` keeps running until the end of the page, and the next block waits for its first line;
 - `output`: compared with the output of the block before it; `...` matches anything;
 - any language, if the block starts with a comment that names a file: written to that file;
+- `literalinclude` of a file of `examples`: copied;
 - other `cython` blocks: compiled;
 - any other language: ignored.
 
@@ -18,11 +19,14 @@ With DNNCORE_UPDATE_DOCS=1 in the environment, `output` blocks that are wrong, o
 """
 
 import doctest
+import importlib
 import logging
 import os
 import pathlib
+import pkgutil
 import re
 import runpy
+import shutil
 import signal
 import socket
 import subprocess
@@ -40,8 +44,10 @@ MarkdownIt = pytest.importorskip("markdown_it").MarkdownIt
 ROOT = pathlib.Path(__file__).parents[1]
 PAGES = [ROOT / "README.md", *sorted((ROOT / "docs").rglob("*.md"))]
 PAGES = [page for page in PAGES if not {"_build", "examples"} & set(page.parts)]
+KERNELS = pathlib.Path(dnncore.__file__).with_name("kernels.pyi")
 EXAMPLES = sorted((ROOT / "examples").glob("*.py"))
 FILE_NAME = re.compile(r"(?:#|//|/\*) ([\w-]+\.\w+)(?: \*/)?\n")
+EXAMPLE = re.compile(r"\{literalinclude\} (.*/examples/.+)")
 INSTALLING = ("pip install ", "pytest", "sphinx-build", "python3 -m venv", ". .venv/", "git clone")
 
 
@@ -53,7 +59,7 @@ def blocks_of(page):
     """The language, the text and the line number of every code block."""
     tokens = MarkdownIt().parse(page.read_text())
     blocks = [(t.info.strip(), t.content, t.map[0] + 1) for t in tokens if t.type == "fence"]
-    return [block for block in blocks if block[0] and not block[0].startswith("{")]
+    return [b for b in blocks if b[0] and (b[0][0] != "{" or EXAMPLE.fullmatch(b[0]))]
 
 
 class Page:
@@ -84,8 +90,10 @@ class Page:
     def run(self, language, text, line):
         for port, free in self.ports.items():
             text = text.replace(port, free)
-        file = FILE_NAME.match(text)
-        if file:
+        example, file = EXAMPLE.fullmatch(language), FILE_NAME.match(text)
+        if example:
+            shutil.copy(self.page.parent / example[1], self.folder)
+        elif file:
             (self.folder / file[1]).write_text(text)
         elif language == "python":
             self.python(text, line)
@@ -233,11 +241,33 @@ def test_the_command_line_is_described():
     assert re.findall(r"{command-help} (\w+)", page) == commands
 
 
-def test_public_names_are_described():
+def described_names():
+    """What the API pages describe, and the modules that they describe completely."""
     pages = "".join(page.read_text() for page in (ROOT / "docs" / "reference").glob("*.md"))
-    described = set(re.findall(r"auto\w+:: dnncore\.([\w.]+)", pages))
-    assert set(dnncore.__all__) - {"__version__"} <= described
-    assert {"dask.DaskDNNClassifier", "dask.DaskDNNRegressor"} <= described
+    modules = re.findall(r"automodule:: dnncore\.(\w+)\n   :members:\n", pages)
+    return set(re.findall(r"auto\w+:: dnncore\.([\w.]+)", pages)), set(modules)
+
+
+def test_public_names_are_described():
+    assert set(dnncore.__all__) - {"__version__"} <= described_names()[0]
+
+
+PUBLIC_MODULES = {name for _, name, _ in pkgutil.iter_modules(dnncore.__path__)} - {"cli"}
+
+
+@pytest.mark.parametrize("name", sorted(n for n in PUBLIC_MODULES if not n.startswith("_")))
+def test_public_names_of_a_module_are_described(name):
+    pytest.importorskip({"river": "river", "dask": "distributed"}.get(name, "sklearn"))
+    module = importlib.import_module(f"dnncore.{name}")
+    described, complete = described_names()
+    names = set(getattr(module, "__all__", ())) if name not in complete else set()
+    assert names <= {described_name.rpartition(".")[2] for described_name in described}
+
+
+def test_every_kernel_is_described():
+    page = (ROOT / "docs" / "reference" / "kernels.md").read_text()
+    listed = set(re.search(r":members: ([\w,\s]+?)\n```", page)[1].replace(",", " ").split())
+    assert listed == set(re.findall(r"^def (\w+)", KERNELS.read_text(), re.MULTILINE))
 
 
 def excerpts():
@@ -260,3 +290,36 @@ def test_excerpts_are_where_the_pages_look_for_them():
         if bound not in file.read_text()
     ]
     assert not missing
+
+
+@pytest.fixture
+def extensions(monkeypatch):
+    """The folder of the extensions of Sphinx is where modules are looked for."""
+    pytest.importorskip("sphinx")
+    monkeypatch.syspath_prepend(ROOT / "docs" / "_ext")
+
+
+def test_objects_without_a_version_belong_to_the_first_release(extensions):
+    from since import FIRST_RELEASE, add_version
+
+    def shown(*lines, what="function"):
+        lines = list(lines)
+        add_version(None, what, "name", None, None, lines)
+        return lines
+
+    version = f".. versionadded:: {FIRST_RELEASE}"
+    assert shown("Summary.", "", "Parameters") == ["Summary.", "", version, "", "Parameters"]
+    assert shown("Summary.") == ["Summary.", "", version]
+    assert shown("Summary.", "", ".. versionadded:: 0.9", "")[2] == ".. versionadded:: 0.9"
+    assert shown("Summary.", what="method") == ["Summary."]
+
+
+def test_a_page_of_results_includes_all_of_a_machine(extensions):
+    from results import RESULTS, page
+
+    machine = "amd-epyc-zen4-2-cpus"
+    shown = page(machine, [f"{machine}-engines.md", f"{machine}.md"])
+    included = re.findall(r"benchmarks/results/(.+)\n:heading-offset: (\d)", shown)
+    assert included == [(f"{machine}.md", "0"), (f"{machine}-engines.md", "1")]
+    assert all((RESULTS / name).exists() for name, _ in included)
+    assert page("a-1-cpus", ["a-1-cpus-calls.md"]).startswith("# a 1 cpus\n")

@@ -277,3 +277,16 @@ def test_bad_arguments_of_fit_change_nothing(change, error, words):
 def test_bad_settings(make, error, words):
     with pytest.raises(error, match=words):
         make()
+
+
+@pytest.mark.parametrize("alpha", [np.inf, -np.inf, np.nan, -1e-300, np.float32("inf")])
+def test_a_penalty_that_is_no_penalty(alpha):
+    X, y = random_classes(SIZES)
+    network = Network(SIZES, seed=0)
+    before, message = network.parameters.copy(), "alpha must (lie in|be finite)"
+    with pytest.raises(ValueError, match=message):
+        Trainer(network, alpha=alpha)
+    for compute in (network.loss, network.gradients):
+        with pytest.raises(ValueError, match=message):
+            compute(X, y, alpha=alpha)
+    assert np.array_equal(network.parameters, before)

@@ -167,6 +167,10 @@ class DNNEstimator(CallbackSupport, BaseEstimator, Estimator, metaclass=ABCMeta)
             require_same_validation(unfinished, held_out)
             with random_of(self.random_state) as random:
                 trainer = prepare_trainer(self, before, targets, learner, random)
+            if before is None and learner.has_large_blocks:
+                for part in rows:  # read once more, which rows of ordinary size need not be
+                    with part.faults():
+                        require_finite_outputs(trainer.network, part.X, vars(checked))
             labelled_blocks = LabelledBlocks(rows, targets, learner.targets)
             learner.learn_weighted(labelled_blocks.rows())
             self._adopt(trainer, learner, checked)
@@ -193,6 +197,8 @@ class DNNEstimator(CallbackSupport, BaseEstimator, Estimator, metaclass=ABCMeta)
             if norm and trainer.network.moments_ is not None:
                 learner.moments = trainer.network.moments_.copy()
             learner.learn_weighted([rows])
+            if before is None and not norm:
+                require_finite_outputs(trainer.network, rows.X, vars(checked))
             self._adopt(trainer, learner, checked)
             settings = StopSettings(max_iter=1, max_time=self.max_time, callback=self.callback)
             if self._checked_params is not None and not learner.targets.weighs:
@@ -281,7 +287,7 @@ class DNNEstimator(CallbackSupport, BaseEstimator, Estimator, metaclass=ABCMeta)
         network, history = trainer.network, trainer.history
         return {
             "_direct": None, "_unfinished": None, "_trainer": trainer, "network_": network,
-            "history_": history,
+            "history_": history, "stop_reason_": None,
         }  # fmt: skip
 
     @abstractmethod
@@ -313,7 +319,7 @@ class DNNEstimator(CallbackSupport, BaseEstimator, Estimator, metaclass=ABCMeta)
         checkpoint = None if self.checkpoint is None else CheckpointWriter(self, split_state)
         try:
             with epoch_calls(self, rows) as callback:
-                end = fit_source(
+                self.stop_reason_ = fit_source(
                     trainer,
                     source,
                     StopSettings(
@@ -322,13 +328,16 @@ class DNNEstimator(CallbackSupport, BaseEstimator, Estimator, metaclass=ABCMeta)
                     ),
                 )  # fmt: skip
         except KeyboardInterrupt:
+            self.stop_reason_ = "interrupted"
             warnings.warn(
                 "Training interrupted by user.", UserWarning, stacklevel=level_of_caller()
             )
         else:
-            if end in ENDS:
+            if self.stop_reason_ in ENDS:
                 warnings.warn(
-                    ENDS[end].format(self), ConvergenceWarning, stacklevel=level_of_caller()
+                    ENDS[self.stop_reason_].format(self),
+                    ConvergenceWarning,
+                    stacklevel=level_of_caller(),
                 )
 
     def _check_params(self) -> None:

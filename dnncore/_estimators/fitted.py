@@ -20,10 +20,14 @@ class FittedAttributes:
         The trained network.
     history_ : History
         The history of its training.
+    stop_reason_ : str
+        How the last `fit` ended, as :meth:`dnncore.training.Trainer.fit` returns it, or
+        'interrupted'; there is none after `partial_fit`, nor in a file.
     """
 
     network_: Network
     history_: History
+    stop_reason_: str
     early_stopping: bool | str
 
     @property

@@ -109,11 +109,14 @@ class TabularModel(Model):
     encoder_ : TableEncoder
     histories_ : list of History
         The history of the training of each network.
+    stop_reason_ : str
+        How `fit` ended; there is none in a file.
     """
 
     ensemble_: Ensemble
     encoder_: TableEncoder
     histories_: list[History]
+    stop_reason_: str
     feature_importances_: NDArray[np.float64]
 
     n_members: int  # a parameter of both classes

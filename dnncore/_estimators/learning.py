@@ -20,6 +20,7 @@ from .._core.moments import MOMENTS_ROWS, Moments
 from .._data.blocks import Arrays, read_ahead, rechunk
 from .rows import CheckedRows, LabelledRows
 from .targets import TargetLearner
+from .validation import may_overflow
 
 
 class RowsLearner:
@@ -48,6 +49,8 @@ class RowsLearner:
         Dtype of X, once all rows have been read.
     n_features : int
         Number of columns of X, once all rows have been read.
+    has_large_blocks : bool
+        Whether a block that is not standardised has numbers so large that a network may overflow.
     """
 
     def __init__(
@@ -63,6 +66,7 @@ class RowsLearner:
         self.features_with_nan: NDArray[np.intp] = np.zeros(0, np.intp)
         self.dtype: Any = None
         self.n_features = 0
+        self.has_large_blocks = False
         self._norm, self._in_blocks = norm, in_blocks
         self._may_miss, self._seeks_nan = missing_values != "error", missing_values == "indicator"
 
@@ -93,6 +97,8 @@ class RowsLearner:
                     self.features_with_nan = np.union1d(
                         self.features_with_nan, features_with_nan(part.X)
                     )
+                if self._in_blocks and not self._norm:
+                    self.has_large_blocks = self.has_large_blocks or may_overflow(part.X)
                 if at_once:
                     self.targets.add_totals(y, part.sample_weight)
                 numbers = None if self.targets.moments is None else y.reshape(len(y), -1)

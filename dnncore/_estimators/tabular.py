@@ -21,7 +21,7 @@ from .._core.threads import available_cpus
 from .._data.table_encoder import TableEncoder
 from .._training.history import EpochInfo
 from .._training.loop import level_of_caller
-from .._training.members import Member, train_members
+from .._training.members import Member, Trained, train_members
 from .._training.recipe import Recipe
 from ..ensemble import Ensemble
 from ..table_predictor import TablePredictor
@@ -94,7 +94,7 @@ class TabularEstimator(BaseEstimator, TabularModel, metaclass=ABCMeta):  # type:
         labels = Labels.of(encoded(targets, y, rows.dtype, training=True), weight)
         learner.add_totals(y, weight)
         members = self._members(rows, labels, targets.strata(y), targets, random)
-        trained = self._train(members, rows, labels)
+        trained, self.stop_reason_ = self._train(members, rows, labels)
         self.ensemble_ = Ensemble([member.trainer.network for member in trained])
         self.histories_ = [member.trainer.history for member in trained]
         held_out = [member.held_out for member in trained]
@@ -177,7 +177,7 @@ class TabularEstimator(BaseEstimator, TabularModel, metaclass=ABCMeta):  # type:
             min(self.batch_size, n_rows),
         )
 
-    def _train(self, members: list[Member], rows: NDArray[Any], labels: Labels) -> list[Member]:
+    def _train(self, members: list[Member], rows: NDArray[Any], labels: Labels) -> Trained:
         n_threads = available_cpus() if self.n_threads is None else self.n_threads
         bar = nullcontext()
         if self.verbose:
@@ -187,9 +187,9 @@ class TabularEstimator(BaseEstimator, TabularModel, metaclass=ABCMeta):  # type:
                 members, rows, labels, max_iter=self.max_iter, max_time=self.max_time,
                 n_threads=n_threads, callback=_after_epoch(self.callback, show),
             )  # fmt: skip
-        if len(trained) < len(members):
+        if len(trained.members) < len(members):
             warnings.warn(
-                f"training ended with {len(trained)} of {len(members)} members",
+                f"training ended with {len(trained.members)} of {len(members)} members",
                 stacklevel=level_of_caller(),
             )
         return trained

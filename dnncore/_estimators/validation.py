@@ -117,10 +117,15 @@ def require_rows(name: str, held_out: LabelledRows | None, targets: Targets) -> 
         )
 
 
+def may_overflow(X: Matrix) -> bool:
+    """Return whether X has numbers so large that a new network may overflow."""
+    values = X.data[: X.indptr[-1]] if is_sparse(X) else X
+    return not sum_squares(values) < SMALL
+
+
 def require_finite_outputs(network: Network, X: Matrix, columns: Mapping[str, Any]) -> None:
     """Raise ValueError if rows that are not standardised are too large for a new network."""
-    values = X.data[: X.indptr[-1]] if is_sparse(X) else X
-    if sum_squares(values) < SMALL or all_finite(network.logits(X)):
+    if not may_overflow(X) or all_finite(network.logits(X)):
         return
     largest = np.abs(X).max(axis=0)
     largest = np.ravel(largest.toarray() if is_sparse(X) else largest)

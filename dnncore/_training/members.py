@@ -12,7 +12,7 @@ import warnings
 from collections.abc import Callable, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor, wait
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -27,6 +27,8 @@ from .trainer import Trainer, fit_source
 
 MIN_EPOCHS = 8  # with fewer, a member is not worth its time
 TIMED_ROWS = 4096  # from whose time that of an epoch follows
+# How training may have ended; of several, the first is what counts.
+STOP_REASONS = ("interrupted", "stopped", "max_time", "diverged", "converged")
 
 
 @dataclass(frozen=True)
@@ -45,6 +47,13 @@ class Member:
     trainer: Trainer
     train: NDArray[np.intp]
     held_out: NDArray[np.intp]
+
+
+class Trained(NamedTuple):
+    """The members that have been trained, and how training ended: one of STOP_REASONS."""
+
+    members: list[Member]
+    stop_reason: str
 
 
 class Budget:
@@ -85,8 +94,8 @@ def train_members(
     max_time: float | None = None,
     n_threads: int = 1,
     callback: Callable[[int, EpochInfo], object] | None = None,
-) -> list[Member]:
-    """Train the members; return those that have been trained.
+) -> Trained:
+    """Train the members; return those that have been trained, and how training ended.
 
     Parameters
     ----------
@@ -106,6 +115,10 @@ def train_members(
         Called with the index of a member and an :class:`EpochInfo` after each of its epochs, one
         call at a time. If it returns True, training ends.
 
+    Returns
+    -------
+    Trained
+
     Raises
     ------
     ValueError
@@ -115,12 +128,13 @@ def train_members(
         returned, with the parameters of their best epochs, and a warning.
     """
     budget = Budget(max_time, len(members), n_threads)
-    n_members, max_iter = len(members), max_iter
+    wanted = planned = len(members), max_iter
     if max_time is not None:
-        n_members, max_iter = budget.plan(_epoch_seconds(members[0], X, labels), max_iter)
+        planned = budget.plan(_epoch_seconds(members[0], X, labels), max_iter)
+    n_members, max_iter = planned
     stop, lock = threading.Event(), threading.Lock()
 
-    def train(index: int) -> None:
+    def train(index: int) -> str | None:
         cycles = Cycles(max_iter)
 
         def after_epoch(info: EpochInfo) -> bool:
@@ -130,11 +144,13 @@ def train_members(
                         stop.set()
             return stop.is_set() or cycles.fail(info)
 
-        if not stop.is_set():
-            _train(members[index], X, labels, max_iter, budget.end, after_epoch)
+        if stop.is_set():
+            return None
+        end = _train(members[index], X, labels, max_iter, budget.end, after_epoch)
+        return "converged" if end == "stopped" and not stop.is_set() else end
 
     with ThreadPoolExecutor(min(n_threads, n_members), "dnncore-member") as pool:
-        interrupt = _run(pool, train, n_members, stop)
+        interrupt, ends = _run(pool, train, n_members, stop)
     trained = [member for member in members[:n_members] if member.trainer.history.n_iter > 0]
     if not trained:
         raise interrupt or ValueError(
@@ -142,16 +158,25 @@ def train_members(
             "decay is too large"
         )
     if interrupt is not None:
+        ends.add("interrupted")
         warnings.warn("Training interrupted by user.", UserWarning, stacklevel=level_of_caller())
-    return trained
+    if planned != wanted:
+        ends.add("max_time")
+    return Trained(trained, min(ends, key=STOP_REASONS.index))
 
 
 def _run(
-    pool: ThreadPoolExecutor, train: Callable[[int], None], n_members: int, stop: threading.Event
-) -> KeyboardInterrupt | None:
-    """Train all members; after an error in one, or Ctrl-C, let the others end soon."""
+    pool: ThreadPoolExecutor,
+    train: Callable[[int], str | None],
+    n_members: int,
+    stop: threading.Event,
+) -> tuple[KeyboardInterrupt | None, set[str]]:
+    """Train all members; after an error in one, or Ctrl-C, let the others end soon.
+
+    Returns Ctrl-C, and how the training of those that have begun ended.
+    """
     interrupt = None
-    tasks: list[Future[None]] = []
+    tasks: list[Future[str | None]] = []
     try:
         for index in range(n_members):
             tasks.append(pool.submit(train, index))
@@ -164,9 +189,8 @@ def _run(
     stop_needed = interrupt is not None or any(t.done() and t.exception() for t in tasks)
     if stop_needed:
         stop.set()
-    for task in tasks:
-        task.result()
-    return interrupt
+    ends = {task.result() for task in tasks}
+    return interrupt, {end for end in ends if end is not None}
 
 
 class Cycles:
@@ -205,7 +229,7 @@ def _train(
     max_iter: int,
     end: float,
     callback: Callable[[EpochInfo], bool],
-) -> None:
+) -> str:
     network = member.trainer.network
     chosen = member.held_out if labels.take(member.held_out).total > 0.0 else member.train
     rows, of_rows = X[chosen], labels.take(chosen)
@@ -220,7 +244,7 @@ def _train(
         max_time=max(left, 1e-3) if np.isfinite(left) else None, callback=callback,
         keep_last_best=True,
     )  # fmt: skip
-    fit_source(member.trainer, ArraySource(X, labels, member.train), settings)
+    return fit_source(member.trainer, ArraySource(X, labels, member.train), settings)
 
 
 def _epoch_seconds(member: Member, X: NDArray[Any], labels: Labels) -> float:

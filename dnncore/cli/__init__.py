@@ -10,7 +10,8 @@ from __future__ import annotations
 
 import io
 import sys
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 
 import dnncore
 
@@ -44,9 +45,10 @@ def main(argv: Sequence[str] | None = None) -> int:
         # The encoding of the terminal may lack characters of a class name.
         sys.stdout.reconfigure(errors="backslashreplace")
     try:
-        arguments = parser().parse_args(argv)
-        status: int = arguments.run(arguments)
-        sys.stdout.flush()
+        with _ctrl_c_as_itself():
+            arguments = parser().parse_args(argv)
+            status: int = arguments.run(arguments)
+            sys.stdout.flush()
         return status
     except BrokenPipeError:
         discard_output()
@@ -69,6 +71,24 @@ def main(argv: Sequence[str] | None = None) -> int:
         return report(f"error: {error.path}: not a usable {error.kind} file: {error.problem}")
     except (CommandError, FileError, ImportError, ModelFileError) as error:
         return report(f"error: {error}")
+
+
+@contextmanager
+def _ctrl_c_as_itself() -> Iterator[None]:
+    """Raise KeyboardInterrupt instead of an error that it has caused.
+
+    While a compiled module is imported, such as those of SciPy and Matplotlib made with pybind11,
+    Ctrl-C becomes an ImportError.
+    """
+    try:
+        yield
+    except Exception as error:
+        cause: BaseException | None = error
+        while cause is not None:
+            if isinstance(cause, KeyboardInterrupt):
+                raise KeyboardInterrupt from error
+            cause = cause.__cause__ or cause.__context__
+        raise
 
 
 def parser() -> Parser:

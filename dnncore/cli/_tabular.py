@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import sys
 import warnings
-from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
@@ -42,13 +41,12 @@ def fit(model: TabularModel, parts: PartsInMemory, *, quiet: bool) -> bool:
         except (TypeError, ValueError) as error:
             raise CommandError(in_options(str(error))) from error
     model.set_params(callback=None)
-    messages = list(dict.fromkeys(in_options(str(warning.message)) for warning in caught))
-    for message in messages:
+    for message in dict.fromkeys(in_options(str(warning.message)) for warning in caught):
         warn(message)
     _warn_of_many_categories(model)
     if not quiet:
-        print(_summary(model, parts.y_train, messages), file=sys.stderr)
-    return any("interrupted" in message for message in messages)
+        print(_summary(model, parts.y_train), file=sys.stderr)
+    return model.stop_reason_ == "interrupted"
 
 
 def _warn_of_many_categories(model: TabularModel) -> None:
@@ -60,26 +58,29 @@ def _warn_of_many_categories(model: TabularModel) -> None:
             )
 
 
-def _summary(model: TabularModel, y: NDArray[Any], messages: Sequence[str]) -> str:
+def _summary(model: TabularModel, y: NDArray[Any]) -> str:
     networks = plural(len(model.histories_), "network")
     n_epochs = sum(history.n_iter for history in model.histories_)
     losses = [history.validation_losses for history in model.histories_]
     most = model.n_members * model.max_iter
     ended = plural(n_epochs, "epoch")
     if n_epochs < most:
-        ended = f"{n_epochs} of {plural(most, 'epoch')}{_reason(model, messages)}"
+        ended = f"{n_epochs} of {plural(most, 'epoch')}{_reason(model)}"
     text = f"Trained {networks} for {ended}"
     if all(losses):
         text += f": validation loss {np.mean([min(curve) for curve in losses]):.4f}"
     return f"{text}, {_out_of_fold(model, y)}"
 
 
-def _reason(model: Any, messages: Sequence[str]) -> str:
+def _reason(model: Any) -> str:
     """Say why training has ended before the last epoch of all networks."""
-    if any("interrupted" in message for message in messages):
+    reason = model.stop_reason_
+    if reason == "interrupted":
         return ", when it was interrupted"
-    if model.max_time is not None:
+    if reason == "max_time":
         return f" (--max-time {model.max_time:g}, and each until more did not help)"
+    if reason == "diverged":
+        return ", as some networks diverged"
     return ", each until more did not help"
 
 

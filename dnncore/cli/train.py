@@ -7,7 +7,7 @@ import importlib.util
 import os
 import sys
 import warnings
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from functools import partial
 from typing import Any
@@ -445,9 +445,8 @@ def _fit(
             raise CommandError(in_options(str(error))) from error
     model.set_params(callback=None, checkpoint=None, warm_start=warm_start)
     # The user chose the number of epochs, or the time.
-    converged = [str(x.message) for x in caught if x.category is ConvergenceWarning]
     messages = [in_options(str(x.message)) for x in caught if x.category is not ConvergenceWarning]
-    interrupted = any("interrupted" in message for message in messages)
+    interrupted = model.stop_reason_ == "interrupted"
     if model.n_iter_ == before:
         if interrupted:
             raise KeyboardInterrupt
@@ -455,8 +454,7 @@ def _fit(
     for message in dict.fromkeys(messages):
         warn(message)
     if not arguments.quiet:
-        summary = _summary(model, model.n_iter_ - before, messages + converged)
-        print(summary, file=sys.stderr)
+        print(_summary(model, model.n_iter_ - before), file=sys.stderr)
     return interrupted
 
 
@@ -478,10 +476,10 @@ def _kept(model: Estimator) -> bool | str:
     return early_stopping_of(model, validated=bool(model.validation_losses_))
 
 
-def _summary(model: Any, epochs: int, warned: Sequence[str]) -> str:
+def _summary(model: Any, epochs: int) -> str:
     ended = plural(epochs, "epoch")
     if epochs < model.max_iter:
-        ended = f"{epochs} of {plural(model.max_iter, 'epoch')}, {_reason(model, warned)}"
+        ended = f"{epochs} of {plural(model.max_iter, 'epoch')}, {_reason(model)}"
     text = f"Trained for {ended}: loss {model.loss_curve_[-1]:.4f}"
     scores, name = model.validation_scores_, f"validation {_score_name(model)}"
     if not scores:
@@ -494,13 +492,14 @@ def _summary(model: Any, epochs: int, warned: Sequence[str]) -> str:
     return f"{text}; restored epoch {best + 1}, {name} {scores[best]:.4f}"
 
 
-def _reason(model: Any, warned: Sequence[str]) -> str:
+def _reason(model: Any) -> str:
     """Say why training has ended before the last epoch."""
-    if any("interrupted" in message for message in warned):
+    reason = model.stop_reason_
+    if reason == "interrupted":
         return "when it was interrupted"
-    if any("diverged" in message for message in warned):
+    if reason == "diverged":
         return "as it diverged"
-    if any("seconds have passed" in message for message in warned):
+    if reason == "max_time":
         return f"when --max-time {model.max_time:g} was over"
     kept = _kept(model)
     judged = {True: f"validation {_score_name(model)}", "loss": "validation loss"}

@@ -76,6 +76,16 @@ UNITS = """
     }
     """
 
+MEAN = """
+    static void NAME_mean(const double *x, double *out)
+    {{
+        REAL a[{n_features}], total[MACRO_N_OUTPUTS]{z};
+        int j;
+        {lines}
+        for (j = 0; j < MACRO_N_OUTPUTS; j++) out[j] = total[j] / (REAL){n_networks};{units}
+    }}
+    """
+
 LABEL = """
     MACRO_API LABEL NAME_label(int index)
     {
@@ -159,16 +169,13 @@ class TableCSource(CSource):
             for i, name in enumerate(("mean", "scale", "low", "high")):
                 self.table(f"target_{name}", table.units[:, i])
             units = f"\n    {self.function('to_units', UNITS)}(out);"
-        z = ", z[MACRO_N_OUTPUTS]" if len(table.networks) > 1 else ""
-        lines = "\n    ".join([*statements, *members])
-        self._functions["mean"] = self.fill_in(
-            f"""static void NAME_mean(const double *x, double *out)
-{{
-    REAL a[{table.encoding.n_features}], total[MACRO_N_OUTPUTS]{z};
-    int j;
-    {lines}
-    for (j = 0; j < MACRO_N_OUTPUTS; j++) out[j] = total[j] / (REAL){len(table.networks)};{units}
-}}"""
+        # Formatted only after the template is filled in: names in the lines may look like its own.
+        self._functions["mean"] = self.fill_in(MEAN).format(
+            n_features=table.encoding.n_features,
+            z=f", z[{table.n_outputs}]" if len(table.networks) > 1 else "",
+            lines="\n    ".join([*statements, *members]),
+            n_networks=len(table.networks),
+            units=units,
         )
         outputs = (
             0 if table.output in REGRESSION_OUTPUTS else table.n_outputs * table.dtype.itemsize

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import os
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from .._data.atomic import write_atomically
-from ._description import describe
+from ._description import Description, describe
 from ._onnx_graph import Graph
 from ._onnx_network import append_network
 from ._onnx_table import append_table
@@ -75,7 +75,12 @@ def to_onnx(model: AnyModel, path: str | os.PathLike[str]) -> None:
     >>> label, probabilities = session.run(None, {"X": X})  # doctest: +SKIP
     """
     table = describe_table(model)
-    description = describe(model) if table is None else table
+    proto = onnx_model(describe(model) if table is None else table)
+    write_atomically(path, proto.SerializeToString(deterministic=True))
+
+
+def onnx_model(description: Description | TableDescription, *, raw_scores: bool = False) -> Any:
+    """Return the ONNX model of a description; `raw_scores` as for `append_network`."""
     graph = Graph()
     n_bytes = description.n_bytes + MAX_HEADER_BYTES
     if n_bytes > MAX_BYTES:
@@ -83,6 +88,5 @@ def to_onnx(model: AnyModel, path: str | os.PathLike[str]) -> None:
     if isinstance(description, TableDescription):
         append_table(graph, description)
     else:
-        append_network(graph, description)
-    proto = graph.finish(description)
-    write_atomically(path, proto.SerializeToString(deterministic=True))
+        append_network(graph, description, raw_scores=raw_scores)
+    return graph.finish(description)

@@ -12,15 +12,24 @@ from ._onnx_activations import append_activation
 from ._onnx_graph import Graph
 
 
-def append_network(graph: Graph, description: Description) -> None:
-    """Append a network from the input X to its outputs."""
+def append_network(graph: Graph, description: Description, *, raw_scores: bool = False) -> None:
+    """Append a network from the input X to its outputs.
+
+    With `raw_scores`, the probabilities are replaced by the values of `decision_function`, in two
+    columns of opposite signs if there are two classes.
+    """
     z = append_layers(graph, description, "X")
     if description.output in REGRESSION_OUTPUTS:
         _append_numbers(graph, description, z)
     elif description.output == "logistic":
         _append_indicators(graph, description, z)
+        _append_scores(graph, description, "Identity" if raw_scores else "Sigmoid", z)
     else:
         _append_classes(graph, description, z)
+        if raw_scores and description.n_outputs == 2:
+            other = graph.constant("other_class", np.array([1, 0]))
+            z = graph.add("Sub", z, graph.add("Gather", z, other, axis=1))
+        _append_scores(graph, description, "Identity" if raw_scores else "Softmax", z)
 
 
 def append_layers(graph: Graph, description: Description, a: str) -> str:
@@ -50,6 +59,11 @@ def append_output(graph: Graph, output: str, z: str, dtype: np.dtype[Any], n_out
     return z
 
 
+def _append_scores(graph: Graph, description: Description, operator: str, z: str) -> None:
+    graph.add(operator, z, output="probabilities")
+    graph.declare_output("probabilities", description.dtype, description.n_outputs)
+
+
 def _append_numbers(graph: Graph, description: Description, z: str) -> None:
     if description.rescale is not None:
         z = graph.add("Mul", z, graph.constant("target_scale", description.rescale.scale))
@@ -63,9 +77,7 @@ def _append_indicators(graph: Graph, description: Description, z: str) -> None:
     positive = graph.add("Greater", z, graph.constant("zero", np.zeros((), description.dtype)))
     int64 = np.dtype(np.int64)
     graph.add("Cast", positive, output="label", to=graph.type_code(int64))
-    graph.add("Sigmoid", z, output="probabilities")
     graph.declare_output("label", int64, description.n_outputs)
-    graph.declare_output("probabilities", description.dtype, description.n_outputs)
 
 
 def _append_classes(graph: Graph, description: Description, z: str) -> None:
@@ -74,6 +86,4 @@ def _append_classes(graph: Graph, description: Description, z: str) -> None:
     # Computed from the logits, as in DNNClassifier.predict: probabilities may be tied by rounding.
     most = graph.add("ArgMax", z, axis=1, keepdims=0)
     graph.add("Gather", graph.constant("classes", labels), most, output="label", axis=0)
-    graph.add("Softmax", z, output="probabilities", axis=1)
     graph.declare_output("label", labels.dtype)
-    graph.declare_output("probabilities", description.dtype, description.n_outputs)

@@ -45,11 +45,11 @@ def with_parameters_of(local: type) -> Callable[[type], type]:
     """Decorate a class so that its constructor shows the parameters of `local` before its own."""
 
     def decorate(cls: type) -> type:
-        init = cls.__init__  # type: ignore[misc]
+        init: Any = cls.__init__  # type: ignore[misc]
         own = inspect.signature(init).parameters.values()
         own_named = [p for p in own if p.kind == p.KEYWORD_ONLY]
         shared = inspect.signature(local.__init__).parameters.values()  # type: ignore[misc]
-        init.__signature__ = inspect.Signature([*shared, *own_named])  # type: ignore[attr-defined]
+        init.__signature__ = inspect.Signature([*shared, *own_named])
         return cls
 
     return decorate
@@ -59,7 +59,7 @@ class DaskEstimator(DNNEstimator):
     """Base class; see DaskDNNClassifier and DaskDNNRegressor."""
 
     own_params: ClassVar[tuple[str, ...]] = ("client", "strategy", "keep_rows")
-    local_class: ClassVar[type[DNNEstimator]]
+    local_class: ClassVar[Any]
 
     client: Any
     strategy: str
@@ -102,7 +102,7 @@ class DaskEstimator(DNNEstimator):
             raise TypeError(
                 f"model must be a {cls.local_class.__name__}, got {type(model).__name__}"
             )
-        found = _with_attributes(cls, vars(model), ())
+        found: Self = _with_attributes(cls, vars(model), ())
         found._set_own_params(client, strategy, keep_rows)
         return found
 
@@ -162,9 +162,9 @@ class DaskEstimator(DNNEstimator):
             require_weight("the training rows", weighed.n_train, weighed.weight)
             if weighed.learned is not None:
                 learner.merge(weighed.learned)
-            checked = snapshot(self)
+            checked: Any = snapshot(self)
             for name in ("n_features_in_", "feature_names_in_"):
-                vars(checked).pop(name, None)
+                checked.__dict__.pop(name, None)
                 if hasattr(owner, name):
                     setattr(checked, name, getattr(owner, name))
             held_out: Any = weighed if split is not None else X_val
@@ -182,7 +182,7 @@ class DaskEstimator(DNNEstimator):
                 validate = validation_of(cluster, groups, plan, fit.score, trainer.network)
             elif validation_set is not None:
                 validate = fit.validation(
-                    validation_set, preparation, plan, trainer.network, self.keep_rows
+                    validation_set, preparation, plan, trainer.network, limit, self.keep_rows
                 )
             else:
                 checker = RowChecker(checked, reader.dtype, self.missing_values != "error",
@@ -283,7 +283,7 @@ class DaskEstimator(DNNEstimator):
             The score. Of collections, a lazy array, which ``float(...)`` computes.
         """
         if not is_collection(X):
-            return super().score(X, y, sample_weight)  # type: ignore[misc]
+            return super().score(X, y, sample_weight)
         network, learnt = self._network_and_learnt()
         partitions = Partitions.of(X, y, sample_weight, ("X", "y", "sample_weight"))
         score = score_of(self._targets(learnt), network.output)
@@ -291,8 +291,7 @@ class DaskEstimator(DNNEstimator):
 
 
 def _with_attributes(cls: type, attributes: Mapping[str, Any], without: tuple[str, ...]) -> Any:
-    found = object.__new__(cls)
-    vars(found).update({k: v for k, v in attributes.items() if k not in without})
-    vars(found).pop("_direct", None)
-    vars(found).pop("_checked_params", None)
+    found: Any = object.__new__(cls)
+    without = (*without, "_direct", "_checked_params")
+    found.__dict__.update({k: v for k, v in attributes.items() if k not in without})
     return found

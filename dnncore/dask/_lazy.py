@@ -78,9 +78,7 @@ def lazy_score(model: Any, partitions: Partitions, score: Score) -> Any:
         for i, key in keys.items()
     }
     sums, root = sum_graph(f"{name}-sum", keys, partitions.n)
-    graph = merged(
-        partitions.graph, shared, tasks, sums, {name: (_finish, f"{name}-score", root)}
-    )
+    graph = merged(partitions.graph, shared, tasks, sums, {name: (_finish, f"{name}-score", root)})
     return da.from_delayed(Delayed(name, graph), (), np.float64)
 
 

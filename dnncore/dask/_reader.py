@@ -19,7 +19,8 @@ from .._estimators.targets import Targets
 from .._training.sources import ArraySource
 
 
-class Place(NamedTuple):
+@dataclass(frozen=True)
+class Place:
     """Names the rows of a partition in errors."""
 
     index: int

@@ -172,7 +172,9 @@ class D2(Score):
     ) -> Rows:
         return Rows(encoded[:, 0], apply_output("sorted", logits.copy()), weight)
 
-    def of_predictions(self, y: Any, predictions: NDArray[Any], weight: NDArray[Any] | None) -> Rows:
+    def of_predictions(
+        self, y: Any, predictions: NDArray[Any], weight: NDArray[Any] | None
+    ) -> Rows:
         return Rows(_columns(y)[:, 0], _columns(predictions), weight)
 
     def of(self, sums: Any) -> float:

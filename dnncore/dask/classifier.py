@@ -61,7 +61,7 @@ class DaskDNNClassifier(DaskEstimator, DNNClassifier):
     True
     """
 
-    local_class: ClassVar[type[DNNClassifier]] = DNNClassifier
+    local_class: ClassVar[Any] = DNNClassifier
 
     def __init__(
         self,

@@ -33,7 +33,7 @@ class DaskDNNRegressor(DaskEstimator, DNNRegressor):
     All others are those of :class:`dnncore.DNNRegressor`.
     """
 
-    local_class: ClassVar[type[DNNRegressor]] = DNNRegressor
+    local_class: ClassVar[Any] = DNNRegressor
 
     def __init__(
         self,

@@ -39,7 +39,7 @@ dl.figures > div { background: var(--tint); border-radius: 6px; padding: 0.6rem 
 dl.figures dt { color: var(--muted); font-size: 0.85em; }
 dl.figures dd { margin: 0; font-size: 1.35rem; font-variant-numeric: tabular-nums; }
 dl.figures small { font-size: 0.6em; color: var(--muted); }
-dl.facts { display: grid; grid-template-columns: max-content 1fr; gap: 0.1rem 1.5rem; }
+dl.facts { display: grid; grid-template-columns: fit-content(50%) 1fr; gap: 0.1rem 1.5rem; }
 dl.facts dt { color: var(--muted); }
 dl.facts dd { margin: 0; }
 .side { display: flex; flex-wrap: wrap; gap: 1rem 3rem; align-items: center; }
@@ -66,7 +66,8 @@ table.matrix.small thead th { padding: 0; min-width: 9px; }
 footer { margin-top: 3rem; padding-top: 0.75rem; border-top: 1px solid var(--line);
   font-size: 0.85em; }
 @media (max-width: 40rem) { body { padding: 1rem 0.75rem 2rem; }
-  th, td { padding-right: 0.75rem; } .text { max-width: 14rem; } }
+  th, td { padding-right: 0.75rem; } .text { max-width: 14rem; }
+  .scroll > svg:not(.figure) { max-width: none !important; } }
 @media print { svg.figure { min-width: 0; } body { max-width: none; padding: 0; }
   h2 { break-after: avoid; } }
 """

@@ -180,7 +180,7 @@ def _model(model: Any, rows: Rows) -> Markup:
         **training_facts(history),
     }
     settings = f"Settings: {_settings(model)}."
-    drawn = element("div", Markup(drawing))
+    drawn = element("div", Markup(drawing), class_="scroll")
     parts = [element("div", drawn, facts(about), class_="side"), element("p", settings)]
     if history.loss_curve:
         curve = _mean_curve(history) if tabular else training_curve(model)

@@ -2,6 +2,7 @@
 
 import numpy as np
 import pytest
+from scipy.sparse import csr_array
 
 from dnncore import DNNClassifier, DNNRegressor, Network, load
 from dnncore.training import SGD, Adam, DivergenceWarning, Trainer
@@ -100,6 +101,42 @@ def test_large_values_without_norm_are_named():
         ValueError, match=r"smaller with norm=False, got numbers up to .* feature 2"
     ):
         model.fit(rows, NUMBERS)
+
+
+@pytest.mark.parametrize("dtype", [np.float32, np.float64])
+@pytest.mark.parametrize("sparse", [False, True])
+def test_large_values_in_blocks_without_norm_are_named(dtype, sparse):
+    rows = (np.sign(X) * [0.6, 0.6, 0.9]).astype(dtype) * np.finfo(dtype).max
+    ordinary = X.astype(dtype)
+    if sparse:  # of one sign, as scikit-learn warns where the sum is NaN
+        rows, ordinary = csr_array(np.abs(rows)), csr_array(ordinary)
+    blocks = [(ordinary, NUMBERS), (rows, NUMBERS)]
+    model = DNNRegressor(norm=False, activation="identity", hidden_layer_sizes=(3, 3), **OPTIONS)
+    message = r"in the block at row 80 \(block 1\): X must be smaller with norm=False.* feature 2:"
+    with pytest.raises(ValueError, match=message):
+        model.fit_blocks(blocks)
+    assert not hasattr(model, "network_")
+    with pytest.raises(ValueError, match=r"smaller with norm=False.* feature 2:"):
+        model.partial_fit(rows, NUMBERS)
+    assert not hasattr(model, "network_")
+
+
+def test_blocks_without_norm_are_read_once_more_only_if_they_are_large():
+    class Counted:
+        def __init__(self, size):
+            self.n_read, self._rows = 0, X * size
+
+        def __iter__(self):
+            self.n_read += 1
+            yield self._rows, NUMBERS
+
+    options = OPTIONS | {"max_iter": 2}
+    reads = {}
+    for size in (1.0, 1e10):
+        blocks = Counted(size)
+        DNNRegressor(norm=False, learning_rate_init=1e-9, **options).fit_blocks(blocks)
+        reads[size] = blocks.n_read
+    assert reads == {1.0: 3, 1e10: 4}
 
 
 def test_rows_that_a_model_cannot_predict():

@@ -30,6 +30,9 @@ def assert_refused(make, data, error, words, parameters, **arguments):
         ({"activation": "softmax"}, ValueError, "activation must be one of"),
         ({"activation": "swish"}, ValueError, "activation must be one of"),
         ({"alpha": -1}, ValueError, "alpha must lie in"),
+        ({"alpha": -np.inf}, ValueError, "alpha must lie in"),
+        ({"alpha": np.inf}, ValueError, "alpha must be finite, got inf"),
+        ({"alpha": np.nan}, ValueError, "alpha must lie in"),
         ({"batch_size": "all"}, TypeError, "batch_size must be an integer"),
         ({"batch_size": 0}, ValueError, "batch_size must lie in"),
         ({"beta_1": 1.0}, ValueError, "beta_1 must lie in"),
@@ -72,6 +75,8 @@ def assert_refused(make, data, error, words, parameters, **arguments):
         ({"solver": None}, ValueError, "solver must be one of"),
         ({"tol": -1}, ValueError, "tol must lie in"),
         ({"weight_decay": -0.1, "solver": "adamw"}, ValueError, "weight_decay must lie in"),
+        ({"weight_decay": np.inf, "solver": "adamw"}, ValueError, "weight_decay must be finite"),
+        ({"weight_decay": np.nan, "solver": "adamw"}, ValueError, "weight_decay must lie in"),
         ({"validation_fraction": 1.0}, ValueError, "validation_fraction must lie in"),
     ],
 )

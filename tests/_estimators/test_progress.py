@@ -5,7 +5,9 @@ import sys
 import pytest
 
 from dnncore import DNNClassifier, DNNRegressor
+from dnncore._estimators.progress import progress_bar
 from dnncore.tabular import TabularRegressor
+from dnncore.training import EpochInfo
 
 pytestmark = pytest.mark.filterwarnings("ignore::sklearn.exceptions.ConvergenceWarning")
 
@@ -20,6 +22,18 @@ def test_verbose_shows_a_progress_bar(iris, capsys, make):
         assert words in shown.err
     make(max_iter=3).fit(*iris)
     assert capsys.readouterr().err == ""
+
+
+def test_the_bar_tells_the_time_that_is_left(monkeypatch, capsys):
+    tqdm = pytest.importorskip("tqdm")
+    clock = [100.0]
+    monkeypatch.setattr(tqdm.std, "time", lambda: clock[0])
+    with progress_bar("DNNClassifier", 100) as show:
+        for epoch in range(1, 21):
+            clock[0] += 3.0
+            show(EpochInfo(epoch, 100, 0.5, None, 0.1))
+        shown = capsys.readouterr().err
+    assert "20/100 [01:00<04:00," in shown  # 80 of 3 seconds
 
 
 def test_the_loss_of_members_is_shown_once(iris, capsys):

@@ -12,6 +12,7 @@ import pytest
 from dnncore._core.labels import Labels
 from dnncore._training import members as module
 from dnncore._training.history import EpochInfo
+from dnncore._training.loop import DivergenceWarning
 from dnncore._training.members import MIN_EPOCHS, Budget, Cycles, Member, train_members
 from dnncore._training.recipe import Recipe
 from dnncore._training.sources import ArraySource
@@ -35,11 +36,11 @@ def some_members(n=3, batch_size=32):
 
 def trained(n=3, **options):
     found = train_members(some_members(n), X, LABELS, **{"max_iter": 4} | options)
-    return [member.trainer.network.parameters.tobytes() for member in found]
+    return [member.trainer.network.parameters.tobytes() for member in found.members]
 
 
-def n_iters(members):
-    return [member.trainer.history.n_iter for member in members]
+def n_iters(trained):
+    return [member.trainer.history.n_iter for member in trained.members]
 
 
 # The bits
@@ -56,7 +57,8 @@ def test_a_member_does_not_depend_on_the_others():
 
 
 def test_the_best_epoch_is_kept():
-    (member,) = train_members(some_members(1), X, LABELS, max_iter=12)
+    ((member,), end) = train_members(some_members(1), X, LABELS, max_iter=12)
+    assert end == "converged"  # the schedule is over
     history = member.trainer.history
     network, held_out = member.trainer.network, member.held_out
     loss = network.mean_loss(network.logits(X[held_out]), LABELS.take(held_out))
@@ -135,6 +137,7 @@ def test_members_end_on_their_own():
     ends = n_iters(found)
     assert set(ends) <= {6, 14, 30}
     assert min(ends) < 30  # of labels that cannot be learnt
+    assert found.stop_reason == "converged"
 
 
 # The budget
@@ -205,6 +208,7 @@ def test_max_time_is_kept(n_threads):
     )
     assert time.monotonic() - start < 5.0
     assert n_iters(found)[0] >= 1
+    assert found.stop_reason == "max_time"
 
 
 # Ends
@@ -221,9 +225,31 @@ def test_a_callback_ends_all(n_threads):
     found = train_members(
         some_members(4), X, LABELS, max_iter=1000, n_threads=n_threads, callback=callback
     )
-    assert 1 <= len(found) <= n_threads
+    assert 1 <= len(found.members) <= n_threads
+    assert found.stop_reason == "stopped"
     assert sum(n_iters(found)) == len(told) <= 3 * n_threads
     assert max(n_iters(found)) == 3
+
+
+def test_a_member_that_diverges_counts():
+    members = some_members(2)
+    members[1].trainer.network.parameters[...] = 1e38
+    with pytest.warns(DivergenceWarning):
+        found = train_members(members, X, LABELS, max_iter=2)
+    assert found == (members[:1], "diverged")
+
+
+def test_ctrl_c_counts_even_if_all_members_have_ended(monkeypatch):
+    def interrupted(pool, train, n_members, stop):
+        interrupt, ends = run(pool, train, n_members, stop)
+        assert interrupt is None
+        return KeyboardInterrupt(), ends
+
+    run = module._run
+    monkeypatch.setattr(module, "_run", interrupted)
+    with pytest.warns(UserWarning, match="Training interrupted by user"):
+        found = train_members(some_members(2), X, LABELS, max_iter=2)
+    assert found.stop_reason == "interrupted"
 
 
 def test_one_callback_at_a_time():
@@ -268,8 +294,9 @@ def test_ctrl_c_keeps_the_members_that_have_been_trained(n_threads):
         found = train_members(
             members, X, LABELS, max_iter=10**6, n_threads=n_threads, callback=callback
         )
-    assert 1 <= len(found) <= n_threads
-    assert found == members[: len(found)]
+    assert 1 <= len(found.members) <= n_threads
+    assert found.members == members[: len(found.members)]
+    assert found.stop_reason == "interrupted"
 
 
 @pytest.mark.parametrize("at", [0, 1])

@@ -5,6 +5,7 @@ import re
 import signal
 import subprocess
 import sys
+import warnings
 from pathlib import Path
 
 import numpy as np
@@ -42,6 +43,35 @@ def test_ctrl_c_before_training(dnncore_command, monkeypatch):
     monkeypatch.setattr(DNNClassifier, "fit", interrupt)
     assert dnncore_command("train", "--quiet") == (130, "", "dnncore: interrupted\n")
     assert os.listdir() == []
+
+
+@pytest.mark.parametrize("explicit", [True, False])
+def test_ctrl_c_that_becomes_another_error(dnncore_command, monkeypatch, explicit):
+    """As in the initialisation of a module made with pybind11."""
+
+    def initialise(*args, **kwargs):
+        try:
+            raise KeyboardInterrupt
+        except KeyboardInterrupt as error:
+            if explicit:
+                raise ImportError("initialization failed") from error
+            raise SystemError("raised unreported exception")  # noqa: B904 - as C code does
+
+    monkeypatch.setattr(DNNClassifier, "fit", initialise)
+    assert dnncore_command("train", "--quiet") == (130, "", "dnncore: interrupted\n")
+
+
+def test_a_warning_that_speaks_of_interruption(dnncore_command, monkeypatch):
+    show = Progress.__call__
+
+    def warn(self, info):
+        show(self, info)
+        warnings.warn("the line was interrupted, and the banks diverged", UserWarning, stacklevel=1)
+
+    monkeypatch.setattr(Progress, "__call__", warn)
+    status, _, err = dnncore_command("train", "--epochs", 3)
+    assert status == 0
+    assert "\nTrained for 3 epochs: " in err
 
 
 @pytest.mark.skipif(os.name == "nt", reason="signals of POSIX")

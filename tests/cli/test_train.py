@@ -11,6 +11,8 @@ from commands import FEATURES, IRIS, QUICK, read_csv, write_csv, write_iris
 
 import dnncore
 from dnncore import DNNClassifier, cli
+from dnncore.cli import _progress
+from dnncore.training import EpochInfo
 
 
 def test_train_without_arguments_learns_the_digits(dnncore_command, tmp_path):
@@ -192,11 +194,12 @@ def test_any_learning_curve_can_be_drawn(scores, loss):
     assert image.startswith(b"\x89PNG")
 
 
-def test_bar_on_a_terminal(monkeypatch):
-    class Terminal(io.StringIO):
-        def isatty(self):
-            return True
+class Terminal(io.StringIO):
+    def isatty(self):
+        return True
 
+
+def test_bar_on_a_terminal(monkeypatch):
     terminal = Terminal()
     monkeypatch.setenv("TERM", "xterm")
     monkeypatch.setattr(sys, "stderr", terminal)
@@ -204,6 +207,23 @@ def test_bar_on_a_terminal(monkeypatch):
     shown = re.sub(r"\x1b\[[0-9;?]*[a-zA-Z]", "", terminal.getvalue())
     assert re.search(r"epoch 3/3 ━+ loss 0\.\d{4}  validation accuracy 0\.\d{4}", shown)
     assert "\x1b[?25h" in terminal.getvalue()  # the cursor is back
+
+
+def test_the_bar_tells_the_time_that_is_left(monkeypatch):
+    from rich.console import Console
+
+    clock, terminal = [100.0], Terminal()
+    console = Console(
+        file=terminal, force_terminal=True, width=120, get_time=lambda: clock[0], no_color=True
+    )
+    monkeypatch.setattr(_progress, "console", lambda stream: console)
+    monkeypatch.setattr(sys, "stderr", terminal)
+    progress = _progress.Progress(100, "accuracy", quiet=False)
+    with progress:
+        for epoch in range(1, 21):
+            clock[0] += 3.0
+            progress(EpochInfo(epoch, 100, 0.5, None, 0.1))
+    assert re.search(r"20/100 .*loss 0\.5000 +0:04:00", terminal.getvalue())  # 80 of 3 seconds
 
 
 def test_without_matplotlib_there_is_no_plot(dnncore_command, monkeypatch):

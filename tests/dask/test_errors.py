@@ -60,7 +60,9 @@ ROWS = {
     "no weight": (
         lambda: (delayed(X), delayed(y), delayed(np.zeros(200))), "sample_weight must not be all",
     ),
-    "all empty": (lambda: (delayed(X[:0], (0, 0)), delayed(y[:0], (0, 0))), "at least 1 row, got 2"),
+    "all empty": (
+        lambda: (delayed(X[:0], (0, 0)), delayed(y[:0], (0, 0))), "at least 1 row, got 2",
+    ),
     "fewer partitions": (
         lambda: (delayed(X), delayed(y)[1:]), "y must have 8 partitions, as X has, got 7",
     ),

@@ -5,7 +5,6 @@ import dask.array as da
 import numpy as np
 import pytest
 import scipy.sparse as sp
-from sklearn.base import clone
 
 pytest.importorskip("distributed")
 
@@ -50,9 +49,7 @@ def test_csr_chunks(client):
     options = {"solver": "lbfgs", "early_stopping": False, "max_iter": 3}
     model = classifier(client=client, **options).fit(csr(X), array(y))
     local = model.to_local().fit(sp.csr_matrix(X), y)
-    np.testing.assert_allclose(
-        model.network_.parameters, local.network_.parameters, 1e-9, 1e-9
-    )
+    np.testing.assert_allclose(model.network_.parameters, local.network_.parameters, 1e-9, 1e-9)
     np.testing.assert_allclose(
         model.predict_proba(csr(X)).compute(), local.predict_proba(X), 1e-7, 1e-9
     )
@@ -128,7 +125,9 @@ def test_strings(client):
     X, y = rows()
     names = np.array(["a", "bb", "ccc"])[y]
     one_letter = np.array([len(p) > 0 and set(p) == {"a"} for p in cut(names)])
-    parts = [p.astype("U1") if alone else p for p, alone in zip(cut(names), one_letter, strict=True)]
+    parts = [
+        p.astype("U1") if alone else p for p, alone in zip(cut(names), one_letter, strict=True)
+    ]
     model = classifier(client=client).fit(array(X), [dask.delayed(p) for p in parts])
     assert model.classes_.tolist() == ["a", "bb", "ccc"]
     np.testing.assert_array_equal(model.predict(array(X)).compute(), model.predict(X))

@@ -1,6 +1,7 @@
 """Rows cut into partitions, in the forms that Dask has for them, and small estimators on these."""
 
 import hashlib
+import time
 
 import dask
 import dask.array as da
@@ -10,6 +11,7 @@ from dnncore.dask import DaskDNNClassifier, DaskDNNRegressor
 
 # Two of them are empty, and one has a single row.
 SIZES = (0, 1, 60, 44, 0, 30, 62, 3)
+N_ROWS = sum(SIZES)
 PARAMETERS = {
     "hidden_layer_sizes": (6,), "max_iter": 3, "batch_size": 20, "learning_rate_init": 0.02,
     "random_state": 0,
@@ -24,7 +26,7 @@ def regressor(loss="squared_error", **parameters):
     return DaskDNNRegressor(loss, **{**PARAMETERS, **parameters})
 
 
-def rows(n=sum(SIZES), n_classes=3, seed=0, dtype=np.float32):
+def rows(n=N_ROWS, n_classes=3, seed=0, dtype=np.float32):
     """X and class indices that can be learned."""
     rng = np.random.default_rng(seed)
     X = rng.normal(size=(n, 5)).astype(dtype)
@@ -57,6 +59,12 @@ def unknown(x, sizes=SIZES):
     return da.concatenate(parts, allow_unknown_chunksizes=True)
 
 
+def slow(part):
+    """Return a part, as slowly as a file."""
+    time.sleep(0.02)
+    return part
+
+
 def digest(model):
     """Digest of the parameters, the solver's state and the history."""
     found = hashlib.sha256()
@@ -67,3 +75,9 @@ def digest(model):
     curves = (history.loss_curve, history.validation_losses, history.validation_scores)
     found.update(repr((state["steps"], *curves)).encode())
     return found.hexdigest()
+
+
+def digest_of_a_fit(client=None, **parameters):
+    """Digest of a fit, by the current client if none is given."""
+    X, y = rows()
+    return digest(classifier(client=client, **parameters).fit(array(X), array(y)))
