@@ -2,7 +2,7 @@
 
 The same cases for dnncore.dask, lightgbm.dask and xgboost.dask: a worker is killed during training,
 with or without a nanny; partitions are empty or have one class; the number of workers changes the
-model or does not. Every case is a process of its own, which is ended after 60 s.
+model or does not. Every case is a process of its own; a fit that does not end is ended.
 `python benchmarks/chaos_peers.py --output chaos.json` prints a table of what happened.
 """
 
@@ -17,12 +17,12 @@ import sys
 import threading
 import time
 import warnings
+from pathlib import Path
 from typing import Any
 
 import numpy as np
-from _harness import markdown_table, parse, write_json
+from _harness import markdown_table, option_parser, options_of, write_json
 
-SECONDS = 60.0
 LIBRARIES = ("dnncore", "lightgbm", "xgboost")
 CASES = {
     "1 worker": {"n_workers": 1},
@@ -60,7 +60,7 @@ def fit(library: str, client: Any, X: Any, y: Any) -> bytes:
         from dnncore.dask import DaskDNNClassifier
 
         model = DaskDNNClassifier(
-            (64,), client=client, random_state=0, max_iter=ROUNDS, early_stopping=False, tol=0.0,
+            (64,), client=client, random_state=0, max_iter=5 * ROUNDS, early_stopping=False, tol=0.0,
             n_iter_no_change=np.inf,
         )  # fmt: skip
         return model.fit(X, y).network_.parameters.tobytes()
@@ -80,12 +80,12 @@ def fit(library: str, client: Any, X: Any, y: Any) -> bytes:
     return bytes(model.fit(X, y).get_booster().save_raw())
 
 
-def case(library: str, name: str) -> dict[str, Any]:
+def case(library: str, name: str, seconds: float) -> dict[str, Any]:
     """Run a case in this process."""
     from distributed import Client, LocalCluster
 
     warnings.simplefilter("ignore")
-    options = CASES[name]
+    options = CASES[name] | {"seconds": seconds}
     if not options.get("nanny", True):
         return without_nannies(library, options)
     with (
@@ -126,7 +126,7 @@ def timed(library: str, client: Any, options: dict[str, Any], pids: list[int]) -
         fit(library, client, X[:ROWS], y[:ROWS])
     if options.get("kill"):
         threading.Timer(2.0, os.kill, (pids[0], signal.SIGKILL)).start()
-    threading.Timer(SECONDS, hang).start()
+    threading.Timer(options["seconds"], hang, (options["seconds"],)).start()
     start = time.monotonic()
     try:
         model = fit(library, client, X, y)
@@ -138,15 +138,15 @@ def timed(library: str, client: Any, options: dict[str, Any], pids: list[int]) -
     return outcome
 
 
-def run(library: str, name: str) -> dict[str, Any]:
+def run(library: str, name: str, seconds: float) -> dict[str, Any]:
     """Run a case in a process of its own."""
-    command = [sys.executable, __file__, "--case", library, name]
+    command = [sys.executable, __file__, "--case", library, name, str(seconds)]
     process = subprocess.Popen(
         command, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True,
         start_new_session=True,
     )  # fmt: skip
     try:
-        lines = process.communicate(timeout=5 * SECONDS)[0].splitlines()
+        lines = process.communicate(timeout=5 * seconds)[0].splitlines()
     except subprocess.TimeoutExpired:
         return {"error": "hangs"}
     finally:
@@ -158,11 +158,20 @@ def run(library: str, name: str) -> dict[str, Any]:
 
 def main() -> None:
     if sys.argv[1:2] == ["--case"]:
-        print(json.dumps(case(*sys.argv[2:4])), flush=True)
+        library, name, seconds = sys.argv[2:]
+        print(json.dumps(case(library, name, float(seconds))), flush=True)
         os._exit(0)
-    options, output = parse(__doc__, LIBRARIES)
-    libraries = options.choose(LIBRARIES)
-    found = {name: {library: run(library, name) for library in libraries} for name in CASES}
+    parser = option_parser(__doc__, LIBRARIES)
+    parser.add_argument("--output", type=Path, help="write the results to this JSON file")
+    parser.add_argument("--cases", nargs="+", choices=CASES, default=list(CASES))
+    parser.add_argument("--seconds", type=float, default=60.0,
+                        help="until a fit hangs (default: %(default)s)")  # fmt: skip
+    arguments = parser.parse_args()
+    libraries, output = options_of(arguments).choose(LIBRARIES), arguments.output
+    found = {
+        name: {library: run(library, name, arguments.seconds) for library in libraries}
+        for name in arguments.cases
+    }
     rows = [
         (name, *(
             x.get("error") or f"ends, {x['seconds']:.0f} s, model {x['digest']}"
@@ -175,8 +184,8 @@ def main() -> None:
         write_json(output, found)
 
 
-def hang() -> None:
-    print(json.dumps({"error": f"hangs (ended after {SECONDS:.0f} s)"}), flush=True)
+def hang(seconds: float) -> None:
+    print(json.dumps({"error": f"hangs (ended after {seconds:.0f} s)"}), flush=True)
     os.killpg(os.getpgid(0), signal.SIGKILL)
 
 

@@ -182,7 +182,7 @@ class DaskEstimator(DNNEstimator):
                 validate = validation_of(cluster, groups, plan, fit.score, trainer.network)
             elif validation_set is not None:
                 validate = fit.validation(
-                    validation_set, preparation, plan, trainer.network, self.keep_rows
+                    validation_set, preparation, plan, trainer.network, limit, self.keep_rows
                 )
             else:
                 checker = RowChecker(checked, reader.dtype, self.missing_values != "error",

@@ -20,12 +20,10 @@ from ._partitions import Partitions
 from ._reader import Preparation, Reader
 from ._rounds import AVERAGE, EXACT, Groups, validation_of
 from ._scores import score_of
-from ._tasks import Learned, Plan, Weighed, learn, prepare, weigh
+from ._tasks import Learned, Plan, Weighed, learn, measure, prepare, weigh
 from ._tree import group, sum_graph
 
 logger = logging.getLogger("dnncore")
-
-PARTITIONS_OF_A_TASK = 16  # of a validation set, whose sizes are not known
 
 
 def parts_of(partitions: Partitions, indices: range) -> list[list[Any]]:
@@ -47,19 +45,30 @@ def first_pass(
     TypeError, ValueError
         If rows are invalid; the error names their partition.
     """
-    name = f"dnncore-learn-{uuid4().hex}"
-    shared: Graph = {f"{name}-reader": Value(reader), f"{name}-empty": Value(empty)}
-    keys: dict[int, Key] = {i: (name, i) for i in range(partitions.n)}
-    tasks: Graph = {
-        key: (learn, f"{name}-reader", f"{name}-empty", parts_of(partitions, range(i, i + 1)))
-        for i, key in keys.items()
-    }
-    sums, root = sum_graph(f"{name}-sum", keys, partitions.n)
-    learned: Learned = cluster.get(merged(partitions.graph, shared, tasks, sums), root)
+    learned = _over_partitions(cluster, partitions, learn, reader, empty)
     if learned.learner is None:
         raise ValueError(f"{reader.name} must have at least 1 row, got {partitions.n} partitions")
     check_total(learned.total)
     learned.learner.targets.finish()
+    return learned
+
+
+def _over_partitions(
+    cluster: Cluster, partitions: Partitions, function: Callable[..., Learned], *shared: Any
+) -> Learned:
+    """Return the sum of what a function finds in partitions of sizes that are not known.
+
+    It is called with the shared values and a list of one partition: together, several may be too
+    large.
+    """
+    name = f"dnncore-learn-{uuid4().hex}"
+    nodes: Graph = {(name, "shared", i): Value(value) for i, value in enumerate(shared)}
+    keys: dict[int, Key] = {i: (name, i) for i in range(partitions.n)}
+    tasks: Graph = {
+        key: (function, *nodes, parts_of(partitions, range(i, i + 1))) for i, key in keys.items()
+    }
+    sums, root = sum_graph(f"{name}-sum", keys, partitions.n)
+    learned: Learned = cluster.get(merged(partitions.graph, nodes, tasks, sums), root)
     return learned
 
 
@@ -132,16 +141,17 @@ class Fit:
         preparation: Preparation,
         plan: Any,
         network: Network,
+        limit: float,
         keep: bool | str,
     ) -> Callable[[], Validation]:
-        """Return the function that evaluates a validation set on the workers."""
+        """Return the function that evaluates a validation set on the workers.
+
+        `limit` and `keep` are as in `prepare`.
+        """
         reader = replace(preparation.reader, name="X_val")
         of_all = replace(preparation, reader=reader, split=None, validates=True)
-        # Their sizes are not known; few partitions are read together.
-        sizes = (1,) * partitions.n
-        limit = 1 if partitions.n <= 1024 else PARTITIONS_OF_A_TASK
-        learned = Learned(None, None, sizes, 0, 0.0)
-        groups, weighed = self.prepare(partitions, learned, of_all, limit, keep)
+        measured = _over_partitions(self._cluster, partitions, measure, reader)
+        groups, weighed = self.prepare(partitions, measured, of_all, limit, keep)
         require_weight(
             "X_val", weighed.n_held_out, weighed.weight_held_out, preparation.targets.min_score_rows
         )

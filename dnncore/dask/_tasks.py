@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from copy import deepcopy
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import reduce
 from operator import add
 from typing import Any, NamedTuple
@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 
 from .._core.labels import Labels
 from .._estimators.learning import RowsLearner
+from .._estimators.rows import CheckedRows
 from .._training.fit_state import Snapshot
 from .._training.gradients import GradientSums, RowGradients, tree_sum
 from ..network import Network
@@ -84,16 +85,29 @@ def learn(reader: Any, empty: Any, parts: list[list[Any]]) -> Learned:
 def _learn(reader: Reader, empty: RowsLearner, index: int, X: Any, y: Any, w: Any) -> Learned:
     read = reader.rows(index, X, y, w)
     if read is None:
-        return Learned(None, None, (0,), 0, 0.0)
+        return measured(None)
     checked, owner = read
     learner = deepcopy(empty)
     learner.add([checked])
+    assert checked.block is not None
+    first = checked.block._replace(X=None, y=None, sample_weight=None)
+    return replace(measured(checked), learner=learner, owner=owner, first=first)
+
+
+def measure(reader: Any, parts: list[list[Any]]) -> Learned:
+    """Return the sizes of consecutive partitions, as `learn` does, and nothing else."""
+    read = (value_of(reader).rows(*part) for part in parts)
+    return reduce(add, (measured(rows if rows is None else rows[0]) for rows in read))
+
+
+def measured(checked: CheckedRows | None) -> Learned:
+    """Return the size of a partition; None stands for no rows."""
+    if checked is None:
+        return Learned(None, None, (0,), 0, 0.0)
     n, weight = checked.X.shape[0], checked.sample_weight
     n_bytes = _n_bytes(checked.X) + n * checked.X.dtype.itemsize
     total = float(n if weight is None else weight.sum(dtype=np.float64))
-    assert checked.block is not None
-    first = checked.block._replace(X=None, y=None, sample_weight=None)
-    return Learned(learner, owner, (n,), n_bytes, total, first)
+    return Learned(None, None, (n,), n_bytes, total)
 
 
 def _n_bytes(X: Any) -> int:

@@ -30,13 +30,13 @@ MODELS = {
     "lbfgs": {"solver": "lbfgs"},
     "lbfgs, rows not kept": {"solver": "lbfgs", "keep_rows": False, "norm": False},
 }
-FEW = ("adam", "exact nesterov", "lbfgs")
+FEW = ("adam", "adamw", "exact nesterov", "lbfgs")
 CLUSTERS = {
-    "1 worker": ({"n_workers": 1}, MODELS),
+    "1 worker": ({"n_workers": 1}, FEW),
     "2 workers": ({"n_workers": 2}, FEW),
     "3 workers of 2 threads": ({"n_workers": 3, "threads_per_worker": 2}, MODELS),
     "4 workers": ({"n_workers": 4}, FEW),
-    "8 workers": ({"n_workers": 8}, MODELS),
+    "8 workers": ({"n_workers": 8}, FEW),
     "2 processes": ({"n_workers": 2, "processes": True}, FEW),
 }
 

@@ -7,6 +7,8 @@ pytest.importorskip("distributed")
 
 from partitioned import SIZES, array, classifier, delayed, digest, regressor, rows
 
+from dnncore.dask import _cluster
+
 pytestmark = pytest.mark.filterwarnings("ignore::sklearn.exceptions.ConvergenceWarning")
 N = sum(SIZES)
 # Partitions of their own: an empty one, and one of a single row.
@@ -95,6 +97,22 @@ def test_a_validation_set_that_is_read_anew(keep_rows, client):
     model = classifier(client=client, keep_rows=keep_rows)
     model.fit(array(X), array(y), X_val=delayed(X), y_val=delayed(y))
     assert len(model.history_.validation_losses) == model.n_iter_
+
+
+def test_rows_are_kept_if_there_is_memory(client, monkeypatch, caplog):
+    """By default; those for training and those for validation."""
+    X, y = rows()
+    logs = []
+    for share in (0.5, 0.0):
+        monkeypatch.setattr(_cluster, "MEMORY_SHARE", share)
+        with caplog.at_level("INFO", "dnncore"):
+            classifier(client=client, max_iter=1).fit(
+                array(X), array(y), X_val=array(X), y_val=array(y)
+            )
+        logs.append([line for line in caplog.messages if "whose rows are" in line])
+        caplog.clear()
+    assert [line.endswith("kept") for line in logs[0]] == [True, True]
+    assert [line.endswith("read anew in every round") for line in logs[1]] == [True, True]
 
 
 def test_the_split(client):
