@@ -60,8 +60,8 @@ def fit(library: str, client: Any, X: Any, y: Any) -> bytes:
         from dnncore.dask import DaskDNNClassifier
 
         model = DaskDNNClassifier(
-            (64,), client=client, random_state=0, max_iter=5 * ROUNDS, early_stopping=False, tol=0.0,
-            n_iter_no_change=np.inf,
+            (64,), client=client, random_state=0, max_iter=5 * ROUNDS, early_stopping=False,
+            tol=0.0, n_iter_no_change=np.inf,
         )  # fmt: skip
         return model.fit(X, y).network_.parameters.tobytes()
     if library == "lightgbm":
