@@ -25,8 +25,6 @@ from ._tree import group, sum_graph
 
 logger = logging.getLogger("dnncore")
 
-PARTITIONS_OF_A_TASK = 16  # of the first pass, which knows no sizes
-
 
 def parts_of(partitions: Partitions, indices: range) -> list[list[Any]]:
     """Return the arguments of tasks that read partitions: index, X, y, weight."""
@@ -64,14 +62,10 @@ def _over_partitions(
     """
     name = f"dnncore-learn-{uuid4().hex}"
     nodes: Graph = {(name, "shared", i): Value(value) for i, value in enumerate(shared)}
-    of_a_task = 1 if partitions.n <= 1024 else PARTITIONS_OF_A_TASK
-    keys: dict[int, Key] = {i: (name, i) for i in range(0, partitions.n, of_a_task)}
+    keys: dict[int, Key] = {i: (name, i) for i in range(partitions.n)}
     tasks: Graph = {
-        key: (
-            function, *nodes, parts_of(partitions, range(i, min(i + of_a_task, partitions.n)))
-        )
-        for i, key in keys.items()
-    }  # fmt: skip
+        key: (function, *nodes, parts_of(partitions, range(i, i + 1))) for i, key in keys.items()
+    }
     sums, root = sum_graph(f"{name}-sum", keys, partitions.n)
     learned: Learned = cluster.get(merged(partitions.graph, nodes, tasks, sums), root)
     return learned
