@@ -38,6 +38,15 @@ BRIDGE, PREFIX = "dnnbridge", "dnn"
 TASK_SECONDS, ROUND_SECONDS, LEVELS = 0.001, 0.01, 8  # of the model
 
 
+def n_transfers(n_groups: int, n_workers: int) -> float:
+    """Return how many times the state passes a link, one after the other, in a round."""
+    n, fetched = n_groups, 0.0
+    while n > 1:
+        fetched += min(LEVELS, n)
+        n = -(-n // LEVELS)
+    return 5.0 + (1.0 - 1.0 / n_workers) * fetched
+
+
 def ip(*arguments: str) -> None:
     subprocess.run(["ip", *arguments], check=True, capture_output=True, text=True)
 
@@ -150,7 +159,7 @@ def measure(address: str) -> dict[str, Any]:
                 "work": math.ceil(n / n_workers) * work,
                 "scheduler": TASK_SECONDS * (n + n / (LEVELS - 1)),
                 "round": ROUND_SECONDS,
-                "transfers": (2 + math.log(n, LEVELS)) * n_bytes * 8 / RATE,
+                "transfers": n_transfers(n, n_workers) * n_bytes * 8 / RATE,
             }
             rounds = np.diff(ends)
             found[name] = {
