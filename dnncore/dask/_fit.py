@@ -121,8 +121,8 @@ class Fit:
             "kept" if kept else "read anew in every round",
         )  # fmt: skip
         groups = Groups(graph, nodes, partitions.n)
-        weighed: Weighed = groups.sum(self._cluster, lambda i, node: (weigh, i, node))
-        return groups, weighed
+        weighed = groups.sum(self._cluster, lambda i, node: (weigh, i, node))
+        return groups, weighed or Weighed(None, 0, 0, 0.0, 0.0, ())
 
     def plan(self, trainer: Trainer, targets: Targets) -> Any:
         """Send what is the same in all rounds to the cluster; return its node."""

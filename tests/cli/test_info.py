@@ -108,7 +108,7 @@ def test_help(dnncore_command):
     csv_format = " --delimiter --decimal --thousands --encoding"
     options = {
         "train": "DATA --target --regression --model --members --categorical --ignore "
-        "--missing --output --solver-state --no-solver-state --checkpoint --plot --no-plot "
+        "--missing --output --solver-state --no-solver-state --checkpoint --cluster --plot --no-plot "
         "--report --test-size --validation-fraction --seed --memory --blocks --hidden "
         "--activation --dropout --loss "
         "--quantiles "
