@@ -64,9 +64,9 @@ class Groups:
         name = f"dnncore-{uuid4().hex}"
         indices = self.nodes.keys() if chosen is None else chosen
         keys: dict[int, Key] = {i: (name, i) for i in indices}
-        leaves: Graph = {key: task(i, self.nodes[i]) for i, key in keys.items()}
         if not keys:
             return None
+        leaves: Graph = {key: task(i, self.nodes[i]) for i, key in keys.items()}
         graph, root = sum_graph(f"{name}-sum", keys, self.n_partitions)
         return cluster.get(merged(self.graph, shared or {}, leaves, graph), root)
 

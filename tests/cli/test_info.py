@@ -108,8 +108,8 @@ def test_help(dnncore_command):
     csv_format = " --delimiter --decimal --thousands --encoding"
     options = {
         "train": "DATA --target --regression --model --members --categorical --ignore "
-        "--missing --output --solver-state --no-solver-state --checkpoint --cluster --plot --no-plot "
-        "--report --test-size --validation-fraction --seed --memory --blocks --hidden "
+        "--missing --output --solver-state --no-solver-state --checkpoint --cluster "
+        "--plot --no-plot --report --test-size --validation-fraction --seed --memory --blocks --hidden "
         "--activation --dropout --loss "
         "--quantiles "
         "--dtype --resume --epochs --max-time --batch-size --learning-rate --schedule "
