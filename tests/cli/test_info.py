@@ -109,7 +109,8 @@ def test_help(dnncore_command):
     options = {
         "train": "DATA --target --regression --model --members --categorical --ignore "
         "--missing --output --solver-state --no-solver-state --checkpoint --cluster "
-        "--plot --no-plot --report --test-size --validation-fraction --seed --memory --blocks --hidden "
+        "--plot --no-plot --report --test-size --validation-fraction --seed --memory "
+        "--blocks --hidden "
         "--activation --dropout --loss "
         "--quantiles "
         "--dtype --resume --epochs --max-time --batch-size --learning-rate --schedule "
