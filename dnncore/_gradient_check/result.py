@@ -10,11 +10,10 @@ import numpy as np
 from .._core.public import set_module
 from .._core.text_table import text_table
 
-LEGEND = (
-    "error: the difference of derived and measured, which is expected to be at most truncation + "
-    "rounding.\nmeasured: the central difference (loss(x + step) - loss(x - step)) / (2 step); "
-    "truncation: a bound of the error\nof this formula; rounding: a bound of the rounding errors."
-)
+LEGEND = """\
+error: difference of derived and measured, expected to be at most truncation + rounding.
+measured: the central difference, (loss(x + step) - loss(x - step)) / (2 step).
+truncation, rounding: bounds of the error of this formula, and of all rounding errors."""
 
 
 def ratio(error: float, expected: float) -> float:
