@@ -14,6 +14,7 @@ MAX_ROWS, MAX_COLUMNS = 8, 24  # that are drawn
 MAX_NUMBERS = 20  # elements of an array whose cells contain their values
 CELL, GAP = 12, 1
 WIDE, HIGH = 64, 18  # of a cell with its value
+PALE = 0.6  # opacity of the largest of these, on which a number can be read
 
 
 def array_svg(name: str, value: NDArray[Any]) -> str:
@@ -38,12 +39,13 @@ def array_svg(name: str, value: NDArray[Any]) -> str:
     largest = float(np.abs(rows[np.isfinite(rows)]).max(initial=0.0)) or 1.0
     numbers = value.size <= MAX_NUMBERS
     size = (WIDE, HIGH) if numbers else (CELL, CELL)
+    strongest = PALE if numbers else 1.0
     cells = []
     for (row, column), x in np.ndenumerate(shown):
         index = (*np.unravel_index(row, value.shape[:-1] or (1,)), column)[-value.ndim :]
         described = f"{name}[{', '.join(map(str, index))}]"
         place = GAP + column * (size[0] + GAP), GAP + row * (size[1] + GAP)
-        cells.append(_cell(place, size, described, float(x), largest))
+        cells.append(_cell(place, size, described, float(x), largest / strongest))
         if numbers:
             cells.append(_number(place, float(x)))
     n_rows, n_columns = shown.shape
@@ -58,10 +60,8 @@ def array_svg(name: str, value: NDArray[Any]) -> str:
     return f"{image}<div><small>first {' × '.join(map(str, shown.shape))}</small></div>"
 
 
-def _cell(
-    place: tuple[int, int], size: tuple[int, int], name: str, x: float, largest: float
-) -> str:
-    share = min(abs(x) / largest, 1.0) if x == x else 0.0
+def _cell(place: tuple[int, int], size: tuple[int, int], name: str, x: float, opaque: float) -> str:
+    share = min(abs(x) / opaque, 1.0) if x == x else 0.0
     colour = BLUE if x < 0 else ORANGE
     x0, y0 = place
     width, height = size

@@ -52,7 +52,7 @@ def test_every_element_can_be_read():
     titles = [title.text for title in svg.iter(f"{SVG}title")]
     assert titles == ["dz_1[0, 0] = 1", "dz_1[0, 1] = -2", "dz_1[1, 0] = 0", "dz_1[1, 1] = nan"]
     cells = list(svg.iter(f"{SVG}rect"))
-    assert [float(cell.get("fill-opacity")) for cell in cells] == [0.5, 1.0, 0.0, 0.0]
+    assert [float(cell.get("fill-opacity")) for cell in cells] == [0.3, 0.6, 0.0, 0.0]
     assert cells[0].get("fill") != cells[1].get("fill")
     assert [text.text for text in svg.iter(f"{SVG}text")] == ["1", "-2", "0", "nan"]
 
