@@ -120,7 +120,9 @@ def gradcheck(
             raise TypeError("sample_weight, alpha and the options of the loss require a network")
         if not arrays:
             raise TypeError("gradcheck of a function needs at least 1 array, got none")
-        return _checked(of_function.candidates(model, backward, arrays, rng), rng, max_elements)
+        found = of_function.candidates(model, backward, arrays, rng)
+        made = "" if backward is None else of_function.LOSS_OF_PAIR
+        return _checked(found, rng, max_elements, made)
     if backward is not None or len(arrays) != 2:
         raise TypeError(f"gradcheck of a model takes X and y, got {len(arrays)} arrays")
     network, X, y, own = network_inputs(model, *arrays)
@@ -134,7 +136,8 @@ def gradcheck(
 
 
 def _checked(
-    candidates: Iterator[Candidate], rng: np.random.Generator, max_elements: int
+    candidates: Iterator[Candidate], rng: np.random.Generator, max_elements: int, loss: str = ""
 ) -> GradientCheck:
     with np.errstate(over="ignore", invalid="ignore"):  # the loss need not be finite everywhere
-        return GradientCheck([compared(candidate, rng, max_elements) for candidate in candidates])
+        comparisons = [compared(candidate, rng, max_elements) for candidate in candidates]
+    return GradientCheck(comparisons, loss)

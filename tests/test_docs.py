@@ -18,6 +18,7 @@ With DNNCORE_UPDATE_DOCS=1 in the environment, `output` blocks that are wrong, o
 `...`, are rewritten.
 """
 
+import codeop
 import doctest
 import importlib
 import logging
@@ -198,6 +199,18 @@ def test_the_blocks_of_a_page_run(page, tmp_path, monkeypatch, capfd, settings):
                 raise
     finally:
         state.end()
+
+
+@pytest.mark.parametrize("page", [page for page in PAGES if blocks_of(page)], ids=name_of)
+def test_the_blocks_of_a_page_can_be_typed_at_the_prompt(page):
+    """There, an empty line ends a body, and nothing else does."""
+    for language, text, line in blocks_of(page):
+        typed = ""
+        for i, row in enumerate(text.split("\n") if language == "python" else (), line + 1):
+            typed += f"{row}\n"
+            name = f"{name_of(page)}:{i}"
+            if codeop.compile_command(typed.removesuffix("\n"), name, "single") is not None:
+                typed = ""
 
 
 def release(version):

@@ -184,6 +184,7 @@ def test_a_slip_in_a_function_is_found(function, arrays, right, wrong, name):
         return gradcheck(function, *arrays, backward=derivative)
 
     assert check(right).ok, check(right)
+    assert ("random numbers" in str(check(right))) == (function is not None)
     found = check(wrong)
     assert not found
     assert found.wrong == [name]
@@ -334,7 +335,10 @@ def test_the_result_is_readable():
     network, rows, _ = traced_network()
     check = gradcheck(network, *rows)
     assert isinstance(check, GradientCheck)
-    verdict, blank, header, *lines = str(check).splitlines()
+    table, legend = str(check).rsplit("\n\n", 1)
+    verdict, blank, header, *lines = table.splitlines()
+    assert legend.startswith("error: ")
+    assert all(f"{column}: " in legend for column in ("measured", "truncation, rounding"))
     assert verdict == "11 gradients agree with central differences."
     assert blank == ""
     assert header.split()[:3] == ["gradient", "shape", "checked"]
@@ -343,6 +347,8 @@ def test_the_result_is_readable():
     comparison = check["dW_1"]
     assert comparison.formula == "dW_1 = a_0.T @ dz_1"
     assert comparison.kernel == "affine_backward"
+    assert str(comparison).startswith(f"{comparison.element}: derived {comparison.derived:.6g}, ")
+    assert str(comparison).endswith(", right")
     assert comparison.derived == network.gradients(*rows).coefs[0][comparison.index]
     with pytest.raises(KeyError, match=r"the gradients are dp, .*, got 'dW_9'"):
         _ = check["dW_9"]

@@ -36,7 +36,7 @@ def assert_equal_to_dnncore(shown, x, label, steps=0, rate=0.5):
     for _ in range(steps):
         network.parameters -= rate * network.gradients(X, y).flat
     trace = network.trace(X, y)
-    assert set(shown) == set(trace.names) - {"mean", "scale", "w"}
+    assert set(shown) == set(trace.names) - {"w"}
     for name, value in shown.items():
         assert np.shape(value) == trace[name].shape, name
         np.testing.assert_allclose(
@@ -53,7 +53,7 @@ def test_its_formulas_and_kernels_are_those_of_a_trace():
     shown = re.findall(r'^  \["(\w+)", "(.*)", "(\w*)"\],$', script("page"), re.MULTILINE)
     trace = network_of_the_page().trace(np.zeros((1, 2)), np.array([0]))
     expected = [(q.name, q.formula, q.kernel) for q in trace]
-    assert shown == [q for q in expected if q[0] not in ("mean", "scale", "w")]
+    assert shown == [q for q in expected if q[0] != "w"]
 
 
 def test_it_is_linked():
@@ -82,10 +82,29 @@ def page_in_a_browser(address, folder):
     return done.stdout
 
 
+def cells_of(page):
+    """The name, the value with all digits, and the rest of every array on a page."""
+    cells = re.findall(r'id="(\w+)" data-value="([^"]*)"(.*?)</div>', page)
+    return [(name, json.loads(html.unescape(value)), cell) for name, value, cell in cells]
+
+
+@pytest.mark.parametrize(
+    ("address", "x", "label"),
+    [
+        ("x=1,a&label=2", [1.2, -0.9], 0),
+        ("x=1,,2&label=1", [1.2, -0.9], 1),
+        ("x=7,-9", [3.0, -3.0], 0),
+    ],
+)
+def test_what_is_wrong_in_the_address_is_ignored(address, x, label, tmp_path):
+    page = page_in_a_browser(f"{PAGE.as_uri()}#{address}", tmp_path)
+    assert_equal_to_dnncore({name: value for name, value, _ in cells_of(page)}, x, label)
+
+
 def test_a_browser_shows_the_numbers_of_dnncore(tmp_path):
     page = page_in_a_browser(f"{PAGE.as_uri()}#x=2.99,-1.25&label=1&steps=2", tmp_path)
-    cells = re.findall(r'id="(\w+)" data-value="([^"]*)"(.*?)</div>', page)
-    values = {name: json.loads(html.unescape(value)) for name, value, _ in cells}
+    cells = cells_of(page)
+    values = {name: value for name, value, _ in cells}
     assert_equal_to_dnncore(values, [2.99, -1.25], 1, steps=2)
     for name, _, cell in cells:  # what is read, not only what is kept
         read = [float(text) for text in re.findall(r">(-?[\d.]+)</span>", cell)]

@@ -205,6 +205,7 @@ def test_it_is_printed_as_a_table():
     assert str(trace["dz_1"]) == (
         f"dz_1 = da_1 * a_1 * (1 - a_1)    [layer 1, shape (6, 5), sigmoid_backward]\n{trace.dz_1}"
     )
+    assert repr(network.trace(*(array[:1] for array in rows))).startswith("<Trace of 1 row, ")
     assert repr(trace).startswith(f"<Trace of 6 rows, loss {trace.loss:.6g}: x, mean,")
 
 

@@ -13,6 +13,7 @@ from .._core import checks as check
 from .differences import SAMPLES, Candidate, one_rounding_away, spread
 
 Arrays = Sequence[NDArray[Any]]
+LOSS_OF_PAIR = "the output times random numbers, summed"
 
 
 def candidates(

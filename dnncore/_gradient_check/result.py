@@ -10,6 +10,11 @@ import numpy as np
 from .._core.public import set_module
 from .._core.text_table import text_table
 
+LEGEND = """\
+error: difference of derived and measured, expected to be at most truncation + rounding.
+measured: the central difference, (loss(x + step) - loss(x - step)) / (2 step).
+truncation, rounding: bounds of the error of this formula, and of all rounding errors."""
+
 
 def ratio(error: float, expected: float) -> float:
     """Return an error relative to the expected one; infinite if one is not a number."""
@@ -87,6 +92,17 @@ class Comparison:
         """Whether an element differs by more than the expected error."""
         return not self.error <= self.expected_error
 
+    @property
+    def verdict(self) -> str:
+        """'right', 'WRONG' or 'unclear'."""
+        return "right" if self.ok else "WRONG" if self.is_wrong else "unclear"
+
+    def __str__(self) -> str:
+        return (
+            f"{self.element}: derived {self.derived:.6g}, measured {self.measured:.6g}, error "
+            f"{self.error:.1e} (expected: at most {self.expected_error:.1e}), {self.verdict}"
+        )
+
 
 @set_module("dnncore.gradient_check")
 class GradientCheck:
@@ -98,10 +114,12 @@ class GradientCheck:
     ----------
     comparisons : list of Comparison
         One for each gradient, in the order of back-propagation.
+    loss : str
+        What the loss is, if it was made for the comparison; otherwise empty.
     """
 
-    def __init__(self, comparisons: list[Comparison]) -> None:
-        self.comparisons = comparisons
+    def __init__(self, comparisons: list[Comparison], loss: str = "") -> None:
+        self.comparisons, self.loss = comparisons, loss
 
     @property
     def ok(self) -> bool:
@@ -151,11 +169,12 @@ class GradientCheck:
                 f"{c.truncation_error:.1e}",
                 f"{c.rounding_error:.1e}",
                 f"{c.step:.1e}",
-                "right" if c.ok else "WRONG" if c.is_wrong else "unclear",
+                c.verdict,
             )
             for c in self.comparisons
         ]
-        return f"{self._verdict()}\n\n{text_table(header, rows)}"
+        loss = f"\n(the loss: {self.loss})" if self.loss else ""
+        return f"{self._verdict()}{loss}\n\n{text_table(header, rows)}\n\n{LEGEND}"
 
     def _verdict(self) -> str:
         if self.ok:

@@ -136,7 +136,9 @@ class Trace:
         return f"a trace has {', '.join(self._quantities)}, got {name!r}"
 
     def __repr__(self) -> str:
-        return f"<Trace of {len(self.x)} rows, loss {self.loss:.6g}: {', '.join(self.names)}>"
+        n = len(self.x)
+        rows = f"{n} row{'s' if n != 1 else ''}"
+        return f"<Trace of {rows}, loss {self.loss:.6g}: {', '.join(self.names)}>"
 
     def __str__(self) -> str:
         rows = [

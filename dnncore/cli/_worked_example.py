@@ -16,9 +16,17 @@ from ..training import SGD, Trainer
 from ._slips import ShownSlip, shown_slips
 
 CAPTIONS = ("Forward pass", "Loss", "Backward pass", "One step of gradient descent")
+NORM_ROWS = 20  # more rows for mean and scale: a single row, standardised by itself, would be 0
+LEGEND = (
+    "Rows are samples. @: matrix product; *: element by element; .T: transpose;\n"
+    "w: weight of a row, 1/n; logistic = sigmoid;\n"
+    f"mean, scale: of each column of x, over these rows and {NORM_ROWS} more."
+)
+COLOURS = "Orange cells are positive, blue ones negative: the stronger, the larger in their array."
 SLIPS = (
-    "Five slips that are easily made. In a network with layers of 3 units and 3 rows, where even "
-    "the wrong products have a valid shape; the first row of each array:"
+    "Five slips that are easily made. These numbers come from another network, with three layers\n"
+    "of 3 units, and 3 rows, so that wrong products have a valid shape, too. Shown is the first\n"
+    "row of each array:"
 )
 
 
@@ -38,10 +46,13 @@ def worked_example(
 ) -> Example:
     """Pass random rows of random classes through a network, and train it with them for a step."""
     rng = np.random.default_rng(seed)
-    X = rng.normal(3.0, 2.0, (rows, sizes[0])).round(1)
-    y = rng.integers(0, sizes[-1], rows)
+    seen = rng.normal(3.0, 2.0, (rows + NORM_ROWS, sizes[0])).round(1)
+    X, y = (
+        seen[:rows],
+        rng.permutation(np.arange(rows) % sizes[-1]),
+    )  # all classes, if there is room
     network = Network(sizes, seed=seed, activation=activation)
-    network.update_norm(X)
+    network.update_norm(seen)
     trace, check = network.trace(X, y), gradcheck(network, X, y)
     solver = SGD(learning_rate, momentum=0.0)
     Trainer(network, solver, alpha=0.0, batch_size=len(X), shuffle=False).run_epoch(X, y)
@@ -72,7 +83,7 @@ def _losses(example: Example) -> str:
 
 def show(example: Example) -> None:
     """Print an example."""
-    print(_title(example.network))
+    print(f"{_title(example.network)}\n\n{LEGEND}")
     for caption, quantities in _parts(example):
         print(f"\n{caption}\n{'-' * len(caption)}")
         for quantity in quantities:
@@ -80,15 +91,16 @@ def show(example: Example) -> None:
     print(f"\n{_losses(example)}\n\n{example.check}\n\n{SLIPS}")
     for i, shown in enumerate(example.slips, 1):
         print(f"\n{i}. {shown.slip.text}")
-        for name, values in _lines(shown):
-            print(f"   {name:60}{values}")
+        for source, formula, values in _lines(shown):
+            print(f"   {source:10}{formula:52} {values}")
 
 
-def _lines(shown: ShownSlip) -> Iterable[tuple[str, NDArray[Any]]]:
+def _lines(shown: ShownSlip) -> Iterable[tuple[str, str, NDArray[Any]]]:
+    """Return the sources of the numbers, with their formulas and the first row of the array."""
     return (
-        (f"slip      {shown.slip.formula}", shown.wrong),
-        ("measured", shown.measured),
-        (f"dnncore   {shown.formula}", shown.right),
+        ("slip", shown.slip.formula, shown.wrong),
+        ("measured", "", shown.measured),
+        ("dnncore", shown.formula, shown.right),
     )
 
 
@@ -98,14 +110,21 @@ def example_page(example: Example) -> str:
         section(caption, Markup(trace_html(quantities))) for caption, quantities in _parts(example)
     ]
     parts.append(element("p", _losses(example)))
-    parts.append(section("Central differences", element("pre", example.check)))
-    rows = [
-        (text, name, np.array2string(values, precision=4, suppress_small=True))
+    check = element("div", element("pre", example.check), class_="scroll")
+    parts.append(section("Central differences", check))
+    slips = [
+        part
         for i, shown in enumerate(example.slips, 1)
-        for text, (name, values) in zip(
-            (f"{i}. {shown.slip.text}", "", ""), _lines(shown), strict=True
-        )
+        for part in (element("h3", f"{i}. {shown.slip.text}"), _slip_table(shown))
     ]
-    slips = table(("slip", "formula", "first row"), rows, text=(0, 1, 2))
-    parts.append(section("Five slips", element("p", SLIPS), slips))
-    return page(_title(example.network), element("h1", _title(example.network)), *parts)
+    parts.append(section("Five slips", element("p", SLIPS), *slips))
+    title = _title(example.network)
+    return page(title, element("h1", title), element("p", LEGEND), element("p", COLOURS), *parts)
+
+
+def _slip_table(shown: ShownSlip) -> Markup:
+    rows = [
+        (source, *(element("code", text) for text in (formula or "central differences", values)))
+        for source, formula, values in _lines(shown)
+    ]
+    return table(("source", "formula", "first row"), rows, text=(0, 1, 2))

@@ -59,6 +59,10 @@ def add_parser(commands: Any) -> None:
 def run(arguments: argparse.Namespace) -> int:
     if len(arguments.sizes) < 2:
         raise CommandError(f"--sizes must be at least 2 sizes, got {len(arguments.sizes)}")
+    if arguments.sizes[-1] < 2:
+        raise CommandError(
+            f"--sizes must end with the number of classes, at least 2, got {arguments.sizes[-1]}"
+        )
     if arguments.html is not None:
         check_destination("--html", arguments.html, ())
     # On call: the other commands start without these modules.
@@ -66,9 +70,9 @@ def run(arguments: argparse.Namespace) -> int:
 
     names = ("sizes", "rows", "activation", "learning_rate", "seed")
     example = worked_example(**{name: getattr(arguments, name) for name in names})
-    if arguments.html is None:
-        with np.printoptions(precision=4, suppress=True, threshold=200, linewidth=100):
+    with np.printoptions(precision=4, suppress=True, threshold=200, linewidth=100):
+        if arguments.html is None:
             show(example)
-    else:
-        write_atomically(arguments.html, example_page(example).encode())
+        else:
+            write_atomically(arguments.html, example_page(example).encode())
     return OK

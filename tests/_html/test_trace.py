@@ -7,8 +7,10 @@ import numpy as np
 import pytest
 from tracednetworks import ACTIVATIONS, KINDS, LOSSES, traced_network
 
+from dnncore._html import trace_html
 from dnncore._html.array import array_svg
 from dnncore._html.formula import formula_mathml
+from dnncore.network import Quantity
 
 SVG = "{http://www.w3.org/2000/svg}"
 
@@ -50,8 +52,19 @@ def test_every_element_can_be_read():
     titles = [title.text for title in svg.iter(f"{SVG}title")]
     assert titles == ["dz_1[0, 0] = 1", "dz_1[0, 1] = -2", "dz_1[1, 0] = 0", "dz_1[1, 1] = nan"]
     cells = list(svg.iter(f"{SVG}rect"))
-    assert [float(cell.get("fill-opacity")) for cell in cells] == [0.5, 1.0, 0.0, 0.0]
+    assert [float(cell.get("fill-opacity")) for cell in cells] == [0.3, 0.6, 0.0, 0.0]
     assert cells[0].get("fill") != cells[1].get("fill")
+    assert [text.text for text in svg.iter(f"{SVG}text")] == ["1", "-2", "0", "nan"]
+
+
+def test_small_arrays_show_their_numbers():
+    assert array_svg("W_1", np.full((4, 5), 0.123456)).count(">0.1235</text>") == 20
+    assert "<text" not in array_svg("W_1", np.ones((3, 7)))
+
+
+def test_columns_without_content_are_left_out():
+    page = ET.fromstring(trace_html([Quantity("x", np.ones(3), None, "x", "")]))
+    assert [cell.text for cell in page.iter("th")] == ["quantity", "values", "shape"]
 
 
 def test_vectors_and_arrays_of_three_axes():

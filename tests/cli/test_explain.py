@@ -8,15 +8,16 @@ from pages import Page
 
 from dnncore import Network
 from dnncore.cli._slips import SLIPS, shown_slips
+from dnncore.cli._worked_example import NORM_ROWS
 
 
 def example(seed=0, sizes=(2, 3, 2), rows=3):
     """The network and the rows of the command."""
     rng = np.random.default_rng(seed)
-    X = rng.normal(3.0, 2.0, (rows, sizes[0])).round(1)
-    y = rng.integers(0, sizes[-1], rows)
+    seen = rng.normal(3.0, 2.0, (rows + NORM_ROWS, sizes[0])).round(1)
+    X, y = seen[:rows], rng.permutation(np.arange(rows) % sizes[-1])
     network = Network(sizes, seed=seed)
-    network.update_norm(X)
+    network.update_norm(seen)
     return network, X, y
 
 
@@ -26,6 +27,7 @@ def example(seed=0, sizes=(2, 3, 2), rows=3):
         ([], {}),
         (["--seed", 3], {"seed": 3}),
         (["--sizes", 4, 2], {"sizes": (4, 2)}),
+        (["--rows", 1], {"rows": 1}),
         (["--sizes", 3, 4, 2, 3, "--rows", 2], {"sizes": (3, 4, 2, 3), "rows": 2}),
     ],
 )
@@ -33,6 +35,8 @@ def test_all_numbers_are_printed(options, arguments, dnncore_command):
     status, out, err = dnncore_command("explain", *options, "--learning-rate", 0.25)
     assert (status, err) == (0, "")
     network, X, y = example(**arguments)
+    assert len(np.unique(y)) == min(len(y), network.layer_sizes[-1])
+    assert np.abs(network.trace(X, y).a_0).min() > 0
     trace = network.trace(X, y)
     with np.printoptions(precision=4, suppress=True, threshold=200, linewidth=100):
         for quantity in trace:
@@ -59,8 +63,8 @@ def test_the_five_slips_are_shown(dnncore_command):
         assert shown.slip.formula in out
         assert shown.formula in out
         with np.printoptions(precision=4, suppress=True):
-            assert str(shown.wrong) in out
-            assert str(shown.right) in out
+            assert f" {shown.wrong}\n" in out
+            assert f" {shown.right}\n" in out
 
 
 def test_one_page(dnncore_command, tmp_path):
@@ -72,6 +76,7 @@ def test_one_page(dnncore_command, tmp_path):
     assert all(slip.text in page for slip in SLIPS)
     assert page.tags.count("math") == 25 + 4
     assert "svg" in page.tags
+    assert ["quantity", "values", "shape"] in page.rows  # without the columns that are empty
 
 
 def test_other_activations(dnncore_command):
@@ -81,5 +86,6 @@ def test_other_activations(dnncore_command):
 
 def test_mistakes(fails):
     assert "--sizes must be at least 2 sizes, got 1" in fails("explain", "--sizes", 3)
+    assert "--sizes must end with the number of classes" in fails("explain", "--sizes", 2, 1)
     assert "--html" in fails("explain", "--html", "nowhere/page.html")
     assert "must be an integer >= 1, got '0'" in fails("explain", "--sizes", 2, 0)
