@@ -126,6 +126,8 @@ def gradcheck(
     if backward is not None or len(arrays) != 2:
         raise TypeError(f"gradcheck of a model takes X and y, got {len(arrays)} arrays")
     network, X, y, own = network_inputs(model, *arrays)
+    if np.shape(X)[:1] == (0,):
+        raise ValueError("X must have at least 1 row, got none")
     if isinstance(model, Estimator) and given:
         raise TypeError("loss, huber_delta and quantiles are those of the estimator")
     options: dict[str, Any] = {"loss": loss, "huber_delta": huber_delta, "quantiles": quantiles}
@@ -140,4 +142,6 @@ def _checked(
 ) -> GradientCheck:
     with np.errstate(over="ignore", invalid="ignore"):  # the loss need not be finite everywhere
         comparisons = [compared(candidate, rng, max_elements) for candidate in candidates]
+    if not comparisons:
+        raise ValueError("there must be at least 1 gradient with an element, got none to check")
     return GradientCheck(comparisons, loss)

@@ -6,7 +6,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from tracednetworks import ACTIVATIONS, KINDS, LOSSES, traced_network
 
-from dnncore import DNNClassifier, DNNRegressor, gradcheck, kernels, reference
+from dnncore import DNNClassifier, DNNRegressor, Network, gradcheck, kernels, reference
 from dnncore._gradient_check.differences import Candidate, most_accurate, noise, sizes
 from dnncore._network import back_propagation
 from dnncore.gradient_check import GradientCheck
@@ -379,3 +379,22 @@ def test_a_model_takes_rows_and_targets():
         gradcheck(network, X)
     with pytest.raises(TypeError, match="takes X and y"):
         gradcheck(network, X, y, backward=softmax_backward)
+
+
+@pytest.mark.parametrize("value", [np.inf, -np.inf, np.nan])
+def test_a_gradient_that_is_not_finite_is_wrong(value):
+    def loss(x):
+        gradient = 2 * x
+        gradient[1, 1] = value
+        return (x**2).sum(), gradient
+
+    check = gradcheck(loss, np.random.default_rng(0).normal(size=(4, 3)))
+    assert check.wrong == ["dx"] and "is wrong" in str(check)
+
+
+def test_nothing_to_check_is_no_success():
+    for x, gradient in ((np.zeros((0, 3)), np.zeros((0, 3))), (np.ones(3), None)):
+        with pytest.raises(ValueError, match="at least 1 gradient"):
+            gradcheck(lambda x, g=gradient: (x.sum(), g), x)
+    with pytest.raises(ValueError, match="at least 1 row"):
+        gradcheck(Network((3, 2), seed=0), np.zeros((0, 3)), np.zeros(0, int))

@@ -68,6 +68,7 @@ def _elements(candidate: Candidate, rng: np.random.Generator, max_elements: int)
     loss_noise, value = noise(f, x, rng), f(x)
     scale = sizes(x) if candidate.scale is None else candidate.scale
     own = np.nan_to_num(SAFETY * candidate.rounding.astype(np.float64), nan=np.inf)
+    own = np.where(np.isfinite(candidate.gradient), own, 0.0)  # no rounding makes an infinity
     elements = []
     for flat in sorted(rng.permutation(np.flatnonzero(np.isfinite(scale)))[:max_elements]):
         index = tuple(int(i) for i in np.unravel_index(flat, x.shape))

@@ -6,13 +6,13 @@ import inspect
 import logging
 from collections.abc import Callable, Mapping
 from copy import deepcopy
+from dataclasses import replace
 from typing import Any, ClassVar, Self
 
 import numpy as np
-from sklearn.base import clone
 
 from .._core import checks as check
-from .._estimators.base import DNNEstimator
+from .._estimators.base import OF_COLUMNS, DNNEstimator
 from .._estimators.callbacks import fit_with_callbacks
 from .._estimators.checkpointing import generator_of_split, require_same_validation, resumed_fit
 from .._estimators.interface import snapshot, unchanged_on_error
@@ -117,11 +117,11 @@ class DaskEstimator(DNNEstimator):
         return {**super().__getstate__(), "client": None}
 
     def __sklearn_clone__(self) -> Self:
-        # A client cannot be copied.
-        params = self.get_params(deep=False)
-        client = params.pop("client")
-        copies = {name: clone(value, safe=False) for name, value in params.items()}
-        return type(self)(**copies, client=client)
+        without: Any = snapshot(self)
+        without.client = None  # it cannot be copied
+        found: Self = super(DaskEstimator, without).__sklearn_clone__()
+        found.client = self.client
+        return found
 
     def _check_params(self) -> None:
         super()._check_params()
@@ -149,7 +149,7 @@ class DaskEstimator(DNNEstimator):
             split, split_state = None, None
             with random_of(self.random_state) as random:
                 trainer = prepare_trainer(self, before, targets, learner, random)
-                if X_val is None and self._splits_off(learned.sizes, targets, unfinished):
+                if X_val is None and self._splits_off(learned.n_weighted, targets, unfinished):
                     random = generator_of_split(unfinished, random)
                     if self.checkpoint is not None:
                         split_state = random.get_state(legacy=False)
@@ -159,11 +159,18 @@ class DaskEstimator(DNNEstimator):
             batch_size = None if self.batch_size == "auto" else int(self.batch_size)
             limit = self._rows_of_a_group(trainer, strategy, learned)
             groups, weighed = fit.prepare(partitions, learned, preparation, limit, self.keep_rows)
+            if split is not None and weighed.learned is not None:
+                lost = learner.targets.lost(weighed.learned.targets)
+                if lost.size:  # all rows of a few small classes were split off: train on them
+                    preparation = replace(preparation, spared=tuple(lost.tolist()))
+                    groups, weighed = fit.prepare(
+                        partitions, learned, preparation, limit, self.keep_rows
+                    )
             require_weight("the training rows", weighed.n_train, weighed.weight)
             if weighed.learned is not None:
                 learner.merge(weighed.learned)
             checked: Any = snapshot(self)
-            for name in ("n_features_in_", "feature_names_in_"):
+            for name in OF_COLUMNS:
                 checked.__dict__.pop(name, None)
                 if hasattr(owner, name):
                     setattr(checked, name, getattr(owner, name))
@@ -204,7 +211,7 @@ class DaskEstimator(DNNEstimator):
         dtype, n_features, known = None, None, None
         if before is not None:
             dtype, n_features, known = before.dtype, before.n_features, self._learnt()
-            for name in ("n_features_in_", "feature_names_in_"):
+            for name in OF_COLUMNS:
                 if hasattr(self, name):
                     setattr(owner, name, getattr(self, name))
         targets = self._new_learner(known, None, accumulates=False, in_blocks=True)
@@ -221,11 +228,14 @@ class DaskEstimator(DNNEstimator):
         return self.local_class(**{**params, **dict.fromkeys(unused), "verbose": False})
 
     def _splits_off(
-        self, sizes: tuple[int, ...], targets: Targets, unfinished: UnfinishedFit | None
+        self, n_weighted: int, targets: Targets, unfinished: UnfinishedFit | None
     ) -> bool:
         if unfinished is not None:
             return unfinished.split is not None
-        return splits(self, sum(sizes), targets)
+        return splits(self, n_weighted, targets)
+
+    def _of_trainer(self, trainer: Trainer) -> dict[str, Any]:
+        return {**super()._of_trainer(trainer), "strategy_": None}  # of a local fit
 
     def _rows_of_a_group(self, trainer: Trainer, strategy: str, learned: Any) -> float:
         """Return the largest number of rows of partitions that are read together."""
@@ -240,6 +250,8 @@ class DaskEstimator(DNNEstimator):
         """Return the partitions of a validation set on the workers, before rows are read."""
         if (X is None) != (y is None):
             raise ValueError("X_val and y_val must be given together")
+        if X is None and sample_weight is not None:
+            raise ValueError("sample_weight_val needs X_val and y_val")
         if not is_collection(X):
             return None
         self._require_no_scoring()

@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 from collections.abc import Callable, Mapping
 from dataclasses import replace
+from functools import partial
 from typing import Any
 from uuid import uuid4
 
@@ -27,10 +28,13 @@ logger = logging.getLogger("dnncore")
 
 
 def parts_of(partitions: Partitions, indices: range) -> list[list[Any]]:
-    """Return the arguments of tasks that read partitions: index, X, y, weight."""
+    """Return the arguments of tasks that read partitions: index, X, y, weight.
+
+    The index is a :class:`Value`, since a number may be a key of the user's graph.
+    """
     weight = partitions.weight
     return [
-        [i, partitions.X[i], partitions.y[i], None if weight is None else weight[i]]
+        [Value(i), partitions.X[i], partitions.y[i], None if weight is None else weight[i]]
         for i in indices
     ]
 
@@ -121,7 +125,7 @@ class Fit:
             "kept" if kept else "read anew in every round",
         )  # fmt: skip
         groups = Groups(graph, nodes, partitions.n)
-        weighed = groups.sum(self._cluster, lambda i, node: (weigh, i, node))
+        weighed = groups.sum(self._cluster, lambda i, node: (partial(weigh, i), node))
         return groups, weighed or Weighed(None, 0, 0, 0.0, 0.0, ())
 
     def plan(self, trainer: Trainer, targets: Targets) -> Any:
@@ -151,10 +155,10 @@ class Fit:
         reader = replace(preparation.reader, name="X_val")
         of_all = replace(preparation, reader=reader, split=None, validates=True)
         measured = _over_partitions(self._cluster, partitions, measure, reader)
+        least = preparation.targets.min_score_rows
+        require_weight("X_val", sum(measured.sizes), measured.total, least)
         groups, weighed = self.prepare(partitions, measured, of_all, limit, keep)
-        require_weight(
-            "X_val", weighed.n_held_out, weighed.weight_held_out, preparation.targets.min_score_rows
-        )
+        require_weight("X_val", weighed.n_held_out, weighed.weight_held_out, least)
         return validation_of(self._cluster, groups, plan, self.score, network)
 
 

@@ -82,10 +82,11 @@ def lazy_score(model: Any, partitions: Partitions, score: Score) -> Any:
     return da.from_delayed(Delayed(name, graph), (), np.float64)
 
 
-def _score(model: Any, score: Any, index: int, X: Any, y: Any, weight: Any) -> Any:
+def _score(model: Any, score: Any, index: Any, X: Any, y: Any, weight: Any) -> Any:
     """Return the sums over the rows of a partition; None without any."""
     if X.shape[0] == 0 and np.shape(y)[0] == 0:
         return None
+    index = value_of(index)
     block = Block(X, y, weight, X.shape[0], 0, index, Place(index, "X"))
     with block.faults():
         check_consistent_length(X, y, weight)

@@ -110,10 +110,10 @@ class Part(NamedTuple):
         if len(parts) < 2:
             return parts[0] if parts else None
         X = [part.X for part in parts]
-        if is_sparse(X[0]):
-            from scipy.sparse import vstack
+        if any(map(is_sparse, X)):
+            from scipy.sparse import csr_matrix, vstack
 
-            rows = vstack(X, format="csr")
+            rows = vstack([csr_matrix(x) for x in X], format="csr")
         else:
             rows = np.concatenate(X)
         others = zip(*(part[1:] for part in parts), strict=True)
@@ -157,6 +157,8 @@ class Preparation:
         Learner that has read all rows, with the class weights; None if these do not matter.
     split : (int, float) or None
         Seed of the choice of validation rows, and their fraction; None: there are none.
+    spared : tuple of int
+        Classes of which no row is split off.
     validates : bool
         Whether all rows are those of a validation set.
     """
@@ -165,6 +167,7 @@ class Preparation:
     targets: Targets
     learner: RowsLearner | None
     split: tuple[int, float] | None = None
+    spared: tuple[int, ...] = ()
     validates: bool = False
 
     def part(self, index: int, X: Any, y: Any, weight: Any) -> PreparedPart | None:
@@ -193,6 +196,8 @@ class Preparation:
             return np.full(rows.n_rows, self.validates)
         seed, fraction = self.split
         chosen = np.random.default_rng([seed, index]).random(rows.n_rows) < fraction
+        if self.spared:
+            chosen &= ~np.isin(self.targets.strata(rows.y), self.spared)
         return chosen if rows.sample_weight is None else chosen & (rows.sample_weight > 0.0)
 
     def group(self, parts: list[PreparedPart | None]) -> Group:

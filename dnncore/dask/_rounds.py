@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from functools import partial
 from typing import Any
 from uuid import uuid4
 
@@ -116,7 +118,7 @@ class Rounds(RemoteRows):
     ) -> tuple[float, int]:
         if self._strategy == AVERAGE:
             return self._average(optimizer, rates)
-        return self._steps(optimizer, rates)
+        return self._steps(optimizer, end, rates)
 
     def _average(
         self, optimizer: Optimizer, rates: NDArray[np.float64] | None
@@ -128,7 +130,9 @@ class Rounds(RemoteRows):
         optimizer.restore(Snapshot(average.arrays, average.steps))
         return average.loss / average.n_rows, average.n_rows
 
-    def _steps(self, optimizer: Optimizer, rates: NDArray[np.float64] | None) -> tuple[float, int]:
+    def _steps(
+        self, optimizer: Optimizer, end: float, rates: NDArray[np.float64] | None
+    ) -> tuple[float, int]:
         order = list(self._sizes)
         if optimizer.shuffle and self.n_steps > 1:
             order = [order[i] for i in optimizer._rng.permutation(len(order))]
@@ -143,6 +147,8 @@ class Rounds(RemoteRows):
                 rate = float(rates[min(step, len(rates) - 1)])
             optimizer._update_from(of_loss, rate)
             summed, n_rows = summed + loss * sums.n_rows, n_rows + sums.n_rows
+            if time.monotonic() >= end:
+                break
         return summed / n_rows, n_rows
 
     def _batches(self, order: list[int]) -> list[list[int]]:
@@ -179,7 +185,7 @@ class Rounds(RemoteRows):
         key = f"dnncore-state-{uuid4().hex}"
         return self._groups.sum(
             self._cluster,
-            lambda index, node: (function, self._plan, key, index, node),
+            lambda index, node: (partial(function, index), self._plan, key, node),
             {key: Value(state)},
             chosen or list(self._sizes),
         )
@@ -191,7 +197,9 @@ def evaluated(
     """Return the sums of losses and scores over the rows 'train' or 'held_out' of all groups."""
     key = f"dnncore-state-{uuid4().hex}"
     state = Value(State([parameters.copy()]))
-    return groups.sum(cluster, lambda index, node: (evaluate, plan, key, which, node), {key: state})
+    return groups.sum(
+        cluster, lambda index, node: (partial(evaluate, which), plan, key, node), {key: state}
+    )
 
 
 def validation_of(

@@ -99,6 +99,7 @@ class Accuracy(Score):
         return np.array([total * score(), total]) if total > 0.0 else np.zeros(2)
 
     def of(self, sums: Any) -> float:
+        _require_weight(sums[1])
         return float(sums[0] / sums[1])
 
 
@@ -127,7 +128,7 @@ class R2(Score):
     def of_predictions(
         self, y: Any, predictions: NDArray[Any], weight: NDArray[Any] | None
     ) -> R2Sums:
-        target, outputs = (_columns(x) for x in (y, predictions))
+        target, outputs = _targets_and_outputs(y, predictions)
         moments = Moments.empty(target.shape[1])
         moments.update(target, weight)
         with np.errstate(over="ignore", invalid="ignore"):
@@ -137,6 +138,7 @@ class R2(Score):
         return R2Sums(moments, squares.sum(axis=0))
 
     def of(self, sums: Any) -> float:
+        _require_weight(sums.moments.count)
         total = sums.moments.variance * sums.moments.count
         scores = np.where(sums.residual == 0.0, 1.0, 0.0)  # of a constant target
         varies = total > 0.0
@@ -175,10 +177,29 @@ class D2(Score):
     def of_predictions(
         self, y: Any, predictions: NDArray[Any], weight: NDArray[Any] | None
     ) -> Rows:
-        return Rows(_columns(y)[:, 0], _columns(predictions), weight)
+        outputs = _columns(predictions)
+        target, _ = _targets_and_outputs(y, outputs[:, :1])
+        return Rows(target[:, 0], outputs, weight)
 
     def of(self, sums: Any) -> float:
+        if sums.weight is not None:
+            _require_weight(float(sums.weight.sum()))
         return self._targets.quantile_score(sums.y, sums.outputs, sums.weight)
+
+
+def _require_weight(total: float) -> None:
+    if not total > 0.0:
+        raise ValueError("sample_weight must not be all zero")
+
+
+def _targets_and_outputs(y: Any, outputs: Any) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+    """Return finite targets of the shape of the outputs, and these."""
+    target, outputs = _columns(y), _columns(outputs)
+    if target.shape != outputs.shape:
+        raise ValueError(f"y must have {outputs.shape[1]} outputs, got shape {np.shape(y)}")
+    if not np.isfinite(target).all():
+        raise ValueError("y must be finite")
+    return target, outputs
 
 
 def _columns(x: Any) -> NDArray[np.float64]:

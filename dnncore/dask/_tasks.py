@@ -42,6 +42,8 @@ class Learned:
         Size of X, y and weights, as the network takes them.
     total : float
         Sum of the sample weights.
+    n_weighted : int
+        Number of rows that have a weight.
     first : Block or None
         The first partition with rows, without these, for errors.
     """
@@ -51,6 +53,7 @@ class Learned:
     sizes: tuple[int, ...]
     n_bytes: int
     total: float
+    n_weighted: int = 0
     first: Any = None
 
     def __add__(self, other: Learned) -> Learned:
@@ -64,7 +67,8 @@ class Learned:
                 learner.merge(other.learner)
         return Learned(
             learner, owner, self.sizes + other.sizes, self.n_bytes + other.n_bytes,
-            self.total + other.total, self.first if self.learner is not None else other.first,
+            self.total + other.total, self.n_weighted + other.n_weighted,
+            self.first if self.learner is not None else other.first,
         )  # fmt: skip
 
 
@@ -82,8 +86,8 @@ def learn(reader: Any, empty: Any, parts: list[list[Any]]) -> Learned:
     return reduce(add, (_learn(value_of(reader), value_of(empty), *part) for part in parts))
 
 
-def _learn(reader: Reader, empty: RowsLearner, index: int, X: Any, y: Any, w: Any) -> Learned:
-    read = reader.rows(index, X, y, w)
+def _learn(reader: Reader, empty: RowsLearner, index: Any, X: Any, y: Any, w: Any) -> Learned:
+    read = reader.rows(value_of(index), X, y, w)
     if read is None:
         return measured(None)
     checked, owner = read
@@ -96,7 +100,7 @@ def _learn(reader: Reader, empty: RowsLearner, index: int, X: Any, y: Any, w: An
 
 def measure(reader: Any, parts: list[list[Any]]) -> Learned:
     """Return the sizes of consecutive partitions, as `learn` does, and nothing else."""
-    read = (value_of(reader).rows(*part) for part in parts)
+    read = (value_of(reader).rows(value_of(index), *part) for index, *part in parts)
     return reduce(add, (measured(rows if rows is None else rows[0]) for rows in read))
 
 
@@ -107,7 +111,8 @@ def measured(checked: CheckedRows | None) -> Learned:
     n, weight = checked.X.shape[0], checked.sample_weight
     n_bytes = _n_bytes(checked.X) + n * checked.X.dtype.itemsize
     total = float(n if weight is None else weight.sum(dtype=np.float64))
-    return Learned(None, None, (n,), n_bytes, total)
+    n_weighted = n if weight is None else int(np.count_nonzero(weight))
+    return Learned(None, None, (n,), n_bytes, total, n_weighted)
 
 
 def _n_bytes(X: Any) -> int:
@@ -121,7 +126,7 @@ def _n_bytes(X: Any) -> int:
 def prepare(preparation: Any, parts: list[list[Any]]) -> Group:
     """Return the prepared rows of consecutive partitions."""
     preparation = value_of(preparation)
-    return preparation.group([preparation.part(*part) for part in parts])  # type: ignore[no-any-return]
+    return preparation.group([preparation.part(value_of(index), *part) for index, *part in parts])  # type: ignore[no-any-return]
 
 
 @dataclass(frozen=True)
@@ -196,7 +201,8 @@ class Plan:
         seed = np.random.SeedSequence([state.seed, index])
         trainer = Trainer(deepcopy(self.network), seed=seed, **self.settings)
         if state.dropout_seed is not None:
-            trainer._dropout_seed = state.dropout_seed
+            of_group = np.random.SeedSequence([state.dropout_seed, index])
+            trainer._dropout_seed = int(of_group.generate_state(1, np.uint64)[0] >> np.uint64(1))
         if len(state.arrays) > 1 or state.steps:
             trainer.restore(Snapshot(state.arrays, state.steps))
         else:
@@ -268,7 +274,7 @@ class Average:
         )  # fmt: skip
 
 
-def train(plan: Any, state: Any, index: int, group: Any) -> Average | None:
+def train(index: int, plan: Any, state: Any, group: Any) -> Average | None:
     """Train for one epoch on a group of partitions; None without a weighted row."""
     rows = value_of(group).train
     if rows is None or rows.total == 0.0:
@@ -280,7 +286,7 @@ def train(plan: Any, state: Any, index: int, group: Any) -> Average | None:
     return Average(arrays, rows.total, loss * n_rows, n_rows, steps)
 
 
-def gradient(plan: Any, state: Any, index: int, group: Any) -> GradientSums | None:
+def gradient(index: int, plan: Any, state: Any, group: Any) -> GradientSums | None:
     """Return the loss and gradient of a group of partitions, added in the tree of these."""
     rows: Group = value_of(group)
     if rows.train is None:
@@ -303,7 +309,7 @@ def _sums(trainer: Trainer, part: Part, parameters: NDArray[Any]) -> GradientSum
     return RowGradients(trainer, part.X, labels)(parameters)
 
 
-def evaluate(plan: Any, state: Any, which: str, group: Any) -> ScoreSums | None:
+def evaluate(which: str, plan: Any, state: Any, group: Any) -> ScoreSums | None:
     """Return the loss and the score of the training or validation rows of a group."""
     part: Part | None = getattr(value_of(group), which)
     if part is None:

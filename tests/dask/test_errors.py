@@ -80,6 +80,9 @@ ARGUMENTS = {
     "only X_val": ({}, {"X_val": array(X)}, "X_val and y_val must be given together"),
     "only y_val": ({}, {"y_val": array(y)}, "X_val and y_val must be given together"),
     "y_val in memory": ({}, {"X_val": array(X), "y_val": y}, "y_val must be a Dask array"),
+    "weights alone": (
+        {}, {"sample_weight_val": array(y)}, "sample_weight_val needs X_val and y_val",
+    ),
     "one row": ({}, {"X_val": array(X[:0], (0,)), "y_val": array(y[:0], (0,))}, "X_val must have"),
     "scoring": (
         {"scoring": "accuracy"}, {"X_val": array(X), "y_val": array(y)},
@@ -186,3 +189,13 @@ def test_the_parameters_of_a_poisson_regressor(client):
 def test_from_local_of_another_class(fitted):
     with pytest.raises(TypeError, match="model must be a DNNRegressor, got DNNClassifier"):
         type(regressor()).from_local(fitted.to_local())
+
+
+def test_clone_keeps_requests_of_metadata(client):
+    import sklearn
+    from sklearn.base import clone
+
+    with sklearn.config_context(enable_metadata_routing=True):
+        model = clone(classifier(client=client).set_fit_request(sample_weight=True))
+        assert model.get_metadata_routing().fit.requests["sample_weight"] is True
+    assert model.client is client

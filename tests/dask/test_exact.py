@@ -142,3 +142,12 @@ def test_which_strategy(client):
     assert strategy(strategy="exact") == "exact"
     with pytest.raises(ValueError, match="'exact' or 'auto' with solver='lbfgs'"):
         strategy(solver="lbfgs", strategy="average")
+
+
+def test_max_time_ends_after_a_round(client):
+    """A step of a mini-batch is a round."""
+    X, y = rows()
+    model = classifier(client=client, strategy="exact", batch_size=1, max_time=1e-9)
+    model.fit(array(X), array(y))
+    assert model.stop_reason_ == "max_time"
+    assert model.history_.t < len(y)

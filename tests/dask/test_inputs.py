@@ -175,6 +175,8 @@ def test_arrays_in_memory_train_the_local_estimator(client):
     X, y = rows()
     model = classifier(client=client).fit(X, y)
     assert digest(model) == digest(model.to_local().fit(X, y))
+    assert model.fit(array(X), array(y)).strategy_ == "average"
+    assert not hasattr(model.fit(X, y), "strategy_")
 
 
 def test_parquet_files(client, tmp_path):
@@ -190,3 +192,26 @@ def test_parquet_files(client, tmp_path):
     model = classifier(client=client).fit(table[list("abcde")], table["y"])
     few = classifier(client=client).fit(table[["a", "b"]], table["y"])
     assert (model.n_features_in_, few.n_features_in_) == (5, 2)
+
+
+@pytest.mark.parametrize("first", [0, 1])
+def test_dense_and_sparse_partitions(first, client):
+    X, y = rows()
+    parts = [dask.delayed(sp.csr_matrix(p) if i % 2 == first else p) for i, p in enumerate(cut(X))]
+    model = classifier(client=client).fit(parts, delayed(y))
+    same = classifier(client=client).fit([dask.delayed(sp.csr_matrix)(p) for p in cut(X)],
+                                         delayed(y))  # fmt: skip
+    np.testing.assert_allclose(model.network_.parameters, same.network_.parameters, 1e-5, 1e-6)
+
+
+@pytest.mark.parametrize("keys", [["train", "held_out", "dev", "test"], [3, 2, 1, 0]])
+def test_keys_of_the_user(keys, client):
+    """Those of delayed partitions may be numbers or words."""
+    X, y = rows()
+    sizes = (50,) * 4
+    parts = [dask.delayed(np.copy)(p, dask_key_name=k) for p, k in zip(cut(X, sizes), keys,
+                                                                       strict=True)]  # fmt: skip
+    options = {"client": client, "early_stopping": True, "keep_rows": False}
+    model = classifier(**options).fit(parts, delayed(y, sizes))
+    assert digest(model) == digest(classifier(**options).fit(delayed(X, sizes), delayed(y, sizes)))
+    float(model.score(parts, delayed(y, sizes)))

@@ -163,3 +163,16 @@ def test_the_model_of_a_prediction_stays_as_it_was(client):
     model.fit(array(X), array(y))
     np.testing.assert_array_equal(lazy.compute(), expected)
     assert (model.predict_proba(X) != expected).any()
+
+
+@pytest.mark.parametrize("loss", ["squared_error", "quantile"])
+def test_targets_that_no_score_has(loss, client):
+    X, _ = rows(dtype=np.float64)
+    options = {"quantiles": (0.1, 0.9)} if loss == "quantile" else {}
+    model = regressor(loss, client=client, **options).fit(array(X), array(X[:, 0]))
+    spoilt = np.where(np.arange(len(X)) == 70, np.nan, X[:, 0])
+    for y, message in ((X[:, :3], "y must have 1 outputs"), (spoilt, "y must be finite")):
+        with pytest.raises(ValueError, match=message):
+            float(model.score(array(X), array(y)))
+    with pytest.raises(ValueError, match="sample_weight must not be all zero"):
+        float(model.score(array(X), array(X[:, 0]), array(0.0 * X[:, 0])))

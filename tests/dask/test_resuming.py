@@ -114,3 +114,30 @@ def test_partial_fit_of_rows_in_memory(client):
     model = classifier(client=client).partial_fit(X, y, classes=[0, 1, 2])
     local = DNNClassifier(**PARAMETERS).partial_fit(X, y, classes=[0, 1, 2])
     np.testing.assert_array_equal(model.network_.parameters, local.network_.parameters)
+
+
+def test_the_table_of_a_loaded_model(client, tmp_path):
+    """A new fit forgets the columns of the command line; one that goes on encodes by them."""
+    pd = pytest.importorskip("pandas")
+    dd = pytest.importorskip("dask.dataframe")
+    from dnncore.cli import main
+
+    X, _ = rows()
+    frame = pd.DataFrame(X[:, :3], columns=list("abc"))
+    names = np.array(["no", "yes"])[(X[:, 0] > 0).astype(int)]
+    frame.assign(t=names).to_csv(tmp_path / "x.csv", index=False)
+    options = ["--target", "t", "--model", "network", "--epochs", "2", "--quiet", "--no-plot"]
+    path = str(tmp_path / "m.safetensors")
+    main(["train", str(tmp_path / "x.csv"), *options, "--output", path])
+    series = dd.from_pandas(pd.Series(names), npartitions=2)
+    moved = frame[list("cba")]
+    model = DaskDNNClassifier.from_local(load(path), client=client)
+    model.set_params(max_iter=20, learning_rate_init=0.05)
+    model.fit(dd.from_pandas(moved, npartitions=2), series)
+    assert not hasattr(model, "table_")
+    assert model.feature_names_in_.tolist() == list("cba")
+    assert model.score(moved, names) > 0.9
+    again = DaskDNNClassifier.from_local(load(path), client=client).set_params(warm_start=True)
+    again.fit(dd.from_pandas(moved, npartitions=2), series)  # in any order
+    assert hasattr(again, "table_")
+    np.testing.assert_array_equal(again.predict(moved), again.predict(frame))

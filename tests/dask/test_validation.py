@@ -180,3 +180,37 @@ def test_a_partition_of_one_row_is_as_good_as_another(client):
     ]
     np.testing.assert_allclose(*found, 1e-12)
     assert digest(classifier(client=client).fit(array(X), array(y)))
+
+
+def test_few_rows_with_a_weight(client):
+    """They are not split, as the local estimator does not split them."""
+    X, y = rows(2000)
+    y[:3], weight = [0, 1, 2], np.zeros(2000)
+    weight[:3] = 1.0
+    model = classifier(client=client)
+    model.fit(*(array(x, (500,) * 4) for x in (X, y, weight)))
+    assert not model.history_.validation_losses
+
+
+def test_every_class_is_trained_on(client):
+    """The only row of a class is not held out, as by the local estimator."""
+    X, y = rows(2000)
+    y[:200] = np.arange(3, 203)
+    model = classifier(client=client).fit(array(X, (500,) * 4), array(y, (500,) * 4))
+    assert model.history_.validation_losses
+    assert (model.class_prior_ > 0.0).all()
+
+
+def test_groups_drop_other_units(client, deep):
+    """Two groups of the same rows are not trained alike with dropout."""
+    X, y = rows(30)
+    options = {"client": client, "early_stopping": False, "shuffle": False, "max_iter": 2}
+    for dropout, same in ((0.0, True), (0.5, False)):
+        one, two = (
+            classifier(dropout=dropout, **options).fit(
+                array(np.tile(X, (n, 1)), (30,) * n), array(np.tile(y, n), (30,) * n)
+            )
+            for n in (1, 2)
+        )
+        close = np.allclose(one.network_.parameters, two.network_.parameters, 1e-4, 1e-5)
+        assert close is same
