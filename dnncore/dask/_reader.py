@@ -196,8 +196,9 @@ class Preparation:
             return np.full(rows.n_rows, self.validates)
         seed, fraction = self.split
         chosen = np.random.default_rng([seed, index]).random(rows.n_rows) < fraction
-        if self.spared:
-            chosen &= ~np.isin(self.targets.strata(rows.y), self.spared)
+        strata = self.targets.strata(rows.y) if self.spared else None
+        if strata is not None:
+            chosen &= ~np.isin(strata, self.spared)
         return chosen if rows.sample_weight is None else chosen & (rows.sample_weight > 0.0)
 
     def group(self, parts: list[PreparedPart | None]) -> Group:
