@@ -215,6 +215,7 @@ def test_names_that_a_trace_does_not_have():
     with pytest.raises(KeyError, match=r"a trace has x, .*, dx, got 'z_3'"):
         _ = trace["z_3"]
     assert not hasattr(trace, "z_0")
+    assert "z_1" in trace and "z_3" not in trace
     assert {"dz_1", "names"} <= set(dir(trace))
     again = pickle.loads(pickle.dumps(trace))
     np.testing.assert_array_equal(again.dx, trace.dx)

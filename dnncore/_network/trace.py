@@ -117,6 +117,9 @@ class Trace:
     def __len__(self) -> int:
         return len(self._quantities)
 
+    def __contains__(self, name: object) -> bool:
+        return name in self._quantities
+
     def __getitem__(self, name: str) -> Quantity:
         try:
             return self._quantities[name]

@@ -252,7 +252,7 @@ class PartsOnCluster:
             remote.fit(X, y, **(validation if self.sizes[1] else {}))
         except (ConnectionError, RuntimeError) as error:
             raise CommandError(f"--cluster: {error}") from error
-        trained = vars(remote.to_local())
+        trained = vars(remote.to_local()) | {"checkpoint": model.checkpoint}
         vars(model).clear()
         vars(model).update(trained)
 
