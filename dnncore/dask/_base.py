@@ -131,6 +131,52 @@ class DaskEstimator(DNNEstimator):
 
     # -------------------------------------------------------------------------- training
 
+    def fit(
+        self,
+        X: Any,
+        y: Any,
+        sample_weight: Any = None,
+        *,
+        X_val: Any = None,
+        y_val: Any = None,
+        sample_weight_val: Any = None,
+    ) -> Self:
+        """Fit the model.
+
+        Parameters
+        ----------
+        X : Dask array or DataFrame, or list of delayed partitions, of shape (n_samples, n_features)
+            Training rows; partitions may be unknown in size, empty, of one class, or scipy CSR
+            matrices. An array in memory trains the local estimator.
+        y, sample_weight : likewise
+            As in the local estimator, with the partitions of X.
+        X_val, y_val, sample_weight_val : Dask collections or arrays, default=None
+            Validation set. `scoring` needs one in memory.
+
+        Returns
+        -------
+        DaskDNNClassifier or DaskDNNRegressor
+            The fitted model.
+
+        Raises
+        ------
+        TypeError, ValueError
+            If an argument, a parameter or a partition is invalid; the model is unchanged.
+        ConnectionError
+            If the scheduler is lost. The model has the parameters of the last complete round.
+
+        Warns
+        -----
+        As the local estimator.
+        """
+        if is_collection(X):
+            self._fit_collections(X, y, sample_weight, X_val, y_val, sample_weight_val)
+            return self
+        super().fit(
+            X, y, sample_weight, X_val=X_val, y_val=y_val, sample_weight_val=sample_weight_val
+        )
+        return self
+
     @fit_with_callbacks
     def _fit_collections(
         self, X: Any, y: Any, sample_weight: Any, X_val: Any, y_val: Any, sample_weight_val: Any

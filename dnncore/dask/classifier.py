@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any, ClassVar, Self
+from typing import Any, ClassVar
 
 from ..classifier import DNNClassifier
 from ._base import DaskEstimator, with_parameters_of
@@ -75,52 +75,6 @@ class DaskDNNClassifier(DaskEstimator, DNNClassifier):
     ) -> None:
         DNNClassifier.__init__(self, hidden_layer_sizes, activation, **params)
         self._set_own_params(client, strategy, keep_rows)
-
-    def fit(
-        self,
-        X: Any,
-        y: Any,
-        sample_weight: Any = None,
-        *,
-        X_val: Any = None,
-        y_val: Any = None,
-        sample_weight_val: Any = None,
-    ) -> Self:
-        """Fit the model.
-
-        Parameters
-        ----------
-        X : Dask array or DataFrame, or list of delayed partitions, of shape (n_samples, n_features)
-            Training rows; partitions may be unknown in size, empty, of one class, or scipy CSR
-            matrices. An array in memory trains the local estimator.
-        y, sample_weight : likewise
-            As in :meth:`dnncore.DNNClassifier.fit`, with the partitions of X.
-        X_val, y_val, sample_weight_val : Dask collections or arrays, default=None
-            Validation set. `scoring` needs one in memory.
-
-        Returns
-        -------
-        DaskDNNClassifier
-            The fitted model.
-
-        Raises
-        ------
-        TypeError, ValueError
-            If an argument, a parameter or a partition is invalid; the model is unchanged.
-        ConnectionError
-            If the scheduler is lost. The model has the parameters of the last complete round.
-
-        Warns
-        -----
-        As :meth:`dnncore.DNNClassifier.fit`.
-        """
-        if is_collection(X):
-            self._fit_collections(X, y, sample_weight, X_val, y_val, sample_weight_val)
-            return self
-        super().fit(
-            X, y, sample_weight, X_val=X_val, y_val=y_val, sample_weight_val=sample_weight_val
-        )
-        return self
 
     def predict(self, X: Any) -> Any:
         """Predict the class of each row, or the labels of multi-label rows.

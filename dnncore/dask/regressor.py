@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any, ClassVar, Self
+from typing import Any, ClassVar
 
 import numpy as np
 
@@ -48,49 +48,6 @@ class DaskDNNRegressor(DaskEstimator, DNNRegressor):
     ) -> None:
         DNNRegressor.__init__(self, loss, hidden_layer_sizes, activation, **params)
         self._set_own_params(client, strategy, keep_rows)
-
-    def fit(
-        self,
-        X: Any,
-        y: Any,
-        sample_weight: Any = None,
-        *,
-        X_val: Any = None,
-        y_val: Any = None,
-        sample_weight_val: Any = None,
-    ) -> Self:
-        """Fit the model.
-
-        Parameters
-        ----------
-        X : Dask array or DataFrame, or list of delayed partitions, of shape (n_samples, n_features)
-            Training rows, as in :meth:`DaskDNNClassifier.fit`.
-        y, sample_weight : likewise
-            As in :meth:`dnncore.DNNRegressor.fit`, with the partitions of X.
-        X_val, y_val, sample_weight_val : Dask collections or arrays, default=None
-            Validation set. `scoring` needs one in memory.
-
-        Returns
-        -------
-        DaskDNNRegressor
-            The fitted model.
-
-        Raises
-        ------
-        TypeError, ValueError, ConnectionError
-            As :meth:`DaskDNNClassifier.fit`.
-
-        Warns
-        -----
-        As :meth:`dnncore.DNNRegressor.fit`.
-        """
-        if is_collection(X):
-            self._fit_collections(X, y, sample_weight, X_val, y_val, sample_weight_val)
-            return self
-        super().fit(
-            X, y, sample_weight, X_val=X_val, y_val=y_val, sample_weight_val=sample_weight_val
-        )
-        return self
 
     def predict(self, X: Any) -> Any:
         """Predict the targets, in the units of y.
