@@ -299,15 +299,20 @@ def test_nothing_is_allocated():
     network = Network((64, 100, 10), dtype=np.float32, seed=0)
     network.set_norm(np.zeros(64), np.ones(64))
     predictor = network.freeze()
+    growths, peaks = [], []
     tracemalloc.start()
     try:
         predictor.refresh(network)
-        first = tracemalloc.get_traced_memory()[0]
-        tracemalloc.reset_peak()
-        for _ in range(100):
-            predictor.refresh(network)
-        now, peak = tracemalloc.get_traced_memory()
+        assert tracemalloc.get_traced_memory()[0] > network.parameters.nbytes  # second weights
+        # All threads and the collector are traced: the smallest of several figures is refresh's.
+        for _ in range(5):
+            first = tracemalloc.get_traced_memory()[0]
+            tracemalloc.reset_peak()
+            for _ in range(100):
+                predictor.refresh(network)
+            now, peak = tracemalloc.get_traced_memory()
+            growths.append(now - first)
+            peaks.append(peak - first)
     finally:
         tracemalloc.stop()
-    assert first > network.parameters.nbytes  # the second set of weights
-    assert now - first < 1000 and peak - first < 4000
+    assert min(growths) < 1000 and min(peaks) < 4000
