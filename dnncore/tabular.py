@@ -29,6 +29,7 @@ from ._estimators.learnt import (
 from ._estimators.numeric import NumberLearner, NumberTargets
 from ._estimators.tabular import TabularEstimator
 from ._network.back_propagation import apply_output
+from .checkpoints import Checkpoint
 from .ensemble import scale_logits
 from .table_predictor import TablePredictor
 from .training import EpochInfo
@@ -86,11 +87,18 @@ class TabularClassifier(ClassifierMixin, TabularEstimator):  # type: ignore[misc
         Whether to compute `feature_importances_`.
     random_state : int, RandomState or None, default=None
         Seed of the folds, the initial weights, the order of rows, and dropout.
+    warm_start : bool, default=False
+        Whether `fit` completes the fit of a model from a `checkpoint`: it trains the members that
+        are missing, on the same rows and with the same parameters. Without such a fit, a new one
+        begins.
     verbose : bool, default=False
         Whether to show a progress bar (with tqdm).
     callback : callable or None, default=None
         Function called with the index of a member and a :class:`dnncore.training.EpochInfo` after
         each of its epochs; all training ends if it returns True.
+    checkpoint : dnncore.checkpoints.Checkpoint, default=None
+        Model file that `fit` writes every so often, with the members that are finished, and from
+        which it completes a fit that was killed.
 
     Attributes
     ----------
@@ -171,8 +179,10 @@ class TabularClassifier(ClassifierMixin, TabularEstimator):  # type: ignore[misc
         n_threads: int | None = None,
         importances: bool = False,
         random_state: Any = None,
+        warm_start: bool = False,
         verbose: bool = False,
         callback: Callable[[int, EpochInfo], object] | None = None,
+        checkpoint: Checkpoint | None = None,
     ) -> None:
         self.n_members = n_members
         self.hidden_layer_sizes = hidden_layer_sizes
@@ -192,8 +202,10 @@ class TabularClassifier(ClassifierMixin, TabularEstimator):  # type: ignore[misc
         self.n_threads = n_threads
         self.importances = importances
         self.random_state = random_state
+        self.warm_start = warm_start
         self.verbose = verbose
         self.callback = callback
+        self.checkpoint = checkpoint
 
     def fit(self, X: Any, y: Any, sample_weight: ArrayLike | None = None) -> TabularClassifier:
         """Fit the model to a table.
@@ -216,7 +228,8 @@ class TabularClassifier(ClassifierMixin, TabularEstimator):  # type: ignore[misc
         Raises
         ------
         TypeError, ValueError
-            If an argument or a parameter is invalid; the model is unchanged.
+            If an argument or a parameter is invalid, or is not that of the fit that `warm_start`
+            completes; the model is unchanged.
         KeyboardInterrupt
             On Ctrl-C before any member has been trained for an epoch; the model is unchanged.
 
@@ -293,13 +306,17 @@ class TabularClassifier(ClassifierMixin, TabularEstimator):  # type: ignore[misc
     def _learning_rate(self) -> float:
         return 0.04 if self.learning_rate_init is None else self.learning_rate_init
 
+    def _learnt_before(
+        self, learnt: LearntLabels, y: NDArray[Any], labels: Labels
+    ) -> LearntTableLabels:
+        assert learnt.prior is not None
+        return LearntTableLabels(learnt.classes, learnt.prior, temperature=1.0)
+
     def _finish(
-        self, learnt: LearntLabels, y: NDArray[Any], labels: Labels,
+        self, y: NDArray[Any], labels: Labels,
         held_out: list[NDArray[np.intp]], logits: list[NDArray[Any]],
     ) -> None:  # fmt: skip
         """Find the temperature, and fold it into the networks."""
-        assert learnt.prior is not None
-        self.classes_, self.class_prior_ = learnt.classes, learnt.prior
         rows, z = np.concatenate(held_out), np.concatenate(logits)
         assert labels.label is not None
         weight = None if labels.weight is None else labels.weight[rows]
@@ -366,11 +383,18 @@ class TabularRegressor(RegressorMixin, TabularEstimator):  # type: ignore[misc]
         Whether to compute `feature_importances_`.
     random_state : int, RandomState or None, default=None
         Seed of the folds, the initial weights, the order of rows, and dropout.
+    warm_start : bool, default=False
+        Whether `fit` completes the fit of a model from a `checkpoint`: it trains the members that
+        are missing, on the same rows and with the same parameters. Without such a fit, a new one
+        begins.
     verbose : bool, default=False
         Whether to show a progress bar (with tqdm).
     callback : callable or None, default=None
         Function called with the index of a member and a :class:`dnncore.training.EpochInfo` after
         each of its epochs; all training ends if it returns True.
+    checkpoint : dnncore.checkpoints.Checkpoint, default=None
+        Model file that `fit` writes every so often, with the members that are finished, and from
+        which it completes a fit that was killed.
 
     Attributes
     ----------
@@ -447,8 +471,10 @@ class TabularRegressor(RegressorMixin, TabularEstimator):  # type: ignore[misc]
         n_threads: int | None = None,
         importances: bool = False,
         random_state: Any = None,
+        warm_start: bool = False,
         verbose: bool = False,
         callback: Callable[[int, EpochInfo], object] | None = None,
+        checkpoint: Checkpoint | None = None,
     ) -> None:
         self.n_members = n_members
         self.hidden_layer_sizes = hidden_layer_sizes
@@ -467,8 +493,10 @@ class TabularRegressor(RegressorMixin, TabularEstimator):  # type: ignore[misc]
         self.n_threads = n_threads
         self.importances = importances
         self.random_state = random_state
+        self.warm_start = warm_start
         self.verbose = verbose
         self.callback = callback
+        self.checkpoint = checkpoint
 
     def fit(self, X: Any, y: Any, sample_weight: ArrayLike | None = None) -> TabularRegressor:
         """Fit the model to a table.
@@ -491,7 +519,8 @@ class TabularRegressor(RegressorMixin, TabularEstimator):  # type: ignore[misc]
         Raises
         ------
         TypeError, ValueError
-            If an argument or a parameter is invalid; the model is unchanged.
+            If an argument or a parameter is invalid, or is not that of the fit that `warm_start`
+            completes; the model is unchanged.
         KeyboardInterrupt
             On Ctrl-C before any member has been trained for an epoch; the model is unchanged.
 
@@ -533,16 +562,20 @@ class TabularRegressor(RegressorMixin, TabularEstimator):  # type: ignore[misc]
     def _learning_rate(self) -> float:
         return 0.1 if self.learning_rate_init is None else self.learning_rate_init
 
-    def _finish(
-        self, learnt: LearntNumbers, y: NDArray[Any], labels: Labels,
-        held_out: list[NDArray[np.intp]], logits: list[NDArray[Any]],
-    ) -> None:  # fmt: skip
-        self._target_ndim = learnt.ndim
-        self.target_mean_, self.target_scale_ = learnt.mean, learnt.scale
+    def _learnt_before(
+        self, learnt: LearntNumbers, y: NDArray[Any], labels: Labels
+    ) -> LearntTableNumbers:
         columns = y.reshape(len(y), -1)
         if labels.weight is not None:
             columns = columns[labels.weight > 0]
-        self.target_range_ = columns.min(axis=0), columns.max(axis=0)
+        return LearntTableNumbers(
+            learnt.ndim, learnt.mean, learnt.scale, columns.min(axis=0), columns.max(axis=0)
+        )
+
+    def _finish(
+        self, y: NDArray[Any], labels: Labels,
+        held_out: list[NDArray[np.intp]], logits: list[NDArray[Any]],
+    ) -> None:  # fmt: skip
         self.oof_prediction_ = np.full(y.shape, np.nan)
         outputs = np.concatenate(logits)
         self.oof_prediction_[np.concatenate(held_out)] = self._in_units_of_y(

@@ -27,12 +27,7 @@ from ..predictor import Predictor
 from ..training import Trainer
 from .block_rows import BlockRows, LabelledBlocks
 from .callbacks import CallbackSupport, epoch_calls, fit_with_callbacks
-from .checkpointing import (
-    CheckpointWriter,
-    generator_of_split,
-    require_same_validation,
-    resumed_fit,
-)
+from .checkpointing import after_epoch, generator_of_split, require_same_validation, resumed_fit
 from .direct import DirectTraining
 from .html import estimator_html
 from .interface import (
@@ -316,7 +311,6 @@ class DNNEstimator(CallbackSupport, BaseEstimator, Estimator, metaclass=ABCMeta)
             if resumed is None
             else resumed.early_stopping
         )
-        checkpoint = None if self.checkpoint is None else CheckpointWriter(self, split_state)
         try:
             with epoch_calls(self, rows) as callback:
                 self.stop_reason_ = fit_source(
@@ -324,7 +318,8 @@ class DNNEstimator(CallbackSupport, BaseEstimator, Estimator, metaclass=ABCMeta)
                     source,
                     StopSettings(
                         self.max_iter, self.tol, self.n_iter_no_change, validate, early_stopping,
-                        self.max_time, callback, resumed=resumed, checkpoint=checkpoint,
+                        self.max_time, callback, resumed=resumed,
+                        checkpoint=after_epoch(self, split_state),
                     ),
                 )  # fmt: skip
         except KeyboardInterrupt:

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import threading
 import time
 import warnings
+from collections.abc import Callable
 from typing import Any
 
 import numpy as np
@@ -11,7 +13,15 @@ import numpy as np
 from .._training.fit_state import FitState
 from .._training.loop import level_of_caller
 from ..checkpoints import Checkpoint
-from .interface import AUTO, adopt_unfinished_fit, snapshot, trainer_of, unfinished_fit_of
+from .interface import (
+    AUTO,
+    Estimator,
+    Model,
+    adopt_unfinished_fit,
+    snapshot,
+    trainer_of,
+    unfinished_fit_of,
+)
 from .params import solver_of
 from .rows import LabelledRows
 from .unfinished import UnfinishedFit
@@ -37,9 +47,14 @@ def generator_of_split(
     """Return the generator that splits off the validation set, as in the fit that goes on."""
     if unfinished is None or unfinished.split is None:
         return random
-    same = np.random.RandomState()
-    same.set_state(unfinished.split)
-    return same
+    return generator_in(unfinished.split)
+
+
+def generator_in(state: dict[str, Any]) -> np.random.RandomState:
+    """Return a generator in a state."""
+    random = np.random.RandomState()
+    random.set_state(state)
+    return random
 
 
 def require_same_validation(
@@ -51,32 +66,51 @@ def require_same_validation(
 
 
 class CheckpointWriter:
-    """Writes checkpoints of a fit, at most so often.
+    """Writes checkpoints of a fit, at most so often, from any thread.
 
     Parameters
     ----------
-    estimator : Estimator
-        Estimator that is fitted, with a parameter `checkpoint`.
-    split : dict or None
-        As in :class:`UnfinishedFit`.
+    checkpoint : Checkpoint
     """
 
-    def __init__(self, estimator: Any, split: dict[str, Any] | None) -> None:
-        self._estimator, self._split = estimator, split
-        self._checkpoint: Checkpoint = estimator.checkpoint
+    def __init__(self, checkpoint: Checkpoint) -> None:
+        self._checkpoint, self._lock = checkpoint, threading.Lock()
         self._begin_interval()
 
     def _begin_interval(self) -> None:
         self._due = time.monotonic() + self._checkpoint.seconds
 
-    def __call__(self, state: FitState) -> None:
-        """Write the model and a state of its fit, if the time has come."""
-        if time.monotonic() < self._due:
-            return
-        model = snapshot(self._estimator)
-        adopt_unfinished_fit(model, UnfinishedFit(state, self._split))
-        try:
-            self._checkpoint.write(model)
-        except (ImportError, OSError, TypeError, ValueError) as error:
-            warnings.warn(f"the checkpoint was not written: {error}", stacklevel=level_of_caller())
-        self._begin_interval()
+    def offer(self, model: Callable[[], Model]) -> None:
+        """Write the model that a function returns, if the time has come."""
+        with self._lock:
+            if time.monotonic() < self._due:
+                return
+            try:
+                self._checkpoint.write(model())
+            except (ImportError, OSError, TypeError, ValueError) as error:
+                warnings.warn(
+                    f"the checkpoint was not written: {error}", stacklevel=level_of_caller()
+                )
+            self._begin_interval()
+
+
+def after_epoch(estimator: Any, split: dict[str, Any] | None) -> Callable[[FitState], None] | None:
+    """Return what is called after an epoch with the state of a fit, and writes its checkpoints.
+
+    Parameters
+    ----------
+    estimator : Estimator
+        Estimator that is fitted, with a parameter `checkpoint`; if that is None, there are none.
+    split : dict or None
+        As in :class:`UnfinishedFit`.
+    """
+    if estimator.checkpoint is None:
+        return None
+    writer = CheckpointWriter(estimator.checkpoint)
+
+    def unfinished(state: FitState) -> Estimator:
+        model: Estimator = snapshot(estimator)
+        adopt_unfinished_fit(model, UnfinishedFit(state, split))
+        return model
+
+    return lambda state: writer.offer(lambda: unfinished(state))

@@ -29,7 +29,7 @@ from ..training import Trainer
 from .fitted import FittedAttributes
 from .learnt import LearntLabels, LearntNumbers, LearntTableLabels, LearntTableNumbers
 from .nullable import without_nullable
-from .unfinished import UnfinishedFit
+from .unfinished import UnfinishedEnsemble, UnfinishedFit
 
 if TYPE_CHECKING:
     from .._data.table_encoder import TableEncoder  # needs scikit-learn
@@ -121,6 +121,8 @@ class TabularModel(Model):
 
     n_members: int  # a parameter of both classes
 
+    _unfinished: UnfinishedEnsemble | None = None
+
     @abstractmethod
     def freeze(self) -> TablePredictor: ...
 
@@ -209,6 +211,16 @@ def unfinished_fit_of(model: Estimator) -> UnfinishedFit | None:
 
 def adopt_unfinished_fit(model: Estimator, unfinished: UnfinishedFit) -> None:
     """Let `fit` with `warm_start` complete a fit."""
+    model._unfinished = unfinished
+
+
+def unfinished_ensemble_of(model: TabularModel) -> UnfinishedEnsemble | None:
+    """Return the fit that an ensemble from a checkpoint can complete, or None."""
+    return model._unfinished
+
+
+def adopt_unfinished_ensemble(model: TabularModel, unfinished: UnfinishedEnsemble) -> None:
+    """Let `fit` with `warm_start` complete the fit of an ensemble."""
     model._unfinished = unfinished
 
 

@@ -25,14 +25,24 @@ from .._training.members import Member, Trained, train_members
 from .._training.recipe import Recipe
 from ..ensemble import Ensemble
 from ..table_predictor import TablePredictor
+from .checkpointing import CheckpointWriter, generator_in
+from .ensemble_fit import conditions_of, require_same_conditions, with_finished
 from .folds import folds
 from .importances import permutation_importances
-from .interface import TabularModel, replace_attributes, snapshot
+from .interface import (
+    LearntTable,
+    TabularModel,
+    adopt_unfinished_ensemble,
+    replace_attributes,
+    snapshot,
+    unfinished_ensemble_of,
+)
 from .nullable import without_nullable
 from .params import validate_table_params
 from .progress import progress_bar
 from .rows import encoded
 from .targets import TargetLearner, Targets
+from .unfinished import UnfinishedEnsemble
 
 MIN_ROWS = 2  # one to train on, and one to choose the best epoch
 
@@ -55,8 +65,12 @@ class TabularEstimator(BaseEstimator, TabularModel, metaclass=ABCMeta):  # type:
         """Return the learning rate of the recipe."""
 
     @abstractmethod
+    def _learnt_before(self, learnt: Any, y: NDArray[Any], labels: Labels) -> LearntTable:
+        """Return what is known of the targets before the members are trained."""
+
+    @abstractmethod
     def _finish(
-        self, learnt: Any, y: NDArray[Any], labels: Labels,
+        self, y: NDArray[Any], labels: Labels,
         held_out: list[NDArray[np.intp]], logits: list[NDArray[Any]],
     ) -> None:  # fmt: skip
         """Learn from the logits of the rows that each member was trained without."""
@@ -70,6 +84,7 @@ class TabularEstimator(BaseEstimator, TabularModel, metaclass=ABCMeta):  # type:
 
     def _fit_copy(self, X: Any, y: Any, sample_weight: ArrayLike | None) -> None:
         self._check_params()
+        unfinished = unfinished_ensemble_of(self) if self.warm_start else None
         y = self._checked_y(y)
         encoder = self._new_encoder()
         rows = encoder.fit_transform(X)
@@ -77,7 +92,11 @@ class TabularEstimator(BaseEstimator, TabularModel, metaclass=ABCMeta):  # type:
         check_consistent_length(X, y)
         if len(y) < MIN_ROWS:
             raise ValueError(f"X must have at least {MIN_ROWS} samples, got n_samples = 1")
-        random = check_random_state(self.random_state)
+        if unfinished is None:
+            random = check_random_state(self.random_state)
+        else:
+            random = generator_in(unfinished.random)
+        begun = random.get_state(legacy=False)
         learner = self._new_learner()
         y = learner.learn(y)
         weight = None
@@ -93,10 +112,20 @@ class TabularEstimator(BaseEstimator, TabularModel, metaclass=ABCMeta):  # type:
             weight = weights(total, len(y), rows.dtype)
         labels = Labels.of(encoded(targets, y, rows.dtype, training=True), weight)
         learner.add_totals(y, weight)
+        self._adopt_learnt(self._learnt_before(learner.learnt(), y, labels))
         members = self._members(rows, labels, targets.strata(y), targets, random)
-        trained, self.stop_reason_ = self._train(members, rows, labels)
-        self.ensemble_ = Ensemble([member.trainer.network for member in trained])
-        self.histories_ = [member.trainer.history for member in trained]
+        conditions = {}
+        if self.checkpoint is not None or unfinished is not None:
+            recipe = self._recipe(len(rows))
+            conditions = conditions_of(recipe, self.n_members, self.max_iter, rows, labels)
+        if unfinished is not None:
+            require_same_conditions(unfinished.conditions, conditions)
+            members = with_finished(members, unfinished, self.ensemble_.networks, self.histories_)
+        for name in ("_unfinished", "feature_importances_"):  # of another fit
+            self.__dict__.pop(name, None)
+        after_member = self._after_member(members, begun, conditions)
+        trained, self.stop_reason_ = self._train(members, rows, labels, after_member)
+        self._adopt_members(trained)
         held_out = [member.held_out for member in trained]
         logits = [
             member.trainer.network.logits(
@@ -104,8 +133,7 @@ class TabularEstimator(BaseEstimator, TabularModel, metaclass=ABCMeta):  # type:
             )
             for member in trained
         ]
-        self._finish(learner.learnt(), y, labels, held_out, logits)
-        self.__dict__.pop("feature_importances_", None)
+        self._finish(y, labels, held_out, logits)
         if self.importances:
             networks = self.ensemble_.networks
             self.feature_importances_ = permutation_importances(
@@ -177,15 +205,50 @@ class TabularEstimator(BaseEstimator, TabularModel, metaclass=ABCMeta):  # type:
             min(self.batch_size, n_rows),
         )
 
-    def _train(self, members: list[Member], rows: NDArray[Any], labels: Labels) -> Trained:
+    def _after_member(
+        self, members: list[Member], random: dict[str, Any], conditions: dict[str, str]
+    ) -> Callable[[int, str], None] | None:
+        """Return what is called when a member is finished, and writes checkpoints.
+
+        `random` and `conditions` are those of :class:`UnfinishedEnsemble`.
+        """
+        if self.checkpoint is None:
+            return None
+        writer, ends = CheckpointWriter(self.checkpoint), [member.end for member in members]
+
+        def unfinished() -> TabularEstimator:
+            model, now = snapshot(self), tuple(ends)
+            model._adopt_members([x for x, end in zip(members, now, strict=True) if end])
+            adopt_unfinished_ensemble(model, UnfinishedEnsemble(now, random, conditions))
+            return model
+
+        def call(index: int, end: str) -> None:
+            ends[index] = end
+            writer.offer(unfinished)
+
+        return call
+
+    def _adopt_members(self, members: list[Member]) -> None:
+        self.ensemble_ = Ensemble([member.trainer.network for member in members])
+        self.histories_ = [member.trainer.history for member in members]
+
+    def _train(
+        self,
+        members: list[Member],
+        rows: NDArray[Any],
+        labels: Labels,
+        after_member: Callable[[int, str], None] | None,
+    ) -> Trained:
         n_threads = available_cpus() if self.n_threads is None else self.n_threads
         bar = nullcontext()
         if self.verbose:
-            bar = progress_bar(type(self).__name__, self.max_iter * len(members))  # type: ignore[assignment]
+            n_missing = sum(member.end is None for member in members)
+            bar = progress_bar(type(self).__name__, self.max_iter * n_missing)  # type: ignore[assignment]
         with bar as show:
             trained = train_members(
                 members, rows, labels, max_iter=self.max_iter, max_time=self.max_time,
                 n_threads=n_threads, callback=_after_epoch(self.callback, show),
+                after_member=after_member,
             )  # fmt: skip
         if len(trained.members) < len(members):
             warnings.warn(
@@ -225,7 +288,7 @@ class TabularEstimator(BaseEstimator, TabularModel, metaclass=ABCMeta):  # type:
         targets = self._targets(self._learnt())
         return targets.encode(targets.check(name, y), dtype)
 
-    def save(self, path: str | os.PathLike[str]) -> None:
+    def save(self, path: str | os.PathLike[str], *, solver_state: bool = False) -> None:
         """Write the fitted model to a safetensors file; :func:`dnncore.load` reads it.
 
         The file has everything but the out-of-fold predictions.
@@ -234,10 +297,13 @@ class TabularEstimator(BaseEstimator, TabularModel, metaclass=ABCMeta):  # type:
         ----------
         path : str or path-like
             File to write.
+        solver_state : bool, default=False
+            Whether to store what completes a fit that is not finished, for a model from a
+            :class:`dnncore.checkpoints.Checkpoint`; others have none.
         """
         from ..modelfile import save
 
-        save(self, path)
+        save(self, path, solver_state=solver_state)
 
     def __sklearn_is_fitted__(self) -> bool:
         return hasattr(self, "ensemble_")

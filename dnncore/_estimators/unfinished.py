@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -22,3 +23,32 @@ class UnfinishedFit:
 
     state: FitState
     split: dict[str, Any] | None = None
+
+
+@dataclass(frozen=True)
+class UnfinishedEnsemble:
+    """What a tabular estimator needs to complete a fit, beside its networks.
+
+    Attributes
+    ----------
+    ends : tuple of (str or None)
+        How the training of each member ended; None for a member that is not finished. The networks
+        of the estimator are those of the finished members.
+    random : dict
+        State of the NumPy RandomState from which the fit has begun.
+    conditions : mapping of str to str
+        What the members depend on: values of parameters as text, and a hash of the ``rows``.
+    """
+
+    ends: tuple[str | None, ...]
+    random: dict[str, Any]
+    conditions: Mapping[str, str]
+
+    @property
+    def n_finished(self) -> int:
+        """Number of finished members."""
+        return sum(end is not None for end in self.ends)
+
+
+class OtherRowsError(ValueError):
+    """A fit is to be completed on other rows than it was begun with."""

@@ -8,6 +8,9 @@ from typing import Any, NamedTuple
 
 from numpy.typing import NDArray
 
+# How the training of a member of an ensemble has ended, if more would not change it.
+FINISHED = ("converged", "diverged")
+
 
 class Snapshot(NamedTuple):
     """Parameters, the solver's state, and the number of steps that led to them."""

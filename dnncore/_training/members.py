@@ -18,6 +18,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from .._core.labels import Labels
+from .fit_state import FINISHED
 from .history import EpochInfo, Validation
 from .loop import level_of_caller
 from .recipe import CYCLE_ENDS
@@ -42,11 +43,14 @@ class Member:
     train, held_out : intp arrays
         Rows to train on, and rows that choose the best epoch; if these have no weight, the
         former choose it.
+    end : str or None
+        How its training ended in an earlier fit: one of FINISHED; None if it is to be trained.
     """
 
     trainer: Trainer
     train: NDArray[np.intp]
     held_out: NDArray[np.intp]
+    end: str | None = None
 
 
 class Trained(NamedTuple):
@@ -94,8 +98,11 @@ def train_members(
     max_time: float | None = None,
     n_threads: int = 1,
     callback: Callable[[int, EpochInfo], object] | None = None,
+    after_member: Callable[[int, str], object] | None = None,
 ) -> Trained:
     """Train the members; return those that have been trained, and how training ended.
+
+    Those that are finished stay as they are.
 
     Parameters
     ----------
@@ -114,6 +121,9 @@ def train_members(
     callback : callable, default=None
         Called with the index of a member and an :class:`EpochInfo` after each of its epochs, one
         call at a time. If it returns True, training ends.
+    after_member : callable, default=None
+        Called with the index of a member that is now finished and how its training ended, by the
+        thread that has trained it.
 
     Returns
     -------
@@ -127,15 +137,16 @@ def train_members(
         On Ctrl-C, if no member has been trained for an epoch. Otherwise, those that have are
         returned, with the parameters of their best epochs, and a warning.
     """
-    budget = Budget(max_time, len(members), n_threads)
-    wanted = planned = len(members), max_iter
-    if max_time is not None:
-        planned = budget.plan(_epoch_seconds(members[0], X, labels), max_iter)
+    missing = [index for index, member in enumerate(members) if member.end is None]
+    budget = Budget(max_time, len(missing), n_threads)
+    wanted = planned = len(missing), max_iter
+    if max_time is not None and missing:
+        planned = budget.plan(_epoch_seconds(members[missing[0]], X, labels), max_iter)
     n_members, max_iter = planned
     stop, lock = threading.Event(), threading.Lock()
 
     def train(index: int) -> str | None:
-        cycles = Cycles(max_iter)
+        cycles, member = Cycles(max_iter), members[index]
 
         def after_epoch(info: EpochInfo) -> bool:
             if callback is not None:
@@ -146,12 +157,17 @@ def train_members(
 
         if stop.is_set():
             return None
-        end = _train(members[index], X, labels, max_iter, budget.end, after_epoch)
-        return "converged" if end == "stopped" and not stop.is_set() else end
+        end = _train(member, X, labels, max_iter, budget.end, after_epoch)
+        if end == "stopped" and not stop.is_set():
+            end = "converged"
+        if after_member is not None and end in FINISHED and member.trainer.history.n_iter > 0:
+            after_member(index, end)
+        return end
 
-    with ThreadPoolExecutor(min(n_threads, n_members), "dnncore-member") as pool:
-        interrupt, ends = _run(pool, train, n_members, stop)
-    trained = [member for member in members[:n_members] if member.trainer.history.n_iter > 0]
+    with ThreadPoolExecutor(max(1, min(n_threads, n_members)), "dnncore-member") as pool:
+        interrupt, ends = _run(pool, train, missing[:n_members], stop)
+    ends |= {member.end for member in members if member.end is not None}
+    trained = [member for member in members if member.trainer.history.n_iter > 0]
     if not trained:
         raise interrupt or ValueError(
             "training diverged in the first epoch of all members: the learning rate or the weight "
@@ -168,17 +184,17 @@ def train_members(
 def _run(
     pool: ThreadPoolExecutor,
     train: Callable[[int], str | None],
-    n_members: int,
+    members: Sequence[int],
     stop: threading.Event,
 ) -> tuple[KeyboardInterrupt | None, set[str]]:
-    """Train all members; after an error in one, or Ctrl-C, let the others end soon.
+    """Train some members; after an error in one, or Ctrl-C, let the others end soon.
 
     Returns Ctrl-C, and how the training of those that have begun ended.
     """
     interrupt = None
     tasks: list[Future[str | None]] = []
     try:
-        for index in range(n_members):
+        for index in members:
             tasks.append(pool.submit(train, index))
         # Woken up now and then, so that Ctrl-C is seen.
         while (result := wait(tasks, 0.1, "FIRST_EXCEPTION")).not_done:

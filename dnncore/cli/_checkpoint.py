@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+import argparse
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any
 
@@ -23,3 +25,26 @@ class ModelCheckpoint(Checkpoint):
 
     def write(self, model: Any) -> None:
         self.save(model)
+
+
+@contextmanager
+def checkpoints(
+    model: Any, arguments: argparse.Namespace, save: Callable[[Any], None]
+) -> Iterator[None]:
+    """Let `fit` write checkpoints by `save`, and complete a fit with --resume.
+
+    The parameters of the model, also in the files, are those of before.
+    """
+    warm_start = model.warm_start
+
+    def save_as_given(trained: Any) -> None:
+        save(trained.set_params(warm_start=warm_start))
+
+    checkpoint = None
+    if arguments.checkpoint is not None:
+        checkpoint = ModelCheckpoint(arguments.output, arguments.checkpoint, save_as_given)
+    model.set_params(checkpoint=checkpoint, warm_start=arguments.resume is not None)
+    try:
+        yield
+    finally:
+        model.set_params(checkpoint=None, warm_start=warm_start)

@@ -13,6 +13,7 @@ from .._estimators.interface import Estimator, TabularModel
 from . import _arguments as types
 from ._arguments import TABLE_HELP, CommandError
 from ._input import paths_of
+from ._model import LoadedTabular
 from .tables import PARQUET, has_named_columns
 
 # The estimator's parameter that an option sets, and its value if the option is not given; None
@@ -57,17 +58,14 @@ TABULAR, NETWORK = "tabular", "network"  # values of --model
 TABULAR_ONLY = ("members",)
 NETWORK_ONLY = (
     "hidden", "loss", "quantiles", "missing", "dtype", "schedule", "solver", "alpha",
-    "early_stopping", "validation_fraction", "solver_state", "checkpoint", "blocks", "resume",
-    "cluster",
+    "early_stopping", "validation_fraction", "solver_state", "blocks", "cluster",
 )  # fmt: skip
 # Options of files that the command itself reads.
 NOT_ON_A_CLUSTER = ("blocks", "memory", "delimiter", "decimal", "thousands", "encoding")
 DEFAULT_MEMORY = 1000.0  # MB
-# Options that cannot be changed when training is resumed.
-FIXED = (
-    "regression", "hidden", "activation", "loss", "quantiles", "missing", "dtype", "categorical",
-    "ignore",
-)  # fmt: skip
+# Options that cannot be changed when training is resumed, and those that the file of a network has.
+FIXED = ("regression", "hidden", "activation", "loss", "quantiles", "missing", "dtype")
+KNOWN_TO_A_NETWORK = ("categorical", "ignore")
 
 
 def add_options(train: argparse.ArgumentParser) -> None:
@@ -151,8 +149,8 @@ def _add_files(files: Any) -> None:
         metavar="SECONDS",
         type=types.penalty,
         help="also write the model file during training, after an epoch, at most that often: "
-        "--resume completes a training that was killed as if it had not been (default: write it "
-        "at the end)",
+        "--resume completes a training that was killed as if it had not been; of an ensemble, "
+        "after a network is finished (default: write it at the end)",
     )
     plot = files.add_mutually_exclusive_group()
     plot.add_argument(
@@ -255,14 +253,15 @@ def _add_training(training: Any) -> None:
         metavar="MODEL",
         help="resume the training of a model file, with the options it was trained with unless "
         "given here; an error if validation or held-out rows are not those of its training, "
-        "because DATA, --test-size, --validation-fraction, --seed or --blocks differ",
+        "because DATA, --test-size, --validation-fraction, --seed or --blocks differ. Of an "
+        "ensemble, a file of --checkpoint: the missing networks are trained",
     )
     training.add_argument(
         "--epochs",
         metavar="N",
         type=types.count,
         help="maximum number of passes over the training rows; with --resume, of additional passes "
-        "or, for a file of --checkpoint, of all passes (default: 100; tabular: 64)",
+        "or, for a network of --checkpoint, of all passes (default: 100; tabular: 64)",
     )
     training.add_argument(
         "--members",
@@ -342,6 +341,7 @@ def _add_training(training: Any) -> None:
 def choose_model(arguments: argparse.Namespace) -> None:
     """Set the kind of model, `arguments.model`, and the defaults that depend on it.
 
+    With --resume, `arguments.saved` is the loaded model, otherwise None.
     `arguments.model_by_default` tells whether no option has decided on the kind.
 
     Raises
@@ -353,8 +353,11 @@ def choose_model(arguments: argparse.Namespace) -> None:
         [name for name in names if not any(getattr(arguments, name) is x for x in (None, False))]
         for names in (NETWORK_ONLY, TABULAR_ONLY)
     )
-    arguments.model_by_default = arguments.model is None and not (network or tabular)
-    if arguments.model is None:
+    resumed = arguments.saved is not None
+    arguments.model_by_default = arguments.model is None and not (network or tabular or resumed)
+    if arguments.model is None and resumed:
+        arguments.model = TABULAR if isinstance(arguments.saved, LoadedTabular) else NETWORK
+    elif arguments.model is None:
         named = arguments.data is not None and has_named_columns(arguments.data)
         arguments.model = NETWORK if network or not (named or tabular) else TABULAR
     other, given = (TABULAR, tabular) if arguments.model == NETWORK else (NETWORK, network)
@@ -425,7 +428,8 @@ def check_options(arguments: argparse.Namespace) -> None:
     if arguments.report is not None and arguments.test_size == 0:
         raise CommandError("--report needs held-out rows, got --test-size 0")
     if arguments.resume is not None:
-        given = [name for name in FIXED if getattr(arguments, name) not in (None, False, [])]
+        fixed = FIXED if arguments.model == TABULAR else FIXED + KNOWN_TO_A_NETWORK
+        given = [name for name in fixed if getattr(arguments, name) not in (None, False, [])]
         if given:
             raise CommandError(f"--{given[0]} cannot be changed with --resume")
         return
@@ -457,10 +461,8 @@ def new_tabular(arguments: argparse.Namespace) -> TabularModel:
     """Return the tabular estimator that the options describe."""
     from ..tabular import TabularClassifier, TabularRegressor
 
-    options = {name: getattr(arguments, option) for option, name in TABULAR_PARAMETERS.items()}
-    given = {name: value for name, value in options.items() if value is not None}
     kind = TabularRegressor if arguments.regression else TabularClassifier
-    return kind(**({"random_state": 0} | given))
+    return kind(**({"random_state": 0} | _given(arguments)))
 
 
 def new_estimator(arguments: argparse.Namespace) -> Estimator:
@@ -473,8 +475,10 @@ def new_estimator(arguments: argparse.Namespace) -> Estimator:
     return kind(**(defaults | _given(arguments)))
 
 
-def reconfigure(model: Estimator, arguments: argparse.Namespace) -> None:
+def reconfigure(model: Estimator | TabularModel, arguments: argparse.Namespace) -> None:
     """Replace the model's parameters with the options that were given."""
+    if arguments.seed is None and model.random_state is None:
+        arguments.seed = 0
     given = _given(arguments)
     unknown = sorted(set(given) - set(model.get_params(deep=False)))
     if unknown:
@@ -486,6 +490,10 @@ def reconfigure(model: Estimator, arguments: argparse.Namespace) -> None:
 
 
 def _given(arguments: argparse.Namespace) -> dict[str, Any]:
-    options = {name: getattr(arguments, option) for option, (name, _) in PARAMETERS.items()}
+    """Return the parameters whose options were given."""
+    names = {option: name for option, (name, _) in PARAMETERS.items()}
+    if arguments.model == TABULAR:
+        names = TABULAR_PARAMETERS
+    options = {name: getattr(arguments, option) for option, name in names.items()}
     given = {name: value for name, value in options.items() if value is not None}
     return {name: tuple(x) if isinstance(x, list) else x for name, x in given.items()}

@@ -2,17 +2,21 @@
 
 from __future__ import annotations
 
+import argparse
 import sys
 import warnings
+from collections.abc import Callable
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from .._data.table_columns import CategoryColumn
-from .._estimators.interface import TabularModel
+from .._estimators.interface import TabularModel, unfinished_ensemble_of
+from .._estimators.unfinished import OtherRowsError
 from .._training.history import mean_history
 from ._arguments import CommandError
+from ._checkpoint import checkpoints
 from ._division import PartsInMemory
 from ._options import in_options
 from ._output import plural, warn
@@ -30,21 +34,38 @@ def announce(title: str, data: Dataset, parts: PartsInMemory, model: TabularMode
     )
 
 
-def fit(model: TabularModel, parts: PartsInMemory, *, quiet: bool) -> bool:
-    """Train the networks; return whether Ctrl-C stopped them."""
-    progress = Progress(model.n_members * model.max_iter, "", quiet=quiet)
+def fit(
+    model: TabularModel,
+    parts: PartsInMemory,
+    arguments: argparse.Namespace,
+    save: Callable[[TabularModel], None],
+) -> bool:
+    """Train the networks; return whether Ctrl-C stopped them. `save` writes checkpoints."""
+    unfinished = unfinished_ensemble_of(model)
+    n_missing = model.n_members - (0 if unfinished is None else unfinished.n_finished)
+    progress = Progress(n_missing * model.max_iter, "", quiet=arguments.quiet)
     model.set_params(callback=progress.after_member_epoch)
-    with warnings.catch_warnings(record=True) as caught, progress:
+    with (
+        checkpoints(model, arguments, save),
+        warnings.catch_warnings(record=True) as caught,
+        progress,
+    ):
         warnings.simplefilter("always")
         try:
             parts.fit(model)
+        except OtherRowsError as error:
+            raise CommandError(
+                f"{arguments.resume} was trained on other rows, in another order, or split or "
+                "encoded in another way; repeat DATA, --test-size, --seed, --categorical and "
+                "--ignore"
+            ) from error
         except (TypeError, ValueError) as error:
             raise CommandError(in_options(str(error))) from error
     model.set_params(callback=None)
     for message in dict.fromkeys(in_options(str(warning.message)) for warning in caught):
         warn(message)
     _warn_of_many_categories(model)
-    if not quiet:
+    if not arguments.quiet:
         print(_summary(model, parts.y_train), file=sys.stderr)
     return model.stop_reason_ == "interrupted"
 

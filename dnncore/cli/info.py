@@ -10,7 +10,7 @@ from typing import Any
 
 import dnncore
 
-from .._estimators.interface import unfinished_fit_of
+from .._estimators.interface import unfinished_ensemble_of, unfinished_fit_of
 from ..network import Network
 from ..predictor import Predictor
 from ._model import LoadedModel, LoadedTabular, load_model
@@ -84,13 +84,18 @@ def _tabular_facts(model: LoadedTabular, n_most: int) -> dict[str, str]:
     names = [column.name for column in encoding.columns] if encoding.named else None
     facts = {} if model.target is None else {"target": model.target}
     n_networks, epochs = len(saved.histories_), sum(x.n_iter for x in saved.histories_)
-    return facts | {
+    facts |= {
         "networks": f"{n_networks}, with {saved.ensemble_.n_parameters} parameters in total",
         "columns": f"{model.n_features}: {'no names' if names is None else _start(names, n_most)}",
         "encoded": f"{encoding.n_numeric} numbers, {len(encoding.categorical)} categories, "
         f"as {plural(encoding.n_features, 'feature')}",
         "trained": f"{plural(epochs, 'epoch')} of all networks",
     }
+    unfinished = unfinished_ensemble_of(saved)
+    if unfinished is not None:
+        n_members = plural(len(unfinished.ends), "network")
+        facts["unfinished"] = f"{unfinished.n_finished} of {n_members}"
+    return facts
 
 
 def _estimator_facts(model: LoadedModel, n_most: int) -> dict[str, str]:

@@ -25,12 +25,13 @@ from .._estimators.interface import (
     learnt_of,
     loss_options_of,
     trainer_of,
+    unfinished_ensemble_of,
     unfinished_fit_of,
 )
 from .._estimators.learnt import SINGLE
 from . import _tabular
 from ._arguments import CommandError, check_destination, csv_format, require_packages
-from ._checkpoint import ModelCheckpoint
+from ._checkpoint import checkpoints
 from ._division import Parts, PartsInBlocks, PartsInMemory, Shares
 from ._input import as_file, paths_of, source_of
 from ._metrics import Scores, with_rows
@@ -98,9 +99,10 @@ def run(arguments: argparse.Namespace) -> int:
 
 
 def _run(arguments: argparse.Namespace) -> int:
+    require_packages("cli", sklearn="scikit-learn", safetensors="safetensors")
+    arguments.saved = None if arguments.resume is None else load_model(arguments.resume)
     choose_model(arguments)
     check_options(arguments)
-    require_packages("cli", sklearn="scikit-learn", safetensors="safetensors")
     if not arguments.quiet:
         require_packages("cli", rich="rich")
     if arguments.cluster is not None:
@@ -175,7 +177,8 @@ def _train_network(arguments: argparse.Namespace, title: str) -> tuple[LoadedMod
 
 def _train_tabular(arguments: argparse.Namespace, title: str) -> tuple[LoadedModel, Parts, bool]:
     """Train and save an ensemble; see `_train_network`."""
-    model, data = new_tabular(arguments), _table(arguments)
+    model = _resumed_tabular(arguments) if arguments.resume else new_tabular(arguments)
+    data = _table(arguments)
     if not arguments.quiet:
         show_notes(data)
     shares = Shares(arguments.test_size, 0.0, int(model.random_state))
@@ -183,9 +186,10 @@ def _train_tabular(arguments: argparse.Namespace, title: str) -> tuple[LoadedMod
     _warn_of_many_classes(parts)
     if not arguments.quiet:
         _tabular.announce(title, data, parts, model)
-    interrupted = _tabular.fit(model, parts, quiet=arguments.quiet)
     table = tuple(column for column in data.table or () if column.is_target)
-    modelfile.save(model, arguments.output, table=table or None)
+    save = partial(modelfile.save, path=arguments.output, table=table or None)
+    interrupted = _tabular.fit(model, parts, arguments, partial(save, solver_state=True))
+    save(model)
     return LoadedTabular(model, table), parts, interrupted
 
 
@@ -304,12 +308,10 @@ def _digits(dtype: np.dtype[Any], regression: bool) -> Dataset:
 
 def _resumed(arguments: argparse.Namespace) -> tuple[Estimator, Dataset]:
     """Return the estimator in a model file, ready to resume training, and its data."""
-    saved = load_model(arguments.resume)
+    saved: LoadedModel = arguments.saved
     model = saved.estimator("--resume")
     if trainer_of(model) is None:
         warn(f"{arguments.resume} has no solver state: {model.solver} is restarted")
-    if arguments.seed is None and model.random_state is None:
-        arguments.seed = 0
     reconfigure(model, arguments)
     if arguments.data is None:
         digits = _digits(saved.dtype, saved.classes is None)
@@ -325,6 +327,24 @@ def _resumed(arguments: argparse.Namespace) -> tuple[Estimator, Dataset]:
         with_target=True,
         csv_format=csv_format(arguments),
     )
+
+
+def _resumed_tabular(arguments: argparse.Namespace) -> TabularModel:
+    """Return the ensemble in a model file, whose training is to be completed.
+
+    The options have its target, and whether that is a number.
+    """
+    saved: LoadedModel = arguments.saved
+    if not isinstance(saved, LoadedTabular) or unfinished_ensemble_of(saved.saved) is None:
+        found = f"{type(saved.saved).__name__} in {arguments.resume}"
+        raise CommandError(
+            "--resume needs an ensemble that is not finished, which --checkpoint writes, or a "
+            f"single network with --model network, got the {found}"
+        )
+    arguments.target = arguments.target or saved.target
+    arguments.regression = saved.classes is None
+    reconfigure(saved.saved, arguments)
+    return saved.saved
 
 
 def _npz_in_blocks(path: str) -> CommandError:
@@ -423,27 +443,21 @@ def _fit(
     """Train the model; return whether Ctrl-C stopped it. `save` writes checkpoints."""
     from sklearn.exceptions import ConvergenceWarning
 
-    warm_start = model.warm_start
-
-    def save_as_given(trained: Any) -> None:
-        save(trained.set_params(warm_start=warm_start))
-
-    checkpoint = None
-    if arguments.checkpoint is not None:
-        checkpoint = ModelCheckpoint(arguments.output, arguments.checkpoint, save_as_given)
     _name_features(model, None)  # scikit-learn would warn that the arrays have no names
     progress = Progress(model.max_iter, _score_name(model), quiet=arguments.quiet)
-    model.set_params(
-        callback=progress, checkpoint=checkpoint, warm_start=arguments.resume is not None
-    )
+    model.set_params(callback=progress)
     before = _epochs_before(model) if arguments.resume else 0
-    with warnings.catch_warnings(record=True) as caught, progress:
+    with (
+        checkpoints(model, arguments, save),
+        warnings.catch_warnings(record=True) as caught,
+        progress,
+    ):
         warnings.simplefilter("always")
         try:
             parts.fit(model)
         except ValueError as error:
             raise CommandError(in_options(str(error))) from error
-    model.set_params(callback=None, checkpoint=None, warm_start=warm_start)
+    model.set_params(callback=None)
     # The user chose the number of epochs, or the time.
     messages = [in_options(str(x.message)) for x in caught if x.category is not ConvergenceWarning]
     interrupted = model.stop_reason_ == "interrupted"

@@ -19,6 +19,7 @@ from .._estimators.interface import (
     LearntTable,
     TabularModel,
     adopt_trainer,
+    adopt_unfinished_ensemble,
     adopt_unfinished_fit,
     check_params,
     check_parts,
@@ -40,7 +41,7 @@ from .._training.history import History
 from ..network import Network
 from ..predictor import Predictor
 from ..table_predictor import TablePredictor
-from . import _classes, _fit, _params, _schema, _solver
+from . import _classes, _ensemble_fit, _fit, _params, _schema, _solver
 from ._header import ModelFileError, require
 from ._schema import (
     IMPORTANCES,
@@ -267,6 +268,9 @@ def _tabular(metadata: Metadata, tensors: Tensors) -> TabularModel:
         learnt=learnt,
         importances=tensors.get(IMPORTANCES),
     )
+    if "fit" in metadata:
+        unfinished = _ensemble_fit.build(metadata["fit"], model.histories_)
+        adopt_unfinished_ensemble(model, unfinished)
     return model
 
 

@@ -19,6 +19,7 @@ from .._estimators.interface import (
     network_and_learnt_of,
     snapshot,
     trainer_of,
+    unfinished_ensemble_of,
     unfinished_fit_of,
 )
 from .._estimators.learnt import LearntLabels, LearntNumbers, LearntTableLabels
@@ -26,7 +27,7 @@ from .._training.history import History
 from .._version import __version__
 from ..network import Network
 from ..predictor import Predictor
-from . import _classes, _fit, _params, _schema, _solver
+from . import _classes, _ensemble_fit, _fit, _params, _schema, _solver
 
 Tensors = dict[str, NDArray[Any]]
 Described = tuple[dict[str, Any], Tensors]  # metadata before JSON encoding
@@ -36,13 +37,13 @@ def describe(
     model: Network | Predictor | Estimator | TabularModel, solver_state: bool
 ) -> Described:
     """Return the metadata and tensors of a model; TypeError if it is not a model."""
-    if isinstance(model, Network | Predictor | TabularModel):
+    if isinstance(model, TabularModel):
+        return _tabular(model, solver_state)
+    if isinstance(model, Network | Predictor):
         if solver_state:
             raise ValueError(
                 f"solver_state needs a DNNClassifier or DNNRegressor, got a {type(model).__name__}"
             )
-        if isinstance(model, TabularModel):
-            return _tabular(model)
         return _network(model) if isinstance(model, Network) else _predictor(model)
     return _estimator(model, solver_state)
 
@@ -173,7 +174,7 @@ def _history(history: History) -> Tensors:
     return tensors
 
 
-def _tabular(model: TabularModel) -> Described:
+def _tabular(model: TabularModel, solver_state: bool) -> Described:
     from sklearn.utils.validation import check_is_fitted
 
     check_is_fitted(model)
@@ -207,6 +208,14 @@ def _tabular(model: TabularModel) -> Described:
         tensors |= {
             f"target.{name}": getattr(learnt, name) for name in ("mean", "scale", "low", "high")
         }
+    if solver_state:
+        unfinished = unfinished_ensemble_of(model)
+        if unfinished is None:
+            raise ValueError(
+                "solver_state needs a DNNClassifier or DNNRegressor, or an ensemble from a "
+                f"checkpoint, got a {type(model).__name__} whose fit is finished"
+            )
+        metadata["fit"] = _ensemble_fit.describe(unfinished, model.histories_)
     return metadata, tensors
 
 

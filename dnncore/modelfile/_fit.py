@@ -6,19 +6,18 @@ import math
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
-import numpy as np
 from numpy.typing import NDArray
 
 from .._estimators.unfinished import UnfinishedFit
 from .._training.fit_state import FitState, Snapshot
 from .._training.schedules import SCHEDULES
 from .._training.solvers import MAX_STATES
-from ._header import ModelFileError, require
+from . import _generator
+from ._header import require
 
 BEST = "fit.best"
 COUNTS = ("epoch", "kept_steps", "n_evaluations")
 KEYS = {*COUNTS, "early_stopping", "schedule", "n_kept", "split"}
-GENERATOR, KEY_BYTES, MAX_POSITION = "MT19937", 4 * 624, 624
 
 
 def describe(unfinished: UnfinishedFit) -> tuple[dict[str, Any], dict[str, NDArray[Any]]]:
@@ -35,7 +34,7 @@ def describe(unfinished: UnfinishedFit) -> tuple[dict[str, Any], dict[str, NDArr
         "n_kept": len(kept),
         "kept_steps": kept_steps,
         "n_evaluations": state.n_evaluations,
-        "split": None if split is None else _describe_split(split),
+        "split": None if split is None else _generator.describe(split),
     }, arrays
 
 
@@ -46,15 +45,6 @@ def kept_name(index: int) -> str:
 
 def _not_nan(value: float) -> float | None:
     return None if math.isnan(value) else value
-
-
-def _describe_split(split: Mapping[str, Any]) -> dict[str, Any]:
-    if split["bit_generator"] != GENERATOR:
-        raise TypeError(
-            f"random_state must be of {GENERATOR} to be saved, got {split['bit_generator']}"
-        )
-    key = np.asarray(split["state"]["key"]).astype("<u4")
-    return {"key": key.tobytes().hex(), "position": int(split["state"]["pos"])}
 
 
 def check(description: object) -> None:
@@ -114,7 +104,8 @@ def build(
         Snapshot(kept, description["kept_steps"]) if kept else None,
         description["n_evaluations"],
     )
-    return UnfinishedFit(state, _build_split(description["split"]))
+    split = description["split"]
+    return UnfinishedFit(state, None if split is None else _generator.build("the split", split))
 
 
 def _number(name: str, value: object) -> float:
@@ -123,26 +114,3 @@ def _number(name: str, value: object) -> float:
         f"{name} of the fit must be a number or null, got {value!r:.80}",
     )
     return math.nan if value is None else value  # type: ignore[return-value]
-
-
-def _build_split(description: object) -> dict[str, Any] | None:
-    if description is None:
-        return None
-    if not isinstance(description, dict) or set(description) != {"key", "position"}:
-        raise ModelFileError("split of the fit must be an object with key, position, or null")
-    key, position = description["key"], description["position"]
-    require(
-        type(position) is int and 0 <= position <= MAX_POSITION,
-        f"position of the split must be an integer from 0 to {MAX_POSITION}, got {position!r:.80}",
-    )
-    try:
-        data = bytes.fromhex(key)
-    except (TypeError, ValueError):
-        data = b""
-    require(len(data) == KEY_BYTES, f"key of the split must be {2 * KEY_BYTES} hexadecimal digits")
-    return {
-        "bit_generator": GENERATOR,
-        "state": {"key": np.frombuffer(data, "<u4").astype(np.uint32), "pos": position},
-        "has_gauss": 0,
-        "gauss": 0.0,
-    }

@@ -14,7 +14,7 @@ from .._core import checks
 from .._core.names import ACTIVATIONS, OUTPUTS
 from .._data import columns
 from .._data.table_encoding import TableEncoding
-from . import _fit, _solver
+from . import _ensemble_fit, _fit, _solver
 from ._header import CHECKSUM, NAMES, Entry, ModelFileError, parse, require
 
 FORMAT = "dnncore"
@@ -69,7 +69,7 @@ KEYS = {
     "metrics": Key(ESTIMATORS, json=True),
     "division": Key(ESTIMATORS, optional=True),
     "solver": Key(ESTIMATORS, json=True, optional=True),
-    "fit": Key(ESTIMATORS, json=True, optional=True),
+    "fit": Key(ESTIMATORS | TABULAR, json=True, optional=True),
     "encoder": Key(TABULAR, json=True),
     "members": Key(TABULAR, json=True),
 }
@@ -122,7 +122,9 @@ def decode(metadata: Mapping[str, str]) -> Metadata:
     )
     if "solver" in decoded:
         _solver.check(decoded["solver"])
-    if "fit" in decoded:
+    if "fit" in decoded and kind in TABULAR:
+        _ensemble_fit.check(decoded["fit"], len(decoded["members"]))
+    elif "fit" in decoded:
         require("solver" in decoded, "fit must be absent without solver")
         _fit.check(decoded["fit"])
     return decoded
@@ -359,7 +361,7 @@ def _numbered(metadata: Metadata, kind: str) -> Iterator[tuple[str, Tensor]]:
         yield f"history.metrics.{i}", Tensor((ANY,), values=ANY)
     for i in range(metadata.get("solver", {}).get("n_vectors", 0)):
         yield f"solver.state.{i}", Tensor(("n_parameters",), MODEL)
-    for name in _fit.tensors(metadata["fit"]) if "fit" in metadata else ():
+    for name in _fit.tensors(metadata["fit"]) if "fit" in metadata and kind in ESTIMATORS else ():
         yield name, Tensor(("n_parameters",), MODEL)
 
 
