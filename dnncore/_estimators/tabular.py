@@ -85,6 +85,47 @@ class TabularEstimator(BaseEstimator, TabularModel, metaclass=ABCMeta):  # type:
     def _fit_copy(self, X: Any, y: Any, sample_weight: ArrayLike | None) -> None:
         self._check_params()
         unfinished = unfinished_ensemble_of(self) if self.warm_start else None
+        rows, y, labels, targets = self._learn(X, y, sample_weight)
+        if unfinished is None:
+            random = check_random_state(self.random_state)
+        else:
+            random = generator_in(unfinished.random)
+        begun, conditions = random.get_state(legacy=False), {}
+        if self.checkpoint is not None or unfinished is not None:
+            recipe = self._recipe(len(rows))
+            conditions = conditions_of(recipe, self.n_members, self.max_iter, rows, labels)
+        if unfinished is not None:
+            require_same_conditions(unfinished.conditions, conditions)
+        members = self._members(rows, labels, targets.strata(y), targets, random)
+        if unfinished is not None:
+            members = with_finished(members, unfinished, self.ensemble_.networks, self.histories_)
+        for name in ("_unfinished", "feature_importances_"):  # of another fit
+            self.__dict__.pop(name, None)
+        after_member = self._after_member(members, begun, conditions)
+        trained, self.stop_reason_ = self._train(members, rows, labels, after_member)
+        self._adopt_members(trained)
+        held_out = [member.held_out for member in trained]
+        logits = [
+            member.trainer.network.logits(
+                rows[member.held_out], n_threads=self.n_threads, engine="builtin"
+            )
+            for member in trained
+        ]
+        self._finish(y, labels, held_out, logits)
+        if self.importances:
+            networks, features = self.ensemble_.networks, self.encoder_.encoding_.features
+            self.feature_importances_ = permutation_importances(
+                networks, rows, labels, held_out, features, random
+            )
+
+    def _learn(
+        self, X: Any, y: Any, sample_weight: ArrayLike | None
+    ) -> tuple[NDArray[Any], NDArray[Any], Labels, Targets]:
+        """Learn the encoding of the columns and of the targets.
+
+        Returns the encoded rows, the checked targets, the encoded targets with the weights of the
+        rows, and the encoding of the targets.
+        """
         y = self._checked_y(y)
         encoder = self._new_encoder()
         rows = encoder.fit_transform(X)
@@ -92,11 +133,6 @@ class TabularEstimator(BaseEstimator, TabularModel, metaclass=ABCMeta):  # type:
         check_consistent_length(X, y)
         if len(y) < MIN_ROWS:
             raise ValueError(f"X must have at least {MIN_ROWS} samples, got n_samples = 1")
-        if unfinished is None:
-            random = check_random_state(self.random_state)
-        else:
-            random = generator_in(unfinished.random)
-        begun = random.get_state(legacy=False)
         learner = self._new_learner()
         y = learner.learn(y)
         weight = None
@@ -113,32 +149,7 @@ class TabularEstimator(BaseEstimator, TabularModel, metaclass=ABCMeta):  # type:
         labels = Labels.of(encoded(targets, y, rows.dtype, training=True), weight)
         learner.add_totals(y, weight)
         self._adopt_learnt(self._learnt_before(learner.learnt(), y, labels))
-        members = self._members(rows, labels, targets.strata(y), targets, random)
-        conditions = {}
-        if self.checkpoint is not None or unfinished is not None:
-            recipe = self._recipe(len(rows))
-            conditions = conditions_of(recipe, self.n_members, self.max_iter, rows, labels)
-        if unfinished is not None:
-            require_same_conditions(unfinished.conditions, conditions)
-            members = with_finished(members, unfinished, self.ensemble_.networks, self.histories_)
-        for name in ("_unfinished", "feature_importances_"):  # of another fit
-            self.__dict__.pop(name, None)
-        after_member = self._after_member(members, begun, conditions)
-        trained, self.stop_reason_ = self._train(members, rows, labels, after_member)
-        self._adopt_members(trained)
-        held_out = [member.held_out for member in trained]
-        logits = [
-            member.trainer.network.logits(
-                rows[member.held_out], n_threads=self.n_threads, engine="builtin"
-            )
-            for member in trained
-        ]
-        self._finish(y, labels, held_out, logits)
-        if self.importances:
-            networks = self.ensemble_.networks
-            self.feature_importances_ = permutation_importances(
-                networks, rows, labels, held_out, encoder.encoding_.features, random
-            )
+        return rows, y, labels, targets
 
     def _check_params(self) -> None:
         validate_table_params(self)

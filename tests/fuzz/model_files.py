@@ -1,6 +1,7 @@
 """Model files that were changed, with a checksum that fits: refused, or a model that can be used.
 
-A model that is loaded predicts, can be saved, and predicts the same when it is loaded again.
+A model that is loaded predicts, can be saved, and predicts the same when it is loaded again. The fit
+of an ensemble that is not finished is refused, or completed.
 """
 
 import json
@@ -10,10 +11,11 @@ from typing import Any
 
 import numpy as np
 from _search import search
-from modelfiles import KINDS, bytes_of, checksum, metadata_of
+from modelfiles import FRAME, KINDS, LABELS, X, bytes_of, checksum, metadata_of
 from safetensors.numpy import load_file, save
 
 from dnncore import DNNClassifier, Network, load
+from dnncore._estimators.interface import TabularModel, unfinished_ensemble_of
 from dnncore.modelfile import ModelFileError, read_table
 from dnncore.predictor import Predictor
 from dnncore.tabular import TabularClassifier, TabularRegressor
@@ -171,15 +173,35 @@ def check(path: Path) -> str:
         assert str(error).startswith(f"{path}: ") and "\n" not in str(error), str(error)
         assert len(str(error)) < 1000, str(error)
         return "refused"
-    model.save(AGAIN)
+    state = has_state(model)
+    model.save(AGAIN, **({"solver_state": True} if state else {}))
     again = load(AGAIN)
+    assert has_state(again) == state
     try:
         expected = outputs(model)
     except ValueError as error:  # of huge weights
         assert "must give finite outputs" in str(error), str(error)
         return "loaded, and outputs refused"
     np.testing.assert_array_equal(outputs(again), expected)
-    return "loaded and used"
+    return complete(model) if state and isinstance(model, TabularModel) else "loaded and used"
+
+
+def has_state(model: Any) -> bool:
+    """Whether a file of the model has more with `solver_state`."""
+    if isinstance(model, TabularModel):
+        return unfinished_ensemble_of(model) is not None
+    return getattr(model, "_trainer", None) is not None
+
+
+def complete(model: Any) -> str:
+    model.set_params(warm_start=True)
+    try:
+        model.fit(FRAME, LABELS if isinstance(model, TabularClassifier) else X[:, 0])
+    except ValueError:
+        return "loaded, and not completed"
+    assert unfinished_ensemble_of(model) is None
+    assert len(model.ensemble_.networks) == model.n_members
+    return "loaded and completed"
 
 
 def try_one(rng: np.random.Generator) -> str:

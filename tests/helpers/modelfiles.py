@@ -1,9 +1,12 @@
 """Models of every kind, their files, and how two models are compared."""
 
+import contextlib
 import functools
 import hashlib
 import json
+import tempfile
 import warnings
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -13,6 +16,7 @@ from sklearn.exceptions import ConvergenceWarning
 
 from dnncore import DNNClassifier, DNNRegressor, Network
 from dnncore._data.columns import Column
+from dnncore.checkpoints import Checkpoint
 from dnncore.modelfile import ModelFileError, load, save
 from dnncore.predictor import Predictor
 from dnncore.tabular import TabularClassifier, TabularRegressor
@@ -28,7 +32,7 @@ OTHERS = {
     "numbers": (DNNRegressor, X[:, 0] ** 2),
     "rows of numbers": (DNNRegressor, X[:, :2] * [1.0, -100.0] + [0.0, 5.0]),
 }
-TABULAR = ["tabular classifier", "tabular regressor"]
+TABULAR = ["tabular classifier", "tabular regressor", "unfinished ensemble"]
 KINDS = ["network", "single", *OTHERS, *TABULAR, "predictor", "with state"]
 COLOURS = np.array(["red", "green", None], object)[CODES]
 FRAME = [{"size": None if i % 7 == 3 else X[i, 0], "colour": COLOURS[i]} for i in range(60)]
@@ -64,6 +68,23 @@ def fitted_tabular(kind, **parameters):
     return model.fit(FRAME, LABELS if classifier else X[:, 0])
 
 
+def unfinished_ensemble(path, kind="tabular classifier", n_finished=2, **parameters):
+    """A small ensemble from the checkpoint of a fit that was killed in its third network."""
+
+    def kill(member, info):
+        if member == n_finished:
+            raise Killed
+
+    parameters = {"n_members": 3, "n_threads": 1} | parameters
+    with contextlib.suppress(Killed):
+        fitted_tabular(kind, **parameters, callback=kill, checkpoint=Checkpoint(path, seconds=0))
+    return load(path)
+
+
+class Killed(BaseException):
+    """The end of a process."""
+
+
 @functools.cache
 def model_of(kind):
     """One model of each kind; not to be changed."""
@@ -73,6 +94,9 @@ def model_of(kind):
         return network
     if kind == "predictor":
         return network.freeze(["yes", "no"])
+    if kind == "unfinished ensemble":
+        with tempfile.TemporaryDirectory() as folder:
+            return unfinished_ensemble(Path(folder) / "model.safetensors")
     if kind in TABULAR:
         return fitted_tabular(kind)
     if kind == "with state":
@@ -84,7 +108,9 @@ def model_of(kind):
 def bytes_of(kind, folder):
     """A file of each kind."""
     path = folder / "model.safetensors"
-    options = {"table": TABLE, "solver_state": True} if kind == "with state" else {}
+    options = {"solver_state": True} if kind in ("with state", "unfinished ensemble") else {}
+    if kind == "with state":
+        options["table"] = TABLE
     save(model_of(kind), path, **options)
     return path.read_bytes()
 
