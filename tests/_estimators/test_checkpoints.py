@@ -282,7 +282,7 @@ def path(tmp_path):
         ({"n_kept": 22}, "n_kept of the fit must be an integer from 0 to 21, got 22"),
         ({"n_kept": True}, "n_kept of the fit must be an integer from 0 to 21"),
         ({"n_kept": 2}, "unknown tensor ['fit.kept.2']"),
-        ({"split": []}, "split of the fit must be an object with key, position, or null"),
+        ({"split": []}, "the split must be an object with key, position"),
         ({"split": {"key": "00", "position": 0}}, "key of the split must be 4992 hexadecimal"),
         ({"split": {"key": None, "position": 0}}, "key of the split must be 4992 hexadecimal"),
         ({"split": {"key": "0" * 4992, "position": 625}}, "position of the split must be"),

@@ -38,7 +38,8 @@ def assert_ensemble_means(path, expected):
     assert model.encoder_.to_json() == expected["encoder"]
     for network, parameters in zip(model.ensemble_.networks, expected["parameters"], strict=True):
         np.testing.assert_array_equal(network.parameters, np.array(parameters, np.float32))
-    assert model.feature_importances_.tolist() == expected["importances"]
+    importances = getattr(model, "feature_importances_", np.zeros(0))
+    assert importances.tolist() == expected["importances"]
     assert [history.loss_curve for history in model.histories_] == expected["losses"]
     predict = getattr(model, "predict_proba", model.predict)
     assert_close(predict(expected["rows"]), expected["outputs"], np.float32)
@@ -105,7 +106,8 @@ def test_golden_estimator_is_what_it_was(path):
 @pytest.mark.parametrize("path", FILES, ids=lambda path: f"{path.parent.name}-{path.stem}")
 def test_saved_today_it_means_the_same(path, tmp_path):
     model, again = load(path), tmp_path / "model.safetensors"
-    state = {"solver_state": True} if hasattr(model, "_trainer") else {}
+    unfinished = getattr(model, "_unfinished", None) is not None
+    state = {"solver_state": True} if hasattr(model, "_trainer") or unfinished else {}
     save(model, again, table=read_table(path), division=read_division(path), **state)
     assert_same(model, load(again))
     assert read_table(again) == read_table(path)

@@ -7,6 +7,7 @@ that today's dnncore reads what an earlier one wrote. A new version gets a folde
 file must mean is written as JSON, with numbers from before saving.
 """
 
+import contextlib
 import json
 import sys
 import tempfile
@@ -103,6 +104,25 @@ def tabular():
     yield "tabular-max-grad-norm", limited.fit(rows, X[:, :2]), {}
 
 
+def tabular_unfinished():
+    """An ensemble from the checkpoint of a fit that was killed in its second network."""
+    rows = [[*row, colour] for row, colour in zip(WITH_GAPS.tolist(), COLOURS, strict=True)]
+
+    def kill(member, info):
+        if member == 1:
+            raise KeyError("the process has ended")
+
+    with tempfile.TemporaryDirectory() as folder:
+        path = Path(folder) / "model.safetensors"
+        model = TabularClassifier(
+            n_members=2, hidden_layer_sizes=(4,), n_bins=3, embedding_size=2, max_iter=2,
+            random_state=0, n_threads=1, callback=kill, checkpoint=Checkpoint(path, seconds=0),
+        )  # fmt: skip
+        with contextlib.suppress(KeyError):
+            model.fit(rows, LABELS)
+        yield "tabular-unfinished", load(path), {"solver_state": True}
+
+
 def tabular_meaning(model, options):
     """What the file of an ensemble must say, in plain values."""
     rows = [[*row, colour] for row, colour in zip(WITH_GAPS.tolist(), COLOURS, strict=True)]
@@ -114,7 +134,7 @@ def tabular_meaning(model, options):
         "params": {name: str(value) for name, value in model.get_params().items()},
         "encoder": model.encoder_.to_json(),
         "parameters": [network.parameters.tolist() for network in networks],
-        "importances": model.feature_importances_.tolist(),
+        "importances": getattr(model, "feature_importances_", np.zeros(0)).tolist(),
         "losses": [history.loss_curve for history in model.histories_],
         "rows": rows,
         "outputs": predict(rows).tolist(),
@@ -179,6 +199,7 @@ def write(folder):
             *unfinished(),
             *regressors(),
             *tabular(),
+            *tabular_unfinished(),
         ):
             save(model, folder / f"{name}.safetensors", **options)
             describe = tabular_meaning if name.startswith("tabular") else meaning
