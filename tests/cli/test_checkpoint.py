@@ -85,16 +85,6 @@ def test_the_number_of_epochs(dnncore_command, kill_after):
         assert dnncore.load("model.safetensors").n_iter_ == total
 
 
-def test_an_ensemble_has_no_checkpoints(dnncore_command):
-    tabular = ["tabular" if word == "network" else word for word in TRAIN]
-    assert dnncore_command(*tabular, "--checkpoint", 5) == (
-        2, "", "dnncore: error: --checkpoint needs --model network\n"
-    )  # fmt: skip
-    # Without --model, the option decides.
-    assert dnncore_command(*TRAIN[:4], "--no-plot", "--checkpoint", 5, "--epochs", 2)[0] == 0
-    assert type(dnncore.load("model.safetensors")).__name__ == "DNNClassifier"
-
-
 @pytest.mark.skipif(os.name == "nt", reason="limits of POSIX")
 @pytest.mark.parametrize("options", [[], ["--checkpoint", "0"]])
 def test_a_file_that_becomes_too_large(options):

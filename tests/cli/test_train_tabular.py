@@ -211,7 +211,7 @@ def test_unknown_categories_are_told(dnncore_command):
     ("arguments", "message"),
     [
         (["--model", "tabular", "--solver", "sgd"], "--solver needs --model network"),
-        (["--model", "tabular", "--resume", "x"], "--resume needs --model network"),
+        (["--model", "tabular", "--blocks"], "--blocks needs --model network"),
         (["--model", "network", "--members", 3], "--members needs --model tabular"),
         (["--members", 3, "--hidden", 5], "--members needs --model tabular, got --hidden"),
         (["--members", 3, "--alpha", 0], "--members needs --model tabular, got --alpha"),
@@ -240,7 +240,7 @@ def test_a_constant_target(dnncore_command):
     assert "Held-out R2 undefined" in out
 
 
-def test_an_ensemble_cannot_be_resumed(dnncore_command, fails):
+def test_a_finished_ensemble_cannot_be_resumed(dnncore_command, fails):
     write_iris()
     dnncore_command("train", "iris.csv", "--target", "species", *QUICK)
     message = fails("train", "iris.csv", "--resume", "model.safetensors", *NETWORK)

@@ -3,8 +3,8 @@
     python tests/helpers/kills.py --kills 200 --seed 0
 
 Every round trains one of several configurations on a small table, with a checkpoint after every
-epoch, and sends SIGKILL after a random time, again and again, most often soon after an epoch. The
-last model file must have the bytes of that of a training that was never stopped. After every kill,
+epoch (of an ensemble, after every network), and sends SIGKILL after a random time, again and again,
+most often soon after a checkpoint. The last model file must have the bytes of that of a training that was never stopped. After every kill,
 the file must load. Every file is synchronised with the disk, which may be slow: TMPDIR=/dev/shm is
 faster.
 """
@@ -23,25 +23,34 @@ from collections.abc import Sequence
 from contextlib import redirect_stdout
 from multiprocessing.process import BaseProcess as Process
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
 from dnncore import cli
-from dnncore._estimators.interface import unfinished_fit_of
+from dnncore._estimators.interface import (
+    TabularModel,
+    unfinished_ensemble_of,
+    unfinished_fit_of,
+)
 from dnncore.modelfile import load
 
+NETWORK = "--model network --threads 1"
+# Options that --resume needs as well, and those that it finds in the file.
 CONFIGURATIONS = {
-    "adam": ["--epochs", "250"],
-    "early stopping": ["--early-stopping", "--epochs", "250", "--dropout", "0.2"],
-    "newbob": ["--schedule", "newbob", "--solver", "sgd", "--epochs", "250"],
-    "cosine": ["--schedule", "cosine", "--solver", "adamw", "--epochs", "250"],
-    "coslog4": ["--schedule", "coslog4", "--solver", "sgd", "--epochs", "250", "--dropout", "0.1"],
-    "in blocks": ["--blocks", "--epochs", "100"],
+    "adam": (NETWORK, "--epochs 250"),
+    "early stopping": (NETWORK, "--early-stopping --epochs 250 --dropout 0.2"),
+    "newbob": (NETWORK, "--schedule newbob --solver sgd --epochs 250"),
+    "cosine": (NETWORK, "--schedule cosine --solver adamw --epochs 250"),
+    "coslog4": (NETWORK, "--schedule coslog4 --solver sgd --epochs 250 --dropout 0.1"),
+    "in blocks": (NETWORK + " --blocks", "--epochs 100"),
+    "ensemble": ("--threads 2", "--model tabular --members 6 --epochs 15"),
+    "ensemble of numbers": ("--threads 1", "--regression --members 5 --epochs 20 --dropout 0.2"),
 }
 # Processes are forked from a server that has imported what a training needs.
 SERVER = multiprocessing.get_context("forkserver")
 SERVER.set_forkserver_preload(
-    ["dnncore.cli.train", "dnncore.classifier", "sklearn.model_selection"]
+    ["dnncore.cli.train", "dnncore.classifier", "dnncore.tabular", "sklearn.model_selection"]
 )
 SECONDS = 600.0  # until a command that does not end is an error
 # This share of the kills comes at most so many seconds after the first epoch of a process.
@@ -60,7 +69,8 @@ class Training:
     """
 
     def __init__(self, folder: Path, name: str) -> None:
-        self._data, self._options = str(folder / "data.csv"), CONFIGURATIONS[name]
+        self._data = str(folder / "data.csv")
+        self._repeated, self._kept = (options.split() for options in CONFIGURATIONS[name])
         self._folder = folder / name.replace(" ", "_")
         self._folder.mkdir()
         self.output = self._folder / "model.safetensors"
@@ -68,8 +78,8 @@ class Training:
     def start(self, *options: str) -> Process:
         """Start a training."""
         arguments = [
-            "train", self._data, "--target", "y", "--model", "network", "--quiet", "--no-plot",
-            "--threads", "1", "--output", str(self.output), *options,
+            "train", self._data, "--target", "y", "--quiet", "--no-plot", *self._repeated,
+            "--output", str(self.output), *options,
         ]  # fmt: skip
         process = SERVER.Process(target=command, args=(arguments,))
         process.start()
@@ -78,7 +88,7 @@ class Training:
     def whole(self) -> tuple[str, float]:
         """Train without a kill; return the digest of the model file, and the time it took."""
         start = time.monotonic()
-        finish(self.start(*self._options))
+        finish(self.start(*self._kept))
         seconds, found = time.monotonic() - start, digest(self.output)
         self.output.unlink()
         return found, seconds
@@ -108,9 +118,8 @@ class Training:
     def _go_on(self) -> tuple[str | None, Process]:
         """Start or resume the training; return the digest of the file that it goes on from."""
         if not self.output.exists():
-            return None, self.start(*self._options, "--checkpoint", "0")
-        division = [option for option in self._options if option == "--blocks"]
-        options = "--resume", str(self.output), *division, "--checkpoint", "0"
+            return None, self.start(*self._kept, "--checkpoint", "0")
+        options = "--resume", str(self.output), "--checkpoint", "0"
         return digest(self.output), self.start(*options)
 
     def _wait_for_an_epoch(self, process: Process, before: str | None) -> None:
@@ -127,7 +136,12 @@ class Training:
         for path in set(files) - {self.output}:  # killed when it had a name, but not the last one
             print(f"a killed process has left {path.name}", flush=True)
             path.unlink()
-        return self.output in models and unfinished_fit_of(models[self.output]) is None
+        return self.output in models and not is_unfinished(models[self.output])
+
+
+def is_unfinished(model: Any) -> bool:
+    unfinished = unfinished_ensemble_of if isinstance(model, TabularModel) else unfinished_fit_of
+    return unfinished(model) is not None
 
 
 def command(arguments: Sequence[str]) -> None:
