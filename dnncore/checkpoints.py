@@ -15,21 +15,24 @@ __all__ = ["Checkpoint"]
 class Checkpoint:
     """Where and how often a fit writes a model file from which it can go on.
 
-    It is the parameter `checkpoint` of :class:`dnncore.DNNClassifier` and
-    :class:`dnncore.DNNRegressor`. The file is written after an epoch, as
+    It is the parameter `checkpoint` of :class:`dnncore.DNNClassifier`,
+    :class:`dnncore.DNNRegressor`, :class:`dnncore.tabular.TabularClassifier` and
+    :class:`dnncore.tabular.TabularRegressor`. The file is written after an epoch, as
     :meth:`dnncore.DNNClassifier.save` with ``solver_state=True`` does, with the state of the fit in
-    addition. A file that cannot be written is a warning; training goes on.
+    addition; of an ensemble, after a member is finished, with all members that are. A file that
+    cannot be written is a warning; training goes on.
 
     To go on, load the file and call `fit` or `fit_blocks` with ``warm_start=True`` and the same
-    rows. The fit is then completed: `max_iter` counts all its epochs, and the model has the same
-    bits as if training had not been interrupted.
+    rows. The fit is then completed: `max_iter` counts all its epochs, or the missing members are
+    trained, and the model has the same bits as if training had not been interrupted.
 
     Parameters
     ----------
     path : str or path-like
         File to write.
     seconds : float, default=60.0
-        Least time between two files, and before the first one; 0 for a file after every epoch.
+        Least time between two files, and before the first one; 0 for a file after every epoch, or
+        after every member.
 
     Examples
     --------

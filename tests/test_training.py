@@ -1,5 +1,6 @@
 """The trainer: scikit-learn's steps, stopping, what is refused."""
 
+import pickle
 import warnings
 
 import numpy as np
@@ -15,7 +16,16 @@ from dnncore._training.checks import check_rows
 from dnncore._training.settings import StopSettings
 from dnncore._training.sources import ArraySource
 from dnncore._training.trainer import fit_source
-from dnncore.training import SGD, Adam, DivergenceWarning, EpochInfo, Trainer, Validation
+from dnncore.training import (
+    LBFGS,
+    SGD,
+    Adam,
+    AdamW,
+    DivergenceWarning,
+    EpochInfo,
+    Trainer,
+    Validation,
+)
 
 SOLVERS = {
     "sgd": (SGD(0.1, momentum=0), {"solver": "sgd", "momentum": 0}),
@@ -141,6 +151,48 @@ def test_two_and_two_epochs_of_a_trainer_equal_four():
         for _ in range(2):
             trainer.fit(X, y, max_iter=2)
         assert np.array_equal(network.parameters, four.parameters)
+
+
+GOING_ON = {
+    **{name: solver for name, (solver, _) in SOLVERS.items()},
+    "newbob": Adam(0.1, schedule="newbob"),
+    "adamw": AdamW(0.1, schedule="cosine"),
+    "lbfgs": LBFGS(),
+}
+
+
+@pytest.mark.parametrize("dropout", [0.0, 0.4])
+@pytest.mark.parametrize("name", GOING_ON)
+def test_a_pickled_trainer_goes_on(name, dropout):
+    """With the same bits: parameters, history, the order of rows, dropout, the solver's state."""
+    X, y = random_classes(SIZES)
+    solver = GOING_ON[name]
+    if name == "lbfgs":
+        dropout = 0.0
+    trainer = Trainer(Network(SIZES, seed=3), solver, batch_size=32, dropout=dropout, seed=5)
+
+    def go_on(trainer):
+        if name != "lbfgs":
+            trainer.run_epoch(X, y)
+            trainer.step(X[:40], y[:40])
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            trainer.fit(X, y, max_iter=3)
+
+    for _ in range(2):
+        go_on(trainer)
+        again = pickle.loads(pickle.dumps(trainer))
+        assert again.network is not trainer.network
+        for each in (trainer, again):
+            go_on(each)
+        np.testing.assert_array_equal(again.network.parameters, trainer.network.parameters)
+        assert again.history == trainer.history
+        assert again.learning_rate == trainer.learning_rate
+        # One that lost its state would end elsewhere.
+        fresh = Trainer(again.network, solver, batch_size=32, dropout=dropout, seed=5)
+        go_on(fresh)
+        go_on(trainer)
+        assert (fresh.network.parameters != trainer.network.parameters).any()
 
 
 def test_fit_stops_when_nothing_improves():

@@ -54,7 +54,8 @@ def save(
         without improvement), so that `partial_fit`, or `fit` with `warm_start`, resumes training
         bit for bit after loading. The file is up to three times as large. A `random_state` that
         is not an integer, which determines the rows that `early_stopping` splits off, is not
-        stored.
+        stored. For a TabularClassifier or TabularRegressor from a
+        :class:`dnncore.checkpoints.Checkpoint`, whether to store what completes its fit.
     division : str, optional
         Fingerprint of the rows and of their split into training, validation and test rows, which
         :func:`read_division` returns; for a DNNClassifier or DNNRegressor.

@@ -214,7 +214,9 @@ def test_other_parameters_are_refused(tmp_path, name):
     value = OTHER_PARAMETERS[name]
     model.set_params(warm_start=True, **{name: value})
     before = model.predict_proba(FRAME)
-    words = rf"^{name} must be \S+ as in the fit that is to be completed, got {re.escape(str(value))}$"
+    words = (
+        rf"^{name} must be \S+ as in the fit that is to be completed, got {re.escape(str(value))}$"
+    )
     with pytest.raises(ValueError, match=words):
         model.fit(FRAME, LABELS)
     np.testing.assert_array_equal(model.predict_proba(FRAME), before)
@@ -331,9 +333,7 @@ def test_a_folder_that_vanishes_does_not_end_training(tmp_path):
 def test_a_generator_that_files_do_not_have(tmp_path):
     path = tmp_path / "model.safetensors"
     random = np.random.RandomState(np.random.PCG64(0))
-    model = TabularRegressor(
-        **SMALL | {"random_state": random}, checkpoint=Checkpoint(path, 0)
-    )
+    model = TabularRegressor(**SMALL | {"random_state": random}, checkpoint=Checkpoint(path, 0))
     with pytest.warns(UserWarning, match="random_state must be of MT19937 to be saved, got PCG64"):
         model.fit(FRAME, X[:, 0])
     assert not path.exists()

@@ -191,7 +191,9 @@ def test_a_file_that_cannot_be_written_is_a_warning(dnncore_command, monkeypatch
     data = ["data.csv", "--target", "y", *SMALL, *CHECKPOINT, "--output", path]
     status, _, err = dnncore_command("train", *data)
     assert status == 0
-    warning = "dnncore: warning: the checkpoint was not written: [Errno 2] No such file or directory"
+    warning = (
+        "dnncore: warning: the checkpoint was not written: [Errno 2] No such file or directory"
+    )
     assert err.count(warning) == 1
     assert len(dnncore.load(path).ensemble_.networks) == 4
 

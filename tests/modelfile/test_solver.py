@@ -18,6 +18,7 @@ from modelfiles import (
     round_trip,
 )
 
+import dnncore
 from dnncore import DNNClassifier, DNNRegressor, Network
 from dnncore.training import LBFGS, SGD, Adam, Trainer
 
@@ -93,6 +94,28 @@ def test_partial_fit(tmp_path, name):
         each.partial_fit(X[30:], y[30:])
     assert_same_estimator(model, loaded)
     assert_same_state(model, loaded)
+
+
+@pytest.mark.parametrize("dropout", [0.0, 0.3])
+@pytest.mark.parametrize("solver", sorted(set(SOLVERS) - {"lbfgs"}))
+@pytest.mark.parametrize("make", [DNNClassifier, DNNRegressor])
+def test_partial_fit_goes_on_from_the_file_of_any_call(tmp_path, make, solver, dropout):
+    """Parts of several sizes, as they are and as lists; with the moments of the standardisation."""
+    options = SOLVERS[solver] | {"learning_rate_init": 0.01, "dropout": dropout, "random_state": 1}
+    model = make(hidden_layer_sizes=(6,), batch_size=7, **options)
+    first = {"classes": [0, 1, 2]} if make is DNNClassifier else {}
+    parts = [(X[i:j], CODES[i:j]) for i, j in ((0, 20), (20, 21), (21, 45), (45, 60))]
+    parts[2] = tuple(part.tolist() for part in parts[2])
+    for number, part in enumerate(parts):
+        model.partial_fit(*part, **first)
+        model.save(tmp_path / str(number), solver_state=True)
+    for number in range(len(parts) - 1):
+        again = dnncore.load(tmp_path / str(number))
+        for part in parts[number + 1 :]:
+            again.partial_fit(*part)
+        assert_same_estimator(model, again)
+        assert_same_state(model, again)
+        assert again.history_ == model.history_
 
 
 def test_patience_and_the_best_score_are_remembered(tmp_path):
