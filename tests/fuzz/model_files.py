@@ -1,7 +1,7 @@
 """Model files that were changed, with a checksum that fits: refused, or a model that can be used.
 
-A model that is loaded predicts, can be saved, and predicts the same when it is loaded again. The fit
-of an ensemble that is not finished is refused, or completed.
+A model that is loaded predicts, can be saved, and predicts the same when it is loaded again. The
+fit of an ensemble that is not finished is refused, or completed.
 """
 
 import json

@@ -4,9 +4,9 @@
 
 Every round trains one of several configurations on a small table, with a checkpoint after every
 epoch (of an ensemble, after every network), and sends SIGKILL after a random time, again and again,
-most often soon after a checkpoint. The last model file must have the bytes of that of a training that was never stopped. After every kill,
-the file must load. Every file is synchronised with the disk, which may be slow: TMPDIR=/dev/shm is
-faster.
+most often soon after a checkpoint. The last model file must have the bytes of that of a training
+that was never stopped. After every kill, the file must load. Every file is synchronised with the
+disk, which may be slow: TMPDIR=/dev/shm is faster.
 """
 
 from __future__ import annotations
