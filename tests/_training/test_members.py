@@ -5,6 +5,7 @@ import signal
 import threading
 import time
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -37,6 +38,10 @@ def some_members(n=3, batch_size=32):
 def trained(n=3, **options):
     found = train_members(some_members(n), X, LABELS, **{"max_iter": 4} | options)
     return [member.trainer.network.parameters.tobytes() for member in found.members]
+
+
+def bits_of(member):
+    return member.trainer.network.parameters.tobytes()
 
 
 def n_iters(trained):
@@ -91,6 +96,60 @@ def test_the_members_share_the_rows(monkeypatch):
     for source in sources:
         (piece,) = source.pieces(1, None)
         assert piece.X is X and piece.label is LABELS.label
+
+
+# Members that are finished
+
+
+@pytest.mark.parametrize("n_threads", [1, 2])
+def test_each_finished_member_is_told_once_by_its_thread(n_threads):
+    told = []
+
+    def after_member(index, end):
+        assert threading.current_thread().name.startswith("dnncore-member")
+        told.append((index, end, members[index].trainer.network.parameters.tobytes()))
+
+    members = some_members(4)
+    train_members(members, X, LABELS, max_iter=3, n_threads=n_threads, after_member=after_member)
+    expected = [(i, "converged", x) for i, x in enumerate(trained(4, max_iter=3))]
+    assert sorted(told) == expected
+
+
+@pytest.mark.parametrize("finished", [[0], [1, 2], [0, 1, 2], [2]])
+def test_finished_members_are_not_trained(finished):
+    members, whole, told = some_members(), some_members(), []
+    train_members(whole, X, LABELS, max_iter=4)
+    for index in finished:
+        members[index] = replace(whole[index], end="diverged" if index == 2 else "converged")
+    before = [bits_of(members[index]) for index in finished]
+    found = train_members(
+        members, X, LABELS, max_iter=4, max_time=1000.0,
+        callback=lambda index, info: told.append(index),
+    )  # fmt: skip
+    assert set(told) == {0, 1, 2} - set(finished)
+    assert [bits_of(members[index]) for index in finished] == before
+    assert list(map(bits_of, found.members)) == list(map(bits_of, whole))
+    assert found.stop_reason == ("diverged" if 2 in finished else "converged")
+
+
+def test_members_that_are_stopped_are_not_finished():
+    told = []
+    train_members(
+        some_members(3), X, LABELS, max_iter=9, callback=lambda index, info: index == 1,
+        after_member=lambda index, end: told.append(index),
+    )  # fmt: skip
+    assert told == [0]
+
+
+def test_the_time_is_for_the_members_that_are_missing(monkeypatch):
+    monkeypatch.setattr(module, "_epoch_seconds", lambda *_: 1.0)
+    monkeypatch.setattr(module.time, "monotonic", lambda: 100.0)
+    members = [replace(member, end="converged") for member in some_members(2)]
+    for member in members:
+        member.trainer.history.n_iter = 4
+    missing = some_members(4)[3]
+    train_members([*members, missing], X, LABELS, max_iter=9, max_time=6.0)
+    assert missing.trainer.history.n_iter == 6
 
 
 # Cycles

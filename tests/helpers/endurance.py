@@ -27,6 +27,7 @@ import dnncore
 from dnncore import DNNClassifier, DNNRegressor
 from dnncore.checkpoints import Checkpoint
 from dnncore.predictor import Predictor
+from dnncore.tabular import TabularClassifier
 
 RNG = np.random.default_rng(0)
 X, LABELS = RNG.normal(size=(120, 6)), np.arange(120) % 3
@@ -101,6 +102,12 @@ class Activities:
         dnncore.load(self._checkpoint).set_params(warm_start=True).fit(X, LABELS)
         assert model.n_iter_ == 2
 
+    def checkpoints_of_an_ensemble(self) -> None:
+        options = {"n_members": 2, "hidden_layer_sizes": (3,), "max_iter": 1, "n_threads": 2}
+        checkpoint = Checkpoint(self._checkpoint, 0)
+        TabularClassifier(**options, checkpoint=checkpoint).fit(X, LABELS)
+        dnncore.load(self._checkpoint).set_params(warm_start=True).fit(X, LABELS)
+
     def interrupted_fit(self) -> None:
         DNNClassifier(**SMALL, n_threads=2, callback=interrupt).fit(X, LABELS)
 
@@ -115,8 +122,9 @@ class Activities:
     def all(self) -> list[Callable[[], None]]:
         return [
             self.fit, self.fit_by_lbfgs, self.fit_blocks, self.partial_fit, self.save_and_load,
-            self.load_a_predictor, self.export, self.checkpoints, self.interrupted_fit,
-            self.failed_fit, self.failed_save,
+            self.load_a_predictor, self.export, self.checkpoints,
+            self.checkpoints_of_an_ensemble, self.interrupted_fit, self.failed_fit,
+            self.failed_save,
         ]  # fmt: skip
 
 
