@@ -5,7 +5,6 @@ import re
 import signal
 import subprocess
 import sys
-import time
 
 import numpy as np
 import pyarrow as pa
@@ -225,9 +224,7 @@ def test_rows_that_cannot_be_used(fails, address, columns, message):
 )
 def test_no_scheduler(fails, monkeypatch, address, message):
     monkeypatch.setattr("dnncore.cli._cluster.SECONDS", 0.3)
-    start = time.monotonic()
     assert fails("train", "data", *TRAIN, "--cluster", address).startswith(message)
-    assert time.monotonic() - start < 10
 
 
 def test_no_workers(fails, monkeypatch):
