@@ -231,6 +231,13 @@ def test_parameters_that_may_change(tmp_path):
     assert model.feature_importances_.shape == (2,)
 
 
+def test_the_progress_bar_is_of_the_members_that_are_missing(tmp_path, capsys):
+    pytest.importorskip("tqdm")
+    model = unfinished_ensemble(tmp_path / "model", n_members=5, max_iter=3)
+    model.set_params(warm_start=True, verbose=True).fit(FRAME, LABELS)
+    assert "9/9" in capsys.readouterr().err
+
+
 OTHER_ROWS = {
     "fewer": (FRAME[:-1], LABELS[:-1], None),
     "another order": (FRAME[::-1], LABELS[::-1], None),

@@ -104,6 +104,7 @@ def test_a_killed_training_is_completed(dnncore_command, kill_in, name):
     status, _, err = dnncore_command(*resume)
     assert status == 0
     assert "network 3: " not in err
+    assert "epoch 1/6  network 4: " in err  # of the one that is missing
     assert "\nTrained 4 networks for " in err
     assert content() == whole
     assert "unfinished" not in dnncore_command("info", "model.safetensors")[1]
