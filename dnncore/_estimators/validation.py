@@ -28,7 +28,7 @@ def scorers_of(estimator: Any) -> dict[str, Any]:
     if scoring is None:
         return {}
     if isinstance(scoring, Mapping):
-        return {str(name): check_scoring(estimator, scorer) for name, scorer in scoring.items()}
+        return {str(name): _scorer(estimator, name, scorer) for name, scorer in scoring.items()}
     if isinstance(scoring, str):
         return {scoring: get_scorer(scoring)}
     if callable(scoring):
@@ -36,8 +36,18 @@ def scorers_of(estimator: Any) -> dict[str, Any]:
     if isinstance(scoring, Iterable) and all(isinstance(name, str) for name in scoring):
         return {name: get_scorer(name) for name in scoring}
     raise TypeError(
-        f"scoring must be a scorer, a name, a sequence of names or a mapping, got {scoring!r}"
+        f"scoring must be a scorer, a name, a sequence of names or a mapping, got {scoring!r:.80}"
     )
+
+
+def _scorer(estimator: Any, name: object, scorer: Any) -> Any:
+    if isinstance(scorer, str):
+        return get_scorer(scorer)
+    if scorer is not None and not callable(scorer):
+        raise TypeError(
+            f"scoring[{name!r:.80}] must be a scorer or the name of one, got {scorer!r:.80}"
+        )
+    return check_scoring(estimator, scorer)
 
 
 def splits_rows(estimator: Any, rows: LabelledRows, targets: Targets) -> bool:

@@ -123,8 +123,8 @@ def change_tensors(rng: np.random.Generator, tensors: dict[str, np.ndarray]) -> 
             tensors[name] = np.full(shape, 0.5).astype(tensor.dtype)
         case _:
             if tensor.size:
-                flat = tensor.reshape(-1)
-                flat[rng.integers(0, tensor.size, rng.integers(1, 4))] = pick(rng, NUMBERS)
+                flat, number = tensor.reshape(-1), np.float64(pick(rng, NUMBERS))
+                flat[rng.integers(0, tensor.size, rng.integers(1, 4))] = number.astype(tensor.dtype)
             tensors[name] = tensor
 
 
