@@ -71,7 +71,7 @@ def assert_refused(make, data, error, words, parameters, **arguments):
         ({"scoring": "nonsense"}, ValueError, "'nonsense' is not a valid scoring value"),
         ({"scoring": ["accuracy", "nonsense"]}, ValueError, "'nonsense' is not a valid scoring"),
         ({"scoring": 3}, TypeError, "scoring must be a scorer"),
-        ({"scoring": {"own": 3}}, TypeError, r"scoring\['own'\] must be a scorer or the name of one"),
+        ({"scoring": {"own": 3}}, TypeError, r"scoring\['own'\] must be a scorer or the name"),
         ({"scoring": {"own": "nonsense"}}, ValueError, "'nonsense' is not a valid scoring"),
         ({"solver": "lion"}, ValueError, "solver must be one of"),
         ({"solver": None}, ValueError, "solver must be one of"),
