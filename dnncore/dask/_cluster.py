@@ -7,6 +7,7 @@ and nested lists of keys, is a task; any other value is itself.
 from __future__ import annotations
 
 import sys
+import warnings
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager, suppress
 from threading import Lock
@@ -14,14 +15,17 @@ from typing import Any, Protocol
 
 import dask
 import dask.threaded
+from dask.utils import format_bytes
 
 from .._core.threads import available_cpus
+from .._training.loop import level_of_caller
 
 Key = str | tuple[Any, ...]
 Graph = dict[Key, Any]
 
 MAX_GRAPH = "4 GiB"  # above which Dask warns: a graph contains the parameters
-MEMORY_SHARE = 0.5  # of the memory of all workers that rows kept by a fit may take
+MEMORY_SHARE = 0.5  # of the memory of a worker that it may use with the rows that a fit keeps
+PATIENCE = 30.0  # seconds without a worker that runs tasks, after which a fit says so
 
 
 class Cluster(Protocol):
@@ -111,10 +115,48 @@ class Workers:
                 "Client(address)"
             )
         self._client = client
+        self._has_warned = False
 
     def get(self, graph: Graph, key: Key) -> Any:
-        with self._faults():
-            return self._client.get(graph, key)
+        with self._faults(), _left_to_others():
+            future = self._client.get(graph, [key], sync=False)[0]
+            try:
+                return self._result(future)
+            finally:
+                future.release()
+
+    def _result(self, future: Any) -> Any:
+        """Wait for a value; warn once if no worker runs tasks for a long time."""
+        stands_still = False
+        while not future.done():
+            try:
+                return future.result(timeout=PATIENCE / 2)
+            except TimeoutError:
+                reason = "" if future.done() else self._why_nothing_runs()
+            if reason and stands_still and not self._has_warned:
+                self._has_warned = True
+                warnings.warn(f"the fit waits: {reason}", stacklevel=level_of_caller())
+            stands_still = bool(reason)
+        return future.result()
+
+    def _why_nothing_runs(self) -> str:
+        """Tell why no worker runs tasks; an empty text if one does."""
+        workers = self._workers()
+        if not workers:
+            return "there is no worker"
+        if any(worker["status"] != "paused" for worker in workers):
+            return ""
+        memory = ", ".join(
+            f"{format_bytes(worker['metrics']['memory'])} of {format_bytes(worker['memory_limit'])}"
+            for worker in workers[:4]
+        )
+        return (
+            f"Dask has paused all {len(workers)} workers, as their memory is nearly full "
+            f"({memory}); give workers more memory, or use smaller partitions"
+        )
+
+    def _workers(self) -> list[dict[str, Any]]:
+        return list(self._client.scheduler_info(n_workers=-1)["workers"].values())
 
     def keep(self, graph: Graph, keys: Sequence[Key]) -> list[Any]:
         with self._faults():
@@ -123,9 +165,7 @@ class Workers:
 
     def memory(self) -> float:
         with self._faults():
-            workers = self._client.scheduler_info(n_workers=-1)["workers"].values()
-        limits = [worker["memory_limit"] or float("inf") for worker in workers]
-        return MEMORY_SHARE * sum(limits)
+            return sum(map(_room, self._workers()))
 
     @contextmanager
     def _faults(self) -> Iterator[None]:
@@ -149,6 +189,28 @@ class Workers:
             raise ConnectionError(
                 f"the scheduler at {address} was lost, or has cancelled the tasks of this fit"
             ) from error
+
+
+def _room(worker: Mapping[str, Any]) -> float:
+    """Return how many bytes of rows a worker may keep, beside what its process uses already."""
+    limit = worker["memory_limit"] or float("inf")
+    return max(0.0, MEMORY_SHARE * limit - worker["metrics"].get("memory", 0))
+
+
+@contextmanager
+def _left_to_others() -> Iterator[None]:
+    """Leave the thread of the worker to other tasks, if a task is what waits."""
+    from distributed import rejoin, secede
+
+    try:
+        secede()
+    except ValueError:  # not in a task
+        yield
+        return
+    try:
+        yield
+    finally:
+        rejoin()
 
 
 def cluster_of(client: Any) -> Cluster:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from copy import deepcopy
 from dataclasses import dataclass, field, replace
 from functools import reduce
@@ -9,6 +10,7 @@ from operator import add
 from typing import Any, NamedTuple
 
 import numpy as np
+from dask.sizeof import sizeof
 from numpy.typing import NDArray
 
 from .._core.labels import Labels
@@ -18,7 +20,7 @@ from .._training.fit_state import Snapshot
 from .._training.gradients import GradientSums, RowGradients, tree_sum
 from ..network import Network
 from ..training import Trainer
-from ._cluster import value_of
+from ._cluster import Value, value_of
 from ._reader import Group, Part, Reader
 from ._scores import Score, ScoreSums
 from ._tree import plus
@@ -324,3 +326,10 @@ def evaluate(which: str, plan: Any, state: Any, group: Any) -> ScoreSums | None:
     if labels.total > 0.0:
         loss = labels.total * network.mean_loss(logits, labels, **plan.loss_options)
     return ScoreSums(loss, labels.total, score)
+
+
+# Dask writes the largest values of a worker to disk, and moves tasks to their largest arguments.
+@sizeof.register((Value, Group, Average, GradientSums, ScoreSums))
+def size_of_attributes(value: Any) -> int:
+    """Return the number of bytes of a value, which Dask takes to be that of its object alone."""
+    return sys.getsizeof(value) + sum(map(sizeof, vars(value).values()))
