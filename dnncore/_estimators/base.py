@@ -308,6 +308,7 @@ class DNNEstimator(CallbackSupport, BaseEstimator, Estimator, metaclass=ABCMeta)
         rows: LabelledRows | None,
         unfinished: UnfinishedFit | None,
         split_state: dict[str, Any] | None = None,
+        partitions: str | None = None,
     ) -> None:
         """Run all epochs, or those that remain, and warn if training did not converge."""
         resumed = None if unfinished is None else unfinished.state
@@ -316,7 +317,9 @@ class DNNEstimator(CallbackSupport, BaseEstimator, Estimator, metaclass=ABCMeta)
             if resumed is None
             else resumed.early_stopping
         )
-        checkpoint = None if self.checkpoint is None else CheckpointWriter(self, split_state)
+        checkpoint = None
+        if self.checkpoint is not None:
+            checkpoint = CheckpointWriter(self, split_state, partitions)
         try:
             with epoch_calls(self, rows) as callback:
                 self.stop_reason_ = fit_source(

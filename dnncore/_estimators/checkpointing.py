@@ -50,6 +50,15 @@ def require_same_validation(
         raise ValueError("X_val and y_val are needed to complete a fit that was begun with them")
 
 
+def require_same_partitions(unfinished: UnfinishedFit | None, partitions: str) -> None:
+    """Raise ValueError if the fit that goes on has had other partitions."""
+    before = None if unfinished is None else unfinished.partitions
+    if before not in (None, partitions):
+        raise ValueError(
+            f"X must have the partitions with which the fit was begun, {before}, got {partitions}"
+        )
+
+
 class CheckpointWriter:
     """Writes checkpoints of a fit, at most so often.
 
@@ -57,12 +66,14 @@ class CheckpointWriter:
     ----------
     estimator : Estimator
         Estimator that is fitted, with a parameter `checkpoint`.
-    split : dict or None
+    split, partitions
         As in :class:`UnfinishedFit`.
     """
 
-    def __init__(self, estimator: Any, split: dict[str, Any] | None) -> None:
-        self._estimator, self._split = estimator, split
+    def __init__(
+        self, estimator: Any, split: dict[str, Any] | None, partitions: str | None = None
+    ) -> None:
+        self._estimator, self._split, self._partitions = estimator, split, partitions
         self._checkpoint: Checkpoint = estimator.checkpoint
         self._begin_interval()
 
@@ -74,7 +85,7 @@ class CheckpointWriter:
         if time.monotonic() < self._due:
             return
         model = snapshot(self._estimator)
-        adopt_unfinished_fit(model, UnfinishedFit(state, self._split))
+        adopt_unfinished_fit(model, UnfinishedFit(state, self._split, self._partitions))
         try:
             self._checkpoint.write(model)
         except (ImportError, OSError, TypeError, ValueError) as error:

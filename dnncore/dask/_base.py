@@ -14,7 +14,12 @@ import numpy as np
 from .._core import checks as check
 from .._estimators.base import OF_COLUMNS, DNNEstimator
 from .._estimators.callbacks import fit_with_callbacks
-from .._estimators.checkpointing import generator_of_split, require_same_validation, resumed_fit
+from .._estimators.checkpointing import (
+    generator_of_split,
+    require_same_partitions,
+    require_same_validation,
+    resumed_fit,
+)
 from .._estimators.interface import snapshot, unchanged_on_error
 from .._estimators.learning import RowsLearner
 from .._estimators.randomness import random_of
@@ -29,7 +34,7 @@ from ..training import Trainer
 from ._cluster import cluster_of
 from ._fit import Fit, first_pass, require_weight, strategy_of
 from ._lazy import lazy_method, lazy_score
-from ._partitions import Partitions, is_collection
+from ._partitions import Partitions, fingerprint_of, is_collection
 from ._reader import Preparation, Reader
 from ._rounds import AVERAGE, EXACT, Rounds, validation_of
 from ._scores import score_of
@@ -188,6 +193,8 @@ class DaskEstimator(DNNEstimator):
             cluster = cluster_of(self.client)
             before, unfinished = self._resumed_network(), resumed_fit(self)
             owner, learner, learned = self._learned(cluster, partitions, before)
+            fingerprint = fingerprint_of(learned.sizes)
+            require_same_partitions(unfinished, fingerprint)
             targets = self._targets(learner.targets.learnt())
             strategy = strategy_of(self, sum(learned.sizes))
             logger.info("strategy %r for %d rows", strategy, sum(learned.sizes))
@@ -247,7 +254,7 @@ class DaskEstimator(DNNEstimator):
                 validate = validation(self, trainer.network, rows, targets)
             source = Rounds(cluster, groups, dict(weighed.sizes), plan, strategy, batch_size)
             source.set_steps(trainer)
-        self._run(trainer, source, validate, None, unfinished, split_state)
+        self._run(trainer, source, validate, None, unfinished, split_state, fingerprint)
 
     def _learned(
         self, cluster: Any, partitions: Partitions, before: Network | None
