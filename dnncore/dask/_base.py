@@ -31,7 +31,7 @@ from .._estimators.validation import require_rows, splits, validation
 from .._training.solvers import N_STATES
 from ..network import Network
 from ..training import Trainer
-from ._cluster import cluster_of
+from ._cluster import Cluster, cluster_of
 from ._fit import Fit, first_pass, require_weight, strategy_of
 from ._lazy import lazy_method, lazy_score
 from ._partitions import Partitions, fingerprint_of, is_collection
@@ -186,11 +186,20 @@ class DaskEstimator(DNNEstimator):
     def _fit_collections(
         self, X: Any, y: Any, sample_weight: Any, X_val: Any, y_val: Any, sample_weight_val: Any
     ) -> None:
+        cluster = cluster_of(self.client)
+        try:
+            self._fit_on(cluster, X, y, sample_weight, X_val, y_val, sample_weight_val)
+        finally:
+            cluster.release()
+
+    def _fit_on(
+        self, cluster: Cluster, X: Any, y: Any, sample_weight: Any, X_val: Any, y_val: Any,
+        sample_weight_val: Any,
+    ) -> None:  # fmt: skip
         with unchanged_on_error(self, "_direct"):
             self._check_params()
             partitions = Partitions.of(X, y, sample_weight, ("X", "y", "sample_weight"))
             validation_set = self._validation_set(X_val, y_val, sample_weight_val)
-            cluster = cluster_of(self.client)
             before, unfinished = self._resumed_network(), resumed_fit(self)
             owner, learner, learned = self._learned(cluster, partitions, before)
             fingerprint = fingerprint_of(learned.sizes)
@@ -208,7 +217,10 @@ class DaskEstimator(DNNEstimator):
                         split_state = random.get_state(legacy=False)
                     split = int(random.randint(2**31)), float(self.validation_fraction)
             reader = Reader(owner, trainer.network.dtype, trainer.network.n_features)
-            preparation = Preparation(reader, targets, learner, split)
+            may_overflow = learned.is_large and before is None
+            preparation = Preparation(
+                reader, targets, learner, split, network=trainer.network if may_overflow else None
+            )
             batch_size = None if self.batch_size == "auto" else int(self.batch_size)
             limit = self._rows_of_a_group(trainer, strategy, learned)
             groups, weighed = fit.prepare(partitions, learned, preparation, limit, self.keep_rows)

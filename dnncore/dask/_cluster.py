@@ -38,8 +38,12 @@ class Cluster(Protocol):
     def keep(self, graph: Graph, keys: Sequence[Key]) -> list[Any]:
         """Run the tasks that lead to keys; return nodes of their values for later graphs.
 
-        The values are kept as long as the nodes exist.
+        The values are kept until `release`.
         """
+        ...
+
+    def release(self) -> None:
+        """Drop the values that are kept."""
         ...
 
     def memory(self) -> float:
@@ -65,6 +69,9 @@ class Threads:
         get = dask.base.get_scheduler() or dask.threaded.get
         values = get(graph, list(keys))
         return [value if isinstance(value, Value) else Value(value) for value in values]
+
+    def release(self) -> None:
+        """Nothing is kept but the nodes."""
 
     def memory(self) -> float:
         import psutil  # of distributed, which the extra installs
@@ -116,6 +123,7 @@ class Workers:
             )
         self._client = client
         self._has_warned = False
+        self._kept: list[Any] = []
 
     def get(self, graph: Graph, key: Key) -> Any:
         with self._faults(), _left_to_others():
@@ -161,7 +169,13 @@ class Workers:
     def keep(self, graph: Graph, keys: Sequence[Key]) -> list[Any]:
         with self._faults():
             futures: list[Any] = self._client.get(graph, list(keys), sync=False)
-            return futures
+        self._kept += futures
+        return futures
+
+    def release(self) -> None:
+        # An error has a traceback, whose frames would keep the futures, until it is collected.
+        for future in self._kept:
+            future.release()
 
     def memory(self) -> float:
         with self._faults():

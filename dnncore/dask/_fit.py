@@ -153,7 +153,9 @@ class Fit:
         `limit` and `keep` are as in `prepare`.
         """
         reader = replace(preparation.reader, name="X_val")
-        of_all = replace(preparation, reader=reader, split=None, validates=True)
+        of_all = replace(
+            preparation, reader=reader, split=None, validates=True, network=None
+        )
         measured = _over_partitions(self._cluster, partitions, measure, reader)
         least = preparation.targets.min_score_rows
         require_weight("X_val", sum(measured.sizes), measured.total, least)

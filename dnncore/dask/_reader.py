@@ -16,7 +16,9 @@ from .._estimators.interface import snapshot
 from .._estimators.learning import RowsLearner
 from .._estimators.rows import CheckedRows, LabelledRows, RowChecker, labelled
 from .._estimators.targets import Targets
+from .._estimators.validation import require_finite_outputs
 from .._training.sources import ArraySource
+from ..network import Network
 
 
 @dataclass(frozen=True)
@@ -161,6 +163,8 @@ class Preparation:
         Classes of which no row is split off.
     validates : bool
         Whether all rows are those of a validation set.
+    network : Network or None
+        New network, of which the outputs for the rows must be finite; None if they are.
     """
 
     reader: Reader
@@ -169,14 +173,17 @@ class Preparation:
     split: tuple[int, float] | None = None
     spared: tuple[int, ...] = ()
     validates: bool = False
+    network: Network | None = None
 
     def part(self, index: int, X: Any, y: Any, weight: Any) -> PreparedPart | None:
         """Return the rows of a partition, encoded and divided; None without rows."""
         read = self.reader.rows(index, X, y, weight)
         if read is None:
             return None
-        checked, _ = read
+        checked, owner = read
         with checked.faults():
+            if self.network is not None:
+                require_finite_outputs(self.network, checked.X, vars(owner))
             checked = replace(checked, y=self.targets.check("y", checked.y))
         learner = self.learner
         rows = labelled(checked, self.targets, None if learner is None else learner.targets)

@@ -16,6 +16,7 @@ from numpy.typing import NDArray
 from .._core.labels import Labels
 from .._estimators.learning import RowsLearner
 from .._estimators.rows import CheckedRows
+from .._estimators.validation import may_overflow
 from .._training.fit_state import Snapshot
 from .._training.gradients import GradientSums, RowGradients, tree_sum
 from ..network import Network
@@ -48,6 +49,8 @@ class Learned:
         Number of rows that have a weight.
     first : Block or None
         The first partition with rows, without these, for errors.
+    is_large : bool
+        Whether there are numbers so large that a network may overflow, with norm=False.
     """
 
     learner: RowsLearner | None
@@ -57,6 +60,7 @@ class Learned:
     total: float
     n_weighted: int = 0
     first: Any = None
+    is_large: bool = False
 
     def __add__(self, other: Learned) -> Learned:
         learner, owner = self.learner, self.owner
@@ -71,6 +75,7 @@ class Learned:
             learner, owner, self.sizes + other.sizes, self.n_bytes + other.n_bytes,
             self.total + other.total, self.n_weighted + other.n_weighted,
             self.first if self.learner is not None else other.first,
+            self.is_large or other.is_large,
         )  # fmt: skip
 
 
@@ -97,7 +102,10 @@ def _learn(reader: Reader, empty: RowsLearner, index: Any, X: Any, y: Any, w: An
     learner.add([checked])
     assert checked.block is not None
     first = checked.block._replace(X=None, y=None, sample_weight=None)
-    return replace(measured(checked), learner=learner, owner=owner, first=first)
+    is_large = not owner.norm and may_overflow(checked.X)
+    return replace(
+        measured(checked), learner=learner, owner=owner, first=first, is_large=is_large
+    )
 
 
 def measure(reader: Any, parts: list[list[Any]]) -> Learned:
