@@ -36,7 +36,7 @@ from ._fit import Fit, first_pass, require_weight, strategy_of
 from ._lazy import lazy_method, lazy_score
 from ._partitions import Partitions, fingerprint_of, is_collection
 from ._reader import Preparation, Reader
-from ._rounds import AVERAGE, EXACT, Rounds, validation_of
+from ._rounds import AVERAGE, EXACT, Rounds
 from ._scores import score_of
 from ._sizes import rows_of_a_group
 
@@ -244,6 +244,11 @@ class DaskEstimator(DNNEstimator):
             self._adopt(trainer, learner, checked)
             self.strategy_ = strategy
             plan = fit.plan(trainer, targets)
+            source = Rounds(
+                cluster, groups, dict(weighed.sizes), plan, strategy, batch_size,
+                validates=split is not None,
+            )  # fmt: skip
+            source.set_steps(trainer)
             validate = None
             if split is not None:
                 name = f"the split with validation_fraction={self.validation_fraction}"
@@ -251,7 +256,7 @@ class DaskEstimator(DNNEstimator):
                     name, weighed.n_held_out, weighed.weight_held_out, targets.min_score_rows
                 )
                 self._require_no_scoring()
-                validate = validation_of(cluster, groups, plan, fit.score, trainer.network)
+                validate = source.validation(fit.score, trainer.network)
             elif validation_set is not None:
                 validate = fit.validation(
                     validation_set, preparation, plan, trainer.network, limit, self.keep_rows
@@ -264,8 +269,6 @@ class DaskEstimator(DNNEstimator):
                 )
                 require_rows("X_val", rows, targets)
                 validate = validation(self, trainer.network, rows, targets)
-            source = Rounds(cluster, groups, dict(weighed.sizes), plan, strategy, batch_size)
-            source.set_steps(trainer)
         self._run(trainer, source, validate, None, unfinished, split_state, fingerprint)
 
     def _learned(

@@ -31,8 +31,8 @@ PATIENCE = 30.0  # seconds without a worker that runs tasks, after which a fit s
 class Cluster(Protocol):
     """Interface of what runs tasks."""
 
-    def get(self, graph: Graph, key: Key) -> Any:
-        """Run the tasks that lead to a key, and return its value."""
+    def get(self, graph: Graph, keys: Sequence[Key]) -> list[Any]:
+        """Run the tasks that lead to keys, and return their values."""
         ...
 
     def keep(self, graph: Graph, keys: Sequence[Key]) -> list[Any]:
@@ -61,9 +61,9 @@ class Value:
 class Threads:
     """The threads of this process or, if Dask is configured so, another of its local schedulers."""
 
-    def get(self, graph: Graph, key: Key) -> Any:
+    def get(self, graph: Graph, keys: Sequence[Key]) -> list[Any]:
         get = dask.base.get_scheduler() or dask.threaded.get
-        return get(graph, key)
+        return list(get(graph, list(keys)))
 
     def keep(self, graph: Graph, keys: Sequence[Key]) -> list[Any]:
         get = dask.base.get_scheduler() or dask.threaded.get
@@ -125,13 +125,14 @@ class Workers:
         self._has_warned = False
         self._kept: list[Any] = []
 
-    def get(self, graph: Graph, key: Key) -> Any:
+    def get(self, graph: Graph, keys: Sequence[Key]) -> list[Any]:
         with self._faults(), _left_to_others():
-            future = self._client.get(graph, [key], sync=False)[0]
+            futures = self._client.get(graph, list(keys), sync=False)
             try:
-                return self._result(future)
+                return [self._result(future) for future in futures]
             finally:
-                future.release()
+                for future in futures:
+                    future.release()
 
     def _result(self, future: Any) -> Any:
         """Wait for a value; warn once if no worker runs tasks for a long time."""

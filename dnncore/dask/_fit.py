@@ -19,7 +19,7 @@ from ..training import Trainer
 from ._cluster import Cluster, Graph, Key, Value, merged, n_threads_of_a_task
 from ._partitions import Partitions
 from ._reader import Preparation, Reader
-from ._rounds import AVERAGE, EXACT, Groups, validation_of
+from ._rounds import AVERAGE, EXACT, Groups, evaluated, validation_of
 from ._scores import score_of
 from ._tasks import Learned, Plan, Weighed, learn, measure, prepare, weigh
 from ._tree import group, sum_graph
@@ -72,7 +72,7 @@ def _over_partitions(
         key: (function, *nodes, parts_of(partitions, range(i, i + 1))) for i, key in keys.items()
     }
     sums, root = sum_graph(f"{name}-sum", keys, partitions.n)
-    learned: Learned = cluster.get(merged(partitions.graph, nodes, tasks, sums), root)
+    learned: Learned = cluster.get(merged(partitions.graph, nodes, tasks, sums), [root])[0]
     return learned
 
 
@@ -161,7 +161,10 @@ class Fit:
         require_weight("X_val", sum(measured.sizes), measured.total, least)
         groups, weighed = self.prepare(partitions, measured, of_all, limit, keep)
         require_weight("X_val", weighed.n_held_out, weighed.weight_held_out, least)
-        return validation_of(self._cluster, groups, plan, self.score, network)
+        return validation_of(
+            lambda: evaluated(self._cluster, groups, plan, network.parameters, "held_out"),
+            self.score,
+        )
 
 
 def require_weight(name: str, n_rows: int, weight: float, least: int = 1) -> None:

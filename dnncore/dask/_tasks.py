@@ -319,6 +319,11 @@ def _sums(trainer: Trainer, part: Part, parameters: NDArray[Any]) -> GradientSum
     return RowGradients(trainer, part.X, labels)(parameters)
 
 
+def held_out_of(group: Any) -> Group:
+    """Return a group of the validation rows alone."""
+    return replace(value_of(group), train=None, learned=None)
+
+
 def evaluate(which: str, plan: Any, state: Any, group: Any) -> ScoreSums | None:
     """Return the loss and the score of the training or validation rows of a group."""
     part: Part | None = getattr(value_of(group), which)

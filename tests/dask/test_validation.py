@@ -1,5 +1,9 @@
 """Validation sets on the workers, and the split of rows."""
 
+from collections import Counter
+from uuid import uuid4
+
+import dask
 import numpy as np
 import pytest
 
@@ -8,6 +12,7 @@ pytest.importorskip("distributed")
 from partitioned import SIZES, array, classifier, delayed, digest, regressor, rows
 
 from dnncore.dask import _cluster
+from dnncore.dask._rounds import Rounds
 
 pytestmark = pytest.mark.filterwarnings("ignore::sklearn.exceptions.ConvergenceWarning")
 N = sum(SIZES)
@@ -214,3 +219,40 @@ def test_groups_drop_other_units(client, deep):
         )
         close = np.allclose(one.network_.parameters, two.network_.parameters, 1e-4, 1e-5)
         assert close is same
+
+
+def read(folder, i):
+    """Return rows and labels of a partition, and leave a file for each time."""
+    (folder / f"{i}-{uuid4().hex}").touch()
+    X, y = rows(60, seed=i)
+    return X, y
+
+
+READS = {
+    "average": ({}, 5),
+    "exact": ({"strategy": "exact", "batch_size": 1000}, 6),  # a gradient more than steps
+    "lbfgs": ({"solver": "lbfgs"}, None),
+}
+
+
+@pytest.mark.parametrize("name", READS)
+def test_how_often_a_partition_is_read(name, client, deep, tmp_path, monkeypatch):
+    """Rows for training and those for validation are read at once, for each new parameters."""
+    seen, gradient_sums = set(), Rounds.gradient_sums
+
+    def noted(self, optimizer, parameters):
+        seen.add(parameters.tobytes())
+        return gradient_sums(self, optimizer, parameters)
+
+    monkeypatch.setattr(Rounds, "gradient_sums", noted)
+    parts = [dask.delayed(read)(tmp_path, i) for i in range(4)]
+    options, n_rounds = READS[name]
+    model = classifier(
+        client=client, keep_rows=False, early_stopping=True, max_iter=5, tol=0.0, **options
+    )
+    model.fit([part[0] for part in parts], [part[1] for part in parts])
+    assert model.n_iter_ == 5 == len(model.history_.validation_losses)
+    counts = Counter(path.name.split("-")[0] for path in tmp_path.iterdir())
+    if n_rounds is None:
+        n_rounds = len(seen)
+    assert list(counts.values()) == [2 + n_rounds] * 4  # two passes before the first round
