@@ -6,12 +6,12 @@ import inspect
 import logging
 from collections.abc import Callable, Mapping
 from copy import deepcopy
-from dataclasses import replace
 from typing import Any, ClassVar, Self
 
 import numpy as np
 
 from .._core import checks as check
+from .._core.labels import check_total
 from .._estimators.base import OF_COLUMNS, DNNEstimator
 from .._estimators.callbacks import fit_with_callbacks
 from .._estimators.checkpointing import (
@@ -32,7 +32,7 @@ from .._training.solvers import N_STATES
 from ..network import Network
 from ..training import Trainer
 from ._cluster import Cluster, cluster_of
-from ._fit import Fit, first_pass, require_weight, strategy_of
+from ._fit import Fit, first_pass, require_split, require_weight, strategy_of
 from ._lazy import lazy_method, lazy_score
 from ._partitions import Partitions, fingerprint_of, is_collection
 from ._reader import Preparation, Reader
@@ -212,6 +212,8 @@ class DaskEstimator(DNNEstimator):
             with random_of(self.random_state) as random:
                 trainer = prepare_trainer(self, before, targets, learner, random)
                 if X_val is None and self._splits_off(learned.n_weighted, targets, unfinished):
+                    n = int(np.ceil(self.validation_fraction * learned.n_weighted))
+                    require_split(self, n, learned.n_weighted, targets)
                     random = generator_of_split(unfinished, random)
                     if self.checkpoint is not None:
                         split_state = random.get_state(legacy=False)
@@ -223,14 +225,9 @@ class DaskEstimator(DNNEstimator):
             )
             batch_size = None if self.batch_size == "auto" else int(self.batch_size)
             limit = self._rows_of_a_group(trainer, strategy, learned)
-            groups, weighed = fit.prepare(partitions, learned, preparation, limit, self.keep_rows)
-            if split is not None and weighed.learned is not None:
-                lost = learner.targets.lost(weighed.learned.targets)
-                if lost.size:  # all rows of a few small classes were split off: train on them
-                    preparation = replace(preparation, spared=tuple(lost.tolist()))
-                    groups, weighed = fit.prepare(
-                        partitions, learned, preparation, limit, self.keep_rows
-                    )
+            preparation, groups, weighed = fit.prepare_split(
+                partitions, learned, preparation, limit, self.keep_rows
+            )
             require_weight("the training rows", weighed.n_train, weighed.weight)
             if weighed.learned is not None:
                 learner.merge(weighed.learned)
@@ -251,10 +248,8 @@ class DaskEstimator(DNNEstimator):
             source.set_steps(trainer)
             validate = None
             if split is not None:
-                name = f"the split with validation_fraction={self.validation_fraction}"
-                require_weight(
-                    name, weighed.n_held_out, weighed.weight_held_out, targets.min_score_rows
-                )
+                require_split(self, weighed.n_held_out, learned.n_weighted, targets)
+                check_total(weighed.weight_held_out)
                 self._require_no_scoring()
                 validate = source.validation(fit.score, trainer.network)
             elif validation_set is not None:

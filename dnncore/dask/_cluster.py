@@ -177,6 +177,7 @@ class Workers:
         # An error has a traceback, whose frames would keep the futures, until it is collected.
         for future in self._kept:
             future.release()
+        self._kept.clear()
 
     def memory(self) -> float:
         with self._faults():
@@ -208,8 +209,8 @@ class Workers:
 
 def _room(worker: Mapping[str, Any]) -> float:
     """Return how many bytes of rows a worker may keep, beside what its process uses already."""
-    limit = worker["memory_limit"] or float("inf")
-    return max(0.0, MEMORY_SHARE * limit - worker["metrics"].get("memory", 0))
+    limit = float(worker["memory_limit"] or "inf")
+    return max(0.0, MEMORY_SHARE * limit - float(worker["metrics"].get("memory", 0)))
 
 
 @contextmanager

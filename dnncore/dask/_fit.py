@@ -9,6 +9,8 @@ from functools import partial
 from typing import Any
 from uuid import uuid4
 
+import numpy as np
+
 from .._core.labels import check_total
 from .._estimators.learning import RowsLearner
 from .._estimators.params import trainer_settings
@@ -126,7 +128,33 @@ class Fit:
         )  # fmt: skip
         groups = Groups(graph, nodes, partitions.n)
         weighed = groups.sum(self._cluster, lambda i, node: (partial(weigh, i), node))
-        return groups, weighed or Weighed(None, 0, 0, 0.0, 0.0, ())
+        return groups, weighed or Weighed(None, 0, 0, 0.0, 0.0, (), np.zeros(0))
+
+    def prepare_split(
+        self, partitions: Partitions, learned: Learned, preparation: Preparation, limit: float,
+        keep: bool | str,
+    ) -> tuple[Preparation, Groups, Weighed]:  # fmt: skip
+        """Prepare rows so that each class is trained on, and a score has the rows that it needs.
+
+        Chance may have it otherwise if there are few rows, or few of a class. Returns the final
+        preparation too.
+        """
+        least = preparation.targets.min_score_rows
+        while True:
+            groups, weighed = self.prepare(partitions, learned, preparation, limit, keep)
+            split, learner = preparation.split, preparation.learner
+            if split is None or learner is None or weighed.learned is None:
+                return preparation, groups, weighed
+            lost = learner.targets.lost(weighed.learned.targets)
+            if lost.size:  # all rows of a few small classes were split off
+                preparation = replace(preparation, spared=(*preparation.spared, *lost.tolist()))
+            elif weighed.n_held_out < least <= weighed.lowest.size:
+                highest = np.sort(weighed.lowest)[least - 1]
+                fraction = float(np.nextafter(highest, 1.0))
+                preparation = replace(preparation, split=(split[0], fraction))
+            else:
+                return preparation, groups, weighed
+            self._cluster.release()
 
     def plan(self, trainer: Trainer, targets: Targets) -> Any:
         """Send what is the same in all rounds to the cluster; return its node."""
@@ -153,9 +181,7 @@ class Fit:
         `limit` and `keep` are as in `prepare`.
         """
         reader = replace(preparation.reader, name="X_val")
-        of_all = replace(
-            preparation, reader=reader, split=None, validates=True, network=None
-        )
+        of_all = replace(preparation, reader=reader, split=None, validates=True, network=None)
         measured = _over_partitions(self._cluster, partitions, measure, reader)
         least = preparation.targets.min_score_rows
         require_weight("X_val", sum(measured.sizes), measured.total, least)
@@ -172,6 +198,17 @@ def require_weight(name: str, n_rows: int, weight: float, least: int = 1) -> Non
     if n_rows < least:
         raise ValueError(f"{name} must have at least {least} rows, got {n_rows}")
     check_total(weight)
+
+
+def require_split(estimator: Any, n: int, n_weighted: int, targets: Targets) -> None:
+    """Raise ValueError if n of the rows with a weight are too few validation rows for a score."""
+    if n < targets.min_score_rows:
+        raise ValueError(
+            f"the split with validation_fraction={estimator.validation_fraction:g} must have at "
+            f"least {targets.min_score_rows} rows for the score, got {n} of {n_weighted}, of which "
+            "each class keeps a row: pass X_val and y_val, raise validation_fraction, or set "
+            "early_stopping=False"
+        )
 
 
 def strategy_of(estimator: Any, n_rows: int) -> str:

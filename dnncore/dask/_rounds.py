@@ -174,7 +174,7 @@ class Rounds(RemoteRows):
         for step, batch in enumerate(self._batches(order)):
             parameters = optimizer.network.parameters
             if self._takes_all_rows:
-                sums = self.gradient_sums(optimizer, parameters)
+                sums = self._gradient(parameters)
             else:
                 sums = self._sum(gradient, State([parameters.copy()]), batch)
             loss, of_loss = 0.0, sums.gradient  # of rows without a weight, as in a local step
@@ -204,6 +204,9 @@ class Rounds(RemoteRows):
         return batches
 
     def gradient_sums(self, optimizer: Optimizer, parameters: NDArray[Any]) -> GradientSums:
+        return self._gradient(parameters)
+
+    def _gradient(self, parameters: NDArray[Any]) -> GradientSums:
         sums: GradientSums | None = self._gradients.at(parameters)
         if sums is None:
             state = State([parameters.copy()])
@@ -229,7 +232,7 @@ class Rounds(RemoteRows):
         def sums() -> Any:
             parameters = network.parameters
             if self._scores.at(parameters) is None and self._takes_all_rows:
-                self.gradient_sums(None, parameters)
+                self._gradient(parameters)
             found = self._scores.at(parameters)
             if found is None:
                 found = evaluated(self._cluster, self._groups, self._plan, parameters, "held_out")
@@ -254,7 +257,7 @@ class Rounds(RemoteRows):
         chosen = list(self._sizes)
         if not self._validates:
             return self._sum(function, state, chosen)
-        key = f"dnncore-state-{uuid4().hex}"
+        key: Key = f"dnncore-state-{uuid4().hex}"
         shared: Graph = {key: Value(state)}
         graph, root = self._groups.tree(self._task(function, key), chosen)
         groups, parameters = self._groups, key

@@ -103,9 +103,7 @@ def _learn(reader: Reader, empty: RowsLearner, index: Any, X: Any, y: Any, w: An
     assert checked.block is not None
     first = checked.block._replace(X=None, y=None, sample_weight=None)
     is_large = not owner.norm and may_overflow(checked.X)
-    return replace(
-        measured(checked), learner=learner, owner=owner, first=first, is_large=is_large
-    )
+    return replace(measured(checked), learner=learner, owner=owner, first=first, is_large=is_large)
 
 
 def measure(reader: Any, parts: list[list[Any]]) -> Learned:
@@ -151,6 +149,8 @@ class Weighed:
         Sums of the weights in the loss.
     sizes : tuple of (int, int)
         Index of each group, and the number of its training rows.
+    lowest : array
+        The lowest random numbers of each group; see :class:`Group`.
     """
 
     learned: RowsLearner | None
@@ -159,6 +159,7 @@ class Weighed:
     weight: float
     weight_held_out: float
     sizes: tuple[tuple[int, int], ...]
+    lowest: NDArray[np.float64]
 
     def __add__(self, other: Weighed) -> Weighed:
         learned = self.learned
@@ -170,7 +171,7 @@ class Weighed:
         return Weighed(
             learned, self.n_train + other.n_train, self.n_held_out + other.n_held_out,
             self.weight + other.weight, self.weight_held_out + other.weight_held_out,
-            self.sizes + other.sizes,
+            self.sizes + other.sizes, np.concatenate([self.lowest, other.lowest]),
         )  # fmt: skip
 
 
@@ -181,7 +182,7 @@ def weigh(index: int, group: Any) -> Weighed:
         (0, 0.0) if part is None else (part.n_rows, part.total)
         for part in (rows.train, rows.held_out)
     )
-    return Weighed(rows.learned, n, n_held_out, weight, weight_held_out, ((index, n),))
+    return Weighed(rows.learned, n, n_held_out, weight, weight_held_out, ((index, n),), rows.lowest)
 
 
 # ------------------------------------------------------------------------------ rounds
@@ -321,7 +322,8 @@ def _sums(trainer: Trainer, part: Part, parameters: NDArray[Any]) -> GradientSum
 
 def held_out_of(group: Any) -> Group:
     """Return a group of the validation rows alone."""
-    return replace(value_of(group), train=None, learned=None)
+    rows: Group = value_of(group)
+    return replace(rows, train=None, learned=None)
 
 
 def evaluate(which: str, plan: Any, state: Any, group: Any) -> ScoreSums | None:
@@ -342,7 +344,9 @@ def evaluate(which: str, plan: Any, state: Any, group: Any) -> ScoreSums | None:
 
 
 # Dask writes the largest values of a worker to disk, and moves tasks to their largest arguments.
-@sizeof.register((Value, Group, Average, GradientSums, ScoreSums))
-def size_of_attributes(value: Any) -> int:
+def size_with_attributes(value: Any) -> int:
     """Return the number of bytes of a value, which Dask takes to be that of its object alone."""
-    return sys.getsizeof(value) + sum(map(sizeof, vars(value).values()))
+    return int(sys.getsizeof(value) + sum(map(sizeof, vars(value).values())))
+
+
+sizeof.register((Value, Group, Average, GradientSums, ScoreSums), size_with_attributes)

@@ -21,7 +21,7 @@ from dnncore.dask._tasks import Average, State
 pytestmark = pytest.mark.filterwarnings("ignore::sklearn.exceptions.ConvergenceWarning")
 BIG = np.zeros(10**5)
 VALUES = {
-    "group": Group(Part(BIG, BIG[:0], None, None), None, (10**5,), None),
+    "group": Group(Part(BIG, BIG[:0], None, None), None, (10**5,), None, BIG[:0]),
     "average": Average([BIG], 1.0, 1.0, 1, 1),
     "gradient": GradientSums(1.0, BIG, 1.0, 1),
     "state": Value(State([BIG])),
