@@ -23,6 +23,7 @@ from ._partitions import Partitions
 from ._reader import Preparation, Reader
 from ._rounds import AVERAGE, EXACT, Groups, evaluated, validation_of
 from ._scores import score_of
+from ._sizes import LEVELS
 from ._tasks import Learned, Plan, Weighed, learn, measure, prepare, weigh
 from ._tree import group, sum_graph
 
@@ -67,13 +68,13 @@ def _over_partitions(
     It is called with the shared values and a list of one partition: together, several may be too
     large.
     """
-    name = f"dnncore-learn-{uuid4().hex}"
+    name = f"dnncore-{function.__name__}-{uuid4().hex}"
     nodes: Graph = {(name, "shared", i): Value(value) for i, value in enumerate(shared)}
     keys: dict[int, Key] = {i: (name, i) for i in range(partitions.n)}
     tasks: Graph = {
         key: (function, *nodes, parts_of(partitions, range(i, i + 1))) for i, key in keys.items()
     }
-    sums, root = sum_graph(f"{name}-sum", keys, partitions.n)
+    sums, root = sum_graph(f"dnncore-add-{uuid4().hex}", keys, partitions.n, LEVELS)
     learned: Learned = cluster.get(merged(partitions.graph, nodes, tasks, sums), [root])[0]
     return learned
 
@@ -127,7 +128,7 @@ class Fit:
             "kept" if kept else "read anew in every round",
         )  # fmt: skip
         groups = Groups(graph, nodes, partitions.n)
-        weighed = groups.sum(self._cluster, lambda i, node: (partial(weigh, i), node))
+        weighed = groups.sum(self._cluster, "weigh", lambda i, node: (partial(weigh, i), node))
         return groups, weighed or Weighed(None, 0, 0, 0.0, 0.0, (), np.zeros(0))
 
     def prepare_split(

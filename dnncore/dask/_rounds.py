@@ -19,6 +19,7 @@ from .._training.lbfgs import mean_and_penalty
 from .._training.optimizer import Optimizer
 from .._training.sources import RemoteRows
 from ._cluster import Cluster, Graph, Key, Value, merged
+from ._sizes import LEVELS, levels_of_a_task
 from ._tasks import Average, State, evaluate, gradient, held_out_of, train
 from ._tree import sum_graph
 
@@ -44,30 +45,40 @@ class Groups:
     n_partitions: int
 
     def tree(
-        self, task: Callable[[int, Any], tuple[Any, ...]], chosen: Sequence[int] | None = None
+        self,
+        name: str,
+        task: Callable[[int, Any], tuple[Any, ...]],
+        chosen: Sequence[int] | None = None,
+        levels: int = LEVELS,
     ) -> tuple[Graph, Key]:
         """Return the tasks that add the values of a task on each group, and the key of the sum.
 
         Parameters
         ----------
+        name : str
+            Name of the task, for which the scheduler learns how long it takes.
         task : callable
             Function that returns the task of a group, given its index and its node.
         chosen : sequence of int, default=None
             Indices of the groups; all by default.
+        levels : int
+            Number of levels of the tree of sums in a task.
         """
-        name = f"dnncore-{uuid4().hex}"
+        unique = uuid4().hex
         indices = self.nodes.keys() if chosen is None else chosen
-        keys: dict[int, Key] = {i: (name, i) for i in indices}
+        keys: dict[int, Key] = {i: (f"dnncore-{name}-{unique}", i) for i in indices}
         leaves: Graph = {key: task(i, self.nodes[i]) for i, key in keys.items()}
-        graph, root = sum_graph(f"{name}-sum", keys, self.n_partitions)
+        graph, root = sum_graph(f"dnncore-add-{unique}", keys, self.n_partitions, levels)
         return merged(leaves, graph), root
 
     def sum(
         self,
         cluster: Cluster,
+        name: str,
         task: Callable[[int, Any], tuple[Any, ...]],
         shared: Graph | None = None,
         chosen: Sequence[int] | None = None,
+        levels: int = LEVELS,
     ) -> Any:
         """Run a task on each group, and return the sum of the values; None without any.
 
@@ -75,7 +86,7 @@ class Groups:
         """
         if not self.nodes:
             return None
-        graph, root = self.tree(task, chosen)
+        graph, root = self.tree(name, task, chosen, levels)
         return cluster.get(merged(self.graph, shared or {}, graph), [root])[0]
 
     def without_training_rows(self) -> Groups:
@@ -246,8 +257,10 @@ class Rounds(RemoteRows):
 
     def _sum(self, function: Callable[..., Any], state: State, chosen: Sequence[int]) -> Any:
         key = f"dnncore-state-{uuid4().hex}"
-        task = self._task(function, key)
-        return self._groups.sum(self._cluster, task, {key: Value(state)}, chosen)
+        task, levels = self._task(function, key), levels_of_a_task(state.n_bytes)
+        return self._groups.sum(
+            self._cluster, function.__name__, task, {key: Value(state)}, chosen, levels
+        )
 
     def _evaluated_sum(self, function: Callable[..., Any], state: State) -> Any:
         """Return the sum over all groups; evaluate their validation rows in the same graph.
@@ -259,12 +272,15 @@ class Rounds(RemoteRows):
             return self._sum(function, state, chosen)
         key: Key = f"dnncore-state-{uuid4().hex}"
         shared: Graph = {key: Value(state)}
-        graph, root = self._groups.tree(self._task(function, key), chosen)
+        graph, root = self._groups.tree(
+            function.__name__, self._task(function, key), chosen, levels_of_a_task(state.n_bytes)
+        )
         groups, parameters = self._groups, key
         if function is train:
             groups, parameters = self._groups.without_training_rows(), root
         tasks, of_scores = groups.tree(
-            lambda index, node: (partial(evaluate, "held_out"), self._plan, parameters, node)
+            "evaluate",
+            lambda index, node: (partial(evaluate, "held_out"), self._plan, parameters, node),
         )
         whole = merged(self._groups.graph, groups.graph, shared, graph, tasks)
         found, scores = self._cluster.get(whole, [root, of_scores])
@@ -280,7 +296,10 @@ def evaluated(
     key = f"dnncore-state-{uuid4().hex}"
     state = Value(State([parameters.copy()]))
     return groups.sum(
-        cluster, lambda index, node: (partial(evaluate, which), plan, key, node), {key: state}
+        cluster,
+        "evaluate",
+        lambda index, node: (partial(evaluate, which), plan, key, node),
+        {key: state},
     )
 
 

@@ -247,6 +247,10 @@ class State(NamedTuple):
     seed: int = 0
     dropout_seed: int | None = None
 
+    @property
+    def n_bytes(self) -> int:
+        return sum(array.nbytes for array in self.arrays)
+
 
 @dataclass(frozen=True)
 class Average:
@@ -276,13 +280,21 @@ class Average:
         share = other.weight / weight
         with np.errstate(over="ignore", invalid="ignore"):  # the loop finds it
             arrays = [
-                mean + mean.dtype.type(share) * (x - mean)
+                _mean(mean, x, mean.dtype.type(share))
                 for mean, x in zip(self.arrays, other.arrays, strict=True)
             ]
         return Average(
             arrays, weight, self.loss + other.loss, self.n_rows + other.n_rows,
             max(self.steps, other.steps),
         )  # fmt: skip
+
+
+def _mean(mean: NDArray[Any], x: NDArray[Any], share: Any) -> NDArray[Any]:
+    """Return ``mean + share * (x - mean)``, with memory for one array only."""
+    found = x - mean
+    found *= share
+    found += mean
+    return found
 
 
 def train(index: int, plan: Any, state: Any, group: Any) -> Average | None:
