@@ -12,6 +12,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager, suppress
 from threading import Lock
 from typing import Any, Protocol
+from uuid import uuid4
 
 import dask
 import dask.threaded
@@ -55,7 +56,11 @@ class Value:
     """A value as a node of a graph, which Dask does not look into."""
 
     def __init__(self, value: Any) -> None:
-        self.value = value
+        self.value, self._token = value, uuid4().hex
+
+    def __dask_tokenize__(self) -> str:
+        """Return what stands for the value in hashes of graphs: it may have many megabytes."""
+        return self._token
 
 
 class Threads:
