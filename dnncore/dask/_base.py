@@ -172,7 +172,11 @@ class DaskEstimator(DNNEstimator):
 
         Warns
         -----
-        As the local estimator.
+        UserWarning
+            If no worker runs tasks for half a minute, as there is none or Dask has paused all of
+            them, whose memory is nearly full. The fit waits.
+
+        All others are those of the local estimator.
         """
         if is_collection(X):
             self._fit_collections(X, y, sample_weight, X_val, y_val, sample_weight_val)
