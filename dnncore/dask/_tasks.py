@@ -291,7 +291,7 @@ class Average:
 
 def _mean(mean: NDArray[Any], x: NDArray[Any], share: Any) -> NDArray[Any]:
     """Return ``mean + share * (x - mean)``, with memory for one array only."""
-    found = x - mean
+    found: NDArray[Any] = x - mean
     found *= share
     found += mean
     return found
