@@ -111,6 +111,10 @@ class LargeGraphs:
 LARGE_GRAPHS = LargeGraphs()
 
 
+class Standstill(Exception):
+    """Tasks are on workers that do not run them, while others could."""
+
+
 class Workers:
     """The workers of a client of ``dask.distributed``.
 
@@ -132,45 +136,68 @@ class Workers:
 
     def get(self, graph: Graph, keys: Sequence[Key]) -> list[Any]:
         with self._faults(), _left_to_others():
-            futures = self._client.get(graph, list(keys), sync=False)
-            try:
-                return [self._result(future) for future in futures]
-            finally:
-                for future in futures:
-                    future.release()
+            while True:
+                futures = self._client.get(graph, list(keys), sync=False)
+                try:
+                    return [self._result(future) for future in futures]
+                except Standstill:
+                    pass  # Dask leaves tasks on a worker that it pauses: give them to others
+                finally:
+                    for future in futures:
+                        future.release()
 
     def _result(self, future: Any) -> Any:
-        """Wait for a value; warn once if no worker runs tasks for a long time."""
-        stands_still = False
+        """Wait for a value; warn once if no task runs for a long time.
+
+        Raises
+        ------
+        Standstill
+            If others than the workers that should run the tasks could do so.
+        """
+        stood_still = False
         while not future.done():
             try:
                 return future.result(timeout=PATIENCE / 2)
             except TimeoutError:
-                reason = "" if future.done() else self._why_nothing_runs()
-            if reason and stands_still and not self._has_warned:
-                self._has_warned = True
-                warnings.warn(f"the fit waits: {reason}", stacklevel=level_of_caller())
-            stands_still = bool(reason)
+                if future.done():
+                    break
+            workers = self._workers()
+            stands_still = self._stands_still(workers)
+            if stands_still and stood_still:
+                self._warn(workers)
+                if any(worker["status"] != "paused" for worker in workers.values()):
+                    raise Standstill
+            stood_still = stands_still
         return future.result()
 
-    def _why_nothing_runs(self) -> str:
-        """Tell why no worker runs tasks; an empty text if one does."""
-        workers = self._workers()
-        if not workers:
-            return "there is no worker"
-        if any(worker["status"] != "paused" for worker in workers):
-            return ""
+    def _stands_still(self, workers: Mapping[str, Any]) -> bool:
+        """Return whether all tasks wait on workers that Dask has paused, or for a worker."""
+        tasks = self._client.processing()
+        paused = [name for name, worker in workers.items() if worker["status"] == "paused"]
+        runs = any(found for name, found in tasks.items() if name not in paused)
+        return not workers or bool(paused and not runs)
+
+    def _warn(self, workers: Mapping[str, Any]) -> None:
+        """Warn once of what no task runs for."""
+        if self._has_warned:
+            return
+        self._has_warned = True
+        paused = [worker for worker in workers.values() if worker["status"] == "paused"]
         memory = ", ".join(
             f"{format_bytes(worker['metrics']['memory'])} of {format_bytes(worker['memory_limit'])}"
-            for worker in workers[:4]
+            for worker in paused[:4]
         )
-        return (
-            f"Dask has paused all {len(workers)} workers, as their memory is nearly full "
-            f"({memory}); give workers more memory, or use smaller partitions"
+        reason = (
+            f"Dask has paused {len(paused)} of {len(workers)} workers, as their memory is nearly "
+            f"full ({memory}). Restart them, give them more memory, or use smaller partitions"
+        )
+        warnings.warn(
+            f"the fit waits: {reason if workers else 'there is no worker'}",
+            stacklevel=level_of_caller(),
         )
 
-    def _workers(self) -> list[dict[str, Any]]:
-        return list(self._client.scheduler_info(n_workers=-1)["workers"].values())
+    def _workers(self) -> dict[str, Any]:
+        return dict(self._client.scheduler_info(n_workers=-1)["workers"])
 
     def keep(self, graph: Graph, keys: Sequence[Key]) -> list[Any]:
         with self._faults():
@@ -186,7 +213,7 @@ class Workers:
 
     def memory(self) -> float:
         with self._faults():
-            return sum(map(_room, self._workers()))
+            return sum(map(_room, self._workers().values()))
 
     @contextmanager
     def _faults(self) -> Iterator[None]:

@@ -4,13 +4,14 @@ import threading
 import time
 
 import chaos
+import dask
 import numpy as np
 import pytest
 
 pytest.importorskip("distributed")
 
 from dask.sizeof import sizeof
-from partitioned import array, classifier, digest, rows
+from partitioned import array, classifier, delayed, digest, rows, slow
 
 from dnncore._training.gradients import GradientSums
 from dnncore.dask import _cluster
@@ -60,8 +61,8 @@ def test_rows_that_are_kept_leave_room_for_the_process():
     assert memory((0, 150)) == np.inf  # without a limit
 
 
-def test_all_workers_are_paused_for_a_while(start_cluster, monkeypatch):
-    """The fit waits, says so once, and goes on to the same bits."""
+def test_paused_workers(start_cluster, monkeypatch):
+    """The fit says so once, and goes on to the same bits: when they do, or on the other one."""
     monkeypatch.setattr(_cluster, "PATIENCE", 0.4)
     X, y = map(array, rows())
     with start_cluster(2, processes=True, memory_limit=chaos.MEMORY) as client:
@@ -76,10 +77,20 @@ def test_all_workers_are_paused_for_a_while(start_cluster, monkeypatch):
                     time.sleep(0.05)
                 threading.Timer(1.5, client.run, [chaos.free_memory]).start()
 
+        def pause_with_tasks(info):  # of the next round, and for ever
+            threading.Timer(0.05, client.run, [chaos.fill_memory], {"workers": workers[:1]}).start()
+
         for strategy in ("exact", "average"):
             options = {"strategy": strategy, "max_iter": 4}
             model = classifier(client=client, callback=pause, **options)
-            with pytest.warns(UserWarning, match="the fit waits: Dask has paused all 2") as warned:
+            with pytest.warns(UserWarning, match="the fit waits: Dask has paused 2 of 2") as warned:
                 model.fit(X, y)
             assert len([w for w in warned if "the fit waits" in str(w.message)]) == 1
             assert digest(model) == digest(classifier(**options).fit(X, y))
+        parts = [dask.delayed(slow)(part) for part in delayed(rows()[0])]
+        options = {"keep_rows": False, "max_iter": 3}
+        model = classifier(client=client, **options)
+        model.set_params(callback=lambda info: pause_with_tasks(info) if info.epoch == 1 else None)
+        with pytest.warns(UserWarning, match="Dask has paused 1 of 2 workers"):
+            model.fit(parts, y)
+        assert digest(model) == digest(classifier(**options).fit(X, y))
