@@ -161,8 +161,13 @@ class Workers:
             except TimeoutError:
                 if future.done():
                     break
-            workers = self._workers()
-            stands_still = self._stands_still(workers)
+            if self._client.status != "running":  # the future tells if the scheduler is lost
+                continue
+            try:
+                workers = self._workers()
+                stands_still = self._stands_still(workers)
+            except (OSError, RuntimeError):  # lost since
+                continue
             if stands_still and stood_still:
                 self._warn(workers)
                 if any(worker["status"] != "paused" for worker in workers.values()):
@@ -197,7 +202,7 @@ class Workers:
         )
 
     def _workers(self) -> dict[str, Any]:
-        return dict(self._client.scheduler_info(n_workers=-1)["workers"])
+        return dict(self._client.scheduler_info(n_workers=-1).get("workers", {}))
 
     def keep(self, graph: Graph, keys: Sequence[Key]) -> list[Any]:
         with self._faults():

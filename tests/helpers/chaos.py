@@ -94,7 +94,7 @@ class Processes:
         """Return a client, once there are as many workers as in the beginning."""
         from distributed import Client
 
-        client = Client(scheduler_file=str(self._file), timeout=60, set_as_default=False)
+        client = Client(scheduler_file=str(self._file), timeout=30, set_as_default=False)
         self._workers = [worker for worker in self._workers if worker.poll() is None]
         for _ in range(self._n_workers - len(self._workers)):
             self.add()
