@@ -173,8 +173,9 @@ class DaskEstimator(DNNEstimator):
         Warns
         -----
         UserWarning
-            If no worker runs tasks for half a minute, as there is none or Dask has paused all of
-            them, whose memory is nearly full. The fit waits.
+            If no task runs for half a minute, as there is no worker, or those that have the tasks
+            are paused by Dask since their memory is nearly full. The fit waits, or gives the tasks
+            to other workers.
 
         All others are those of the local estimator.
         """
