@@ -303,6 +303,7 @@ class DNNEstimator(CallbackSupport, BaseEstimator, Estimator, metaclass=ABCMeta)
         rows: LabelledRows | None,
         unfinished: UnfinishedFit | None,
         split_state: dict[str, Any] | None = None,
+        partitions: str | None = None,
     ) -> None:
         """Run all epochs, or those that remain, and warn if training did not converge."""
         resumed = None if unfinished is None else unfinished.state
@@ -319,7 +320,7 @@ class DNNEstimator(CallbackSupport, BaseEstimator, Estimator, metaclass=ABCMeta)
                     StopSettings(
                         self.max_iter, self.tol, self.n_iter_no_change, validate, early_stopping,
                         self.max_time, callback, resumed=resumed,
-                        checkpoint=after_epoch(self, split_state),
+                        checkpoint=after_epoch(self, split_state, partitions),
                     ),
                 )  # fmt: skip
         except KeyboardInterrupt:

@@ -65,6 +65,15 @@ def require_same_validation(
         raise ValueError("X_val and y_val are needed to complete a fit that was begun with them")
 
 
+def require_same_partitions(unfinished: UnfinishedFit | None, partitions: str) -> None:
+    """Raise ValueError if the fit that goes on has had other partitions."""
+    before = None if unfinished is None else unfinished.partitions
+    if before not in (None, partitions):
+        raise ValueError(
+            f"X must have the partitions with which the fit was begun, {before}, got {partitions}"
+        )
+
+
 class CheckpointWriter:
     """Writes checkpoints of a fit, at most so often, from any thread.
 
@@ -94,14 +103,16 @@ class CheckpointWriter:
             self._begin_interval()
 
 
-def after_epoch(estimator: Any, split: dict[str, Any] | None) -> Callable[[FitState], None] | None:
+def after_epoch(
+    estimator: Any, split: dict[str, Any] | None, partitions: str | None = None
+) -> Callable[[FitState], None] | None:
     """Return what is called after an epoch with the state of a fit, and writes its checkpoints.
 
     Parameters
     ----------
     estimator : Estimator
         Estimator that is fitted, with a parameter `checkpoint`; if that is None, there are none.
-    split : dict or None
+    split, partitions
         As in :class:`UnfinishedFit`.
     """
     if estimator.checkpoint is None:
@@ -110,7 +121,7 @@ def after_epoch(estimator: Any, split: dict[str, Any] | None) -> Callable[[FitSt
 
     def unfinished(state: FitState) -> Estimator:
         model: Estimator = snapshot(estimator)
-        adopt_unfinished_fit(model, UnfinishedFit(state, split))
+        adopt_unfinished_fit(model, UnfinishedFit(state, split, partitions))
         return model
 
     return lambda state: writer.offer(lambda: unfinished(state))

@@ -19,10 +19,13 @@ class UnfinishedFit:
         State of the training.
     split : dict or None
         State of the NumPy RandomState that has split off the validation set; None if it has not.
+    partitions : str or None
+        Fingerprint of the partitions of a Dask collection; None of other rows.
     """
 
     state: FitState
     split: dict[str, Any] | None = None
+    partitions: str | None = None
 
 
 @dataclass(frozen=True)

@@ -6,15 +6,20 @@ import inspect
 import logging
 from collections.abc import Callable, Mapping
 from copy import deepcopy
-from dataclasses import replace
 from typing import Any, ClassVar, Self
 
 import numpy as np
 
 from .._core import checks as check
+from .._core.labels import check_total
 from .._estimators.base import OF_COLUMNS, DNNEstimator
 from .._estimators.callbacks import fit_with_callbacks
-from .._estimators.checkpointing import generator_of_split, require_same_validation, resumed_fit
+from .._estimators.checkpointing import (
+    generator_of_split,
+    require_same_partitions,
+    require_same_validation,
+    resumed_fit,
+)
 from .._estimators.interface import snapshot, unchanged_on_error
 from .._estimators.learning import RowsLearner
 from .._estimators.randomness import random_of
@@ -26,12 +31,12 @@ from .._estimators.validation import require_rows, splits, validation
 from .._training.solvers import N_STATES
 from ..network import Network
 from ..training import Trainer
-from ._cluster import cluster_of
-from ._fit import Fit, first_pass, require_weight, strategy_of
+from ._cluster import Cluster, cluster_of
+from ._fit import Fit, first_pass, require_split, require_weight, strategy_of
 from ._lazy import lazy_method, lazy_score
-from ._partitions import Partitions, is_collection
+from ._partitions import Partitions, fingerprint_of, is_collection
 from ._reader import Preparation, Reader
-from ._rounds import AVERAGE, EXACT, Rounds, validation_of
+from ._rounds import AVERAGE, EXACT, Rounds
 from ._scores import score_of
 from ._sizes import rows_of_a_group
 
@@ -167,7 +172,12 @@ class DaskEstimator(DNNEstimator):
 
         Warns
         -----
-        As the local estimator.
+        UserWarning
+            If no task runs for half a minute, as there is no worker, or those that have the tasks
+            are paused by Dask since their memory is nearly full. The fit waits, or gives the tasks
+            to other workers.
+
+        All others are those of the local estimator.
         """
         if is_collection(X):
             self._fit_collections(X, y, sample_weight, X_val, y_val, sample_weight_val)
@@ -181,13 +191,24 @@ class DaskEstimator(DNNEstimator):
     def _fit_collections(
         self, X: Any, y: Any, sample_weight: Any, X_val: Any, y_val: Any, sample_weight_val: Any
     ) -> None:
+        cluster = cluster_of(self.client)
+        try:
+            self._fit_on(cluster, X, y, sample_weight, X_val, y_val, sample_weight_val)
+        finally:
+            cluster.release()
+
+    def _fit_on(
+        self, cluster: Cluster, X: Any, y: Any, sample_weight: Any, X_val: Any, y_val: Any,
+        sample_weight_val: Any,
+    ) -> None:  # fmt: skip
         with unchanged_on_error(self, "_direct"):
             self._check_params()
             partitions = Partitions.of(X, y, sample_weight, ("X", "y", "sample_weight"))
             validation_set = self._validation_set(X_val, y_val, sample_weight_val)
-            cluster = cluster_of(self.client)
             before, unfinished = self._resumed_network(), resumed_fit(self)
             owner, learner, learned = self._learned(cluster, partitions, before)
+            fingerprint = fingerprint_of(learned.sizes)
+            require_same_partitions(unfinished, fingerprint)
             targets = self._targets(learner.targets.learnt())
             strategy = strategy_of(self, sum(learned.sizes))
             logger.info("strategy %r for %d rows", strategy, sum(learned.sizes))
@@ -196,22 +217,22 @@ class DaskEstimator(DNNEstimator):
             with random_of(self.random_state) as random:
                 trainer = prepare_trainer(self, before, targets, learner, random)
                 if X_val is None and self._splits_off(learned.n_weighted, targets, unfinished):
+                    n = int(np.ceil(self.validation_fraction * learned.n_weighted))
+                    require_split(self, n, learned.n_weighted, targets)
                     random = generator_of_split(unfinished, random)
                     if self.checkpoint is not None:
                         split_state = random.get_state(legacy=False)
                     split = int(random.randint(2**31)), float(self.validation_fraction)
             reader = Reader(owner, trainer.network.dtype, trainer.network.n_features)
-            preparation = Preparation(reader, targets, learner, split)
+            may_overflow = learned.is_large and before is None
+            preparation = Preparation(
+                reader, targets, learner, split, network=trainer.network if may_overflow else None
+            )
             batch_size = None if self.batch_size == "auto" else int(self.batch_size)
             limit = self._rows_of_a_group(trainer, strategy, learned)
-            groups, weighed = fit.prepare(partitions, learned, preparation, limit, self.keep_rows)
-            if split is not None and weighed.learned is not None:
-                lost = learner.targets.lost(weighed.learned.targets)
-                if lost.size:  # all rows of a few small classes were split off: train on them
-                    preparation = replace(preparation, spared=tuple(lost.tolist()))
-                    groups, weighed = fit.prepare(
-                        partitions, learned, preparation, limit, self.keep_rows
-                    )
+            preparation, groups, weighed = fit.prepare_split(
+                partitions, learned, preparation, limit, self.keep_rows
+            )
             require_weight("the training rows", weighed.n_train, weighed.weight)
             if weighed.learned is not None:
                 learner.merge(weighed.learned)
@@ -225,14 +246,17 @@ class DaskEstimator(DNNEstimator):
             self._adopt(trainer, learner, checked)
             self.strategy_ = strategy
             plan = fit.plan(trainer, targets)
+            source = Rounds(
+                cluster, groups, dict(weighed.sizes), plan, strategy, batch_size,
+                validates=split is not None,
+            )  # fmt: skip
+            source.set_steps(trainer)
             validate = None
             if split is not None:
-                name = f"the split with validation_fraction={self.validation_fraction}"
-                require_weight(
-                    name, weighed.n_held_out, weighed.weight_held_out, targets.min_score_rows
-                )
+                require_split(self, weighed.n_held_out, learned.n_weighted, targets)
+                check_total(weighed.weight_held_out)
                 self._require_no_scoring()
-                validate = validation_of(cluster, groups, plan, fit.score, trainer.network)
+                validate = source.validation(fit.score, trainer.network)
             elif validation_set is not None:
                 validate = fit.validation(
                     validation_set, preparation, plan, trainer.network, limit, self.keep_rows
@@ -245,9 +269,7 @@ class DaskEstimator(DNNEstimator):
                 )
                 require_rows("X_val", rows, targets)
                 validate = validation(self, trainer.network, rows, targets)
-            source = Rounds(cluster, groups, dict(weighed.sizes), plan, strategy, batch_size)
-            source.set_steps(trainer)
-        self._run(trainer, source, validate, None, unfinished, split_state)
+        self._run(trainer, source, validate, None, unfinished, split_state, fingerprint)
 
     def _learned(
         self, cluster: Any, partitions: Partitions, before: Network | None

@@ -7,35 +7,44 @@ and nested lists of keys, is a task; any other value is itself.
 from __future__ import annotations
 
 import sys
+import warnings
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager, suppress
 from threading import Lock
 from typing import Any, Protocol
+from uuid import uuid4
 
 import dask
 import dask.threaded
+from dask.utils import format_bytes
 
 from .._core.threads import available_cpus
+from .._training.loop import level_of_caller
 
 Key = str | tuple[Any, ...]
 Graph = dict[Key, Any]
 
 MAX_GRAPH = "4 GiB"  # above which Dask warns: a graph contains the parameters
-MEMORY_SHARE = 0.5  # of the memory of all workers that rows kept by a fit may take
+MEMORY_SHARE = 0.5  # of the memory of a worker that it may use with the rows that a fit keeps
+PATIENCE = 30.0  # seconds without a worker that runs tasks, after which a fit says so
 
 
 class Cluster(Protocol):
     """Interface of what runs tasks."""
 
-    def get(self, graph: Graph, key: Key) -> Any:
-        """Run the tasks that lead to a key, and return its value."""
+    def get(self, graph: Graph, keys: Sequence[Key]) -> list[Any]:
+        """Run the tasks that lead to keys, and return their values."""
         ...
 
     def keep(self, graph: Graph, keys: Sequence[Key]) -> list[Any]:
         """Run the tasks that lead to keys; return nodes of their values for later graphs.
 
-        The values are kept as long as the nodes exist.
+        The values are kept until `release`.
         """
+        ...
+
+    def release(self) -> None:
+        """Drop the values that are kept."""
         ...
 
     def memory(self) -> float:
@@ -47,20 +56,27 @@ class Value:
     """A value as a node of a graph, which Dask does not look into."""
 
     def __init__(self, value: Any) -> None:
-        self.value = value
+        self.value, self._token = value, uuid4().hex
+
+    def __dask_tokenize__(self) -> str:
+        """Return what stands for the value in hashes of graphs: it may have many megabytes."""
+        return self._token
 
 
 class Threads:
     """The threads of this process or, if Dask is configured so, another of its local schedulers."""
 
-    def get(self, graph: Graph, key: Key) -> Any:
+    def get(self, graph: Graph, keys: Sequence[Key]) -> list[Any]:
         get = dask.base.get_scheduler() or dask.threaded.get
-        return get(graph, key)
+        return list(get(graph, list(keys)))
 
     def keep(self, graph: Graph, keys: Sequence[Key]) -> list[Any]:
         get = dask.base.get_scheduler() or dask.threaded.get
         values = get(graph, list(keys))
         return [value if isinstance(value, Value) else Value(value) for value in values]
+
+    def release(self) -> None:
+        """Nothing is kept but the nodes."""
 
     def memory(self) -> float:
         import psutil  # of distributed, which the extra installs
@@ -95,6 +111,10 @@ class LargeGraphs:
 LARGE_GRAPHS = LargeGraphs()
 
 
+class Standstill(Exception):
+    """Tasks are on workers that do not run them, while others could."""
+
+
 class Workers:
     """The workers of a client of ``dask.distributed``.
 
@@ -111,21 +131,94 @@ class Workers:
                 "Client(address)"
             )
         self._client = client
+        self._has_warned = False
+        self._kept: list[Any] = []
 
-    def get(self, graph: Graph, key: Key) -> Any:
-        with self._faults():
-            return self._client.get(graph, key)
+    def get(self, graph: Graph, keys: Sequence[Key]) -> list[Any]:
+        with self._faults(), _left_to_others():
+            while True:
+                futures = self._client.get(graph, list(keys), sync=False)
+                try:
+                    return [self._result(future) for future in futures]
+                except Standstill:
+                    pass  # Dask leaves tasks on a worker that it pauses: give them to others
+                finally:
+                    for future in futures:
+                        future.release()
+
+    def _result(self, future: Any) -> Any:
+        """Wait for a value; warn once if no task runs for a long time.
+
+        Raises
+        ------
+        Standstill
+            If others than the workers that should run the tasks could do so.
+        """
+        stood_still = False
+        while not future.done():
+            try:
+                return future.result(timeout=PATIENCE / 2)
+            except TimeoutError:
+                if future.done():
+                    break
+            if self._client.status != "running":  # the future tells if the scheduler is lost
+                continue
+            try:
+                workers = self._workers()
+                stands_still = self._stands_still(workers)
+            except (OSError, RuntimeError):  # lost since
+                continue
+            if stands_still and stood_still:
+                self._warn(workers)
+                if any(worker["status"] != "paused" for worker in workers.values()):
+                    raise Standstill
+            stood_still = stands_still
+        return future.result()
+
+    def _stands_still(self, workers: Mapping[str, Any]) -> bool:
+        """Return whether all tasks wait on workers that Dask has paused, or for a worker."""
+        tasks = self._client.processing()
+        paused = [name for name, worker in workers.items() if worker["status"] == "paused"]
+        runs = any(found for name, found in tasks.items() if name not in paused)
+        return not workers or bool(paused and not runs)
+
+    def _warn(self, workers: Mapping[str, Any]) -> None:
+        """Warn once of what no task runs for."""
+        if self._has_warned:
+            return
+        self._has_warned = True
+        paused = [worker for worker in workers.values() if worker["status"] == "paused"]
+        memory = ", ".join(
+            f"{format_bytes(worker['metrics']['memory'])} of {format_bytes(worker['memory_limit'])}"
+            for worker in paused[:4]
+        )
+        reason = (
+            f"Dask has paused {len(paused)} of {len(workers)} workers, as their memory is nearly "
+            f"full ({memory}). Restart them, give them more memory, or use smaller partitions"
+        )
+        warnings.warn(
+            f"the fit waits: {reason if workers else 'there is no worker'}",
+            stacklevel=level_of_caller(),
+        )
+
+    def _workers(self) -> dict[str, Any]:
+        return dict(self._client.scheduler_info(n_workers=-1).get("workers", {}))
 
     def keep(self, graph: Graph, keys: Sequence[Key]) -> list[Any]:
         with self._faults():
             futures: list[Any] = self._client.get(graph, list(keys), sync=False)
-            return futures
+        self._kept += futures
+        return futures
+
+    def release(self) -> None:
+        # An error has a traceback, whose frames would keep the futures, until it is collected.
+        for future in self._kept:
+            future.release()
+        self._kept.clear()
 
     def memory(self) -> float:
         with self._faults():
-            workers = self._client.scheduler_info(n_workers=-1)["workers"].values()
-        limits = [worker["memory_limit"] or float("inf") for worker in workers]
-        return MEMORY_SHARE * sum(limits)
+            return sum(map(_room, self._workers().values()))
 
     @contextmanager
     def _faults(self) -> Iterator[None]:
@@ -149,6 +242,28 @@ class Workers:
             raise ConnectionError(
                 f"the scheduler at {address} was lost, or has cancelled the tasks of this fit"
             ) from error
+
+
+def _room(worker: Mapping[str, Any]) -> float:
+    """Return how many bytes of rows a worker may keep, beside what its process uses already."""
+    limit = float(worker["memory_limit"] or "inf")
+    return max(0.0, MEMORY_SHARE * limit - float(worker["metrics"].get("memory", 0)))
+
+
+@contextmanager
+def _left_to_others() -> Iterator[None]:
+    """Leave the thread of the worker to other tasks, if a task is what waits."""
+    from distributed import rejoin, secede
+
+    try:
+        secede()
+    except ValueError:  # not in a task
+        yield
+        return
+    try:
+        yield
+    finally:
+        rejoin()
 
 
 def cluster_of(client: Any) -> Cluster:

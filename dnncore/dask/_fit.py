@@ -9,6 +9,8 @@ from functools import partial
 from typing import Any
 from uuid import uuid4
 
+import numpy as np
+
 from .._core.labels import check_total
 from .._estimators.learning import RowsLearner
 from .._estimators.params import trainer_settings
@@ -19,8 +21,9 @@ from ..training import Trainer
 from ._cluster import Cluster, Graph, Key, Value, merged, n_threads_of_a_task
 from ._partitions import Partitions
 from ._reader import Preparation, Reader
-from ._rounds import AVERAGE, EXACT, Groups, validation_of
+from ._rounds import AVERAGE, EXACT, Groups, evaluated, validation_of
 from ._scores import score_of
+from ._sizes import LEVELS
 from ._tasks import Learned, Plan, Weighed, learn, measure, prepare, weigh
 from ._tree import group, sum_graph
 
@@ -65,14 +68,14 @@ def _over_partitions(
     It is called with the shared values and a list of one partition: together, several may be too
     large.
     """
-    name = f"dnncore-learn-{uuid4().hex}"
+    name = f"dnncore-{function.__name__}-{uuid4().hex}"
     nodes: Graph = {(name, "shared", i): Value(value) for i, value in enumerate(shared)}
     keys: dict[int, Key] = {i: (name, i) for i in range(partitions.n)}
     tasks: Graph = {
         key: (function, *nodes, parts_of(partitions, range(i, i + 1))) for i, key in keys.items()
     }
-    sums, root = sum_graph(f"{name}-sum", keys, partitions.n)
-    learned: Learned = cluster.get(merged(partitions.graph, nodes, tasks, sums), root)
+    sums, root = sum_graph(f"dnncore-add-{uuid4().hex}", keys, partitions.n, LEVELS)
+    learned: Learned = cluster.get(merged(partitions.graph, nodes, tasks, sums), [root])[0]
     return learned
 
 
@@ -125,8 +128,34 @@ class Fit:
             "kept" if kept else "read anew in every round",
         )  # fmt: skip
         groups = Groups(graph, nodes, partitions.n)
-        weighed = groups.sum(self._cluster, lambda i, node: (partial(weigh, i), node))
-        return groups, weighed or Weighed(None, 0, 0, 0.0, 0.0, ())
+        weighed = groups.sum(self._cluster, "weigh", lambda i, node: (partial(weigh, i), node))
+        return groups, weighed or Weighed(None, 0, 0, 0.0, 0.0, (), np.zeros(0))
+
+    def prepare_split(
+        self, partitions: Partitions, learned: Learned, preparation: Preparation, limit: float,
+        keep: bool | str,
+    ) -> tuple[Preparation, Groups, Weighed]:  # fmt: skip
+        """Prepare rows so that each class is trained on, and a score has the rows that it needs.
+
+        Chance may have it otherwise if there are few rows, or few of a class. Returns the final
+        preparation too.
+        """
+        least = preparation.targets.min_score_rows
+        while True:
+            groups, weighed = self.prepare(partitions, learned, preparation, limit, keep)
+            split, learner = preparation.split, preparation.learner
+            if split is None or learner is None or weighed.learned is None:
+                return preparation, groups, weighed
+            lost = learner.targets.lost(weighed.learned.targets)
+            if lost.size:  # all rows of a few small classes were split off
+                preparation = replace(preparation, spared=(*preparation.spared, *lost.tolist()))
+            elif weighed.n_held_out < least <= weighed.lowest.size:
+                highest = np.sort(weighed.lowest)[least - 1]
+                fraction = float(np.nextafter(highest, 1.0))
+                preparation = replace(preparation, split=(split[0], fraction))
+            else:
+                return preparation, groups, weighed
+            self._cluster.release()
 
     def plan(self, trainer: Trainer, targets: Targets) -> Any:
         """Send what is the same in all rounds to the cluster; return its node."""
@@ -153,13 +182,16 @@ class Fit:
         `limit` and `keep` are as in `prepare`.
         """
         reader = replace(preparation.reader, name="X_val")
-        of_all = replace(preparation, reader=reader, split=None, validates=True)
+        of_all = replace(preparation, reader=reader, split=None, validates=True, network=None)
         measured = _over_partitions(self._cluster, partitions, measure, reader)
         least = preparation.targets.min_score_rows
         require_weight("X_val", sum(measured.sizes), measured.total, least)
         groups, weighed = self.prepare(partitions, measured, of_all, limit, keep)
         require_weight("X_val", weighed.n_held_out, weighed.weight_held_out, least)
-        return validation_of(self._cluster, groups, plan, self.score, network)
+        return validation_of(
+            lambda: evaluated(self._cluster, groups, plan, network.parameters, "held_out"),
+            self.score,
+        )
 
 
 def require_weight(name: str, n_rows: int, weight: float, least: int = 1) -> None:
@@ -167,6 +199,17 @@ def require_weight(name: str, n_rows: int, weight: float, least: int = 1) -> Non
     if n_rows < least:
         raise ValueError(f"{name} must have at least {least} rows, got {n_rows}")
     check_total(weight)
+
+
+def require_split(estimator: Any, n: int, n_weighted: int, targets: Targets) -> None:
+    """Raise ValueError if n of the rows with a weight are too few validation rows for a score."""
+    if n < targets.min_score_rows:
+        raise ValueError(
+            f"the split with validation_fraction={estimator.validation_fraction:g} must have at "
+            f"least {targets.min_score_rows} rows for the score, got {n} of {n_weighted}, of which "
+            "each class keeps a row: pass X_val and y_val, raise validation_fraction, or set "
+            "early_stopping=False"
+        )
 
 
 def strategy_of(estimator: Any, n_rows: int) -> str:

@@ -19,6 +19,7 @@ from ._fit import parts_of
 from ._partitions import Partitions
 from ._reader import Place
 from ._scores import Score
+from ._sizes import LEVELS
 from ._tree import sum_graph
 
 
@@ -77,7 +78,7 @@ def lazy_score(model: Any, partitions: Partitions, score: Score) -> Any:
         key: (_score, f"{name}-model", f"{name}-score", *parts_of(partitions, range(i, i + 1))[0])
         for i, key in keys.items()
     }
-    sums, root = sum_graph(f"{name}-sum", keys, partitions.n)
+    sums, root = sum_graph(f"{name}-sum", keys, partitions.n, LEVELS)
     graph = merged(partitions.graph, shared, tasks, sums, {name: (_finish, f"{name}-score", root)})
     return da.from_delayed(Delayed(name, graph), (), np.float64)
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from hashlib import blake2b
 from typing import Any
 
 import numpy as np
@@ -64,6 +65,12 @@ class Partitions:
                     f"{len(found)}"
                 )
         return cls(graph, keys[0], keys[1], keys[2] if len(keys) > 2 else None)
+
+
+def fingerprint_of(sizes: Sequence[int]) -> str:
+    """Return a text by which partitions of other sizes are told apart."""
+    digest = blake2b(np.array(sizes, "<i8").tobytes(), digest_size=8).hexdigest()
+    return f"{len(sizes)} partitions of {sum(sizes)} rows (sizes {digest})"
 
 
 def is_collection(x: Any) -> bool:

@@ -16,7 +16,9 @@ from .._estimators.interface import snapshot
 from .._estimators.learning import RowsLearner
 from .._estimators.rows import CheckedRows, LabelledRows, RowChecker, labelled
 from .._estimators.targets import Targets
+from .._estimators.validation import require_finite_outputs
 from .._training.sources import ArraySource
+from ..network import Network
 
 
 @dataclass(frozen=True)
@@ -135,12 +137,15 @@ class Group:
         the last.
     learned : RowsLearner or None
         Moments and class totals of the training rows.
+    lowest : array
+        The lowest random numbers of rows that may be held out, as many as a score needs rows.
     """
 
     train: Part | None
     held_out: Part | None
     bounds: tuple[int, ...]
     learned: RowsLearner | None
+    lowest: NDArray[np.float64]
 
 
 @dataclass(frozen=True)
@@ -156,11 +161,14 @@ class Preparation:
     learner : RowsLearner or None
         Learner that has read all rows, with the class weights; None if these do not matter.
     split : (int, float) or None
-        Seed of the choice of validation rows, and their fraction; None: there are none.
+        Seed of the choice of validation rows, and their fraction: the rows with a random number
+        below it. None: there are none.
     spared : tuple of int
         Classes of which no row is split off.
     validates : bool
         Whether all rows are those of a validation set.
+    network : Network or None
+        New network, of which the outputs for the rows must be finite; None if they are.
     """
 
     reader: Reader
@@ -169,18 +177,21 @@ class Preparation:
     split: tuple[int, float] | None = None
     spared: tuple[int, ...] = ()
     validates: bool = False
+    network: Network | None = None
 
     def part(self, index: int, X: Any, y: Any, weight: Any) -> PreparedPart | None:
         """Return the rows of a partition, encoded and divided; None without rows."""
         read = self.reader.rows(index, X, y, weight)
         if read is None:
             return None
-        checked, _ = read
+        checked, owner = read
         with checked.faults():
+            if self.network is not None:
+                require_finite_outputs(self.network, checked.X, vars(owner))
             checked = replace(checked, y=self.targets.check("y", checked.y))
         learner = self.learner
         rows = labelled(checked, self.targets, None if learner is None else learner.targets)
-        held_out = self._held_out(index, rows)
+        held_out, lowest = self._held_out(index, rows)
         train, kept = ~held_out, None
         learned = None if learner is None else learner.for_part()
         if train.any():
@@ -188,18 +199,31 @@ class Preparation:
             if learned is not None:
                 learned.learn_weighted([kept])
         own = _taken(rows, held_out).for_validation(self.targets) if held_out.any() else None
-        return PreparedPart(_part(kept), _part(own), learned)
+        return PreparedPart(_part(kept), _part(own), learned, lowest)
 
-    def _held_out(self, index: int, rows: LabelledRows) -> NDArray[np.bool_]:
-        """Choose validation rows among those with a weight: the same whenever it is called."""
+    def _held_out(
+        self, index: int, rows: LabelledRows
+    ) -> tuple[NDArray[np.bool_], NDArray[np.float64]]:
+        """Choose validation rows among those with a weight: the same whenever it is called.
+
+        Returns which rows they are, and the lowest random numbers, by which they are chosen.
+        """
         if self.split is None:
-            return np.full(rows.n_rows, self.validates)
+            return np.full(rows.n_rows, self.validates), np.zeros(0)
         seed, fraction = self.split
-        chosen = np.random.default_rng([seed, index]).random(rows.n_rows) < fraction
+        draws = np.random.default_rng([seed, index]).random(rows.n_rows)
+        may_be_chosen = np.ones(rows.n_rows, bool)
         strata = self.targets.strata(rows.y) if self.spared else None
         if strata is not None:
-            chosen &= ~np.isin(strata, self.spared)
-        return chosen if rows.sample_weight is None else chosen & (rows.sample_weight > 0.0)
+            may_be_chosen &= ~np.isin(strata, self.spared)
+        if rows.sample_weight is not None:
+            may_be_chosen &= rows.sample_weight > 0.0
+        return may_be_chosen & (draws < fraction), self._lowest(draws[may_be_chosen])
+
+    def _lowest(self, draws: NDArray[np.float64]) -> NDArray[np.float64]:
+        """Return the lowest numbers, as many as a score needs rows, in ascending order."""
+        n = self.targets.min_score_rows
+        return np.sort(np.partition(draws, n)[:n] if len(draws) > n else draws)
 
     def group(self, parts: list[PreparedPart | None]) -> Group:
         """Join the rows of consecutive partitions."""
@@ -216,6 +240,7 @@ class Preparation:
             Part.joined([part.held_out for part in present if part.held_out is not None]),
             tuple(np.cumsum(sizes).tolist()),
             learned,
+            self._lowest(np.concatenate([np.zeros(0), *(part.lowest for part in present)])),
         )
 
 
@@ -225,6 +250,7 @@ class PreparedPart(NamedTuple):
     train: Part | None
     held_out: Part | None
     learned: RowsLearner | None
+    lowest: NDArray[np.float64]
 
 
 def _taken(rows: LabelledRows, chosen: NDArray[np.bool_]) -> LabelledRows:

@@ -14,6 +14,16 @@ COST_SHARE = 0.1  # of the transfer of parameters in a task
 BYTES_PER_SECOND = 2e8  # of a transfer: between 1 Gbit/s and the memory of one machine
 FLOP_PER_SECOND = 5e10  # of a thread
 MAX_BYTES = 2**28  # of the rows of several partitions that are read together
+LEVELS = 3  # of the tree of small sums in a task
+LARGE_SUM = 2**20  # bytes: adding these takes as long as the scheduler takes for a task
+
+
+def levels_of_a_task(n_bytes: int) -> int:
+    """Return how many levels of the tree of sums a task adds.
+
+    Large values are added in pairs: while other groups are still trained on, and by all workers.
+    """
+    return 1 if n_bytes > LARGE_SUM else LEVELS
 
 
 def rows_of_a_group(network: Network, row_bytes: float, n_vectors: int) -> float:

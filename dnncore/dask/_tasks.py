@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from copy import deepcopy
 from dataclasses import dataclass, field, replace
 from functools import reduce
@@ -9,16 +10,18 @@ from operator import add
 from typing import Any, NamedTuple
 
 import numpy as np
+from dask.sizeof import sizeof
 from numpy.typing import NDArray
 
 from .._core.labels import Labels
 from .._estimators.learning import RowsLearner
 from .._estimators.rows import CheckedRows
+from .._estimators.validation import may_overflow
 from .._training.fit_state import Snapshot
 from .._training.gradients import GradientSums, RowGradients, tree_sum
 from ..network import Network
 from ..training import Trainer
-from ._cluster import value_of
+from ._cluster import Value, value_of
 from ._reader import Group, Part, Reader
 from ._scores import Score, ScoreSums
 from ._tree import plus
@@ -46,6 +49,8 @@ class Learned:
         Number of rows that have a weight.
     first : Block or None
         The first partition with rows, without these, for errors.
+    is_large : bool
+        Whether there are numbers so large that a network may overflow, with norm=False.
     """
 
     learner: RowsLearner | None
@@ -55,6 +60,7 @@ class Learned:
     total: float
     n_weighted: int = 0
     first: Any = None
+    is_large: bool = False
 
     def __add__(self, other: Learned) -> Learned:
         learner, owner = self.learner, self.owner
@@ -69,6 +75,7 @@ class Learned:
             learner, owner, self.sizes + other.sizes, self.n_bytes + other.n_bytes,
             self.total + other.total, self.n_weighted + other.n_weighted,
             self.first if self.learner is not None else other.first,
+            self.is_large or other.is_large,
         )  # fmt: skip
 
 
@@ -95,7 +102,8 @@ def _learn(reader: Reader, empty: RowsLearner, index: Any, X: Any, y: Any, w: An
     learner.add([checked])
     assert checked.block is not None
     first = checked.block._replace(X=None, y=None, sample_weight=None)
-    return replace(measured(checked), learner=learner, owner=owner, first=first)
+    is_large = not owner.norm and may_overflow(checked.X)
+    return replace(measured(checked), learner=learner, owner=owner, first=first, is_large=is_large)
 
 
 def measure(reader: Any, parts: list[list[Any]]) -> Learned:
@@ -141,6 +149,8 @@ class Weighed:
         Sums of the weights in the loss.
     sizes : tuple of (int, int)
         Index of each group, and the number of its training rows.
+    lowest : array
+        The lowest random numbers of each group; see :class:`Group`.
     """
 
     learned: RowsLearner | None
@@ -149,6 +159,7 @@ class Weighed:
     weight: float
     weight_held_out: float
     sizes: tuple[tuple[int, int], ...]
+    lowest: NDArray[np.float64]
 
     def __add__(self, other: Weighed) -> Weighed:
         learned = self.learned
@@ -160,7 +171,7 @@ class Weighed:
         return Weighed(
             learned, self.n_train + other.n_train, self.n_held_out + other.n_held_out,
             self.weight + other.weight, self.weight_held_out + other.weight_held_out,
-            self.sizes + other.sizes,
+            self.sizes + other.sizes, np.concatenate([self.lowest, other.lowest]),
         )  # fmt: skip
 
 
@@ -171,7 +182,7 @@ def weigh(index: int, group: Any) -> Weighed:
         (0, 0.0) if part is None else (part.n_rows, part.total)
         for part in (rows.train, rows.held_out)
     )
-    return Weighed(rows.learned, n, n_held_out, weight, weight_held_out, ((index, n),))
+    return Weighed(rows.learned, n, n_held_out, weight, weight_held_out, ((index, n),), rows.lowest)
 
 
 # ------------------------------------------------------------------------------ rounds
@@ -236,6 +247,10 @@ class State(NamedTuple):
     seed: int = 0
     dropout_seed: int | None = None
 
+    @property
+    def n_bytes(self) -> int:
+        return sum(array.nbytes for array in self.arrays)
+
 
 @dataclass(frozen=True)
 class Average:
@@ -265,13 +280,21 @@ class Average:
         share = other.weight / weight
         with np.errstate(over="ignore", invalid="ignore"):  # the loop finds it
             arrays = [
-                mean + mean.dtype.type(share) * (x - mean)
+                _mean(mean, x, mean.dtype.type(share))
                 for mean, x in zip(self.arrays, other.arrays, strict=True)
             ]
         return Average(
             arrays, weight, self.loss + other.loss, self.n_rows + other.n_rows,
             max(self.steps, other.steps),
         )  # fmt: skip
+
+
+def _mean(mean: NDArray[Any], x: NDArray[Any], share: Any) -> NDArray[Any]:
+    """Return ``mean + share * (x - mean)``, with memory for one array only."""
+    found: NDArray[Any] = x - mean
+    found *= share
+    found += mean
+    return found
 
 
 def train(index: int, plan: Any, state: Any, group: Any) -> Average | None:
@@ -309,6 +332,12 @@ def _sums(trainer: Trainer, part: Part, parameters: NDArray[Any]) -> GradientSum
     return RowGradients(trainer, part.X, labels)(parameters)
 
 
+def held_out_of(group: Any) -> Group:
+    """Return a group of the validation rows alone."""
+    rows: Group = value_of(group)
+    return replace(rows, train=None, learned=None)
+
+
 def evaluate(which: str, plan: Any, state: Any, group: Any) -> ScoreSums | None:
     """Return the loss and the score of the training or validation rows of a group."""
     part: Part | None = getattr(value_of(group), which)
@@ -324,3 +353,12 @@ def evaluate(which: str, plan: Any, state: Any, group: Any) -> ScoreSums | None:
     if labels.total > 0.0:
         loss = labels.total * network.mean_loss(logits, labels, **plan.loss_options)
     return ScoreSums(loss, labels.total, score)
+
+
+# Dask writes the largest values of a worker to disk, and moves tasks to their largest arguments.
+def size_with_attributes(value: Any) -> int:
+    """Return the number of bytes of a value, which Dask takes to be that of its object alone."""
+    return int(sys.getsizeof(value) + sum(map(sizeof, vars(value).values())))
+
+
+sizeof.register((Value, Group, Average, GradientSums, ScoreSums), size_with_attributes)

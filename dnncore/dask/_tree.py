@@ -11,8 +11,6 @@ from typing import Any
 
 from ._cluster import Graph, Key, value_of
 
-LEVELS = 3  # of the tree in a task
-
 
 def group(sizes: Sequence[int], limit: float) -> list[range]:
     """Group consecutive partitions, so that small ones are read together.
@@ -55,7 +53,7 @@ def tree_size(n: int) -> int:
     return 1 << max(0, n - 1).bit_length()
 
 
-def sum_graph(name: str, leaves: Mapping[int, Key], n: int) -> tuple[Graph, Key]:
+def sum_graph(name: str, leaves: Mapping[int, Key], n: int, levels: int) -> tuple[Graph, Key]:
     """Return the tasks that add values in the tree.
 
     Parameters
@@ -66,6 +64,8 @@ def sum_graph(name: str, leaves: Mapping[int, Key], n: int) -> tuple[Graph, Key]
         Key of each group's value, by the index of its first partition.
     n : int
         Number of partitions.
+    levels : int
+        Number of levels of the tree in a task.
 
     Returns
     -------
@@ -92,7 +92,7 @@ def sum_graph(name: str, leaves: Mapping[int, Key], n: int) -> tuple[Graph, Key]
             node(first, size // 2, depth + 1, lo, middle),
             node(half, size // 2, depth + 1, middle, hi),
         ]
-        if depth % LEVELS:
+        if depth % levels:
             return children
         key = (name, first, size)
         graph[key] = (add, children)

@@ -35,8 +35,8 @@ class DaskDNNClassifier(DaskEstimator, DNNClassifier):
         ``strategy_`` tells which. 'exact' needs ``dropout=0``.
     keep_rows : bool or 'auto', default='auto'
         Whether the workers keep the prepared rows during the fit. Otherwise, every round reads the
-        collections again. 'auto' keeps them if they take at most half of the memory of the
-        workers.
+        collections again. 'auto' keeps them if the processes of the workers then use at most half
+        of their memory.
 
     Attributes
     ----------

@@ -18,6 +18,7 @@ from ._header import require
 BEST = "fit.best"
 COUNTS = ("epoch", "kept_steps", "n_evaluations")
 KEYS = {*COUNTS, "early_stopping", "schedule", "n_kept", "split"}
+PARTITIONS = "partitions"  # only of fits on Dask collections
 
 
 def describe(unfinished: UnfinishedFit) -> tuple[dict[str, Any], dict[str, NDArray[Any]]]:
@@ -27,7 +28,7 @@ def describe(unfinished: UnfinishedFit) -> tuple[dict[str, Any], dict[str, NDArr
     arrays = {kept_name(i): array for i, array in enumerate(kept)}
     if state.best is not None:
         arrays[BEST] = state.best
-    return {
+    description = {
         "epoch": state.epoch,
         "early_stopping": state.early_stopping,
         "schedule": {name: _not_nan(value) for name, value in state.schedule.items()},
@@ -35,7 +36,10 @@ def describe(unfinished: UnfinishedFit) -> tuple[dict[str, Any], dict[str, NDArr
         "kept_steps": kept_steps,
         "n_evaluations": state.n_evaluations,
         "split": None if split is None else _generator.describe(split),
-    }, arrays
+    }
+    if unfinished.partitions is not None:
+        description[PARTITIONS] = unfinished.partitions
+    return description, arrays
 
 
 def kept_name(index: int) -> str:
@@ -50,7 +54,7 @@ def _not_nan(value: float) -> float | None:
 def check(description: object) -> None:
     """Check the form of a description; its other values are checked by :func:`build`."""
     require(
-        isinstance(description, dict) and set(description) == KEYS,
+        isinstance(description, dict) and set(description) - {PARTITIONS} == KEYS,
         f"fit must be an object with {', '.join(sorted(KEYS))}",
     )
     assert isinstance(description, dict)
@@ -62,6 +66,10 @@ def check(description: object) -> None:
     require(
         isinstance(stops, bool) or stops == "loss",
         f"early_stopping of the fit must be true, false or 'loss', got {stops!r:.80}",
+    )
+    partitions = description.get(PARTITIONS, "")
+    require(
+        isinstance(partitions, str), f"partitions of the fit must be a text, got {partitions!r:.80}"
     )
 
 
@@ -105,7 +113,8 @@ def build(
         description["n_evaluations"],
     )
     split = description["split"]
-    return UnfinishedFit(state, None if split is None else _generator.build("the split", split))
+    generator = None if split is None else _generator.build("the split", split)
+    return UnfinishedFit(state, generator, description.get(PARTITIONS))
 
 
 def _number(name: str, value: object) -> float:

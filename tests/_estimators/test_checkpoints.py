@@ -275,6 +275,7 @@ def path(tmp_path):
         ({"n_evaluations": 1.5}, "n_evaluations of the fit must be a non-negative integer"),
         ({"early_stopping": "auto"}, "early_stopping of the fit must be true, false or 'loss'"),
         ({"early_stopping": 1}, "early_stopping of the fit must be true, false or 'loss'"),
+        ({"partitions": 8}, "partitions of the fit must be a text, got 8"),
         ({"early_stopping": False}, "unknown tensor ['fit.best']"),
         ({"loss": 1.0}, "fit must be an object with early_stopping, epoch, kept_steps"),
         ({"schedule": {}}, "schedule of the fit must be an object with start, lowest"),

@@ -1,11 +1,14 @@
 """Invalid arguments and rows: what is said, and that the model is as before."""
 
 import asyncio
+import gc
+import time
 
 import dask
 import dask.array as da
 import numpy as np
 import pytest
+import scipy.sparse as sp
 
 pytest.importorskip("distributed")
 
@@ -199,3 +202,66 @@ def test_clone_keeps_requests_of_metadata(client):
         model = clone(classifier(client=client).set_fit_request(sample_weight=True))
         assert model.get_metadata_routing().fit.requests["sample_weight"] is True
     assert model.client is client
+
+
+@pytest.mark.parametrize("sparse", [False, True])
+@pytest.mark.parametrize("keep_rows", [False, True])
+def test_numbers_that_are_too_large_without_norm(keep_rows, sparse, client):
+    """The error is that of the local estimator, and names the partition."""
+    pd = pytest.importorskip("pandas")
+
+    huge = X.copy()
+    huge[127], huge[127, 3] = 3e38, 3.2e38
+
+    def table(rows):
+        return sp.csr_matrix(rows) if sparse else pd.DataFrame(rows, columns=list("abcde"))
+
+    parts = [table(p) for p in cut(huge, (60, 60, 80))]
+    model = classifier(client=client, norm=False, keep_rows=keep_rows)
+    feature = "3" if sparse else "3 \\('d'\\)"
+    expected = f"X must be smaller with norm=False.* up to 3.2e\\+38 in feature {feature}"
+    with pytest.raises(ValueError, match=f"partition 2 of X: {expected}"):
+        model.fit([dask.delayed(p) for p in parts], delayed(y, (60, 60, 80)))
+    assert not hasattr(model, "network_")
+    with pytest.raises(ValueError, match=expected):
+        model.to_local().fit(table(huge), y)
+
+
+def test_large_numbers_of_a_fit_that_goes_on(client):
+    """It has learned from such numbers before."""
+    model = classifier(client=client, norm=False, warm_start=True).fit(array(X), array(y))
+    assert model.fit(array(X * np.float32(1e7)), array(y)).n_iter_ == 6
+
+
+def fails_in_the_second_pass(part, seen):
+    if seen.exists():
+        time.sleep(0.5)  # rows of other partitions are kept by now
+        raise FileNotFoundError("part-7.parquet")
+    seen.touch()
+    return part
+
+
+@pytest.mark.parametrize("fails", ["reading", "callback"])
+def test_rows_are_released_with_an_error(fails, start_cluster, tmp_path):
+    """Even while the traceback is held, whose frames know all nodes."""
+
+    def stop(info):
+        raise FileNotFoundError("part-7.parquet")
+
+    parts = delayed(X)
+    if fails == "reading":
+        parts[3] = dask.delayed(fails_in_the_second_pass)(cut(X)[3], tmp_path / "seen")
+    with start_cluster(1) as client:
+        model = classifier(client=client, keep_rows=True,
+                           callback=stop if fails == "callback" else None)  # fmt: skip
+        gc.disable()
+        try:
+            with pytest.raises(FileNotFoundError, match="part-7") as held:
+                model.fit(parts, delayed(y))
+            end = time.monotonic() + 10.0
+            while client.run_on_scheduler(lambda dask_scheduler: len(dask_scheduler.tasks)):
+                assert time.monotonic() < end, client.who_has()
+                time.sleep(0.01)
+            assert held.traceback
+        finally:
+            gc.enable()

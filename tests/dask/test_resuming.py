@@ -51,6 +51,38 @@ def test_a_checkpoint_goes_on_to_the_same_bits(name, client, tmp_path):
     assert digest(model) == digest(whole)
 
 
+@pytest.mark.parametrize("sizes", [(1, 0, 60, 44, 0, 30, 62, 3), (100, 100), (200,)])
+def test_a_checkpoint_does_not_go_on_with_other_partitions(sizes, client, tmp_path):
+    """Groups and validation rows would be others; the model is as before."""
+    X, y = rows()
+    path = tmp_path / "model.safetensors"
+    options = {"client": client, "max_iter": 6}
+    stopped = classifier(checkpoint=Checkpoint(path, seconds=0), callback=stop_after(3), **options)
+    with pytest.raises(Stopped):
+        stopped.fit(array(X), array(y))
+    model = DaskDNNClassifier.from_local(load(path), client=client).set_params(warm_start=True)
+    found = f"{len(sizes)} partitions of 200 rows"
+    with pytest.raises(ValueError, match=f"(?s)begun, 8 partitions of 200 rows .*got {found} "):
+        model.fit(array(X, sizes), array(y, sizes))
+    assert model.n_iter_ == 3
+    model.fit(array(X), array(y))
+    assert model.n_iter_ == 6
+
+
+def test_a_checkpoint_of_rows_in_memory_goes_on_with_any_partitions(client, tmp_path):
+    """As one of a version that does not know the partitions."""
+    X, y = rows()
+    path = tmp_path / "model.safetensors"
+    local = DNNClassifier(
+        **PARAMETERS | {"max_iter": 6}, checkpoint=Checkpoint(path, seconds=0),
+        callback=stop_after(3),
+    )  # fmt: skip
+    with pytest.raises(Stopped):
+        local.fit(X, y)
+    model = DaskDNNClassifier.from_local(load(path), client=client).set_params(warm_start=True)
+    assert model.fit(array(X), array(y)).n_iter_ == 6
+
+
 def test_warm_start(client):
     X, y = map(array, rows())
     model = classifier(client=client, warm_start=True, solver="sgd", learning_rate_init=0.05)

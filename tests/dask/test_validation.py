@@ -1,5 +1,9 @@
 """Validation sets on the workers, and the split of rows."""
 
+from collections import Counter
+from uuid import uuid4
+
+import dask
 import numpy as np
 import pytest
 
@@ -8,6 +12,7 @@ pytest.importorskip("distributed")
 from partitioned import SIZES, array, classifier, delayed, digest, regressor, rows
 
 from dnncore.dask import _cluster
+from dnncore.dask._rounds import Rounds
 
 pytestmark = pytest.mark.filterwarnings("ignore::sklearn.exceptions.ConvergenceWarning")
 N = sum(SIZES)
@@ -153,12 +158,31 @@ def test_early_stopping_keeps_the_best(client):
     np.testing.assert_allclose(with_best, min(losses), 1e-12)
 
 
-def test_too_few_rows_for_a_split(client):
-    X, y = rows()
-    model = classifier(client=client, early_stopping=True, validation_fraction=1e-9)
-    with pytest.raises(ValueError, match="the split with validation_fraction=1e-09 must have"):
-        model.fit(array(X), array(y))
-    assert not hasattr(model, "network_")
+@pytest.mark.parametrize("make", [classifier, regressor])
+def test_a_split_of_few_rows(make):
+    """It has as many rows as a score needs, by any seed, or none that would do."""
+    least = 1 if make is classifier else 2
+    X, y = rows(12)
+    sizes = (5, 0, 7)
+    for seed in range(10):
+        options = {"early_stopping": True, "max_iter": 2, "random_state": seed}
+        model = make(**options).fit(array(X, sizes), array(y, sizes))
+        n_train = model.history_.t // model.n_iter_
+        assert n_train <= 12 - least
+        whole = make(validation_fraction=1e-9, **options)
+        if least == 1:
+            assert whole.fit(array(X, sizes), array(y, sizes)).history_.t == 11 * 2
+            continue
+        with pytest.raises(ValueError, match="have at least 2 rows for the score, got 1 of 12,"):
+            whole.fit(array(X, sizes), array(y, sizes))
+        assert not hasattr(whole, "network_")
+
+
+def test_rows_of_which_none_can_be_spared():
+    X, _ = rows(3)
+    model = classifier(early_stopping=True)
+    with pytest.raises(ValueError, match="got 0 of 3, of which each class keeps a row: pass X_val"):
+        model.fit(array(X, (2, 1)), array(np.arange(3), (2, 1)))
 
 
 def test_scoring_of_rows_in_memory(client):
@@ -214,3 +238,40 @@ def test_groups_drop_other_units(client, deep):
         )
         close = np.allclose(one.network_.parameters, two.network_.parameters, 1e-4, 1e-5)
         assert close is same
+
+
+def read(folder, i):
+    """Return rows and labels of a partition, and leave a file for each time."""
+    (folder / f"{i}-{uuid4().hex}").touch()
+    X, y = rows(60, seed=i)
+    return X, y
+
+
+READS = {
+    "average": ({}, 5),
+    "exact": ({"strategy": "exact", "batch_size": 1000}, 6),  # a gradient more than steps
+    "lbfgs": ({"solver": "lbfgs"}, None),
+}
+
+
+@pytest.mark.parametrize("name", READS)
+def test_how_often_a_partition_is_read(name, client, deep, tmp_path, monkeypatch):
+    """Rows for training and those for validation are read at once, for each new parameters."""
+    seen, gradient = set(), Rounds._gradient
+
+    def noted(self, parameters):
+        seen.add(parameters.tobytes())
+        return gradient(self, parameters)
+
+    monkeypatch.setattr(Rounds, "_gradient", noted)
+    parts = [dask.delayed(read)(tmp_path, i) for i in range(4)]
+    options, n_rounds = READS[name]
+    model = classifier(
+        client=client, keep_rows=False, early_stopping=True, max_iter=5, tol=0.0, **options
+    )
+    model.fit([part[0] for part in parts], [part[1] for part in parts])
+    assert model.n_iter_ == 5 == len(model.history_.validation_losses)
+    counts = Counter(path.name.split("-")[0] for path in tmp_path.iterdir())
+    if n_rounds is None:
+        n_rounds = len(seen)
+    assert list(counts.values()) == [2 + n_rounds] * 4  # two passes before the first round

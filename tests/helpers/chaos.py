@@ -4,8 +4,9 @@
 
 A cluster is a scheduler and workers, processes of their own, half of the time under nannies, which
 start a lost worker again. Every round is a fit of one of several configurations, which is disturbed
-once or several times: a worker is killed (SIGKILL), added, retired, or paused for a while
-(SIGSTOP), or the scheduler is killed. The model must have the bits of an undisturbed fit. After the
+once or several times: a worker is killed (SIGKILL), added, retired, or stopped for a while
+(SIGSTOP), the memory of one worker or of all is filled until Dask pauses them, and freed again, or
+the scheduler is killed. The model must have the bits of an undisturbed fit. After the
 loss of the scheduler, the fit must end within a minute by one ConnectionError, with the model of
 the last round; the checkpoint must go on to the same bits. The last output is a table.
 """
@@ -39,12 +40,15 @@ CONFIGURATIONS: dict[str, dict[str, Any]] = {
     "lbfgs, kept": {"keep_rows": True, "solver": "lbfgs", "max_iter": 9},
 }
 N_PARTITIONS, ROWS, READ_SECONDS = 12, 2000, 0.05
+ROUND_SECONDS = 0.1  # that a fit waits after a round, so that most events meet it
 SHARE_IN_ROUNDS = 0.7  # of the fits that are disturbed after the first round
 LONGEST = 2.0  # seconds until an event
 SECONDS = 120.0  # until a fit that does not end is a fault
 SCHEDULER_SECONDS = 60.0  # until the loss of the scheduler must have been told
-EVENTS = ("kill", "add", "retire", "pause", "scheduler")
-WEIGHTS = (60, 10, 10, 10, 10)
+EVENTS = ("kill", "add", "retire", "stop", "fill", "fill-all", "scheduler")
+WEIGHTS = (50, 10, 10, 10, 8, 2, 10)
+MEMORY, FULL = "600MB", 0.87  # limit of a worker, and the share that a filled one uses: above 80%
+PAUSE_SECONDS = 3.0
 
 
 def read(index: int) -> tuple[Any, Any]:
@@ -90,7 +94,7 @@ class Processes:
         """Return a client, once there are as many workers as in the beginning."""
         from distributed import Client
 
-        client = Client(scheduler_file=str(self._file), timeout=60, set_as_default=False)
+        client = Client(scheduler_file=str(self._file), timeout=30, set_as_default=False)
         self._workers = [worker for worker in self._workers if worker.poll() is None]
         for _ in range(self._n_workers - len(self._workers)):
             self.add()
@@ -108,6 +112,7 @@ class Processes:
                 "distributed.cli.dask_worker", "--nthreads", "1", "--no-dashboard",
                 "--nanny" if self._nanny else "--no-nanny", "--local-directory",
                 self._folder.name, "--scheduler-file", str(self._file), "--host", "127.0.0.1",
+                "--memory-limit", MEMORY,
             )
         )  # fmt: skip
 
@@ -161,8 +166,62 @@ def small_groups() -> None:
     _base.rows_of_a_group = lambda *of_network: ROWS  # type: ignore[assignment]
 
 
-def disturb(event: str, processes: Processes, client: Any, rng: random.Random) -> None:
-    """Let something happen to a cluster."""
+def fill_memory(dask_worker: Any) -> None:
+    """Use so much memory that Dask pauses this worker."""
+    if getattr(dask_worker, "ballast", None) is None:
+        limit = dask_worker.memory_manager.memory_limit
+        free = FULL * limit - dask_worker.monitor.get_process_memory()
+        dask_worker.ballast = np.ones(max(0, int(free)), np.uint8)
+
+
+def free_memory(dask_worker: Any) -> None:
+    dask_worker.ballast = None
+
+
+def are_paused(client: Any, workers: list[str]) -> bool:
+    """Return whether the scheduler gives these workers no tasks."""
+    known = client.scheduler_info(n_workers=-1)["workers"]
+    return all(known[worker]["status"] == "paused" for worker in workers if worker in known)
+
+
+class Filling(threading.Thread):
+    """Fills the memory of workers, waits until they are paused, and frees it a while later.
+
+    Parameters
+    ----------
+    client : distributed.Client
+    workers : list of str
+        Addresses of the workers.
+    runs : callable
+        Function that returns whether the fit runs.
+
+    Attributes
+    ----------
+    met : bool
+        Whether the workers were paused while the fit ran.
+    """
+
+    def __init__(self, client: Any, workers: list[str], runs: Callable[[], bool]) -> None:
+        super().__init__(daemon=True)
+        self._client, self._workers, self._runs, self.met = client, workers, runs, False
+        self.start()
+
+    def run(self) -> None:
+        with suppress(Exception):  # other events end workers and connections
+            self._client.run(fill_memory, workers=self._workers, on_error="ignore")
+            end = time.monotonic() + PAUSE_SECONDS
+            while not are_paused(self._client, self._workers) and time.monotonic() < end:
+                time.sleep(0.02)
+            self.met = self._runs() and are_paused(self._client, self._workers)
+            time.sleep(PAUSE_SECONDS)
+        with suppress(Exception):
+            self._client.run(free_memory, workers=self._workers, on_error="ignore")
+
+
+def disturb(
+    event: str, processes: Processes, client: Any, rng: random.Random, runs: Callable[[], bool]
+) -> Filling | None:
+    """Let something happen to a cluster; return what takes a while."""
     running = processes.processes_of_workers()
     if event == "kill" and running:
         with suppress(psutil.NoSuchProcess):
@@ -175,13 +234,19 @@ def disturb(event: str, processes: Processes, client: Any, rng: random.Random) -
         workers = list(client.scheduler_info(n_workers=-1)["workers"])
         if len(workers) > 1:
             client.retire_workers([rng.choice(workers)])
-    elif event == "pause" and running:
+    elif event in ("fill", "fill-all"):
+        workers = sorted(client.scheduler_info(n_workers=-1)["workers"])
+        if workers:
+            chosen = workers if event == "fill-all" else [rng.choice(workers)]
+            return Filling(client, chosen, runs)
+    elif event == "stop" and running:
         process = rng.choice(running)
         with suppress(psutil.NoSuchProcess):
             process.send_signal(signal.SIGSTOP)
             threading.Timer(1.5, lambda: _go_on(process)).start()
     elif event == "scheduler":
         processes.kill_scheduler()
+    return None
 
 
 def _go_on(process: psutil.Process) -> None:
@@ -218,20 +283,32 @@ def disturbed(
         path = Path(folder) / "model.safetensors"
         rounds: list[Any] = []
         model = estimator(name, client, checkpoint=Checkpoint(path, seconds=0))
-        model.callback = lambda info: rounds.append(model.network_.parameters.copy())
+
+        def after_round(info: Any) -> None:
+            rounds.append(model.network_.parameters.copy())
+            time.sleep(ROUND_SECONDS)
+
+        model.callback = after_round
         outcome, lost = Outcome(model), None
         outcome.start()
         while in_rounds and outcome.is_alive() and not rounds:
             time.sleep(0.005)
         begin, happened = time.monotonic(), []
+        fillings: dict[int, Filling] = {}
         for moment, event in events:
             outcome.join(max(0.0, begin + moment - time.monotonic()))
             if not outcome.is_alive() or lost is not None:
                 break
-            disturb(event, processes, client, rng)
+            filling = disturb(event, processes, client, rng, outcome.is_alive)
+            if filling is not None:
+                fillings[len(happened)] = filling
             happened.append((moment, event))
             lost = time.monotonic() if event == "scheduler" else None
         outcome.join(SECONDS)
+        for i, filling in fillings.items():
+            filling.join()
+            if not filling.met:
+                happened[i] = happened[i][0], f"{happened[i][1]}, too late"
         if outcome.is_alive():
             return "HANGS", happened
         if lost is None or outcome.error is None:

@@ -1,0 +1,96 @@
+"""Workers that Dask pauses by their memory limit, and how much memory rows are thought to take."""
+
+import threading
+import time
+
+import chaos
+import dask
+import numpy as np
+import pytest
+
+pytest.importorskip("distributed")
+
+from dask.sizeof import sizeof
+from partitioned import array, classifier, delayed, digest, rows, slow
+
+from dnncore._training.gradients import GradientSums
+from dnncore.dask import _cluster
+from dnncore.dask._cluster import Value, Workers
+from dnncore.dask._reader import Group, Part
+from dnncore.dask._tasks import Average, State
+
+pytestmark = pytest.mark.filterwarnings("ignore::sklearn.exceptions.ConvergenceWarning")
+BIG = np.zeros(10**5)
+VALUES = {
+    "group": Group(Part(BIG, BIG[:0], None, None), None, (10**5,), None, BIG[:0]),
+    "average": Average([BIG], 1.0, 1.0, 1, 1),
+    "gradient": GradientSums(1.0, BIG, 1.0, 1),
+    "state": Value(State([BIG])),
+}
+
+
+@pytest.mark.parametrize("name", VALUES)
+def test_sizes_that_dask_sees(name):
+    """By these, it writes values to disk, and chooses where a task runs."""
+    assert BIG.nbytes < sizeof(VALUES[name]) < 1.01 * BIG.nbytes
+
+
+class Info:
+    """Client of workers that only tell of themselves."""
+
+    asynchronous, status = False, "running"
+
+    def __init__(self, *workers):
+        self._workers = dict(enumerate(workers))
+
+    def scheduler_info(self, n_workers):
+        return {"workers": self._workers}
+
+
+def test_rows_that_are_kept_leave_room_for_the_process():
+    def memory(*workers):
+        found = [
+            {"memory_limit": limit, "metrics": {"memory": used} if used else {}}
+            for limit, used in workers
+        ]
+        return Workers(Info(*found)).memory()
+
+    assert memory((400, 150), (400, 190)) == 50 + 10
+    assert memory((400, 150), (400, 390)) == 50  # one that is full keeps nothing
+    assert memory((400, 0)) == 200  # it has not told yet
+    assert memory((0, 150)) == np.inf  # without a limit
+
+
+def test_paused_workers(start_cluster, monkeypatch):
+    """The fit says so once, and goes on to the same bits: when they do, or on the other one."""
+    monkeypatch.setattr(_cluster, "PATIENCE", 0.4)
+    X, y = map(array, rows())
+    with start_cluster(2, processes=True, memory_limit=chaos.MEMORY) as client:
+        workers = list(client.scheduler_info(n_workers=-1)["workers"])
+
+        def pause(info):
+            if info.epoch == 2:
+                client.run(chaos.fill_memory)
+                end = time.monotonic() + 20.0
+                while not chaos.are_paused(client, workers):
+                    assert time.monotonic() < end
+                    time.sleep(0.05)
+                threading.Timer(1.5, client.run, [chaos.free_memory]).start()
+
+        def pause_with_tasks(info):  # of the next round, and for ever
+            threading.Timer(0.05, client.run, [chaos.fill_memory], {"workers": workers[:1]}).start()
+
+        for strategy in ("exact", "average"):
+            options = {"strategy": strategy, "max_iter": 4}
+            model = classifier(client=client, callback=pause, **options)
+            with pytest.warns(UserWarning, match="the fit waits: Dask has paused 2 of 2") as warned:
+                model.fit(X, y)
+            assert len([w for w in warned if "the fit waits" in str(w.message)]) == 1
+            assert digest(model) == digest(classifier(**options).fit(X, y))
+        parts = [dask.delayed(slow)(part) for part in delayed(rows()[0])]
+        options = {"keep_rows": False, "max_iter": 3}
+        model = classifier(client=client, **options)
+        model.set_params(callback=lambda info: pause_with_tasks(info) if info.epoch == 1 else None)
+        with pytest.warns(UserWarning, match="Dask has paused 1 of 2 workers"):
+            model.fit(parts, y)
+        assert digest(model) == digest(classifier(**options).fit(X, y))
