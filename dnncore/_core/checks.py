@@ -40,7 +40,7 @@ def floating_array(name: str, x: ArrayLike) -> NDArray[Any]:
     return x
 
 
-def contiguous(x: ArrayLike, dtype: DTypeLike = None) -> NDArray[Any]:
+def contiguous(x: ArrayLike, dtype: DTypeLike | None = None) -> NDArray[Any]:
     """Return `x` as a C-contiguous and aligned array; not a copy if it is one of that dtype.
 
     As `numpy.require`, but without its comparison of sets: in free-threaded Python 3.13, that
