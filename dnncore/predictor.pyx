@@ -26,7 +26,14 @@ from ._core.versions cimport (
 )
 
 from ._core.architecture import check_same_architecture
-from ._core.checks import choice, finite_matrix, indicators, is_sparse, output_of_rows
+from ._core.checks import (
+    choice,
+    contiguous,
+    finite_matrix,
+    indicators,
+    is_sparse,
+    output_of_rows,
+)
 from ._core.csrc import all_finite
 from ._core.engine import ACTIVATION_CODES, OUTPUT_CODES
 from ._core.memory import ALIGNMENT, aligned_empty
@@ -161,7 +168,7 @@ cdef class Predictor:
         self.output = choice("output", output, OUTPUTS)
         self._activation, self._output = ACTIVATION_CODES[activation], OUTPUT_CODES[output]
         self.layer_sizes = tuple(int(size) for size in layer_sizes)
-        parameters = np.require(parameters, requirements=("C", "A"))
+        parameters = contiguous(parameters)
         self.dtype = parameters.dtype
         if self.dtype != np.float32 and self.dtype != np.float64:
             raise TypeError(f"parameters must be float32 or float64, got {self.dtype}")
@@ -256,8 +263,8 @@ cdef class Predictor:
             return None, None
         if self.embedding is not None:
             raise ValueError("mean and scale must be None with an embedding")
-        mean = np.require(mean, self.dtype, ("C", "A"))
-        scale = np.require(scale, self.dtype, ("C", "A"))
+        mean = contiguous(mean, self.dtype)
+        scale = contiguous(scale, self.dtype)
         if mean.shape != (self.n_features,) or scale.shape != (self.n_features,):
             raise ValueError(
                 f"mean and scale must have shape ({self.n_features},), "
@@ -653,7 +660,7 @@ cdef class Predictor:
         x = self._encoded(x)
         if is_sparse(x):
             raise TypeError("x must be dense, got a sparse matrix; use x.toarray()")
-        x = np.require(x, requirements=("C", "A"))
+        x = contiguous(x)
         if x.dtype != self.dtype:
             raise TypeError(f"x must have dtype {self.dtype}, like the predictor, got {x.dtype}")
         return x

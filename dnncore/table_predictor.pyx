@@ -11,7 +11,7 @@ from ._core.arrays cimport empty_rows, ready
 from ._core.csrc cimport real
 from .predictor cimport Predictor
 
-from ._core.checks import output_of_rows
+from ._core.checks import contiguous, output_of_rows
 from ._data.frames import open_frame, open_row
 from ._data.table_columns import BEYOND_CLIP, CLIP, CategoryColumn
 from ._data.table_encoding import TableEncoding
@@ -340,7 +340,7 @@ cdef class TablePredictor:
             or x.dtype.kind not in "fiu"
         ):
             x = self.encode(x)
-        x = np.require(x, np.float64, ("C", "A"))
+        x = contiguous(x, np.float64)
         return self._call(x, output_of_rows(x, self.n_features, out, self.n_outputs, self.dtype))
 
     def encode(self, X):

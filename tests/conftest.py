@@ -21,6 +21,13 @@ def ctrl_c():
     signal.signal(signal.SIGINT, before)
 
 
+def pytest_collection_modifyitems(items):
+    """Keep pytest-run-parallel from selecting instruction sets, which all threads share."""
+    for item in items:
+        if "select_isa" in getattr(item, "fixturenames", ()):
+            item.add_marker(pytest.mark.thread_unsafe(reason="selects an instruction set"))
+
+
 @pytest.fixture
 def select_isa():
     """The function that selects an instruction set; after the test it is that of before."""

@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike, DTypeLike, NDArray
 
-from .checks import array_like, check_interval, floating_array
+from .checks import array_like, check_interval, contiguous, floating_array
 from .csrc import all_finite
 
 # Sums of weights in a usable range: neither their reciprocals nor their products with squares of
@@ -142,7 +142,7 @@ def _class_indices(name: str, y: NDArray[Any], shape: tuple[int, int]) -> NDArra
     if n and (y.min() < 0 or y.max() >= m):
         bad = np.flatnonzero((y < 0) | (y >= m))
         raise ValueError(f"{name} must lie in [0, {m}), got {y[bad[0]]} in row {bad[0]}")
-    return np.require(y, np.intp, ("C", "A"))
+    return contiguous(y, np.intp)
 
 
 def weights(
@@ -156,7 +156,7 @@ def weights(
     if weight.shape != (n,):
         raise ValueError(f"sample_weight must have shape {(n,)}, got {weight.shape}")
     with np.errstate(over="ignore"):
-        weight = np.require(weight, dtype, ("C", "A"))
+        weight = contiguous(weight, dtype)
     if not ((weight >= 0) & np.isfinite(weight)).all():
         raise ValueError("sample_weight must be finite and non-negative")
     if n > 0 and not may_be_zero and not weight.any():

@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import DTypeLike, NDArray
 
-from .checks import Matrix, is_sparse
+from .checks import Matrix, contiguous, is_sparse
 from .csrc import MOMENTS_ROWS, add_moments, all_finite, scales
 from .public import set_module
 
@@ -75,7 +75,8 @@ class Moments:
         count = np.array(self.count) if missing else np.full(self.mean.shape, self.count)
         weight = None
         if sample_weight is not None:
-            weight = np.require(sample_weight, np.float64, ("C", "A", "W"))
+            weight = contiguous(sample_weight, np.float64)
+            weight = weight if weight.flags.writeable else weight.copy()
         columns = count, self.mean, self.variance, self.low, self.high
         if is_sparse(X):
             for x, rows, part in _dense_parts(X):
@@ -83,9 +84,7 @@ class Moments:
                 of_part: Any = (None if column is None else column[part] for column in columns)
                 add_moments(x, w, missing, *of_part)
         else:
-            plain = X.flags.c_contiguous and X.flags.aligned
-            x = X if plain else np.require(X, requirements=("C", "A"))
-            add_moments(x, weight, missing, *columns)
+            add_moments(contiguous(X), weight, missing, *columns)
         self.count = count if missing else count.item(0)
         self.n_rows += X.shape[0]
 

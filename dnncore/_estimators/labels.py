@@ -9,6 +9,7 @@ from numpy.typing import NDArray
 from sklearn.utils import column_or_1d
 from sklearn.utils.multiclass import check_classification_targets, type_of_target
 
+from .._core.checks import contiguous
 from .._core.csrc import all_between
 from .learnt import MULTILABEL, SINGLE, SOFT, LearntLabels
 from .plain import are_plain_labels
@@ -85,7 +86,7 @@ class LabelTargets(Targets):
         smoothing = self._smoothing if training else 0.0
         if self._kind == SINGLE:
             return self._rows_of(np.searchsorted(self._classes, y), dtype, smoothing)
-        return self._smoothed(np.require(y, dtype, ("C", "A")), smoothing)
+        return self._smoothed(contiguous(y, dtype), smoothing)
 
     def read(
         self, y: Any, dtype: np.dtype[Any]

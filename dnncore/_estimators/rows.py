@@ -210,7 +210,7 @@ class RowChecker:
             raise ValueError(
                 f"{name} has {X.shape[1]} features, but the network has {self.n_features}"
             )
-        return check.csr(name, X) if issparse(X) else np.require(X, requirements=("C", "A"))
+        return check.csr(name, X) if issparse(X) else check.contiguous(X)
 
     # ---------------------------------------------------------------- X, y and their weights
 

@@ -180,6 +180,15 @@ def check(*arguments: str) -> bool:
     return status == 0
 
 
+def train_and_use(file: str, *options: str) -> bool:
+    """Train a model; if that succeeds, evaluate it and predict with it. Return whether it does."""
+    if not check("train", file, *QUICK, *options):
+        return False
+    for command in ("evaluate", "predict"):
+        check(command, "model.safetensors", file)
+    return True
+
+
 def try_one(rng: np.random.Generator) -> str:
     os.chdir(FOLDER)
     Path("model.safetensors").unlink(missing_ok=True)
@@ -198,10 +207,8 @@ def try_one(rng: np.random.Generator) -> str:
         options += ["--target", "y.npy"]
     elif suffix != "npz" and rng.random() < 0.95:
         options += ["--target", "y"]
-    if not check("train", file, *QUICK, *options):
+    if not train_and_use(file, *options):
         return f"{suffix} refused"
-    for command in ("evaluate", "predict"):
-        check(command, "model.safetensors", file)
     Path(file).write_bytes(changed(rng, data))
     check("predict", "model.safetensors", file)
     return f"{suffix} trained"
