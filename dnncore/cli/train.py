@@ -59,6 +59,7 @@ from .tables import (
     FileList,
     See,
     Source,
+    has_named_columns,
     is_npz,
     matrix_data,
     see_all,
@@ -200,8 +201,12 @@ def _check_files(arguments: argparse.Namespace) -> str | None:
     """Raise if a result could not be written; return the path of the plot."""
     plot = _plot_destination(arguments)
     taken = paths_of(arguments.data)
-    outputs = {"--output": arguments.output, "--plot": plot, "--report": arguments.report}
-    for option, path in outputs.items():
+    if arguments.target is not None and not has_named_columns(arguments.data):
+        taken.append(arguments.target)
+    # The model that is completed may be replaced by the complete one only.
+    check_destination("--output", arguments.output, taken)
+    taken += [path for path in (arguments.output, arguments.resume) if path is not None]
+    for option, path in {"--plot": plot, "--report": arguments.report}.items():
         if path is not None:
             check_destination(option, path, taken)
             taken.append(path)

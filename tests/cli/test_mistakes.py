@@ -39,6 +39,18 @@ from dnncore import DNNClassifier, Network
         (["train", "--output", "."], "--output: '.' is not a regular file"),
         (["train", "--output", "a", "--plot", "./a"], "--plot: './a' is also an input or another"),
         (["train", "iris.npz", "--output", "iris.npz"], "--output: 'iris.npz' is also an input"),
+        (
+            ["train", "x.npy", "--target", "y.npy", "--output", "y.npy"],
+            "--output: 'y.npy' is also an input",
+        ),
+        (
+            ["train", "--resume", "model", "--output", "a", "--report", "model"],
+            "--report: 'model' is also an input",
+        ),
+        (
+            ["train", "--resume", "model", "--output", "a", "--plot", "./model"],
+            "--plot: './model' is also an input",
+        ),
         (["train", "--early-stopping", "--validation-fraction", "0"], "needs a validation set"),
         (["train", "--quiet", "--learning-rate", "1e30"], "Try a --learning-rate below 1e+30."),
         (
@@ -67,6 +79,8 @@ def test_mistakes(fails, arguments, message):
     write_iris()
     np.savez("iris.npz", X=IRIS.data, y=IRIS.target)
     np.savez("narrow.npz", X=IRIS.data[:, :2])
+    np.save("x.npy", IRIS.data)
+    np.save("y.npy", IRIS.target)
     columns = ["sepal length", "petal width", "species"]
     write_csv("columns.csv", columns, [[1, 2, "setosa"]])
     model = DNNClassifier((3,)).partial_fit(IRIS.data, SPECIES, classes=IRIS.target_names)
