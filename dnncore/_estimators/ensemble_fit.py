@@ -15,35 +15,41 @@ from .._training.history import History
 from .._training.members import Member
 from .._training.recipe import Recipe
 from ..network import Network
-from .unfinished import OtherRowsError, UnfinishedEnsemble
+from .unfinished import CONDITIONS, ROWS, OtherRowsError, UnfinishedEnsemble
 
-ROWS = "rows"
 # The parameters of an estimator that define these settings of its recipe.
 PARAMETERS = {"learning_rate": "learning_rate_init"}
+MAX_SHOWN = 80  # characters of a value in a message
 
 
 def conditions_of(
-    recipe: Recipe, n_members: int, max_iter: int, X: NDArray[Any], labels: Labels
+    parameters: Mapping[str, Any], recipe: Recipe, X: NDArray[Any], labels: Labels
 ) -> dict[str, str]:
     """Return all that the members depend on beside the random numbers, as texts by name.
 
     Parameters
     ----------
-    recipe : Recipe
-    n_members, max_iter : int
+    parameters : mapping of str to object
         Parameters of the estimator.
+    recipe : Recipe
+        The recipe that they define.
     X : array of shape (n, n_features)
         Encoded rows.
     labels : Labels
         Their encoded labels and weights.
     """
     settings = {PARAMETERS.get(name, name): value for name, value in asdict(recipe).items()}
-    settings |= {"n_members": n_members, "max_iter": max_iter}
-    return {ROWS: _digest(X, *labels.arrays)} | {k: _text(x) for k, x in settings.items()}
+    # That of the recipe is limited to the number of rows.
+    settings = {**parameters, **settings, "batch_size": parameters["batch_size"]}
+    texts = {name: _text(settings.get(name)) for name in CONDITIONS if name != ROWS}
+    return texts | {ROWS: _digest(X, *labels.arrays)}
 
 
 def _text(value: object) -> str:
     """Return the text of a value, which must be that of the same value from a file."""
+    if isinstance(value, Mapping):  # class weights
+        weights = {_text(label): float(weight) for label, weight in value.items()}
+        value = dict(sorted(weights.items()))
     return str(value.item() if isinstance(value, np.generic) else value)
 
 
@@ -65,16 +71,16 @@ def require_same_conditions(before: Mapping[str, str], now: Mapping[str, str]) -
     ValueError
         If a parameter has another value.
     """
-    if before.get(ROWS) != now[ROWS]:
-        raise OtherRowsError(
-            "X, y and sample_weight must be those of the fit that is to be completed, in the "
-            "same order and encoded in the same way"
-        )
-    for name, value in now.items():
-        if before.get(name) != value:
+    for name in CONDITIONS:
+        if before[name] != now[name] and name == ROWS:
+            raise OtherRowsError(
+                "X, y and sample_weight must be those of the fit that is to be completed, in the "
+                "same order and encoded in the same way"
+            )
+        if before[name] != now[name]:
             raise ValueError(
-                f"{name} must be {before.get(name)} as in the fit that is to be completed, "
-                f"got {value}"
+                f"{name} must be {before[name]:.{MAX_SHOWN}} as in the fit that is to be "
+                f"completed, got {now[name]:.{MAX_SHOWN}}"
             )
 
 

@@ -219,6 +219,12 @@ def unfinished_ensemble_of(model: TabularModel) -> UnfinishedEnsemble | None:
     return model._unfinished
 
 
+def forget_fit(model: TabularModel) -> None:
+    """Remove all fitted attributes, also those of a fit that is not finished."""
+    for name in [name for name in vars(model) if name.endswith("_") or name == "_unfinished"]:
+        delattr(model, name)
+
+
 def adopt_unfinished_ensemble(model: TabularModel, unfinished: UnfinishedEnsemble) -> None:
     """Let `fit` with `warm_start` complete the fit of an ensemble."""
     model._unfinished = unfinished

@@ -33,6 +33,7 @@ from .interface import (
     LearntTable,
     TabularModel,
     adopt_unfinished_ensemble,
+    forget_fit,
     replace_attributes,
     snapshot,
     unfinished_ensemble_of,
@@ -84,7 +85,9 @@ class TabularEstimator(BaseEstimator, TabularModel, metaclass=ABCMeta):  # type:
 
     def _fit_copy(self, X: Any, y: Any, sample_weight: ArrayLike | None) -> None:
         self._check_params()
+        before = snapshot(self)
         unfinished = unfinished_ensemble_of(self) if self.warm_start else None
+        forget_fit(self)  # so that checkpoints have nothing of it
         rows, y, labels, targets = self._learn(X, y, sample_weight)
         if unfinished is None:
             random = check_random_state(self.random_state)
@@ -92,15 +95,13 @@ class TabularEstimator(BaseEstimator, TabularModel, metaclass=ABCMeta):  # type:
             random = generator_in(unfinished.random)
         begun, conditions = random.get_state(legacy=False), {}
         if self.checkpoint is not None or unfinished is not None:
-            recipe = self._recipe(len(rows))
-            conditions = conditions_of(recipe, self.n_members, self.max_iter, rows, labels)
+            parameters, recipe = self.get_params(deep=False), self._recipe(len(rows))
+            conditions = conditions_of(parameters, recipe, rows, labels)
         if unfinished is not None:
             require_same_conditions(unfinished.conditions, conditions)
         members = self._members(rows, labels, targets.strata(y), targets, random)
         if unfinished is not None:
-            members = with_finished(members, unfinished, self.ensemble_.networks, self.histories_)
-        for name in ("_unfinished", "feature_importances_"):  # of another fit
-            self.__dict__.pop(name, None)
+            members = with_finished(members, unfinished, before.ensemble_.networks, before.histories_)
         after_member = self._after_member(members, begun, conditions)
         trained, self.stop_reason_ = self._train(members, rows, labels, after_member)
         self._adopt_members(trained)
@@ -162,7 +163,6 @@ class TabularEstimator(BaseEstimator, TabularModel, metaclass=ABCMeta):  # type:
     def _adopt_encoder(self, encoder: TableEncoder) -> None:
         self.encoder_ = encoder
         self.n_features_in_ = encoder.n_features_in_
-        self.__dict__.pop("feature_names_in_", None)
         if hasattr(encoder, "feature_names_in_"):
             self.feature_names_in_ = encoder.feature_names_in_
 
@@ -209,10 +209,10 @@ class TabularEstimator(BaseEstimator, TabularModel, metaclass=ABCMeta):  # type:
             self.activation,
             self.n_bins,
             self.embedding_size,
-            self._learning_rate(),
-            self.weight_decay,
-            self.dropout,
-            self.max_grad_norm,
+            float(self._learning_rate()),
+            float(self.weight_decay),
+            float(self.dropout),
+            None if self.max_grad_norm is None else float(self.max_grad_norm),
             min(self.batch_size, n_rows),
         )
 

@@ -8,6 +8,15 @@ from typing import Any
 
 from .._training.fit_state import FitState
 
+ROWS = "rows"
+# What the members of an ensemble depend on, in the order in which it is compared. The rows are the
+# last, since some of the parameters change their weights or their encoding.
+CONDITIONS = (
+    "n_members", "hidden_layer_sizes", "activation", "n_bins", "embedding_size", "max_categories",
+    "class_weight", "learning_rate_init", "weight_decay", "dropout", "max_grad_norm", "batch_size",
+    "max_iter", ROWS,
+)  # fmt: skip
+
 
 @dataclass(frozen=True)
 class UnfinishedFit:
@@ -40,7 +49,8 @@ class UnfinishedEnsemble:
     random : dict
         State of the NumPy RandomState from which the fit has begun.
     conditions : mapping of str to str
-        What the members depend on: values of parameters as text, and a hash of the ``rows``.
+        What the members depend on, by the names in `CONDITIONS`: the values of parameters as text
+        ('None' for one that the estimator does not have), and a hash of the ``rows``.
     """
 
     ends: tuple[str | None, ...]

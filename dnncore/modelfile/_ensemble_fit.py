@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from .._estimators.unfinished import UnfinishedEnsemble
+from .._estimators.unfinished import CONDITIONS, UnfinishedEnsemble
 from .._training.fit_state import FINISHED
 from .._training.history import History
 from . import _generator
@@ -47,8 +47,15 @@ def check(description: object, n_networks: int) -> None:
         f"members of the fit must have an end for each of {n_networks} networks, got {n_finished}",
     )
     require(
-        isinstance(conditions, dict) and all(isinstance(x, str) for x in conditions.values()),
-        "conditions of the fit must be an object of strings",
+        isinstance(conditions, dict)
+        and set(conditions) == set(CONDITIONS)
+        and all(isinstance(x, str) and x.isprintable() for x in conditions.values()),
+        f"conditions of the fit must be an object of printable strings {', '.join(CONDITIONS)}",
+    )
+    require(
+        conditions["n_members"] == str(len(members)),
+        f"members of the fit must be as many as its condition n_members, "
+        f"{conditions['n_members']:.80}, got {len(members)}",
     )
     _generator.build("random of the fit", description["random"])
 

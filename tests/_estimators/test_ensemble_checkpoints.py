@@ -204,7 +204,8 @@ def test_what_begins_a_new_fit(tmp_path):
 OTHER_PARAMETERS = {
     "n_members": 4, "hidden_layer_sizes": (3, 3), "activation": "relu", "n_bins": 3,
     "embedding_size": 2, "learning_rate_init": 0.05, "weight_decay": 0.01, "dropout": 0.2,
-    "max_grad_norm": 1.0, "batch_size": 7, "max_iter": 2,
+    "max_grad_norm": 1.0, "batch_size": 7, "max_iter": 2, "max_categories": 3,
+    "class_weight": "balanced",
 }  # fmt: skip
 
 
@@ -220,6 +221,27 @@ def test_other_parameters_are_refused(tmp_path, name):
     with pytest.raises(ValueError, match=words):
         model.fit(FRAME, LABELS)
     np.testing.assert_array_equal(model.predict_proba(FRAME), before)
+
+
+EQUAL_PARAMETERS = {
+    "a whole number": ({"dropout": 0, "weight_decay": 0}, {"dropout": 0.0, "weight_decay": 0.0}),
+    "a number": ({"max_grad_norm": 1}, {"max_grad_norm": 1.0}),
+    "a number of NumPy": ({"dropout": 0.25}, {"dropout": np.float32(0.25)}),
+    "the default": ({}, {"learning_rate_init": 0.04, "class_weight": None}),
+    "a size": ({"hidden_layer_sizes": 3}, {"hidden_layer_sizes": [3]}),
+    "weights": (
+        {"class_weight": {"yes": 2, "no": 1.0}},
+        {"class_weight": {np.str_("no"): np.float32(1), "yes": 2.0}},
+    ),
+}
+
+
+@pytest.mark.parametrize("name", EQUAL_PARAMETERS)
+def test_equal_parameters_are_the_same(tmp_path, name):
+    before, now = EQUAL_PARAMETERS[name]
+    model = unfinished_ensemble(tmp_path / "model.safetensors", **before)
+    model.set_params(warm_start=True, **now).fit(FRAME, LABELS)
+    assert len(model.ensemble_.networks) == model.n_members
 
 
 def test_parameters_that_may_change(tmp_path):
@@ -321,6 +343,23 @@ def test_the_estimator_does_not_change(tmp_path):
     model.fit(FRAME, LABELS)
     assert vars(model).keys() == vars(plain).keys()
     assert all_of(model, tmp_path / "a") == all_of(plain, tmp_path / "b")
+
+
+@each_kind
+def test_a_checkpoint_has_nothing_of_the_fit_before(tmp_path, kind):
+    make, y = KINDS[kind]
+    found = []
+
+    @dataclass(frozen=True)
+    class Seen(Checkpoint):
+        def write(self, model):
+            found.append(vars(model).keys() - vars(make()).keys())
+
+    model = make(**SMALL, importances=True, checkpoint=Seen(tmp_path / "x", 0))
+    model.fit(FRAME, y)
+    first = found.copy()
+    model.fit([list(row.values()) for row in FRAME[:40]], y[:40])
+    assert found[len(first) :] == [names - {"feature_names_in_"} for names in first]
 
 
 def test_a_folder_that_vanishes_does_not_end_training(tmp_path):
@@ -426,6 +465,7 @@ def end(kind="converged", no_improvement=0):
     return {"end": kind, "no_improvement": no_improvement}
 
 
+CONDITIONS = "conditions of the fit must be an object of printable strings n_members, "
 OBJECTS = "members of the fit must be null or objects with an end"
 
 
@@ -443,8 +483,10 @@ OBJECTS = "members of the fit must be null or objects with an end"
         ({"members": [end(), end(), end()]}, "an end for each of 2 networks, got 3"),
         ({"random": None}, "random of the fit must be an object with key, position"),
         ({"random": {"key": "00", "position": 0}}, "key of random of the fit must be 4992 hexa"),
-        ({"conditions": []}, "conditions of the fit must be an object of strings"),
-        ({"conditions": {"rows": 1}}, "conditions of the fit must be an object of strings"),
+        ({"members": [end(), end()]}, "as many as its condition n_members, 3, got 2"),
+        ({"members": [end(), end(), None, None]}, "as many as its condition n_members, 3, got 4"),
+        ({"conditions": []}, CONDITIONS),
+        ({"conditions": {"rows": "1"}}, CONDITIONS),
         ({"more": 1}, "fit must be an object with conditions, members, random"),
     ],
 )
@@ -465,18 +507,21 @@ def test_states_of_the_other_kind(path, tmp_path):
 
 
 @pytest.mark.parametrize(
-    ("changes", "words"),
-    [
-        ({"members": [end(), end()]}, "argument 2 is shorter"),
-        ({"conditions": {}}, "must be those of the fit that is to be completed"),
-    ],
+    "changes", [{"rows": 1}, {"dropout": "0.1\n"}, {"more": "1"}, {"n_members": "03"}]
 )
-def test_parts_that_do_not_fit_are_refused_by_fit(path, changes, words):
-    description = json.loads(metadata_of(path)["fit"]) | changes
+def test_conditions_that_are_wrong(path, changes):
+    description = json.loads(metadata_of(path)["fit"])
+    description["conditions"] |= changes
     alter(path, metadata={"fit": json.dumps(description)})
-    model = dnncore.load(path).set_params(warm_start=True)
-    with pytest.raises(ValueError, match=words):
-        model.fit(FRAME, LABELS)
+    assert "n_members" in refusal(path)
+
+
+def test_long_conditions_are_shortened_in_messages(path):
+    description = json.loads(metadata_of(path)["fit"])
+    description["conditions"]["class_weight"] = "x" * 10**6
+    alter(path, metadata={"fit": json.dumps(description)})
+    with pytest.raises(ValueError, match=r"^class_weight must be x{80} as in the fit that"):
+        dnncore.load(path).set_params(warm_start=True).fit(FRAME, LABELS)
 
 
 def test_networks_of_another_form_are_refused_by_fit(path, tmp_path):
