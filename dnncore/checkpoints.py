@@ -45,7 +45,8 @@ class Checkpoint:
     seconds: float = 60.0
 
     def __post_init__(self) -> None:
-        os.fspath(self.path)
+        if not isinstance(self.path, str | os.PathLike):
+            raise TypeError(f"path must be a str or path-like, got {self.path!r}")
         check.number("seconds", self.seconds, low=0.0, may_be_infinite=True)
 
     def write(self, model: Any) -> None:

@@ -63,6 +63,8 @@ def _checkpoint(name: str, value: Any) -> None:
     folder = os.path.dirname(os.path.realpath(value.path))
     if not os.path.isdir(folder):
         raise ValueError(f"{name} must be in a folder that exists, got {folder!r}")
+    if os.path.isdir(value.path):
+        raise ValueError(f"{name} must be a file, got the folder {os.fspath(value.path)!r}")
 
 
 def _early_stopping(name: str, value: Any) -> None:

@@ -409,6 +409,7 @@ def in_options(message: str) -> str:
         message,
     )
     message = re.sub(r"^y must", "the target must", message)
+    message = re.sub(r"^(\w+ must be) None as in", r"\1 omitted as in", message)
     words = {name: _flag(option) for option, (name, _) in PARAMETERS.items() if "_" in name}
     words |= {name: _flag(option) for option, name in TABULAR_PARAMETERS.items() if "_" in name}
     words["X_val"] = "the validation set"

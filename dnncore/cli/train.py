@@ -103,6 +103,8 @@ def _run(arguments: argparse.Namespace) -> int:
     require_packages("cli", sklearn="scikit-learn", safetensors="safetensors")
     arguments.saved = None if arguments.resume is None else load_model(arguments.resume)
     choose_model(arguments)
+    if arguments.resume is not None:
+        _check_resumed(arguments)
     check_options(arguments)
     if not arguments.quiet:
         require_packages("cli", rich="rich")
@@ -195,6 +197,19 @@ def _train_tabular(arguments: argparse.Namespace, title: str) -> tuple[LoadedMod
 
 
 # ---- before training ------------------------------------------------------------------------
+
+
+def _check_resumed(arguments: argparse.Namespace) -> None:
+    """Raise if the model of --resume is of another kind than --model."""
+    saved: LoadedModel = arguments.saved
+    if arguments.model == NETWORK:
+        saved.estimator("--resume")
+    elif not isinstance(saved, LoadedTabular) or unfinished_ensemble_of(saved.saved) is None:
+        found = f"{type(saved.saved).__name__} in {arguments.resume}"
+        raise CommandError(
+            "--resume needs an ensemble that is not finished, which --checkpoint writes, or a "
+            f"single network with --model network, got the {found}"
+        )
 
 
 def _check_files(arguments: argparse.Namespace) -> str | None:
@@ -337,16 +352,11 @@ def _resumed(arguments: argparse.Namespace) -> tuple[Estimator, Dataset]:
 def _resumed_tabular(arguments: argparse.Namespace) -> TabularModel:
     """Return the ensemble in a model file, whose training is to be completed.
 
-    The options have its target, and whether that is a number.
+    The options have its target, unless that is no column, and whether it is a number.
     """
-    saved: LoadedModel = arguments.saved
-    if not isinstance(saved, LoadedTabular) or unfinished_ensemble_of(saved.saved) is None:
-        found = f"{type(saved.saved).__name__} in {arguments.resume}"
-        raise CommandError(
-            "--resume needs an ensemble that is not finished, which --checkpoint writes, or a "
-            f"single network with --model network, got the {found}"
-        )
-    arguments.target = arguments.target or saved.target
+    saved: LoadedTabular = arguments.saved
+    if arguments.data is not None and has_named_columns(arguments.data):
+        arguments.target = arguments.target or saved.target
     arguments.regression = saved.classes is None
     reconfigure(saved.saved, arguments)
     return saved.saved

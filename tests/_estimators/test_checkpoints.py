@@ -247,8 +247,8 @@ def test_what_is_refused(value, error, words):
 def test_checkpoints_that_are_refused():
     with pytest.raises(ValueError, match="seconds must lie in"):
         Checkpoint("model", -1.0)
-    with pytest.raises(TypeError, match="NoneType"):
-        Checkpoint(None)
+    with pytest.raises(TypeError, match="path must be a str or path-like, got 5"):
+        Checkpoint(5)
 
 
 # ------------------------------------------------------------------- states that are refused

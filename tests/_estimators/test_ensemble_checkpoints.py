@@ -33,19 +33,19 @@ class Numbered(Checkpoint):
     """Keeps all files: 1.safetensors, 2.safetensors, ... in a folder."""
 
     def write(self, model):
-        model.save(self._file(len(os.listdir(self.path)) + 1), solver_state=True)
+        model.save(self._file(len(self.files()) + 1), solver_state=True)
 
     def _file(self, number):
-        return Path(self.path) / f"{number}.safetensors"
+        return Path(self.path).with_name(f"{number}.safetensors")
 
     def files(self):
-        return [self._file(i + 1) for i in range(len(os.listdir(self.path)))]
+        return [self._file(i + 1) for i in range(len(os.listdir(Path(self.path).parent)))]
 
 
 @pytest.fixture
 def every_member(tmp_path):
     (tmp_path / "files").mkdir()
-    return Numbered(tmp_path / "files", seconds=0)
+    return Numbered(tmp_path / "files" / "none", seconds=0)
 
 
 def all_of(model, path):
@@ -286,6 +286,7 @@ def test_other_rows_are_refused(tmp_path, name):
     [
         ("model.safetensors", TypeError, "checkpoint must be a Checkpoint or None, got 'model"),
         (Checkpoint("/no/where/model"), ValueError, "a folder that exists, got '/no/where'"),
+        (Checkpoint("/"), ValueError, "checkpoint must be a file, got the folder '/'"),
     ],
 )
 def test_checkpoints_that_are_refused(value, error, words):

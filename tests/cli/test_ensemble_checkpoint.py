@@ -137,6 +137,9 @@ ROWS = "model.safetensors was trained on other rows, in another order, or split 
         (["--members", 5], "--members must be 4 as in the fit that is to be completed, got 5"),
         (["--epochs", 7], "--epochs must be 6 as in the fit that is to be completed, got 7"),
         (["--dropout", 0.5], "dropout must be 0.1 as in the fit that is to be completed, got 0.5"),
+        (["--class-weight", "balanced"], "--class-weight must be omitted as in the fit that is to"),
+        (["--max-grad-norm", 1], "--max-grad-norm must be omitted as in the fit that is to"),
+        (["--batch-size", 8], "--batch-size must be 256 as in the fit that is to be completed, "),
         (["--regression"], "--regression cannot be changed with --resume"),
         (["--early-stopping"], "--early-stopping needs --model network"),
     ],
@@ -159,6 +162,9 @@ def test_what_cannot_be_completed(dnncore_command, kill_in, fails):
     assert ROWS in dnncore_command("train", *RESUME, "--no-plot")[2]  # on the digits
     message = fails(*train, *RESUME, *NETWORK, "--quiet")
     assert message.startswith("--resume needs a DNNClassifier or DNNRegressor, which 'dnncore ")
+    assert message == fails(*train, *RESUME, *NETWORK, "--ignore", "row", "--quiet")
+    np.savez("data.npz", X=IRIS.data, y=IRIS.target)
+    assert ROWS in dnncore_command("train", "data.npz", *RESUME, "--no-plot")[2]
     dnncore_command(*train, *SMALL)
     message = fails(*train, *RESUME, "--quiet")
     assert message.startswith(needs)

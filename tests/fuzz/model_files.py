@@ -197,7 +197,11 @@ def complete(model: Any) -> str:
     model.set_params(warm_start=True)
     try:
         model.fit(FRAME, LABELS if isinstance(model, TabularClassifier) else X[:, 0])
-    except ValueError:
+    except ValueError as error:
+        message = str(error)
+        assert len(message) < 1000 and message.isprintable(), message
+        names = tuple(model.get_params())  # of those that only fit checks
+        assert "the fit that is to be completed" in message or message.startswith(names), message
         return "loaded, and not completed"
     assert unfinished_ensemble_of(model) is None
     assert len(model.ensemble_.networks) == model.n_members
