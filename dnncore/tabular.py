@@ -89,8 +89,9 @@ class TabularClassifier(ClassifierMixin, TabularEstimator):  # type: ignore[misc
         Seed of the folds, the initial weights, the order of rows, and dropout.
     warm_start : bool, default=False
         Whether `fit` completes the fit of a model from a `checkpoint`: it trains the members that
-        are missing, on the same rows and with the same parameters. Without such a fit, a new one
-        begins.
+        are missing, on the same rows and with the same parameters. `random_state` then has no
+        effect: the seeds of all members were drawn when the fit began. Without such a fit, a new
+        one begins.
     verbose : bool, default=False
         Whether to show a progress bar (with tqdm).
     callback : callable or None, default=None
@@ -385,8 +386,9 @@ class TabularRegressor(RegressorMixin, TabularEstimator):  # type: ignore[misc]
         Seed of the folds, the initial weights, the order of rows, and dropout.
     warm_start : bool, default=False
         Whether `fit` completes the fit of a model from a `checkpoint`: it trains the members that
-        are missing, on the same rows and with the same parameters. Without such a fit, a new one
-        begins.
+        are missing, on the same rows and with the same parameters. `random_state` then has no
+        effect: the seeds of all members were drawn when the fit began. Without such a fit, a new
+        one begins.
     verbose : bool, default=False
         Whether to show a progress bar (with tqdm).
     callback : callable or None, default=None
