@@ -101,7 +101,9 @@ class TabularEstimator(BaseEstimator, TabularModel, metaclass=ABCMeta):  # type:
             require_same_conditions(unfinished.conditions, conditions)
         members = self._members(rows, labels, targets.strata(y), targets, random)
         if unfinished is not None:
-            members = with_finished(members, unfinished, before.ensemble_.networks, before.histories_)
+            members = with_finished(
+                members, unfinished, before.ensemble_.networks, before.histories_
+            )
         after_member = self._after_member(members, begun, conditions)
         trained, self.stop_reason_ = self._train(members, rows, labels, after_member)
         self._adopt_members(trained)
