@@ -18,13 +18,13 @@ from partitioned import array, classifier, delayed, digest, rows, slow
 from dnncore._training.gradients import GradientSums
 from dnncore.dask import _cluster
 from dnncore.dask._cluster import Value, Workers
-from dnncore.dask._reader import Group, Part
+from dnncore.dask._reader import Draws, Group, Part
 from dnncore.dask._tasks import Average, State
 
 pytestmark = pytest.mark.filterwarnings("ignore::sklearn.exceptions.ConvergenceWarning")
 BIG = np.zeros(10**5)
 VALUES = {
-    "group": Group(Part(BIG, BIG[:0], None, None), None, (10**5,), None, BIG[:0]),
+    "group": Group(Part(BIG, BIG[:0], None, None), None, (10**5,), None, Draws(BIG[:0], BIG[:0])),
     "average": Average([BIG], 1.0, 1.0, 1, 1),
     "gradient": GradientSums(1.0, BIG, 1.0, 1),
     "state": Value(State([BIG])),
