@@ -124,6 +124,14 @@ def fit_of_pausing_parts(keep_rows, client=None):
     return digest(model), [str(w.message) for w in warned if "the fit waits" in str(w.message)]
 
 
+def fit_in_a_task(address):
+    """Return the same of a fit by a client of its own, which is not the default of this process."""
+    from distributed import Client
+
+    with Client(address, set_as_default=False) as client:
+        return fit_of_pausing_parts(False, client)
+
+
 @pytest.fixture
 def pausing(start_cluster, monkeypatch):
     """The client of two workers, of which one is paused as it reads; and the standstills so far."""
@@ -164,6 +172,6 @@ def test_a_fit_in_a_task_sees_that_the_other_worker_is_paused(pausing, monkeypat
     worker, _ = client.scheduler_info(n_workers=-1)["workers"]
     monkeypatch.setattr(f"{__name__}.PAUSING", 1)
     monkeypatch.setattr(f"{__name__}.SPARED", worker)
-    task = client.submit(fit_of_pausing_parts, False, workers=[worker], pure=False)
+    task = client.submit(fit_in_a_task, client.scheduler.address, workers=[worker], pure=False)
     _, warned = task.result(timeout=20)
     assert len(warned) == len(standstills) == 1

@@ -75,9 +75,11 @@ def checkpoints_of_both(client, tmp_path, **options):
     path = tmp_path / "model.safetensors"
     options |= PARAMETERS | {"max_iter": 6, "callback": stop_after(3)}
     found = []
-    for cls, form in ((DaskDNNClassifier, array), (DNNClassifier, np.asarray)):
+    options["checkpoint"] = Checkpoint(path, seconds=0)
+    there, here = DaskDNNClassifier(**options, client=client), DNNClassifier(**options)
+    for model, form in ((there, array), (here, np.asarray)):
         with pytest.raises(Stopped):
-            cls(**options, checkpoint=Checkpoint(path, seconds=0)).fit(form(X), form(y))
+            model.fit(form(X), form(y))
         found.append(load(path).set_params(warm_start=True))
     return found[0], DaskDNNClassifier.from_local(found[1], client=client)
 
