@@ -27,7 +27,13 @@ from ..predictor import Predictor
 from ..training import Trainer
 from .block_rows import BlockRows, LabelledBlocks
 from .callbacks import CallbackSupport, epoch_calls, fit_with_callbacks
-from .checkpointing import after_epoch, generator_of_split, require_same_validation, resumed_fit
+from .checkpointing import (
+    after_epoch,
+    generator_of_split,
+    require_same_partitions,
+    require_same_validation,
+    resumed_fit,
+)
 from .direct import DirectTraining
 from .html import estimator_html
 from .interface import (
@@ -105,6 +111,7 @@ class DNNEstimator(CallbackSupport, BaseEstimator, Estimator, metaclass=ABCMeta)
         with unchanged_on_error(self, "_direct"):  # its trainer may be configured otherwise
             self._check_params()
             before, unfinished = self._resumed_network(), resumed_fit(self)
+            require_same_partitions(unfinished, None)
             checked = snapshot(self)
             checker, learner = self._begin(checked, before, norm=bool(self.norm) and before is None)
             rows, targets = self._learnt_rows(X, y, sample_weight, checker, learner)
@@ -149,6 +156,7 @@ class DNNEstimator(CallbackSupport, BaseEstimator, Estimator, metaclass=ABCMeta)
             if X_val is None and (required or self.scoring is not None):
                 raise ValueError("early_stopping and scoring need X_val and y_val in fit_blocks")
             before, unfinished = self._resumed_network(), resumed_fit(self)
+            require_same_partitions(unfinished, None)
             norm = bool(self.norm) and before is None
             checked = snapshot(self)
             checker, learner = self._begin(checked, before, classes, norm=norm, in_blocks=True)

@@ -65,13 +65,21 @@ def require_same_validation(
         raise ValueError("X_val and y_val are needed to complete a fit that was begun with them")
 
 
-def require_same_partitions(unfinished: UnfinishedFit | None, partitions: str) -> None:
-    """Raise ValueError if the fit that goes on has had other partitions."""
-    before = None if unfinished is None else unfinished.partitions
-    if before not in (None, partitions):
-        raise ValueError(
-            f"X must have the partitions with which the fit was begun, {before}, got {partitions}"
-        )
+def require_same_partitions(unfinished: UnfinishedFit | None, partitions: str | None) -> None:
+    """Raise ValueError if the fit that goes on has had other partitions.
+
+    None stands for rows in memory. A fit may move between these and partitions, unless it has split
+    off validation rows, which would be others.
+    """
+    if unfinished is None or unfinished.partitions == partitions:
+        return
+    before = unfinished.partitions
+    if unfinished.split is None and (before is None or partitions is None):
+        return
+    begun, found = (
+        "rows in memory" if x is None else f"a Dask collection in {x}" for x in (before, partitions)
+    )
+    raise ValueError(f"X must be that with which the fit was begun, {begun}, got {found}")
 
 
 class CheckpointWriter:

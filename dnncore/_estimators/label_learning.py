@@ -193,11 +193,6 @@ class LabelLearner(TargetLearner):
         weights[present] = compute_class_weight(class_weight, classes=found, y=found)
         return weights
 
-    def lost(self, trained: Self) -> NDArray[np.intp]:
-        if self._kind != SINGLE:
-            return np.zeros(0, np.intp)
-        return np.flatnonzero((self._counts > 0) & (trained._totals == 0.0))
-
     def row_weight(self, y: Any) -> NDArray[np.float64] | None:
         if self._class_weight is None:
             return None

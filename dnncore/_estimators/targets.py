@@ -118,10 +118,6 @@ class TargetLearner(ABC):
     def learnt(self) -> Any:
         """Return what has been learned so far: LearntLabels or LearntNumbers."""
 
-    def lost(self, trained: Self) -> NDArray[np.intp]:
-        """Return the classes without training rows; `trained` has the totals of these."""
-        return np.zeros(0, np.intp)
-
     def row_weight(self, y: Any) -> NDArray[np.float64] | None:
         """Return the factors of the sample weights of rows, if there are any."""
         return None

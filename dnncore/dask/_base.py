@@ -253,7 +253,8 @@ class DaskEstimator(DNNEstimator):
             source.set_steps(trainer)
             validate = None
             if split is not None:
-                require_split(self, weighed.n_held_out, learned.n_weighted, targets)
+                n_spared = int(np.count_nonzero(weighed.draws.highest >= 0.0))
+                require_split(self, weighed.n_held_out, learned.n_weighted, targets, n_spared)
                 check_total(weighed.weight_held_out)
                 self._require_no_scoring()
                 validate = source.validation(fit.score, trainer.network)

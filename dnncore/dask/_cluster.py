@@ -6,9 +6,10 @@ and nested lists of keys, is a task; any other value is itself.
 
 from __future__ import annotations
 
+import asyncio
 import sys
 import warnings
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager, suppress
 from threading import Lock
 from typing import Any, Protocol
@@ -133,6 +134,7 @@ class Workers:
         self._client = client
         self._has_warned = False
         self._kept: list[Any] = []
+        self._graph_of_kept: Graph = {}
 
     def get(self, graph: Graph, keys: Sequence[Key]) -> list[Any]:
         with self._faults(), _left_to_others():
@@ -141,10 +143,22 @@ class Workers:
                 try:
                     return [self._result(future) for future in futures]
                 except Standstill:
-                    pass  # Dask leaves tasks on a worker that it pauses: give them to others
+                    self._give_up(futures)  # Dask leaves tasks on a worker that it pauses
                 finally:
-                    for future in futures:
-                        future.release()
+                    _release(futures)
+
+    def _give_up(self, futures: Sequence[Any]) -> None:
+        """Give up futures; ask anew for the values to be kept that are not there yet.
+
+        The scheduler chooses a worker anew for a task that it has forgotten, which it does as soon
+        as nobody wants its value, or one that depends on it.
+        """
+        waiting = {future.key: future for future in self._kept if not future.done()}
+        _release([*futures, *waiting.values()])
+        self._client.sync(asyncio.sleep, 0)  # the loop of the client now has sent the releases
+        if waiting:
+            anew = self._client.get(self._graph_of_kept, list(waiting), sync=False)
+            self._kept = [future for future in self._kept if future.key not in waiting] + anew
 
     def _result(self, future: Any) -> Any:
         """Wait for a value; warn once if no task runs for a long time.
@@ -177,9 +191,12 @@ class Workers:
 
     def _stands_still(self, workers: Mapping[str, Any]) -> bool:
         """Return whether all tasks wait on workers that Dask has paused, or for a worker."""
+        from distributed.worker import thread_state
+
+        own = {getattr(thread_state, "key", None)}  # the task that the fit itself runs in, if any
         tasks = self._client.processing()
         paused = [name for name, worker in workers.items() if worker["status"] == "paused"]
-        runs = any(found for name, found in tasks.items() if name not in paused)
+        runs = any(set(found) - own for name, found in tasks.items() if name not in paused)
         return not workers or bool(paused and not runs)
 
     def _warn(self, workers: Mapping[str, Any]) -> None:
@@ -208,13 +225,14 @@ class Workers:
         with self._faults():
             futures: list[Any] = self._client.get(graph, list(keys), sync=False)
         self._kept += futures
+        self._graph_of_kept = merged(self._graph_of_kept, graph)
         return futures
 
     def release(self) -> None:
         # An error has a traceback, whose frames would keep the futures, until it is collected.
-        for future in self._kept:
-            future.release()
+        _release(self._kept)
         self._kept.clear()
+        self._graph_of_kept.clear()
 
     def memory(self) -> float:
         with self._faults():
@@ -242,6 +260,11 @@ class Workers:
             raise ConnectionError(
                 f"the scheduler at {address} was lost, or has cancelled the tasks of this fit"
             ) from error
+
+
+def _release(futures: Iterable[Any]) -> None:
+    for future in futures:
+        future.release()
 
 
 def _room(worker: Mapping[str, Any]) -> float:

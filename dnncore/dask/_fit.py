@@ -20,7 +20,7 @@ from ..network import Network
 from ..training import Trainer
 from ._cluster import Cluster, Graph, Key, Value, merged, n_threads_of_a_task
 from ._partitions import Partitions
-from ._reader import Preparation, Reader
+from ._reader import Draws, Preparation, Reader
 from ._rounds import AVERAGE, EXACT, Groups, evaluated, validation_of
 from ._scores import score_of
 from ._sizes import LEVELS
@@ -129,7 +129,7 @@ class Fit:
         )  # fmt: skip
         groups = Groups(graph, nodes, partitions.n)
         weighed = groups.sum(self._cluster, "weigh", lambda i, node: (partial(weigh, i), node))
-        return groups, weighed or Weighed(None, 0, 0, 0.0, 0.0, (), np.zeros(0))
+        return groups, weighed or Weighed(None, 0, 0, 0.0, 0.0, (), Draws(np.zeros(0), np.zeros(0)))
 
     def prepare_split(
         self, partitions: Partitions, learned: Learned, preparation: Preparation, limit: float,
@@ -143,16 +143,15 @@ class Fit:
         least = preparation.targets.min_score_rows
         while True:
             groups, weighed = self.prepare(partitions, learned, preparation, limit, keep)
-            split, learner = preparation.split, preparation.learner
-            if split is None or learner is None or weighed.learned is None:
+            split, lowest, highest = preparation.split, weighed.draws.lowest, weighed.draws.highest
+            if split is None:
                 return preparation, groups, weighed
-            lost = learner.targets.lost(weighed.learned.targets)
-            if lost.size:  # all rows of a few small classes were split off
-                preparation = replace(preparation, spared=(*preparation.spared, *lost.tolist()))
-            elif weighed.n_held_out < least <= weighed.lowest.size:
-                highest = np.sort(weighed.lowest)[least - 1]
-                fraction = float(np.nextafter(highest, 1.0))
-                preparation = replace(preparation, split=(split[0], fraction))
+            seed, fraction = split
+            if preparation.spared is None and ((highest >= 0.0) & (highest < fraction)).any():
+                preparation = replace(preparation, spared=highest)  # all rows were split off
+            elif weighed.n_held_out < least <= lowest.size:
+                fraction = float(np.nextafter(np.sort(lowest)[least - 1], 1.0))
+                preparation = replace(preparation, split=(seed, fraction))
             else:
                 return preparation, groups, weighed
             self._cluster.release()
@@ -201,14 +200,19 @@ def require_weight(name: str, n_rows: int, weight: float, least: int = 1) -> Non
     check_total(weight)
 
 
-def require_split(estimator: Any, n: int, n_weighted: int, targets: Targets) -> None:
-    """Raise ValueError if n of the rows with a weight are too few validation rows for a score."""
+def require_split(
+    estimator: Any, n: int, n_weighted: int, targets: Targets, n_spared: int = 1
+) -> None:
+    """Raise ValueError if n of the rows with a weight are too few validation rows for a score.
+
+    `n_spared` is the number of rows that are never split off.
+    """
     if n < targets.min_score_rows:
         raise ValueError(
             f"the split with validation_fraction={estimator.validation_fraction:g} must have at "
             f"least {targets.min_score_rows} rows for the score, got {n} of {n_weighted}, of which "
-            "each class keeps a row: pass X_val and y_val, raise validation_fraction, or set "
-            "early_stopping=False"
+            f"at least {n_spared} must be for training: pass X_val and y_val, raise "
+            "validation_fraction, or set early_stopping=False"
         )
 
 

@@ -123,6 +123,28 @@ class Part(NamedTuple):
 
 
 @dataclass(frozen=True)
+class Draws:
+    """Random numbers of the rows with a weight, by which validation rows are chosen.
+
+    Attributes
+    ----------
+    lowest : array
+        The lowest ones of rows that may be held out, of each partition as many as a score needs.
+    highest : array of shape (n_classes,)
+        The highest one of each class, or in the first place that of all rows if there are no
+        classes; -1 without any.
+    """
+
+    lowest: NDArray[np.float64]
+    highest: NDArray[np.float64]
+
+    def __add__(self, other: Draws) -> Draws:
+        return Draws(
+            np.concatenate([self.lowest, other.lowest]), np.maximum(self.highest, other.highest)
+        )
+
+
+@dataclass(frozen=True)
 class Group:
     """The prepared rows of consecutive partitions.
 
@@ -137,15 +159,14 @@ class Group:
         the last.
     learned : RowsLearner or None
         Moments and class totals of the training rows.
-    lowest : array
-        The lowest random numbers of rows that may be held out, as many as a score needs rows.
+    draws : Draws
     """
 
     train: Part | None
     held_out: Part | None
     bounds: tuple[int, ...]
     learned: RowsLearner | None
-    lowest: NDArray[np.float64]
+    draws: Draws
 
 
 @dataclass(frozen=True)
@@ -163,8 +184,8 @@ class Preparation:
     split : (int, float) or None
         Seed of the choice of validation rows, and their fraction: the rows with a random number
         below it. None: there are none.
-    spared : tuple of int
-        Classes of which no row is split off.
+    spared : array of shape (n_classes,) or None
+        Random number of the row of each class that is not split off, as in :class:`Draws`.
     validates : bool
         Whether all rows are those of a validation set.
     network : Network or None
@@ -175,7 +196,7 @@ class Preparation:
     targets: Targets
     learner: RowsLearner | None
     split: tuple[int, float] | None = None
-    spared: tuple[int, ...] = ()
+    spared: NDArray[np.float64] | None = None
     validates: bool = False
     network: Network | None = None
 
@@ -191,7 +212,7 @@ class Preparation:
             checked = replace(checked, y=self.targets.check("y", checked.y))
         learner = self.learner
         rows = labelled(checked, self.targets, None if learner is None else learner.targets)
-        held_out, lowest = self._held_out(index, rows)
+        held_out, draws = self._held_out(index, rows)
         train, kept = ~held_out, None
         learned = None if learner is None else learner.for_part()
         if train.any():
@@ -199,31 +220,37 @@ class Preparation:
             if learned is not None:
                 learned.learn_weighted([kept])
         own = _taken(rows, held_out).for_validation(self.targets) if held_out.any() else None
-        return PreparedPart(_part(kept), _part(own), learned, lowest)
+        return PreparedPart(_part(kept), _part(own), learned, draws)
 
-    def _held_out(
-        self, index: int, rows: LabelledRows
-    ) -> tuple[NDArray[np.bool_], NDArray[np.float64]]:
+    def _held_out(self, index: int, rows: LabelledRows) -> tuple[NDArray[np.bool_], Draws]:
         """Choose validation rows among those with a weight: the same whenever it is called.
 
-        Returns which rows they are, and the lowest random numbers, by which they are chosen.
+        Returns which rows they are, and the random numbers by which they are chosen.
         """
         if self.split is None:
-            return np.full(rows.n_rows, self.validates), np.zeros(0)
+            return np.full(rows.n_rows, self.validates), self._no_draws()
         seed, fraction = self.split
         draws = np.random.default_rng([seed, index]).random(rows.n_rows)
-        may_be_chosen = np.ones(rows.n_rows, bool)
-        strata = self.targets.strata(rows.y) if self.spared else None
-        if strata is not None:
-            may_be_chosen &= ~np.isin(strata, self.spared)
-        if rows.sample_weight is not None:
-            may_be_chosen &= rows.sample_weight > 0.0
-        return may_be_chosen & (draws < fraction), self._lowest(draws[may_be_chosen])
+        strata = self.targets.strata(rows.y)
+        if strata is None:
+            strata = np.zeros(rows.n_rows, np.intp)
+        weight = rows.sample_weight
+        may_be_chosen = np.ones(rows.n_rows, bool) if weight is None else weight > 0.0
+        highest = self._no_draws().highest
+        np.maximum.at(highest, strata[may_be_chosen], draws[may_be_chosen])
+        if self.spared is not None:
+            may_be_chosen &= draws < self.spared[strata]
+        found = Draws(self._lowest(draws[may_be_chosen]), highest)
+        return may_be_chosen & (draws < fraction), found
+
+    def _no_draws(self) -> Draws:
+        n_classes, _ = self.targets.output()
+        return Draws(np.zeros(0), np.full(n_classes, -1.0))
 
     def _lowest(self, draws: NDArray[np.float64]) -> NDArray[np.float64]:
-        """Return the lowest numbers, as many as a score needs rows, in ascending order."""
+        """Return the lowest numbers, as many as a score needs rows."""
         n = self.targets.min_score_rows
-        return np.sort(np.partition(draws, n)[:n] if len(draws) > n else draws)
+        return np.partition(draws, n)[:n] if len(draws) > n else draws
 
     def group(self, parts: list[PreparedPart | None]) -> Group:
         """Join the rows of consecutive partitions."""
@@ -240,7 +267,7 @@ class Preparation:
             Part.joined([part.held_out for part in present if part.held_out is not None]),
             tuple(np.cumsum(sizes).tolist()),
             learned,
-            self._lowest(np.concatenate([np.zeros(0), *(part.lowest for part in present)])),
+            sum((part.draws for part in present), self._no_draws()),
         )
 
 
@@ -250,7 +277,7 @@ class PreparedPart(NamedTuple):
     train: Part | None
     held_out: Part | None
     learned: RowsLearner | None
-    lowest: NDArray[np.float64]
+    draws: Draws
 
 
 def _taken(rows: LabelledRows, chosen: NDArray[np.bool_]) -> LabelledRows:

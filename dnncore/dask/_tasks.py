@@ -22,7 +22,7 @@ from .._training.gradients import GradientSums, RowGradients, tree_sum
 from ..network import Network
 from ..training import Trainer
 from ._cluster import Value, value_of
-from ._reader import Group, Part, Reader
+from ._reader import Draws, Group, Part, Reader
 from ._scores import Score, ScoreSums
 from ._tree import plus
 
@@ -149,8 +149,7 @@ class Weighed:
         Sums of the weights in the loss.
     sizes : tuple of (int, int)
         Index of each group, and the number of its training rows.
-    lowest : array
-        The lowest random numbers of each group; see :class:`Group`.
+    draws : Draws
     """
 
     learned: RowsLearner | None
@@ -159,7 +158,7 @@ class Weighed:
     weight: float
     weight_held_out: float
     sizes: tuple[tuple[int, int], ...]
-    lowest: NDArray[np.float64]
+    draws: Draws
 
     def __add__(self, other: Weighed) -> Weighed:
         learned = self.learned
@@ -171,7 +170,7 @@ class Weighed:
         return Weighed(
             learned, self.n_train + other.n_train, self.n_held_out + other.n_held_out,
             self.weight + other.weight, self.weight_held_out + other.weight_held_out,
-            self.sizes + other.sizes, np.concatenate([self.lowest, other.lowest]),
+            self.sizes + other.sizes, self.draws + other.draws,
         )  # fmt: skip
 
 
@@ -182,7 +181,7 @@ def weigh(index: int, group: Any) -> Weighed:
         (0, 0.0) if part is None else (part.n_rows, part.total)
         for part in (rows.train, rows.held_out)
     )
-    return Weighed(rows.learned, n, n_held_out, weight, weight_held_out, ((index, n),), rows.lowest)
+    return Weighed(rows.learned, n, n_held_out, weight, weight_held_out, ((index, n),), rows.draws)
 
 
 # ------------------------------------------------------------------------------ rounds
@@ -361,4 +360,4 @@ def size_with_attributes(value: Any) -> int:
     return int(sys.getsizeof(value) + sum(map(sizeof, vars(value).values())))
 
 
-sizeof.register((Value, Group, Average, GradientSums, ScoreSums), size_with_attributes)
+sizeof.register((Value, Group, Draws, Average, GradientSums, ScoreSums), size_with_attributes)

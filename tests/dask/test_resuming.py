@@ -61,26 +61,49 @@ def test_a_checkpoint_does_not_go_on_with_other_partitions(sizes, client, tmp_pa
     with pytest.raises(Stopped):
         stopped.fit(array(X), array(y))
     model = DaskDNNClassifier.from_local(load(path), client=client).set_params(warm_start=True)
-    found = f"{len(sizes)} partitions of 200 rows"
-    with pytest.raises(ValueError, match=f"(?s)begun, 8 partitions of 200 rows .*got {found} "):
+    begun, found = (f"a Dask collection in {n} partitions of 200 rows" for n in (8, len(sizes)))
+    with pytest.raises(ValueError, match=f"(?s)begun, {begun} .*got {found} "):
         model.fit(array(X, sizes), array(y, sizes))
     assert model.n_iter_ == 3
     model.fit(array(X), array(y))
     assert model.n_iter_ == 6
 
 
-def test_a_checkpoint_of_rows_in_memory_goes_on_with_any_partitions(client, tmp_path):
-    """As one of a version that does not know the partitions."""
+def checkpoints_of_both(client, tmp_path, **options):
+    """Return estimators that go on with a fit: local from partitions, and on Dask from memory."""
     X, y = rows()
     path = tmp_path / "model.safetensors"
-    local = DNNClassifier(
-        **PARAMETERS | {"max_iter": 6}, checkpoint=Checkpoint(path, seconds=0),
-        callback=stop_after(3),
-    )  # fmt: skip
-    with pytest.raises(Stopped):
+    options |= PARAMETERS | {"max_iter": 6, "callback": stop_after(3)}
+    found = []
+    options["checkpoint"] = Checkpoint(path, seconds=0)
+    there, here = DaskDNNClassifier(**options, client=client), DNNClassifier(**options)
+    for model, form in ((there, array), (here, np.asarray)):
+        with pytest.raises(Stopped):
+            model.fit(form(X), form(y))
+        found.append(load(path).set_params(warm_start=True))
+    return found[0], DaskDNNClassifier.from_local(found[1], client=client)
+
+
+@pytest.mark.parametrize("solver", ["adam", "lbfgs"])
+def test_a_checkpoint_without_a_split_goes_on_in_memory_and_back(solver, client, tmp_path):
+    X, y = rows()
+    options = {"solver": solver, "early_stopping": False}
+    local, there = checkpoints_of_both(client, tmp_path, **options)
+    assert local.fit(X, y).n_iter_ == there.fit(array(X), array(y)).n_iter_ == 6
+
+
+def test_a_checkpoint_with_a_split_does_not_go_on_in_memory_or_back(client, tmp_path):
+    """Rows that were split off for validation would be trained on."""
+    X, y = rows()
+    local, there = checkpoints_of_both(client, tmp_path, early_stopping=True)
+    text = r"begun, a Dask collection in 8 partitions of 200 rows .*got rows in memory"
+    with pytest.raises(ValueError, match=text):
         local.fit(X, y)
-    model = DaskDNNClassifier.from_local(load(path), client=client).set_params(warm_start=True)
-    assert model.fit(array(X), array(y)).n_iter_ == 6
+    with pytest.raises(ValueError, match=text):
+        local.fit_blocks([(X, y)], X_val=X, y_val=y)
+    with pytest.raises(ValueError, match=r"begun, rows in memory, got a Dask collection in 8 part"):
+        there.fit(array(X), array(y))
+    assert local.n_iter_ == there.n_iter_ == 3
 
 
 def test_warm_start(client):

@@ -178,10 +178,29 @@ def test_a_split_of_few_rows(make):
         assert not hasattr(whole, "network_")
 
 
+@pytest.mark.parametrize("fraction", [0.5, 0.99])
+@pytest.mark.parametrize("n", [3, 4, 6])
+@pytest.mark.parametrize("make", [classifier, regressor])
+def test_a_split_of_a_handful_of_rows(make, n, fraction):
+    """A row of each class with a weight, or one of a regressor, is for training by any seed."""
+    X, _ = rows(n + 2)
+    least, n_kept = (1, 2) if make is classifier else (2, 1)
+    y = np.arange(n + 2) % 2
+    weight = np.ones(n + 2)
+    weight[n:] = 0.0
+    y[n:] = 2  # a class without any weight
+    sizes = (2, 0, n)
+    for seed in range(12):
+        model = make(early_stopping=True, validation_fraction=fraction, max_iter=1,
+                     random_state=seed)  # fmt: skip
+        model.fit(array(X, sizes), array(y, sizes), array(weight, sizes))
+        assert n_kept <= model.history_.t - 2 <= n - least
+
+
 def test_rows_of_which_none_can_be_spared():
     X, _ = rows(3)
     model = classifier(early_stopping=True)
-    with pytest.raises(ValueError, match="got 0 of 3, of which each class keeps a row: pass X_val"):
+    with pytest.raises(ValueError, match=r"got 0 of 3, of which at least 3 must be .*: pass X_val"):
         model.fit(array(X, (2, 1)), array(np.arange(3), (2, 1)))
 
 
