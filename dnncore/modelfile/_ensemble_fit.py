@@ -28,8 +28,8 @@ def describe(unfinished: UnfinishedEnsemble, histories: Sequence[History]) -> di
     }
 
 
-def check(description: object, n_networks: int) -> None:
-    """Check a description of a fit with so many finished members."""
+def check(description: object, n_iters: Sequence[int]) -> None:
+    """Check a description of a fit with finished members of so many epochs."""
     require(
         isinstance(description, dict) and set(description) == KEYS,
         f"fit must be an object with {', '.join(sorted(KEYS))}",
@@ -43,8 +43,13 @@ def check(description: object, n_networks: int) -> None:
     )
     n_finished = sum(x is not None for x in members)
     require(
-        n_finished == n_networks,
-        f"members of the fit must have an end for each of {n_networks} networks, got {n_finished}",
+        n_finished == len(n_iters),
+        f"members of the fit must have an end for each of {len(n_iters)} networks, "
+        f"got {n_finished}",
+    )
+    require(
+        all(n_iter > 0 for n_iter in n_iters),
+        f"finished members of the fit must have at least one epoch, got {min(n_iters, default=0)}",
     )
     require(
         isinstance(conditions, dict)

@@ -123,7 +123,7 @@ def decode(metadata: Mapping[str, str]) -> Metadata:
     if "solver" in decoded:
         _solver.check(decoded["solver"])
     if "fit" in decoded and kind in TABULAR:
-        _ensemble_fit.check(decoded["fit"], len(decoded["members"]))
+        _ensemble_fit.check(decoded["fit"], [member["n_iter"] for member in decoded["members"]])
     elif "fit" in decoded:
         require("solver" in decoded, "fit must be absent without solver")
         _fit.check(decoded["fit"])

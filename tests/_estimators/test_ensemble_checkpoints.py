@@ -497,6 +497,13 @@ def test_states_that_are_wrong(path, changes, message):
     assert message in refusal(path)
 
 
+def test_a_finished_member_without_epochs(path):
+    members = json.loads(metadata_of(path)["members"])
+    members[1]["n_iter"] = 0
+    alter(path, metadata={"members": json.dumps(members)})
+    assert "finished members of the fit must have at least one epoch, got 0" in refusal(path)
+
+
 def test_states_of_the_other_kind(path, tmp_path):
     other = tmp_path / "network.safetensors"
     DNNClassifier((4,), max_iter=3, random_state=0, checkpoint=Checkpoint(other, 0)).fit(X, LABELS)
