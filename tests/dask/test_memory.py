@@ -63,8 +63,8 @@ def test_rows_that_are_kept_leave_room_for_the_process():
     assert memory((0, 150)) == np.inf  # without a limit
 
 
-def test_paused_workers(start_cluster, monkeypatch):
-    """The fit says so once, and goes on to the same bits: when they do, or on the other one."""
+def test_all_workers_are_paused(start_cluster, monkeypatch):
+    """The fit says so once, and goes on to the same bits when they do."""
     monkeypatch.setattr(_cluster, "PATIENCE", 0.4)
     X, y = map(array, rows())
     with start_cluster(2, processes=True, memory_limit=chaos.MEMORY) as client:
@@ -77,11 +77,13 @@ def test_paused_workers(start_cluster, monkeypatch):
                 while not chaos.are_paused(client, workers):
                     assert time.monotonic() < end
                     time.sleep(0.05)
-                threading.Timer(1.5, client.run, [chaos.free_memory]).start()
 
-        def pause_with_tasks(info):  # of the next round, and for ever
-            threading.Timer(0.05, client.run, [chaos.fill_memory], {"workers": workers[:1]}).start()
+        def warn_and_go_on(*args):
+            warn(*args)
+            client.run(chaos.free_memory)
 
+        warn = Workers._warn
+        monkeypatch.setattr(Workers, "_warn", warn_and_go_on)
         for strategy in ("exact", "average"):
             options = {"strategy": strategy, "max_iter": 4}
             model = classifier(client=client, callback=pause, **options)
@@ -89,13 +91,6 @@ def test_paused_workers(start_cluster, monkeypatch):
                 model.fit(X, y)
             assert len([w for w in warned if "the fit waits" in str(w.message)]) == 1
             assert digest(model) == digest(classifier(**options).fit(X, y))
-        parts = [dask.delayed(slow)(part) for part in delayed(rows()[0])]
-        options = {"keep_rows": False, "max_iter": 3}
-        model = classifier(client=client, **options)
-        model.set_params(callback=lambda info: pause_with_tasks(info) if info.epoch == 1 else None)
-        with pytest.warns(UserWarning, match="Dask has paused 1 of 2 workers"):
-            model.fit(parts, y)
-        assert digest(model) == digest(classifier(**options).fit(X, y))
 
 
 CALLS = itertools.count(1)
@@ -162,6 +157,7 @@ def test_tasks_of_a_paused_worker_are_given_up_at_once(keep_rows, pausing):
     client, standstills = pausing
     found, warned = within(20, fit_of_pausing_parts, keep_rows, client)
     assert len(warned) == len(standstills) == 1
+    assert "Dask has paused 1 of 2 workers" in warned[0]
     X, y = map(array, rows())
     assert found == digest(classifier().fit(X, y))
 
