@@ -59,10 +59,9 @@ class Monitor:
     def record(self, loss: float, rows: int) -> Validation:
         """Evaluate the validation set after an epoch with a finite loss, and record the epoch."""
         found, settings = self.validation(), self.settings
-        lowest = self.history.best_validation_loss
         best = self.history.add(loss, rows, found, settings.tol, settings.early_stopping)
         if settings.keep_last_best and found.loss is not None:
-            best = found.loss <= lowest
+            best = found.loss <= self.history.best_validation_loss
         if best and self._best is not None:
             self._best[...] = self.network.parameters
         return found
