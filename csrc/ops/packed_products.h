@@ -131,8 +131,11 @@ static void forward_packed(ptrdiff_t n, ptrdiff_t k, ptrdiff_t m, const void *a_
             }
         }
     }
+    /* With the columns that tiles have written past m: the last elements of a row, one by one, would
+     * take longer than a vector. */
+    const ptrdiff_t whole = (m + width_of(0) - 1) / width_of(0) * width_of(0);
     if (activation != DNN_IDENTITY)
-        for (ptrdiff_t r = 0; r < n; r++, out += ld_out) activate(activation, m, out, out, NULL);
+        for (ptrdiff_t r = 0; r < n; r++, out += ld_out) activate(activation, whole, out, out, NULL);
 }
 
 #endif
