@@ -36,6 +36,13 @@ def select_isa():
     csrc.select(before)
 
 
+@pytest.fixture
+def builtin_engine(monkeypatch):
+    """engine="auto" is dnncore's own products, whose bits are compared, on any instruction set."""
+    for module in ("_core.threads", "_training.optimizer", "_training.steps", "network"):
+        monkeypatch.setattr(f"dnncore.{module}.use_builtin", lambda engine: engine != "blas")
+
+
 def read_only(*arrays):
     """The arrays, which tests share."""
     for array in arrays:

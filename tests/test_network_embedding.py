@@ -36,6 +36,7 @@ def embedded(network, X):
     return reference.piecewise_linear(X, *constants, *network.embedding_)
 
 
+@pytest.mark.usefixtures("builtin_engine")
 @pytest.mark.parametrize("dtype", DTYPES)
 @pytest.mark.parametrize(("numbers", "rest"), [(5, 2), (0, 3), (17, 0)])
 def test_forward_is_the_reference(numbers, rest, dtype):
@@ -155,6 +156,7 @@ def test_lbfgs():
     assert network.loss(X, y) < 0.95 * before
 
 
+@pytest.mark.usefixtures("builtin_engine")
 @pytest.mark.parametrize("dtype", DTYPES)
 @pytest.mark.parametrize("n", [1, 33, 500])
 def test_predictor(n, dtype):

@@ -78,12 +78,6 @@ def test_without_norm_it_has_the_networks_weights():
     np.testing.assert_allclose(predictor(X), network.predict_proba(X), rtol=1e-14)
 
 
-@pytest.fixture
-def builtin_engine(monkeypatch):
-    """The network scores with dnncore's own products, on any instruction set."""
-    monkeypatch.setattr("dnncore.network.use_builtin", lambda engine: True)
-
-
 each_function = [
     pytest.mark.parametrize("activation", ACTIVATIONS),
     pytest.mark.parametrize("output", OUTPUTS),

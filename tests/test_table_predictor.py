@@ -16,6 +16,7 @@ from dnncore._core import csrc
 from dnncore.ensemble import Ensemble
 from dnncore.tabular import TableEncoder, TablePredictor, TabularClassifier
 
+pytestmark = pytest.mark.usefixtures("builtin_engine")
 X = table()
 KINDS = ["classes", "number", "numbers"]
 
@@ -23,12 +24,6 @@ KINDS = ["classes", "number", "numbers"]
 @pytest.fixture(scope="module")
 def models():
     return {kind: fitted(kind, X) for kind in KINDS}
-
-
-@pytest.fixture(autouse=True)
-def builtin_engine(monkeypatch):
-    """The networks score with dnncore's own products, on any instruction set."""
-    monkeypatch.setattr("dnncore.network.use_builtin", lambda engine: True)
 
 
 def outputs(model, X):

@@ -229,6 +229,7 @@ def drawn_folds(fitted, n, y=None):
     return folds(n, fitted.n_members, strata, np.random.RandomState(fitted.random_state))
 
 
+@pytest.mark.usefixtures("builtin_engine")
 @pytest.mark.parametrize("n_members", [1, 2, 4, 5, 6])
 def test_oof_predictions_are_of_the_member_trained_without_the_row(n_members):
     X = numbers(53)

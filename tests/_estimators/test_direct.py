@@ -133,6 +133,7 @@ def test_fit_gives_the_same_bits(kind, early_stopping):
     assert vars(one.history_) == vars(other.history_)
 
 
+@pytest.mark.usefixtures("builtin_engine")
 @pytest.mark.parametrize("make", [DNNClassifier, DNNRegressor])
 def test_scores_of_plain_rows_are_those_of_others(make):
     y = LABELS["words"] if make is DNNClassifier else NUMBERS

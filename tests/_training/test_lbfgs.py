@@ -236,6 +236,7 @@ def test_a_loss_that_is_not_finite_is_no_convergence(dtype):
     np.testing.assert_array_equal(network.parameters, before)
 
 
+@pytest.mark.usefixtures("builtin_engine")
 def test_the_same_bits_for_any_number_of_threads(iris):
     X, y = iris
     models = [

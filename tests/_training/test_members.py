@@ -61,6 +61,7 @@ def test_a_member_does_not_depend_on_the_others():
     assert len(set(trained(3))) == 3
 
 
+@pytest.mark.usefixtures("builtin_engine")
 def test_the_best_epoch_is_kept():
     ((member,), end) = train_members(some_members(1), X, LABELS, max_iter=12)
     assert end == "converged"  # the schedule is over
@@ -71,6 +72,7 @@ def test_the_best_epoch_is_kept():
     assert history.validation_scores == []  # the loss is not a score, too
 
 
+@pytest.mark.usefixtures("builtin_engine")
 def test_held_out_rows_without_weight_choose_nothing():
     (member,) = some_members(1)
     weight = np.ones(len(X), np.float32)

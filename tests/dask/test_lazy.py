@@ -39,6 +39,7 @@ def labels(kind, y, X):
     return y.astype({"int8": np.int8, "bool": bool, "float": float}[kind])
 
 
+@pytest.mark.usefixtures("builtin_engine")
 @pytest.mark.parametrize("form", FORMS)
 @pytest.mark.parametrize("dtype", [np.float32, np.float64])
 def test_classes(form, dtype, client):
@@ -55,6 +56,7 @@ def test_classes(form, dtype, client):
         assert found.ndim == computed.ndim
 
 
+@pytest.mark.usefixtures("builtin_engine")
 @pytest.mark.parametrize("kind", ["int8", "bool", "float", "strings", "multilabel", "soft"])
 def test_kinds_of_labels(kind, client):
     X, y = rows()

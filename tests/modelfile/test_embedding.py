@@ -22,6 +22,7 @@ def network_for(numbers, dtype=np.float64):
     return network
 
 
+@pytest.mark.usefixtures("builtin_engine")
 @pytest.mark.parametrize("dtype", [np.float32, np.float64])
 @pytest.mark.parametrize("numbers", [0, 3, 4])
 def test_round_trip(numbers, dtype, tmp_path):
