@@ -69,6 +69,7 @@ def test_all_workers_are_paused(start_cluster, monkeypatch):
     X, y = map(array, rows())
     with start_cluster(2, processes=True, memory_limit=chaos.MEMORY) as client:
         workers = list(client.scheduler_info(n_workers=-1)["workers"])
+        timers = []
 
         def pause(info):
             if info.epoch == 2:
@@ -77,9 +78,12 @@ def test_all_workers_are_paused(start_cluster, monkeypatch):
                 while not chaos.are_paused(client, workers):
                     assert time.monotonic() < end
                     time.sleep(0.05)
+                timers.append(threading.Timer(20.0, client.run, [chaos.free_memory]))
+                timers[-1].start()  # a fit that does not warn ends, too
 
         def warn_and_go_on(*args):
             warn(*args)
+            timers[-1].cancel()
             client.run(chaos.free_memory)
 
         warn = Workers._warn
